@@ -1,0 +1,42 @@
+# Every target sets up what it needs: a virtual environment with pinned versions, and the Lava backend.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test slow lint clean
+
+help:            ## show the targets
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+demo: $(VENV)/.search  ## deploy the digits example on emulated Loihi 2 with Lava
+	$(BIN)/spear-deploy backend install lava
+	$(BIN)/spear-deploy demo -o build/demo
+
+test: $(VENV)/.test    ## run the tests (slow ones excluded)
+	$(BIN)/spear-deploy backend install lava
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+slow: $(VENV)/.test    ## run the slow tests
+	$(BIN)/spear-deploy backend install lava
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test    ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:           ## remove what the targets made
+	rm -rf $(VENV) build
+
+# torch comes first and alone: where a CPU build is at hand, later packages must not pull another one.
+$(VENV)/.search: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[search]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.search
+	$(BIN)/python -c 'import tomllib; groups = tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]; print("\n".join(groups["test"] + groups["lint"]))' > $(VENV)/test-requirements.txt
+	$(PIP) --requirement $(VENV)/test-requirements.txt
+	@touch $@

@@ -1,0 +1,47 @@
+"""What the supervisor asks of the worker, and what the worker answers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+CLOCK_BYTES = 16
+"""Size of the file that both map: two int64, the steps done and the steps to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: paths of the files, and whether the final u and v are wanted."""
+
+    program: str
+    input: str
+    output: str
+    final_state: bool
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job, the process that orders it, and the inherited descriptor of the clock file."""
+
+    job: Job
+    supervisor: int
+    clock: int
+
+    def to_json(self) -> str:
+        """Serialise for the worker's command line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Order:
+        """Inverse of :meth:`to_json`."""
+        value = json.loads(text)
+        return cls(Job(**value["job"]), value["supervisor"], value["clock"])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed: ``kind`` is input, exception, child-died, killed or timeout."""
+
+    kind: str
+    message: str
+    traceback: str = ""

@@ -1,0 +1,248 @@
+"""Reads the program and the input file (HDF5, schema 1; all integers)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from spear_deploy_lava.errors import BadInputError
+
+SCHEMA = 1
+NEURON_FIELDS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+
+IntArray = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """Parameters of a population's neurons; each is a scalar () or has the population's shape."""
+
+    du: IntArray
+    dv: IntArray
+    vth: IntArray
+    bias_mant: IntArray
+    bias_exp: IntArray
+
+
+@dataclass(frozen=True)
+class Population:
+    """``kind`` is input, lif or readout; ``shape`` is (C, H, W) or (N,).
+
+    ``level`` is the number of steps by which its local time lags behind the input's.  ``max_value``
+    is the largest payload of an input (1: binary spikes); ``neurons`` is None for an input.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    level: int
+    max_value: int
+    neurons: Neurons | None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Geometry of a convolution; pairs are (y, x)."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Synapses from ``source`` to ``target`` with the effective weight ``weight * 2**weight_exp``.
+
+    ``weight`` is (Cout, Cin/groups, kH, kW) as a cross-correlation if there is a ``convolution``,
+    otherwise (target size, source size), both flattened in C, H, W order.  ``delay`` counts the
+    steps besides the one that every synapse takes.
+    """
+
+    name: str
+    source: str
+    target: str
+    delay: int
+    weight_exp: int
+    weight: IntArray
+    convolution: Convolution | None
+
+
+@dataclass(frozen=True)
+class Program:
+    """Populations by name, in execution order, and the projections between them."""
+
+    populations: Mapping[str, Population]
+    projections: tuple[Projection, ...]
+
+    @property
+    def inputs(self) -> list[Population]:
+        """The populations that the input file drives."""
+        return [population for population in self.populations.values() if population.kind == "input"]
+
+    @property
+    def depth(self) -> int:
+        """The largest level: the number of steps until the last population has seen the last input step."""
+        return max(population.level for population in self.populations.values())
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """``values[population]`` is (samples, steps, *shape)."""
+
+    samples: int
+    steps: int
+    values: Mapping[str, IntArray]
+
+
+def read_program(path: Path) -> Program:
+    """Read a program; :class:`BadInputError` if it is none, or if Lava would silently run it wrongly."""
+    try:
+        with h5py.File(path, "r") as file:
+            if int(file.attrs["schema"]) != SCHEMA:
+                raise BadInputError(f"{path}: schema {file.attrs['schema']}, this backend reads schema {SCHEMA}")
+            order = [_text(name) for name in file.attrs["order"]]
+            populations = {name: _population(name, file["populations"][name]) for name in order}
+            projections = tuple(_projection(name, group) for name, group in file.get("projections", {}).items())
+    except BadInputError:
+        raise
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{path}: not a program of schema {SCHEMA}: {error}") from error
+    program = Program(populations, projections)
+    _check(program)
+    return program
+
+
+def read_inputs(path: Path, program: Program) -> Inputs:
+    """Read the input of every input population; :class:`BadInputError` if it does not fit ``program``."""
+    try:
+        with h5py.File(path, "r") as file:
+            values = {population.name: file["x"][population.name][()] for population in program.inputs}
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInputError(f"{path}: not an input file of this program: {error}") from error
+    for population in program.inputs:
+        value = values[population.name]
+        if not np.issubdtype(value.dtype, np.integer) or value.shape[2:] != population.shape:
+            expected = ", ".join(str(size) for size in population.shape)
+            raise BadInputError(
+                f"{path}: input {population.name} is {value.dtype} {value.shape}; expected integers (N, T, {expected})"
+            )
+        if value.size and (value.max() > population.max_value or (value.min() < 0 and population.max_value == 1)):
+            raise BadInputError(f"{path}: input {population.name} holds values beyond 0..{population.max_value}")
+    lengths = {value.shape[:2] for value in values.values()}
+    if len(lengths) != 1:
+        raise BadInputError(f"{path}: inputs differ in samples or steps: {sorted(lengths)}")
+    samples, steps = lengths.pop()
+    if samples == 0 or steps == 0:
+        raise BadInputError(f"{path}: {samples} samples of {steps} steps: nothing to run")
+    return Inputs(samples, steps, values)
+
+
+def _population(name: str, group: h5py.Group) -> Population:
+    kind = _text(group.attrs["kind"])
+    if kind not in ("input", "lif", "readout"):
+        raise BadInputError(f"population {name}: unknown kind {kind!r}")
+    shape = tuple(int(size) for size in group.attrs["shape"])
+    if len(shape) not in (1, 3):
+        raise BadInputError(f"population {name}: shape {shape} is neither (C, H, W) nor (N,)")
+    return Population(
+        name=name,
+        kind=kind,
+        shape=shape,
+        level=int(group.attrs["level"]),
+        max_value=int(group.attrs["max_value"]) if kind == "input" else 1,
+        neurons=None if kind == "input" else Neurons(*(np.asarray(group[field][()]) for field in NEURON_FIELDS)),
+    )
+
+
+def _projection(name: str, group: h5py.Group) -> Projection:
+    kind = _text(group.attrs["kind"])
+    if kind not in ("conv", "dense"):
+        raise BadInputError(f"projection {name}: unknown kind {kind!r}")
+    return Projection(
+        name=name,
+        source=_text(group.attrs["source"]),
+        target=_text(group.attrs["target"]),
+        delay=int(group.attrs["delay"]),
+        weight_exp=int(group.attrs["weight_exp"]),
+        weight=group["weight"][()],
+        convolution=_convolution(group) if kind == "conv" else None,
+    )
+
+
+def _convolution(group: h5py.Group) -> Convolution:
+    stride, padding, dilation = (
+        (int(group.attrs[field][0]), int(group.attrs[field][1])) for field in ("stride", "padding", "dilation")
+    )
+    return Convolution(stride, padding, dilation, int(group.attrs["groups"]))
+
+
+def _check(program: Program) -> None:
+    """Refuse what Lava would accept and then compute something else."""
+    if not program.inputs or len(program.inputs) == len(program.populations):
+        raise BadInputError("a program needs an input and at least one other population")
+    for population in program.populations.values():
+        if population.neurons is not None:
+            _check_neurons(population, population.neurons)
+    for projection in program.projections:
+        _check_projection(program, projection)
+
+
+def _check_neurons(population: Population, neurons: Neurons) -> None:
+    limits = {"du": (0, 4095), "dv": (0, 4096), "vth": (0, 131071), "bias_mant": (-4096, 4095), "bias_exp": (0, 7)}
+    for field, (low, high) in limits.items():
+        value = getattr(neurons, field)
+        if value.shape not in ((), population.shape):
+            raise BadInputError(f"population {population.name}: {field} has the shape {value.shape}")
+        if value.min() < low or value.max() > high:
+            raise BadInputError(f"population {population.name}: {field} lies beyond {low}..{high}")
+
+
+def _check_projection(program: Program, projection: Projection) -> None:
+    def refuse(reason: str) -> None:
+        raise BadInputError(f"projection {projection.name}: {reason}")
+
+    source = program.populations.get(projection.source)
+    target = program.populations.get(projection.target)
+    if source is None or target is None or target.kind == "input" or source.kind == "readout":
+        raise BadInputError(f"projection {projection.name}: cannot join {projection.source} to {projection.target}")
+    if projection.delay < 0 or projection.delay != target.level - source.level - 1:
+        refuse(f"delay {projection.delay} does not join level {source.level} to level {target.level}")
+    if projection.weight_exp < 0:
+        refuse(f"negative weight_exp {projection.weight_exp}")
+    if projection.weight.size == 0 or np.abs(projection.weight.astype(np.int64)).max() > 127:
+        refuse("weight mantissas lie beyond -127..127")
+    geometry = projection.convolution
+    if geometry is None:
+        expected: tuple[int, ...] = (target.size, source.size)
+    elif len(source.shape) != 3 or len(target.shape) != 3 or source.shape[0] % geometry.groups:
+        raise BadInputError(f"projection {projection.name}: a convolution cannot join {source.shape} to {target.shape}")
+    else:
+        expected = (target.shape[0], source.shape[0] // geometry.groups, *projection.weight.shape[2:])
+        _check_size(projection, geometry, source, target)
+    if projection.weight.shape != expected:
+        refuse(f"weight has the shape {projection.weight.shape}, expected {expected}")
+
+
+def _check_size(projection: Projection, geometry: Convolution, source: Population, target: Population) -> None:
+    sizes = zip(
+        source.shape[1:], projection.weight.shape[2:], geometry.stride, geometry.padding, geometry.dilation, strict=True
+    )
+    produced = tuple((size + 2 * pad - dil * (kernel - 1) - 1) // step + 1 for size, kernel, step, pad, dil in sizes)
+    if produced != target.shape[1:]:
+        raise BadInputError(f"projection {projection.name}: makes {produced} of {source.shape}, not {target.shape[1:]}")
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,93 @@
+"""``spear-deploy inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from spear_deploy.cli.main import console_for
+from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
+from spear_deploy.errors import UnsupportedError
+from spear_deploy.frontends import load
+from spear_deploy.lower.chip import Chip, Lowered
+from spear_deploy.lower.compose import compose
+from spear_deploy.lower.quantise import InputRange, Registers
+from spear_deploy.network import Network
+from spear_deploy.network.units import unit_groups
+from spear_deploy.profiles.loader import load_chip
+from spear_deploy.simulate.synops import synapse_count
+
+
+@click.command("inspect")
+@click.argument("model", type=click.Path(path_type=Path))
+@semantics_options
+@data_options
+@click.option("--chip", help="Check against this chip: findings, cores, memory.")
+def inspect_command(model: Path, chip: str | None, **options: Any) -> None:
+    """Show the populations and projections of MODEL (.nir), and with --chip whether it fits."""
+    console = console_for()
+    imported = load(model, resolve_semantics(options))
+    name, data = resolve_data(options)
+    network = imported.network
+    _print_network(network, console)
+    console.print(f"semantics: {imported.semantics.to_json()}", markup=False)
+    for note in imported.notes:
+        console.print(f"[yellow]{note.code}[/] {note.where}: {note.message}")
+    ranges = {p.name: InputRange() for p in network.inputs}
+    if name is not None:
+        ranges = _print_activity(network, name, data, console)
+    if chip is not None:
+        profile = load_chip(chip)
+        lowered = Chip(profile, Registers.of(profile), ranges).lower(network)
+        _print_placement(lowered, console)
+        if lowered.placement.findings:
+            raise UnsupportedError(lowered.placement.findings)
+
+
+def _print_network(network: Network, console: Console) -> None:
+    shapes = {p.name: p.shape for p in network.populations}
+    table = Table("population", "fed by", "shape", "neurons", "synapses", "prunable", box=None)
+    groups = unit_groups(network)
+    counts = {s.name: synapse_count(s, shapes) for s in compose(network)}
+    for population in (*network.inputs, *network.neurons):
+        incoming = network.into(population.name)
+        chains = [f"{p.name}: " + (">".join(type(op).__name__ for op in p.ops) or "identity") for p in incoming]
+        synapses = sum(counts[p.name] for p in incoming)
+        reason = groups.frozen.get(population.name)
+        shape = "x".join(map(str, population.shape))
+        prunable = f"no, {reason}" if reason else f"{population.units} units"
+        table.add_row(population.name, "\n".join(chains) or "input", shape, f"{population.size:,}", f"{synapses:,}", prunable)
+    console.print(table)
+
+
+def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
+    from spear_deploy.simulate.measure import measure_float
+    from spear_deploy.train.datasets import check_fit, load_data
+
+    data = load_data(name, options)
+    check_fit(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    activity = measure_float(network, data.test)
+    console.print(f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps")
+    table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
+    for population in (*network.inputs, *network.neurons):
+        synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
+        table.add_row(population.name, f"{activity.spikes[population.name].mean():,.1f}", f"{synops:,.0f}")
+    table.add_row("total", "", f"{activity.total.mean():,.0f}")
+    console.print(table)
+    return {network.inputs[0].name: InputRange(data.maximum, data.integral)}
+
+
+def _print_placement(lowered: Lowered, console: Console) -> None:
+    table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)
+    for p in lowered.placement.populations:
+        share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
+        table.add_row(p.name, str(p.cores), "x".join(map(str, p.tile)), str(p.neurons_per_core), str(p.synapse_words_per_core), share)
+    console.print()
+    console.print(table)
+    console.print(f"{lowered.placement.cores} cores, {lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory")
+    for note in lowered.notes:
+        console.print(f"[yellow]{note.code}[/] {note.where}: {note.message}")

@@ -1,0 +1,33 @@
+"""``spear-deploy report``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from spear_deploy.cli.main import console_for
+from spear_deploy.errors import InputError
+
+
+@click.command("report")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File of the page; default BUNDLE/report.html.")
+def report_command(bundle: Path, output: Path | None) -> None:
+    """Show the report in BUNDLE and write it as one self-contained HTML page."""
+    from spear_deploy.report.html import write_page
+    from spear_deploy.report.terminal import print_report
+
+    path = bundle / "report.json"
+    if not path.is_file():
+        raise InputError.of("E001", path, "there is no report", "run spear-deploy deploy first")
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError.of("E010", path, f"is damaged: {error}", "deploy again") from error
+    console = console_for()
+    print_report(report, console)
+    page = output or bundle / "report.html"
+    write_page(page, report)
+    console.print(f"\npage: {page}")

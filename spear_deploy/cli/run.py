@@ -1,0 +1,53 @@
+"""``spear-deploy run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spear_deploy.cli.main import console_for
+from spear_deploy.cli.options import data_options, resolve_data
+from spear_deploy.report.progress import Progress
+
+
+@click.command("run")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@data_options
+@click.option("--samples", type=click.IntRange(1), help="Use only the first N test samples.")
+@click.option("--backend", type=click.Choice(["lava", "emulator"]), default="emulator", show_default=True)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the spikes (.h5).")
+def run_command(bundle: Path, samples: int | None, backend: str, timeout: float | None, output: Path | None, **options: Any) -> None:
+    """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
+
+    The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
+    """
+    from spear_deploy.lower.bundle import read_bundle
+    from spear_deploy.validate.record import record_run, write_record
+
+    console = console_for()
+    opened = read_bundle(bundle)
+    name, data = resolve_data(options)
+    x, y = (opened.x, opened.y) if name is None else _test_samples(name, data, opened.program, samples)
+    with Progress(console).step(backend) as tick:
+        record = record_run(opened.program, opened.program_file, x[:samples], y[:samples], backend, timeout, tick)
+    activity = record.activity
+    console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, SynOps a sample {activity.total.mean():,.0f}")
+    if output is not None:
+        write_record(output, record)
+        console.print(f"spikes: {output}")
+
+
+def _test_samples(name: str, data: Any, program: Any, samples: int | None) -> tuple[Any, Any]:
+    import numpy as np
+
+    from spear_deploy.train.datasets import check_fit, load_data
+
+    loaded = load_data(name, data)
+    (port,) = program.inputs
+    check_fit(loaded, port.shape, program.population(program.outputs[0]).size)
+    chosen = loaded.test.head(samples or len(loaded.test))
+    x = np.moveaxis(port.encode(chosen.samples.batch(chosen.indices)), 0, 1)
+    return np.ascontiguousarray(x), chosen.labels[chosen.indices]

@@ -1,0 +1,36 @@
+"""``spear-deploy validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from spear_deploy.cli.main import console_for
+from spear_deploy.errors import MismatchError
+from spear_deploy.report.progress import Progress
+
+
+@click.command("validate")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--backend", type=click.Choice(["lava"]), default="lava", show_default=True)
+@click.option("--samples", type=click.IntRange(1), help="Use only the first N of the bundle's samples.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
+def validate_command(bundle: Path, backend: str, samples: int | None, timeout: float | None) -> None:
+    """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
+    from spear_deploy.lower.bundle import read_bundle
+    from spear_deploy.validate.backend import validate_on_lava
+
+    console = console_for()
+    opened = read_bundle(bundle)
+    x, y = opened.x[:samples], opened.y[:samples]
+    with Progress(console).step(backend) as tick:
+        run = validate_on_lava(opened.program, opened.program_file, x, y, timeout=timeout, tick=tick)
+    verdict = run.validation
+    console.print(
+        f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} populations, "
+        f"{verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
+    )
+    console.print(f"SynOps a sample {run.activity.total.mean():,.0f}, accuracy {run.activity.accuracy:.2%}")
+    if verdict.mismatches:
+        raise MismatchError.of("E050", bundle, f"first divergence at {verdict.first_divergence}")

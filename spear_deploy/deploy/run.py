@@ -1,0 +1,236 @@
+"""A whole deployment, from an imported network to a bundle with its report.
+
+import -> data -> baseline -> search loop -> bundle -> backend -> report.  Nothing is written before all
+inputs are known to be usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spear_deploy.deploy.loop import Baseline, Loop, SearchResult
+from spear_deploy.deploy.options import DeployOptions
+from spear_deploy.errors import BudgetNotMetError, Finding, InputError, MismatchError, SpearError, UnsupportedError
+from spear_deploy.frontends import Imported
+from spear_deploy.journal import Journal
+from spear_deploy.lower.bundle import Bundle, versions, write_bundle
+from spear_deploy.lower.chip import Chip, Lowered
+from spear_deploy.lower.quantise import InputRange, Registers
+from spear_deploy.network import Network
+from spear_deploy.profiles.schema import ChipProfile
+from spear_deploy.report.progress import Progress
+from spear_deploy.simulate.activity import Activity
+from spear_deploy.simulate.measure import measure_chip, measure_float
+from spear_deploy.storage import write_json
+from spear_deploy.train.datasets import Dataset, check_fit
+from spear_deploy.validate.backend import BackendRun, validate_on_lava
+from spear_deploy.validate.samples import spread_over_activity
+
+REPORT, JOURNAL = "report.json", "search.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class Deployment:
+    """All that a deployment found out; :mod:`spear_deploy.report` turns it into words."""
+
+    imported: Imported
+    data: Dataset
+    chip: Chip
+    options: DeployOptions
+    baseline: Baseline
+    search: SearchResult | None
+    network: Network
+    lowered: Lowered
+    float_accuracy: float
+    activity: Activity
+    limit: float
+    cores: int
+    bundle: Bundle
+    backend: BackendRun | None
+
+    @property
+    def error(self) -> SpearError | None:
+        """Return what keeps this deployment from being done, if anything: E050 before E040."""
+        if self.backend is not None and self.backend.validation.mismatches:
+            validation = self.backend.validation
+            message = f"{validation.mismatches} of {validation.bins} bins; first at {validation.first_divergence}"
+            return MismatchError.of("E050", validation.backend, message, "please report this with the bundle")
+        over = [budget for budget in self.budgets() if not budget["within"]]
+        findings = [
+            Finding("E040", b["resource"], f"measured {b['measured']:,.0f}, the budget is {b['limit']:,.0f}", _FIX_BUDGET)
+            for b in over
+        ]
+        return BudgetNotMetError(findings) if findings else None
+
+    def budgets(self) -> list[dict[str, Any]]:
+        """Return each budget with its limit, prediction, measurement and verdict."""
+        predicted = self.search.candidate.predicted if self.search and self.search.candidate else None
+        rows = [_budget("synops", self.limit, predicted, float(self.activity.total.mean()))]
+        if self.backend is not None:
+            run = self.backend
+            name = f"synops on {run.validation.backend}"
+            rows.append(_budget(name, self.limit, predicted, float(run.activity.total.mean())))
+        rows.append(_budget("cores", self.cores, None, self.lowered.placement.cores))
+        return rows
+
+
+_FIX_BUDGET = "give a larger budget, more --candidates or --episodes, or allow a lower accuracy"
+
+
+def deploy(imported: Imported, data: Dataset, profile: ChipProfile, options: DeployOptions, progress: Progress) -> Deployment:
+    """Make a network fit the budgets, write the bundle, prove it on the backend.
+
+    The caller asks :attr:`Deployment.error` whether it worked.
+
+    Raises:
+        InputError: E005, E006 (data), E009 (output), E012 (journal of another run).
+        UnsupportedError: E021, E030..E037, all findings at once.
+        BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
+        BackendError: E060..E062.
+    """
+    network = imported.network
+    chip = _chip(network, data, profile)
+    with progress.step("baseline") as tick:
+        lowered = chip.lower(network)
+        hopeless = [f for f in lowered.placement.findings if f.code != "E035"]
+        if hopeless:
+            raise UnsupportedError(hopeless)
+        baseline = Baseline(
+            network,
+            lowered,
+            measure_float(network, data.val),
+            measure_chip(lowered.program, data.val),
+            measure_float(network, data.test, tick=tick),
+            measure_chip(lowered.program, data.test),
+        )
+    unpruned = float(baseline.chip_test.total.mean())
+    if unpruned == 0:
+        raise InputError.of("E005", f"data {data.name}", "the network does not fire on it", "check --semantics, --dt and coding")
+    limit = options.budgets.synops.limit(unpruned)
+    available = profile.capacity.chips.value * profile.capacity.cores_per_chip.value
+    cores = min(options.budgets.cores or available, available)
+    _claim(options.output, resume=options.resume)
+    search = _search(baseline, imported, data, chip, limit, cores, options, progress)
+    if search is not None and search.candidate is not None:
+        chosen, lowered, activity = search.candidate.network, search.candidate.lowered, search.candidate.activity
+        kept: Mapping[str, list[int]] = search.candidate.kept
+        accuracy = measure_float(chosen, data.test).accuracy
+    else:
+        chosen, activity, kept, accuracy = network, baseline.chip_test, {}, baseline.float_test.accuracy
+    with progress.step("bundle"):
+        samples = _samples(lowered, data, activity, options.validate_samples)
+        origin = {"semantics": imported.semantics.to_json(), "data": data.name, "seed": options.seed, "limit": limit}
+        bundle = write_bundle(
+            options.output, lowered.program, chosen, imported.semantics, samples, kept=kept, origin=origin
+        )
+    backend = None
+    if options.backend == "lava":
+        with progress.step("lava") as tick:
+            backend = validate_on_lava(
+                lowered.program, bundle.program_file, bundle.x, bundle.y, timeout=options.backend_timeout, tick=tick
+            )
+    return Deployment(
+        imported, data, chip, options, baseline, search, chosen, lowered, accuracy, activity, limit, cores, bundle, backend
+    )
+
+
+def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
+    """Build the report and write it into the bundle."""
+    from spear_deploy.report.build import build_report
+
+    report = build_report(deployment, progress.seconds, command)
+    write_json(deployment.options.output / REPORT, report)
+    return report
+
+
+def _chip(network: Network, data: Dataset, profile: ChipProfile) -> Chip:
+    findings = [
+        Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported")
+        for kind, names in (("Input", [p.name for p in network.inputs]), ("Output", list(network.outputs)))
+        if len(names) != 1
+    ]
+    if findings:
+        raise UnsupportedError(findings)
+    (port,) = network.inputs
+    check_fit(data, port.shape, network[network.outputs[0]].size)
+    return Chip(profile, Registers.of(profile), {port.name: InputRange(data.maximum, data.integral)})
+
+
+def _search(
+    baseline: Baseline,
+    imported: Imported,
+    data: Dataset,
+    chip: Chip,
+    limit: float,
+    cores: int,
+    options: DeployOptions,
+    progress: Progress,
+) -> SearchResult | None:
+    """Search unless the unpruned network is within the budgets already."""
+    unpruned = float(baseline.chip_test.total.mean())
+    if unpruned <= limit and baseline.lowered.placement.cores <= cores:
+        return None
+    header = {
+        "network": baseline.network.content_hash,
+        "semantics": imported.semantics.to_json(),
+        "chip": chip.profile.name,
+        "data": f"{data.name} {len(data.train)}/{len(data.val)}/{len(data.test)} {data.steps} steps",
+        "limit": round(limit, 6),
+        "cores": cores,
+        "seed": options.seed,
+        "search": str(options.search),
+        "versions": versions(),
+    }
+    journal = Journal(options.output / JOURNAL, header, resume=options.resume)
+    loop = Loop(baseline, data, chip, limit, cores, options.search, options.seed, journal, progress)
+    smallest = loop.out_of_reach()
+    if smallest is not None:
+        (options.output / JOURNAL).unlink(missing_ok=True)
+        message = f"the smallest network that the search may build needs about {smallest:,.0f} SynOps, the budget is {limit:,.0f}"
+        raise BudgetNotMetError.of("E041", "synops", message, "give a larger budget, or --lowest-ratio below 0.1")
+    return loop.run()
+
+
+def _samples(lowered: Lowered, data: Dataset, activity: Activity, count: int | None) -> tuple[Any, Any]:
+    """Return the validation samples as payloads (N, T, *shape) and their labels."""
+    chosen = data.test.take(spread_over_activity(activity.total, count))
+    (port,) = lowered.program.inputs
+    x = np.moveaxis(port.encode(chosen.samples.batch(chosen.indices)), 0, 1)
+    return np.ascontiguousarray(x), chosen.labels[chosen.indices]
+
+
+def _claim(folder: Path, *, resume: bool) -> None:
+    """Make sure that the output folder can be written and holds nothing of anybody else.
+
+    Raises :class:`InputError` (E009).
+    """
+    ours = {"program.h5", "model.nir", "samples.npz", "manifest.json", REPORT, "report.html", JOURNAL}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".spear-deploy"
+        probe.touch()
+        probe.unlink()
+        held = {item.name for item in folder.iterdir()}
+    except OSError as error:
+        raise InputError.of("E009", folder, f"cannot be written: {error.strerror}", "choose another -o") from error
+    foreign = sorted(held - ours)
+    if foreign:
+        raise InputError.of("E009", folder, f"holds other files ({', '.join(foreign[:3])})", "choose an empty folder")
+    if not resume:
+        for name in held:
+            (folder / name).unlink()
+
+
+def _budget(resource: str, limit: float, predicted: float | None, measured: float) -> dict[str, Any]:
+    return {
+        "resource": resource,
+        "limit": limit,
+        "predicted": predicted,
+        "measured": measured,
+        "within": measured <= limit,
+    }

@@ -1,0 +1,168 @@
+"""The one tree of errors, the findings they carry, and the catalogue behind ``spear-deploy explain``.
+
+    SpearError                exit 1   internal error: a bug
+    ├── InputError            exit 2   usage, or input that cannot be read
+    ├── UnsupportedError      exit 3   the model uses something the chip or this tool does not support
+    ├── BudgetNotMetError     exit 4   finished, but a measured resource is beyond its budget
+    ├── MismatchError         exit 5   finished, but emulator and backend disagree
+    └── BackendError          exit 6   a backend or its environment is missing or failed
+
+An error carries *findings*: all that is wrong, at once.  Each finding has a code that
+:data:`CATALOGUE` explains, the place (file, node, option), and the fix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Severity = Literal["error", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to tell the user.
+
+    ``code`` is a key of :data:`CATALOGUE`; ``where`` names the file, node or option; ``message``
+    says what is wrong with the values found; ``fix`` says what to do about it.
+    """
+
+    code: str
+    where: str
+    message: str
+    fix: str = ""
+    severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        if self.code not in CATALOGUE:
+            raise KeyError(f"finding with an uncatalogued code {self.code!r}")
+
+    def __str__(self) -> str:
+        text = f"{self.code} {self.where}: {self.message}"
+        return f"{text}\n     fix: {self.fix}" if self.fix else text
+
+
+class SpearError(Exception):
+    """Base of all errors that the tool reports instead of a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, findings: Finding | Iterable[Finding]) -> None:
+        self.findings = (findings,) if isinstance(findings, Finding) else tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+    @classmethod
+    def of(cls, code: str, where: object, message: str, fix: str = "") -> SpearError:
+        """Build an error from its only finding."""
+        return cls(Finding(code, str(where), message, fix))
+
+
+class InputError(SpearError):
+    """Usage, or an input that cannot be read."""
+
+    exit_code = 2
+
+
+class UnsupportedError(SpearError):
+    """The model uses something that the tool or the chip does not support."""
+
+    exit_code = 3
+
+
+class BudgetNotMetError(SpearError):
+    """All was run, but a measured resource lies beyond its budget; the report is written."""
+
+    exit_code = 4
+
+
+class MismatchError(SpearError):
+    """The backend's spikes differ from the emulator's; the report is written."""
+
+    exit_code = 5
+
+
+class BackendError(SpearError):
+    """A backend is missing, its environment is broken, or it failed while running."""
+
+    exit_code = 6
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C; the run can be resumed."""
+
+
+CATALOGUE: dict[str, tuple[str, str]] = {
+    "E001": (
+        "file not found",
+        "A path given on the command line does not exist or is a directory where a file is needed.",
+    ),
+    "E002": (
+        "not a NIR file",
+        "The file is not HDF5, or it is HDF5 without the layout of NIR (a group /node of type NIRGraph).\n"
+        "A truncated download or a renamed file looks like this. Export the network again with nir.write.",
+    ),
+    "E003": (
+        "damaged NIR node",
+        "A node lacks a field, a field has the wrong type or shape, or a value is not finite.",
+    ),
+    "E004": (
+        "graph that cannot be executed",
+        "An edge names a node that does not exist, shapes do not fit, or an Input or Output is missing.",
+    ),
+    "E005": (
+        "data that cannot be used",
+        "The data file is missing an array, its shape does not fit the network, or it holds NaN or pickled objects.\n"
+        "Expected: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape) spikes, or\n"
+        "(N, *shape) values together with --steps.",
+    ),
+    "E006": (
+        "labels out of range",
+        "Labels must be integers in 0 .. outputs-1, one for each sample.",
+    ),
+    "E007": (
+        "budget that cannot be meant",
+        "Budgets are positive. --synops takes an absolute number (120000, 1.2e5) or a percentage of the\n"
+        "unpruned network's measured SynOps (50%).",
+    ),
+    "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
+    "E009": ("output folder not usable", "The output folder cannot be created or written, or holds another run's files."),
+    "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
+    "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
+    "E012": ("journal of another run", "search.jsonl was written for other inputs; --resume needs the same ones."),
+    "E020": (
+        "semantics missing",
+        "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
+        "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file.",
+    ),
+    "E021": ("unsupported node", "The node is not supported yet. All such nodes of the graph are listed at once."),
+    "E022": ("cycle", "Recurrent graphs are not supported yet: every edge must lead forward."),
+    "E023": ("dt missing or contradictory", "The time step cannot be recovered from the file, or nodes imply different ones."),
+    "E024": (
+        "semantics that do not fit the file",
+        "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly.",
+    ),
+    "E030": ("reset the chip does not have", "The chip's neuron resets to a fixed value in the same step as the spike."),
+    "E031": ("integer spikes", "The chip's neuron emits at most one spike per step; the source emits several."),
+    "E032": ("lower clip of the membrane", "The chip's neuron has no lower bound on the membrane; the source clips it."),
+    "E033": ("graded input", "The chip takes binary input spikes only; the data holds other values."),
+    "E034": ("value outside a register", "A quantised value exceeds the register that holds it on the chip."),
+    "E035": ("too many cores", "The network does not fit on the cores of the chip."),
+    "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
+    "E037": ("projection too large to lower", "A projection that is not a convolution would need too large a dense matrix."),
+    "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
+    "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
+    "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
+    "E060": ("backend not installed", "The backend's environment does not exist. Run: spear-deploy backend install NAME"),
+    "E061": ("backend failed", "The backend's process ended with an error; its message is given."),
+    "E062": ("backend timed out", "The backend did not finish within its time limit and was stopped."),
+    "E063": ("backend cannot be installed", "No suitable Python was found, or the package installer failed."),
+    "E064": ("optional dependency missing", "Training and search need the extra: pip install 'spear-deploy[search]'"),
+    "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
+    "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
+    "N003": ("comparison differs", "The source fires at v >= threshold, the chip at v > threshold."),
+    "N004": ("decay rounded", "A decay was rounded to 12 bits with a noticeable relative error."),
+    "N005": ("units that cannot be pruned", "A population is left whole, for the reason given."),
+    "N006": ("repaired on reading", "The file departs from NIR in a way that has one reading; it was repaired."),
+}
+"""Every code with its title and explanation."""

@@ -1,0 +1,148 @@
+"""How a NIR file is to be read: what NIR itself does not carry, stated explicitly.
+
+NIR has no dt, no integrator, no reset kind or time, no comparison and no spike count (facts: the NIR
+paper's N-MNIST network fires 19,088 or 82,424 spikes a sample depending on them, at equal accuracy).
+A :class:`Semantics` states them.  Presets follow each exporter's own code.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+from spear_deploy.errors import Finding, InputError
+
+Integration = Literal["euler", "exponential"]
+Gain = Literal["literal", "unit"]
+Reset = Literal["value", "zero", "subtract"]
+Comparison = Literal["gt", "ge"]
+Spikes = Literal["binary", "integer"]
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """The conventions of the tool that wrote a NIR file.
+
+    Attributes:
+        dt: time step in the unit of the file's time constants; None: recover it from the file.
+        integration: ``euler``: a decay is 1 - dt/tau; ``exponential``: exp(-dt/tau).
+        current_gain: what an input adds to a synaptic current: ``literal`` w_in * (1 - decay), ``unit`` 1.
+        gain: what a current adds to the membrane: ``literal`` r * (1 - decay), ``unit`` 1.
+        if_gain: the same for IF: ``literal`` r * dt, ``unit`` 1.
+        reset: ``value`` to v_reset, ``zero`` to 0, ``subtract`` the threshold.
+        late: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).
+        compare: a spike at v > threshold (``gt``) or v >= threshold (``ge``).
+        spikes: at most one a step (``binary``), or floor(v / threshold) (``integer``).
+        floor: lowest membrane value, or None.
+    """
+
+    dt: float | None = None
+    integration: Integration = "euler"
+    current_gain: Gain = "literal"
+    gain: Gain = "literal"
+    if_gain: Gain = "literal"
+    reset: Reset = "value"
+    late: bool = False
+    compare: Comparison = "gt"
+    spikes: Spikes = "binary"
+    floor: float | None = None
+
+    def to_json(self) -> str:
+        """Return the text that is stored in the metadata of NIR files."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+PRESETS: dict[str, tuple[Semantics, str]] = {
+    "nir": (
+        Semantics(),
+        "the literal NIR equations, forward Euler, reset to v_reset in the same step; needs --dt",
+    ),
+    "snntorch": (
+        Semantics(dt=1e-4, if_gain="unit", reset="subtract", late=True),
+        "snnTorch 1.0: dt 1e-4, subtracts the threshold one step late; with reset_mechanism='zero' add --reset zero",
+    ),
+    "norse": (
+        Semantics(current_gain="unit", if_gain="unit"),
+        "Norse: forward Euler, reset to v_reset in the same step; needs --dt (Norse's default is 1e-3)",
+    ),
+    "spikingjelly": (
+        Semantics(dt=1e-4, if_gain="unit", compare="ge"),
+        "SpikingJelly 2: dt 1e-4 unless exported with another, hard reset, fires at v >= threshold",
+    ),
+    "sinabs": (
+        Semantics(
+            dt=1.0, integration="exponential", if_gain="unit", reset="subtract", compare="ge", spikes="integer"
+        ),
+        "sinabs 3: time constants in steps, several spikes a step, subtract; IAF with min_v_mem: add --floor",
+    ),
+}
+"""Preset name to semantics and a line of help."""
+
+
+def preset(name: str) -> Semantics:
+    """Return a preset; raise :class:`InputError` (E008) with the nearest name for an unknown one."""
+    if name in PRESETS:
+        return PRESETS[name][0]
+    near = difflib.get_close_matches(name.lower(), PRESETS, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise InputError.of("E008", f"--semantics {name}", "no such preset or file", f"{hint}presets: {', '.join(PRESETS)}")
+
+
+def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
+    """Build semantics from a table: optional ``preset``, and fields that override it.
+
+    Raises :class:`InputError` (E008) listing every unknown key or value at once.
+    """
+    base = preset(values["preset"]) if "preset" in values else Semantics()
+    overrides = {key: value for key, value in values.items() if key != "preset"}
+    hints = get_type_hints(Semantics)
+    findings = []
+    for key, value in overrides.items():
+        if key not in hints:
+            known = ", ".join(["preset", *hints])
+            findings.append(Finding("E008", f"{where}: {key}", "no such field of semantics", f"fields: {known}"))
+        elif not _fits(value, hints[key]):
+            choices = " or ".join(repr(c) for c in get_args(hints[key]) if isinstance(c, str)) or "a number"
+            findings.append(Finding("E008", f"{where}: {key}", f"{value!r} is no possible value", f"use {choices}"))
+    if findings:
+        raise InputError(findings)
+    return replace(base, **overrides)
+
+
+def from_toml(path: Path) -> Semantics:
+    """Read semantics from a TOML file; raise :class:`InputError` (E001, E008) if it cannot be used."""
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        import tomli as tomllib
+    try:
+        return from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise InputError.of("E001", path, f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError.of("E008", path, f"is not TOML: {error}") from error
+
+
+def from_json(text: str, where: str) -> Semantics:
+    """Read what :meth:`Semantics.to_json` wrote."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError.of("E003", where, f"its stored semantics are no JSON: {error}") from error
+    return from_mapping(values, where)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if hint is bool:
+        return isinstance(value, bool)
+    options = get_args(hint)
+    if float in options:
+        return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+    return value in options
+
+
+FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Semantics))

@@ -1,0 +1,48 @@
+"""Lowering to one chip: quantise and place, with all findings of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spear_deploy.errors import Finding
+from spear_deploy.lower.compose import compose
+from spear_deploy.lower.place import Placement, place
+from spear_deploy.lower.program import ChipProgram
+from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.network import Network
+from spear_deploy.profiles.schema import ChipProfile
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A network as one chip's integers, on its cores.  ``placement.findings`` tells if it does not fit."""
+
+    program: ChipProgram
+    placement: Placement
+    notes: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """A chip profile with the registers and input ranges that a run lowers to."""
+
+    profile: ChipProfile
+    registers: Registers
+    ranges: Mapping[str, InputRange]
+
+    def lower(self, network: Network) -> Lowered:
+        """Quantise and place a network; raises :class:`UnsupportedError` as :func:`quantise` does."""
+        quantised = quantise(network, self.profile.name, self.registers, self.ranges)
+        program = quantised.program
+        inputs = {port.name for port in program.inputs}
+        placement = place(
+            program.shapes, program.synapses, self.profile, inputs=inputs, weight_bits=self.registers.weight_bits
+        )
+        return Lowered(program, placement, quantised.notes)
+
+    def place(self, network: Network) -> Placement:
+        """Place a network by its shapes alone, without quantising it."""
+        shapes = {p.name: p.shape for p in network.populations}
+        inputs = {p.name for p in network.inputs}
+        return place(shapes, compose(network), self.profile, inputs=inputs, weight_bits=self.registers.weight_bits)

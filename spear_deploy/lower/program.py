@@ -1,0 +1,204 @@
+"""The integer network of one chip, and the file ``program.h5`` in which a backend reads it.
+
+The file (schema 1) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import prod
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.errors import InputError
+from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.network.ops import Pair, Shape
+from spear_deploy.storage import atomic
+
+SCHEMA = 1
+IntArray: TypeAlias = NDArray[np.int32]
+_REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+
+
+@dataclass(frozen=True)
+class InputPort:
+    """An input population: payloads 0..max_value (1: binary spikes); payload = round(value * scale)."""
+
+    name: str
+    shape: Shape
+    max_value: int
+    scale: float = 1.0
+
+    def encode(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the integer payloads of values ``x`` (any shape).
+
+        Raises :class:`InputError` (E033) for values outside 0..max_value / scale.
+        """
+        integers = np.rint(np.asarray(x, dtype=np.float64) * self.scale)
+        low, high = integers.min(initial=0), integers.max(initial=0)
+        if low < 0 or high > self.max_value:
+            message = f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {self.max_value / self.scale:g}"
+            raise InputError.of("E033", f"input {self.name!r}", message, "compile with data that covers the range")
+        return integers.astype(np.uint8 if self.max_value < 256 else np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class ChipPopulation:
+    """Neurons of Loihi's LIF equations; each register is a scalar () or of the population's shape.
+
+    ``kind`` is ``lif``, or ``readout``: the same dynamics without firing, its output is v.
+    ``level`` is the longest path from an input; ``scale`` is chip units of v >> 6 per float unit.
+    """
+
+    name: str
+    shape: Shape
+    kind: Literal["lif", "readout"]
+    level: int
+    scale: float
+    du: IntArray
+    dv: IntArray
+    vth: IntArray
+    bias_mant: IntArray
+    bias_exp: IntArray
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class ChipProjection:
+    """Integer synapses: effective weight = mantissa * 2**exponent; ``delay`` extra steps on the way."""
+
+    synapses: Synapses
+    exponent: int
+    delay: int
+
+
+@dataclass(frozen=True, eq=False)
+class ChipProgram:
+    """What a backend runs; populations in execution order."""
+
+    chip: str
+    inputs: tuple[InputPort, ...]
+    populations: tuple[ChipPopulation, ...]
+    projections: tuple[ChipProjection, ...]
+    outputs: tuple[str, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every population, inputs first."""
+        return {item.name: item.shape for item in (*self.inputs, *self.populations)}
+
+    @property
+    def synapses(self) -> tuple[Synapses, ...]:
+        """Integer synapses (mantissas) of every projection."""
+        return tuple(projection.synapses for projection in self.projections)
+
+    def population(self, name: str) -> ChipPopulation:
+        """Return the population of that name."""
+        return next(p for p in self.populations if p.name == name)
+
+    def into(self, target: str) -> tuple[ChipProjection, ...]:
+        """Projections that end in ``target``."""
+        return tuple(p for p in self.projections if p.synapses.target == target)
+
+
+def write_program(path: Path, program: ChipProgram) -> None:
+    """Write ``program.h5`` atomically; equal programs give equal bytes."""
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        file.attrs["chip"] = program.chip
+        file.attrs["inputs"] = [port.name for port in program.inputs]
+        file.attrs["outputs"] = list(program.outputs)
+        file.attrs["order"] = list(program.shapes)
+        for key, text in sorted(program.metadata.items()):
+            file.attrs[f"about_{key}"] = text
+        for port in program.inputs:
+            group = file.create_group(f"populations/{port.name}")
+            group.attrs.update({"kind": "input", "shape": port.shape, "level": 0})
+            group.attrs.update({"max_value": port.max_value, "scale": port.scale})
+        for population in program.populations:
+            group = file.create_group(f"populations/{population.name}")
+            group.attrs.update({"kind": population.kind, "shape": population.shape, "level": population.level})
+            group.attrs["scale"] = population.scale
+            for register in _REGISTERS:
+                group.create_dataset(register, data=getattr(population, register))
+        for projection in program.projections:
+            _write_projection(file.create_group(f"projections/{projection.synapses.name}"), projection)
+
+
+def read_program(path: Path) -> ChipProgram:
+    """Read ``program.h5``; raise :class:`InputError` (E010) if it is not one or is damaged."""
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs["schema"] != SCHEMA:
+                raise InputError.of("E010", path, f"schema {file.attrs['schema']} is not {SCHEMA}")
+            groups = [(name, file["populations"][name]) for name in file.attrs["order"]]
+            ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
+            populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
+            projections = tuple(_read_projection(n, g) for n, g in file["projections"].items())
+            about = {k.removeprefix("about_"): str(v) for k, v in file.attrs.items() if k.startswith("about_")}
+            outputs = tuple(str(name) for name in file.attrs["outputs"])
+            return ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs, about)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
+
+
+def with_metadata(program: ChipProgram, **texts: str) -> ChipProgram:
+    """Return the program with texts about its origin added."""
+    return replace(program, metadata={**program.metadata, **texts})
+
+
+def _write_projection(group: h5py.Group, projection: ChipProjection) -> None:
+    synapses = projection.synapses
+    group.attrs.update({"source": synapses.source, "target": synapses.target})
+    group.attrs.update({"delay": projection.delay, "weight_exp": projection.exponent})
+    group.create_dataset("weight", data=synapses.weight.astype(np.int16), compression="gzip")
+    if isinstance(synapses, DenseSynapses):
+        group.attrs["kind"] = "dense"
+        return
+    group.attrs.update({"kind": "conv", "stride": synapses.stride, "padding": synapses.padding})
+    group.attrs.update({"dilation": synapses.dilation, "groups": synapses.groups})
+
+
+def _read_port(name: str, group: h5py.Group) -> InputPort:
+    return InputPort(name, _shape(group), int(group.attrs["max_value"]), float(group.attrs["scale"]))
+
+
+def _read_population(name: str, group: h5py.Group) -> ChipPopulation:
+    attrs = group.attrs
+    registers = {register: np.asarray(group[register][()], dtype=np.int32) for register in _REGISTERS}
+    kind = str(attrs["kind"])
+    if kind not in ("lif", "readout"):
+        raise ValueError(f"population {name!r} is of unknown kind {kind!r}")
+    return ChipPopulation(
+        name, _shape(group), kind, int(attrs["level"]), float(attrs["scale"]), **registers  # type: ignore[arg-type]
+    )
+
+
+def _read_projection(name: str, group: h5py.Group) -> ChipProjection:
+    attrs = group.attrs
+    ends = {"name": name, "source": str(attrs["source"]), "target": str(attrs["target"])}
+    weight = group["weight"][()]
+    if attrs["kind"] == "dense":
+        synapses: Synapses = DenseSynapses(**ends, weight=weight)
+    else:
+        geometry = {key: _pair(attrs[key]) for key in ("stride", "padding", "dilation")}
+        synapses = ConvSynapses(**ends, weight=weight, **geometry, groups=int(attrs["groups"]))
+    return ChipProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
+
+
+def _shape(group: h5py.Group) -> Shape:
+    return tuple(int(n) for n in group.attrs["shape"])
+
+
+def _pair(value: Any) -> Pair:
+    return int(value[0]), int(value[1])

@@ -1,0 +1,20 @@
+"""The float network: neurons, linear operations, graph, and the units that are pruned together."""
+
+from spear_deploy.network.graph import Network, Population, Projection
+from spear_deploy.network.neuron import Neuron
+from spear_deploy.network.ops import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Scale, ShapeError, SumPool2d
+
+__all__ = [
+    "AvgPool2d",
+    "Conv2d",
+    "Flatten",
+    "Linear",
+    "LinearOp",
+    "Network",
+    "Neuron",
+    "Population",
+    "Projection",
+    "Scale",
+    "ShapeError",
+    "SumPool2d",
+]

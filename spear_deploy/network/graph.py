@@ -1,0 +1,189 @@
+"""The float network: populations of neurons joined by projections of synapses.
+
+A :class:`Network` is frozen and identified by a content hash; every stage makes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.network.neuron import Neuron
+from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Neurons of one kind: ``shape`` is (C, H, W) or (N,).  Without a ``neuron`` it is an input."""
+
+    name: str
+    shape: Shape
+    neuron: Neuron | None = None
+
+    @property
+    def is_input(self) -> bool:
+        """Whether spikes are fed into it from outside."""
+        return self.neuron is None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return prod(self.shape)
+
+    @property
+    def units(self) -> int:
+        """Number of prunable units: channels of a map, neurons of a vector."""
+        return self.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from ``source`` to ``target``: a chain of linear operations without neurons between."""
+
+    name: str
+    source: str
+    target: str
+    ops: tuple[LinearOp, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A feed-forward spiking network.
+
+    ``outputs`` names the populations that are read.  ``metadata`` is text about the origin (semantics,
+    pruning history); it is written to NIR files and is no part of the content hash.
+
+    Raises :class:`InputError` (E004) if names clash or dangle or shapes do not fit, and
+    :class:`UnsupportedError` (E022) for a cycle.
+    """
+
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    outputs: tuple[str, ...]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        findings = list(_check(self))
+        if findings:
+            raise InputError(findings)
+        try:
+            self.order  # noqa: B018  (computed here so that a cycle is refused at construction)
+        except CycleError as error:
+            loop = " -> ".join(error.args[1])
+            raise UnsupportedError.of("E022", loop, "recurrent connections are not supported yet") from error
+
+    def __getitem__(self, name: str) -> Population:
+        """Return the population of that name."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Population]:
+        return {population.name: population for population in self.populations}
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Population names, sources before targets; ties in order of declaration."""
+        rank = {population.name: index for index, population in enumerate(self.populations)}
+        sorter = TopologicalSorter({name: {p.source for p in self.into(name)} for name in rank})
+        sorter.prepare()
+        order: list[str] = []
+        while sorter.is_active():
+            ready = sorted(sorter.get_ready(), key=rank.__getitem__)
+            order.extend(ready)
+            sorter.done(*ready)
+        return tuple(order)
+
+    @cached_property
+    def levels(self) -> dict[str, int]:
+        """Longest path from an input, counted in projections; a population without any starts at 1."""
+        level: dict[str, int] = {}
+        for name in self.order:
+            sources = [level[p.source] for p in self.into(name)]
+            level[name] = 0 if self[name].is_input else 1 + max(sources, default=0)
+        return level
+
+    @property
+    def inputs(self) -> tuple[Population, ...]:
+        """Input populations, in order of declaration."""
+        return tuple(p for p in self.populations if p.is_input)
+
+    @property
+    def neurons(self) -> tuple[Population, ...]:
+        """Populations with neurons, in execution order."""
+        return tuple(self[name] for name in self.order if not self[name].is_input)
+
+    def into(self, target: str) -> tuple[Projection, ...]:
+        """Projections that end in ``target``."""
+        return tuple(p for p in self.projections if p.target == target)
+
+    def out_of(self, source: str) -> tuple[Projection, ...]:
+        """Projections that start in ``source``."""
+        return tuple(p for p in self.projections if p.source == source)
+
+    def with_metadata(self, **entries: Any) -> Network:
+        """Return the same network with metadata entries added."""
+        return replace(self, metadata={**self.metadata, **entries})
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over structure and parameters (not metadata): equal networks have equal hashes."""
+        digest = hashlib.sha256()
+        _feed(digest, (self.populations, self.projections, self.outputs))
+        return digest.hexdigest()
+
+
+def _check(network: Network) -> Iterable[Finding]:
+    names = [p.name for p in network.populations]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield Finding("E004", name, "two populations have this name")
+    for projection in network.projections:
+        for end in (projection.source, projection.target):
+            if end not in names:
+                yield Finding("E004", projection.name, f"names a population {end!r} that does not exist")
+    for output in network.outputs:
+        if output not in names:
+            yield Finding("E004", output, "is an output but no population")
+    shapes = {p.name: p.shape for p in network.populations}
+    for projection in network.projections:
+        if projection.source not in shapes or projection.target not in shapes:
+            continue
+        try:
+            reached = chain_shapes(projection.ops, shapes[projection.source])[-1]
+        except ShapeError as error:
+            yield Finding("E004", projection.name, str(error))
+            continue
+        if reached != shapes[projection.target]:
+            message = f"gives shape {reached}, but {projection.target!r} has shape {shapes[projection.target]}"
+            yield Finding("E004", projection.name, message)
+    for population in network.populations:
+        neuron = population.neuron
+        for name, array in (neuron.arrays() if neuron else {}).items():
+            if array.shape != population.shape:
+                message = f"{name} has shape {array.shape}, the population {population.shape}"
+                yield Finding("E004", population.name, message)
+
+
+def _feed(digest: Any, value: Any) -> None:
+    """Feed any frozen structure of dataclasses, arrays, tuples and scalars into a hash, unambiguously."""
+    if isinstance(value, np.ndarray):
+        digest.update(f"array{value.dtype.str}{value.shape}".encode())
+        digest.update(np.ascontiguousarray(value).tobytes())
+    elif is_dataclass(value):
+        digest.update(type(value).__name__.encode())
+        for item in fields(value):
+            digest.update(item.name.encode())
+            _feed(digest, getattr(value, item.name))
+    elif isinstance(value, tuple):
+        digest.update(f"tuple{len(value)}".encode())
+        for element in value:
+            _feed(digest, element)
+    else:
+        digest.update(f"{type(value).__name__}:{value!r};".encode())

@@ -1,0 +1,182 @@
+"""Units that are pruned together, and their removal.
+
+A *unit* is a channel of a map or a neuron of a vector.  Populations that are tied channel by channel (by a
+projection without mixing weights: identity skips, pooling, depthwise convolutions) form one group: a unit
+of the group is removed from all of them.  Removing units slices rows of the incoming and columns of the
+outgoing projections and the per-neuron parameters; it equals silencing those neurons, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.network.graph import Network, Population, Projection
+from spear_deploy.network.ops import Conv2d, Flatten, Linear, LinearOp, Scale, Shape, chain_shapes
+
+Units: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Populations whose units are removed together; the first one names the group."""
+
+    populations: tuple[str, ...]
+    units: int
+
+    @property
+    def name(self) -> str:
+        """Name of the group: its first population in execution order."""
+        return self.populations[0]
+
+
+@dataclass(frozen=True)
+class UnitGroups:
+    """The prunable groups in execution order, and why the other populations are left whole."""
+
+    groups: tuple[Group, ...]
+    frozen: Mapping[str, str]
+
+
+def unit_groups(network: Network) -> UnitGroups:
+    """Find the groups of a network."""
+    parent = {population.name: population.name for population in network.populations}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    frozen: dict[str, str] = {population.name: "it is an input" for population in network.inputs}
+    frozen |= {name: "it is an output" for name in network.outputs}
+    for projection in network.projections:
+        link = _link(projection, network[projection.source], network[projection.target])
+        for name in link.frozen:
+            frozen.setdefault(name, f"projection {projection.name!r} {link.reason}")
+        if link.tied:
+            first, second = sorted((root(projection.source), root(projection.target)), key=network.order.index)
+            parent[second] = first
+    members: dict[str, list[str]] = {}
+    for name in network.order:
+        members.setdefault(root(name), []).append(name)
+    groups = []
+    for names in members.values():
+        reasons = [(name, frozen[name]) for name in names if name in frozen]
+        if not reasons:
+            groups.append(Group(tuple(names), network[names[0]].units))
+        for name in names if reasons else ():
+            frozen.setdefault(name, f"it is tied to {reasons[0][0]!r}, and {reasons[0][1]}")
+    return UnitGroups(tuple(groups), frozen)
+
+
+def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
+    """Return the network with only the ``kept`` units (sorted indices) of each group named.
+
+    Raises :class:`ValueError` for an unknown group or an empty selection: an empty population has no
+    meaning on a chip.
+    """
+    groups = {group.name: group for group in unit_groups(network).groups}
+    selection: dict[str, Units] = {}
+    for name, units in kept.items():
+        if name not in groups:
+            raise ValueError(f"{name!r} is no prunable group")
+        if not len(units):
+            raise ValueError(f"group {name!r} would lose all its units")
+        selection |= {population: units for population in groups[name].populations}
+    populations = tuple(_keep_population(p, selection.get(p.name)) for p in network.populations)
+    projections = tuple(
+        _keep_projection(p, network[p.source].shape, selection.get(p.source), selection.get(p.target))
+        for p in network.projections
+    )
+    return replace(network, populations=populations, projections=projections)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """What a projection does to the units at its ends."""
+
+    tied: bool = False
+    frozen: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def _link(projection: Projection, source: Population, target: Population) -> _Link:
+    both = (source.name, target.name)
+    grouped = [op for op in projection.ops if isinstance(op, Conv2d) and op.groups > 1 and not _is_depthwise(op)]
+    if grouped:
+        return _Link(frozen=both, reason="is a grouped convolution")
+    mixing = [index for index, op in enumerate(projection.ops) if _mixes(op)]
+    tail = projection.ops[mixing[-1] + 1 :] if mixing else projection.ops
+    shape = chain_shapes(projection.ops, source.shape)[mixing[-1] + 1 if mixing else 0]
+    if any(isinstance(op, Flatten) for op in tail) and prod(shape[1:]) > 1:
+        return _Link(frozen=both if not mixing else (target.name,), reason="is flattened just before it")
+    return _Link(tied=not mixing)
+
+
+def _mixes(op: LinearOp) -> bool:
+    return isinstance(op, Linear) or (isinstance(op, Conv2d) and not _is_depthwise(op))
+
+
+def _is_depthwise(op: Conv2d) -> bool:
+    return op.groups > 1 and op.groups == op.weight.shape[0] and op.weight.shape[1] == 1
+
+
+def _keep_population(population: Population, units: Units | None) -> Population:
+    if units is None:
+        return population
+    neuron = None if population.neuron is None else population.neuron.take(units)
+    return replace(population, shape=(len(units), *population.shape[1:]), neuron=neuron)
+
+
+def _keep_projection(projection: Projection, shape: Shape, source: Units | None, target: Units | None) -> Projection:
+    """Slice a chain: inputs up to its first mixing operation, outputs from its last one on."""
+    ops = projection.ops
+    mixing = [index for index, op in enumerate(ops) if _mixes(op)]
+    first, last = (mixing[0], mixing[-1]) if mixing else (len(ops), -1)
+    shapes = chain_shapes(ops, shape)
+    carried = source
+    kept: list[LinearOp] = []
+    for index, op in enumerate(ops):
+        if carried is not None and index <= first:
+            if isinstance(op, Flatten):
+                block = prod(shapes[index][1:])
+                carried = (carried[:, None] * block + np.arange(block)).reshape(-1)
+            else:
+                op = _keep_inputs(op, carried)  # noqa: PLW2901
+        if target is not None and mixing and index >= last:
+            op = _keep_outputs(op, target)  # noqa: PLW2901
+        kept.append(op)
+    return replace(projection, ops=tuple(kept))
+
+
+def _keep_inputs(op: LinearOp, units: Units) -> LinearOp:
+    match op:
+        case Linear():
+            return replace(op, weight=op.weight[:, units])
+        case Conv2d() if _is_depthwise(op):
+            return _keep_outputs(op, units)
+        case Conv2d():
+            return replace(op, weight=op.weight[:, units])
+        case Scale():
+            return replace(op, factor=op.factor[units])
+        case _:
+            return op
+
+
+def _keep_outputs(op: LinearOp, units: Units) -> LinearOp:
+    match op:
+        case Linear() | Conv2d():
+            bias = None if op.bias is None else op.bias[units]
+            if isinstance(op, Conv2d) and _is_depthwise(op):
+                return replace(op, weight=op.weight[units], bias=bias, groups=len(units))
+            return replace(op, weight=op.weight[units], bias=bias)
+        case Scale():
+            return replace(op, factor=op.factor[units])
+        case _:
+            return op
+

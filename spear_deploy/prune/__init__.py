@@ -1,0 +1,1 @@
+"""Structured pruning: importance, LRE, TAR, the search environment and its agent."""

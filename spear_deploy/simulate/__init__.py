@@ -1,0 +1,1 @@
+"""Simulation: trainable float, bit-exact integer, and the synaptic operations counted from either."""

@@ -1,0 +1,87 @@
+"""The activity record: spikes, synaptic operations and decisions, sample by sample.
+
+Arrays of events are reduced as they come, so that memory is bounded by the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.simulate.synops import FanOut
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """What a network did on N samples.
+
+    Attributes:
+        synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.
+        spikes: per population (N,): events, inputs included.
+        scores: (N, outputs): spike counts of the output population, or its summed membrane (readout).
+        labels: (N,).
+    """
+
+    synops_all: Mapping[str, NDArray[np.int64]]
+    synops: Mapping[str, NDArray[np.int64]]
+    spikes: Mapping[str, NDArray[np.int64]]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose highest score (the first of equal ones) is the label."""
+        return float(np.mean(self.scores.argmax(axis=1) == self.labels))
+
+    @property
+    def total(self) -> NDArray[np.int64]:
+        """SynOps of each sample over all projections, nonzero synapses: (N,)."""
+        return np.sum(list(self.synops.values()), axis=0, dtype=np.int64)
+
+    @property
+    def total_all(self) -> NDArray[np.int64]:
+        """SynOps of each sample over all synapses of the structure: (N,)."""
+        return np.sum(list(self.synops_all.values()), axis=0, dtype=np.int64)
+
+
+@dataclass
+class Tally:
+    """Reduces batches of events to an :class:`Activity`."""
+
+    fan_outs: Sequence[FanOut]
+    output: str
+    _parts: list[Activity] = field(default_factory=list)
+
+    def add(self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]) -> None:
+        """Add a batch: ``events`` (T, B, *shape) of every population, ``scores`` (T, B, n) of the output."""
+        counts = {
+            name: np.count_nonzero(array.reshape(*array.shape[:2], -1), axis=0).astype(np.int64)
+            for name, array in events.items()
+        }
+        self._parts.append(
+            Activity(
+                {f.name: counts[f.source] @ f.every for f in self.fan_outs},
+                {f.name: counts[f.source] @ f.nonzero for f in self.fan_outs},
+                {name: array.sum(axis=1) for name, array in counts.items()},
+                scores.sum(axis=0, dtype=np.float64).reshape(len(labels), -1),
+                labels,
+            )
+        )
+
+    def activity(self) -> Activity:
+        """Return the record of all batches so far."""
+        parts = self._parts
+
+        def joined(name: str) -> dict[str, NDArray[np.int64]]:
+            return {key: np.concatenate([getattr(p, name)[key] for p in parts]) for key in getattr(parts[0], name)}
+
+        return Activity(
+            joined("synops_all"),
+            joined("synops"),
+            joined("spikes"),
+            np.concatenate([p.scores for p in parts]),
+            np.concatenate([p.labels for p in parts]),
+        )

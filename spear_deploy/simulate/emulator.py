@@ -1,0 +1,128 @@
+"""The bit-exact emulator: the chip program's integer arithmetic, batched, layer by layer.
+
+Synapses are torch convolutions and matrix products of integers held in float32, exact while every partial
+sum stays below 2^24 (float64 is used where that is not proven); neurons are the fused integer scan.
+Time is aligned: population k sees in its step t what an input of step t causes, as Lava does once its one
+step of delay a synapse is accounted for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+
+from spear_deploy.lower.compose import ConvSynapses
+from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection
+from spear_deploy.simulate.lif_kernel import scan_lif, scan_readout
+
+_FLOAT32_EXACT = 1 << 24
+_BATCH_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What every population did: arrays (T, B, *shape).
+
+    ``spikes``: uint8, inputs (payloads) included; ``potentials``: int32 v of the readouts;
+    ``final_u``, ``final_v``: int32 (B, n) states after the last step.
+    """
+
+    spikes: Mapping[str, NDArray[np.generic]]
+    potentials: Mapping[str, NDArray[np.int32]]
+    final_u: Mapping[str, NDArray[np.int32]]
+    final_v: Mapping[str, NDArray[np.int32]]
+
+
+class Emulator:
+    """Runs a chip program; states start at zero for every sample."""
+
+    def __init__(self, program: ChipProgram) -> None:
+        self.program = program
+        self._synapses = {id(p): _Synapses(p, program) for p in program.projections}
+
+    def batch_size(self, steps: int) -> int:
+        """Return how many samples of ``steps`` steps keep a population's arrays within 256 MB."""
+        largest = max(population.size for population in self.program.populations)
+        return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input population."""
+        outputs: dict[str, NDArray[np.generic]] = dict(inputs)
+        spikes = dict(outputs)
+        potentials: dict[str, NDArray[np.int32]] = {}
+        final_u: dict[str, NDArray[np.int32]] = {}
+        final_v: dict[str, NDArray[np.int32]] = {}
+        steps, batch = next(iter(outputs.values())).shape[:2]
+        for population in self.program.populations:
+            summed = np.zeros((steps, batch, population.size), np.int32)
+            for projection in self.program.into(population.name):
+                summed += self._synapses[id(projection)].apply(outputs[projection.synapses.source])
+            out, u, v = _scan(population, summed)
+            final_u[population.name], final_v[population.name] = u, v
+            shaped = out.reshape(steps, batch, *population.shape)
+            if population.kind == "readout":
+                potentials[population.name] = shaped
+            else:
+                outputs[population.name] = spikes[population.name] = shaped
+        return Recording(spikes, potentials, final_u, final_v)
+
+    def stream(self, batches: Iterator[Mapping[str, NDArray[np.generic]]]) -> Iterator[Recording]:
+        """Run batch after batch, holding one at a time."""
+        for inputs in batches:
+            yield self.run(inputs)
+
+
+class _Synapses:
+    """One projection, ready to be applied."""
+
+    def __init__(self, projection: ChipProjection, program: ChipProgram) -> None:
+        synapses = projection.synapses
+        payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
+        weight = np.asarray(synapses.weight, np.float64)
+        reach = np.abs(weight.reshape(len(weight), -1)).sum(axis=1).max(initial=0) * payload
+        self.exact = torch.float32 if reach < _FLOAT32_EXACT else torch.float64
+        self.weight = torch.tensor(weight, dtype=self.exact)
+        self.synapses = synapses
+        self.exponent = projection.exponent
+
+    def apply(self, spikes: NDArray[np.generic]) -> NDArray[np.int32]:
+        """Return the sums (T, B, target neurons) for spikes or payloads (T, B, *source shape)."""
+        steps, batch = spikes.shape[:2]
+        x = torch.from_numpy(np.ascontiguousarray(spikes)).flatten(0, 1).to(self.exact)
+        with torch.no_grad():
+            if isinstance(self.synapses, ConvSynapses):
+                conv = self.synapses
+                y = functional.conv2d(x, self.weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+                y = torch.remainder(y + (1 << 23), 1 << 24) - (1 << 23) if self._may_wrap() else y
+            else:
+                y = x.flatten(1) @ self.weight.T
+        sums: NDArray[np.int32] = y.to(torch.int32).flatten(1).view(steps, batch, -1).numpy()
+        return sums << self.exponent if self.exponent else sums
+
+    def _may_wrap(self) -> bool:
+        """Lava wraps the sum of a convolution at 24 bits; sums proven smaller need no wrap."""
+        return self.exact is not torch.float32
+
+
+def _scan(population: ChipPopulation, a: NDArray[np.int32]) -> tuple[NDArray[np.generic], NDArray[np.int32], NDArray[np.int32]]:
+    steps, batch, size = a.shape
+    full = {name: _full(getattr(population, name), population) for name in ("du", "dv", "vth", "bias_mant", "bias_exp")}
+    bias = full["bias_mant"] << full["bias_exp"]
+    keep_u, keep_v = 4096 - (full["du"] + 1), 4096 - full["dv"]
+    u, v = np.zeros((batch, size), np.int32), np.zeros((batch, size), np.int32)
+    if population.kind == "readout":
+        potentials = np.empty((steps, batch, size), np.int32)
+        scan_readout(a, keep_u, keep_v, bias, u, v, potentials)
+        return potentials, u, v
+    spikes = np.empty((steps, batch, size), np.uint8)
+    scan_lif(a, keep_u, keep_v, full["vth"] << 6, bias, u, v, spikes)
+    return spikes, u, v
+
+
+def _full(register: NDArray[np.int32], population: ChipPopulation) -> NDArray[np.int32]:
+    return np.ascontiguousarray(np.broadcast_to(register, population.shape).reshape(-1), np.int32)

@@ -1,0 +1,62 @@
+"""Measure a network on a data split: in float, or as the chip's integers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from spear_deploy.lower.compose import compose
+from spear_deploy.lower.program import ChipProgram
+from spear_deploy.network import Network
+from spear_deploy.simulate.activity import Activity, Tally
+from spear_deploy.simulate.emulator import Emulator
+from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.simulate.synops import fan_outs
+from spear_deploy.train.datasets import Split
+
+Tick = Callable[[int, int], None]
+"""Called with samples done and samples in all."""
+
+
+def measure_float(network: Network, split: Split, batch: int = 128, tick: Tick | None = None) -> Activity:
+    """Run the float network over a split."""
+    shapes = {p.name: p.shape for p in network.populations}
+    tally = Tally(fan_outs(compose(network), shapes), network.outputs[0])
+    simulator = FloatSimulator(network)
+    (port,) = network.inputs
+    done = 0
+    for x, labels in split.batches(batch):
+        with torch.no_grad():
+            out = simulator({port.name: to_tensor(x)})
+        events = {name: value.numpy() for name, value in out.items()}
+        tally.add({port.name: x, **events}, events[tally.output], labels)
+        done += len(labels)
+        if tick:
+            tick(done, len(split))
+    return tally.activity()
+
+
+def measure_chip(program: ChipProgram, split: Split, tick: Tick | None = None) -> Activity:
+    """Run the chip program on the bit-exact emulator over a split."""
+    tally = Tally(fan_outs(program.synapses, program.shapes), program.outputs[0])
+    emulator = Emulator(program)
+    (port,) = program.inputs
+    done = 0
+    for x, labels in split.batches(emulator.batch_size(split.samples.steps)):
+        recording = emulator.run({port.name: port.encode(x)})
+        events = {**recording.spikes, **{name: value[:0] for name, value in recording.potentials.items()}}
+        scores = {**recording.spikes, **recording.potentials}[tally.output]
+        tally.add(events, scores, labels)
+        done += len(labels)
+        if tick:
+            tick(done, len(split))
+    return tally.activity()
+
+
+def to_tensor(x: np.ndarray) -> torch.Tensor:
+    """Return float32 input; a constant one (held over time by a zero stride) stays a view."""
+    if x.strides[0] == 0 and x.shape[0] > 1:
+        return torch.from_numpy(np.ascontiguousarray(x[0], np.float32)).expand(*x.shape)
+    return torch.from_numpy(np.ascontiguousarray(x, np.float32))

@@ -1,0 +1,117 @@
+"""Fine-tuning with surrogate gradients, optionally under a SynOps budget by dual ascent.
+
+Loss: cross-entropy of the output scores, plus knowledge distillation from the unpruned network, plus
+``lambda * SynOps / target``.  The multiplier follows the violation (dual ascent)::
+
+    lambda <- max(0, lambda + eta * (SynOps / target - 1))
+
+so that it presses while the network spends more than the target and lets go when it does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from spear_deploy.lower.compose import compose
+from spear_deploy.network import Network
+from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.simulate.measure import to_tensor
+from spear_deploy.simulate.synops import fan_outs
+from spear_deploy.train.datasets import Split
+
+Tick = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to fine-tune: Adam with a cosine schedule down to zero."""
+
+    epochs: float = 2.0
+    learning_rate: float = 2e-3
+    batch: int = 64
+    distillation: float = 1.0
+    dual_step: float = 0.2
+
+
+def finetune(
+    network: Network,
+    split: Split,
+    recipe: Recipe,
+    *,
+    seed: int,
+    teacher: Network | None = None,
+    synops_target: float | None = None,
+    tick: Tick | None = None,
+) -> Network:
+    """Return the network fine-tuned on a split.
+
+    ``synops_target`` is the mean SynOps a sample to press towards, counted on the float network.
+    ``epochs`` may be a fraction: that share of the split is seen.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    (port,) = network.inputs
+    student = FloatSimulator(network)
+    master = FloatSimulator(teacher).requires_grad_(False) if teacher is not None else None
+    meter = _SynopsMeter(network) if synops_target is not None else None
+    optimiser = torch.optim.Adam(student.parameters(), lr=recipe.learning_rate)
+    per_epoch = -(-len(split) // recipe.batch)
+    total = max(1, round(recipe.epochs * per_epoch))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+    multiplier, done = 0.0, 0
+    while done < total:
+        for x, labels in split.batches(recipe.batch, rng):
+            inputs = {port.name: to_tensor(x)}
+            out = student(inputs)
+            scores = _scores(out[network.outputs[0]])
+            loss = functional.cross_entropy(scores, torch.from_numpy(labels))
+            if master is not None and recipe.distillation:
+                loss = loss + recipe.distillation * _distance(scores, _scores(master(inputs)[network.outputs[0]]))
+            if meter is not None and synops_target is not None:
+                spent = meter(inputs, out) / synops_target
+                multiplier = max(0.0, multiplier + recipe.dual_step * (float(spent.detach()) - 1.0))
+                loss = loss + multiplier * spent
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            done += 1
+            if tick:
+                tick(done, total)
+            if done == total:
+                break
+    return student.to_network()
+
+
+def _scores(out: Tensor) -> Tensor:
+    """Sum over time: spike counts, or the summed membrane of a readout."""
+    return out.sum(dim=0).flatten(1)
+
+
+def _distance(scores: Tensor, target: Tensor) -> Tensor:
+    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(target, 1)
+    return functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean")
+
+
+class _SynopsMeter:
+    """Differentiable mean SynOps a sample: spikes times fan-out."""
+
+    def __init__(self, network: Network) -> None:
+        shapes = {p.name: p.shape for p in network.populations}
+        self._weights: dict[str, Tensor] = {}
+        for fan in fan_outs(compose(network), shapes):
+            weight = torch.tensor(fan.nonzero, dtype=torch.float32)
+            self._weights[fan.source] = self._weights.get(fan.source, torch.zeros(())) + weight
+
+    def __call__(self, inputs: dict[str, Tensor], out: dict[str, Tensor]) -> Tensor:
+        total = torch.zeros(())
+        for name, weight in self._weights.items():
+            events = out[name] if name in out else (inputs[name] != 0).float()
+            total = total + (events.flatten(2).sum(dim=0) @ weight).mean()
+        return total

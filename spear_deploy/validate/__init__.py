@@ -1,0 +1,1 @@
+"""Proof: backend against emulator, spike by spike."""

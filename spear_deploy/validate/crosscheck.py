@@ -1,0 +1,67 @@
+"""Compare what a backend did with the emulator, spike by spike, and name the first divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.lower.program import ChipProgram
+
+Raster = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """The earliest time step at which the two differ; of several neurons the first in execution order."""
+
+    sample: int
+    step: int
+    population: str
+    neuron: tuple[int, ...]
+    emulator: int
+    backend: int
+
+    def __str__(self) -> str:
+        place = f"sample {self.sample}, step {self.step}, population {self.population!r}, neuron {self.neuron}"
+        return f"{place}: emulator {self.emulator}, backend {self.backend}"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The verdict: how many bins (sample x step x neuron) were compared and how many differ."""
+
+    backend: str
+    samples: int
+    steps: int
+    populations: tuple[str, ...]
+    bins: int
+    spikes: int
+    mismatches: int
+    first_divergence: Divergence | None
+
+
+def cross_check(
+    program: ChipProgram, emulated: Mapping[str, Raster], recorded: Mapping[str, Raster], backend: str
+) -> Validation:
+    """Compare every population with neurons: arrays (N, T, *shape) of spikes, or of a readout's membrane."""
+    bins = spikes = mismatches = 0
+    candidates: list[tuple[tuple[int, int, int], Divergence]] = []
+    for rank, population in enumerate(program.populations):
+        ours, theirs = emulated[population.name], recorded[population.name]
+        bins += ours.size
+        if population.kind == "lif":
+            spikes += int(np.count_nonzero(ours))
+        differing = np.argwhere(ours != theirs)
+        mismatches += len(differing)
+        if len(differing):
+            where = min(map(tuple, differing.tolist()), key=lambda index: (index[1], index[0], index[2:]))
+            sample, step, *neuron = where
+            found = Divergence(sample, step, population.name, tuple(neuron), int(ours[where]), int(theirs[where]))
+            candidates.append(((step, rank, sample), found))
+    samples, steps = ours.shape[:2]
+    names = tuple(p.name for p in program.populations)
+    first = min(candidates, key=lambda entry: entry[0])[1] if candidates else None
+    return Validation(backend, samples, steps, names, bins, spikes, mismatches, first)
