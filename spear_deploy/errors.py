@@ -99,8 +99,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E002": (
         "not a NIR file",
-        "The file is not HDF5, or it is HDF5 without the layout of NIR (a group /node of type NIRGraph).\n"
-        "A truncated download or a renamed file looks like this. Export the network again with nir.write.",
+        (
+            "The file is not HDF5, or it is HDF5 without the layout of NIR (a group /node of type NIRGraph).\n"
+            "A truncated download or a renamed file looks like this. Export the network again with nir.write."
+        ),
     ),
     "E003": (
         "damaged NIR node",
@@ -112,9 +114,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E005": (
         "data that cannot be used",
-        "The data file is missing an array, its shape does not fit the network, or it holds NaN or pickled objects.\n"
-        "Expected: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape) spikes, or\n"
-        "(N, *shape) values together with --steps.",
+        (
+            "The data file is missing an array, its shape does not fit the network, or it holds NaN or\n"
+            "pickled objects.\n"
+            "Expected: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape) spikes, or\n"
+            "(N, *shape) values together with --steps."
+        ),
     ),
     "E006": (
         "labels out of range",
@@ -122,38 +127,60 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E007": (
         "budget that cannot be meant",
-        "Budgets are positive. --synops takes an absolute number (120000, 1.2e5) or a percentage of the\n"
-        "unpruned network's measured SynOps (50%).",
+        (
+            "Budgets are positive. --synops takes an absolute number (120000, 1.2e5) or a percentage of the\n"
+            "unpruned network's measured SynOps (50%)."
+        ),
     ),
     "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
-    "E009": ("output folder not usable", "The output folder cannot be created or written, or holds another run's files."),
+    "E009": (
+        "output folder not usable",
+        "The output folder cannot be created or written, or holds another run's files.",
+    ),
     "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
     "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
     "E012": ("journal of another run", "search.jsonl was written for other inputs; --resume needs the same ones."),
     "E020": (
         "semantics missing",
-        "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
-        "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file.",
+        (
+            "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
+            "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file."
+        ),
     ),
     "E021": ("unsupported node", "The node is not supported yet. All such nodes of the graph are listed at once."),
     "E022": ("cycle", "Recurrent graphs are not supported yet: every edge must lead forward."),
-    "E023": ("dt missing or contradictory", "The time step cannot be recovered from the file, or nodes imply different ones."),
+    "E023": (
+        "dt missing or contradictory",
+        "The time step cannot be recovered from the file, or nodes imply different ones.",
+    ),
     "E024": (
         "semantics that do not fit the file",
         "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly.",
     ),
-    "E030": ("reset the chip does not have", "The chip's neuron resets to a fixed value in the same step as the spike."),
+    "E030": (
+        "reset the chip does not have",
+        "The chip's neuron resets to a fixed value in the same step as the spike.",
+    ),
     "E031": ("integer spikes", "The chip's neuron emits at most one spike per step; the source emits several."),
-    "E032": ("lower clip of the membrane", "The chip's neuron has no lower bound on the membrane; the source clips it."),
+    "E032": (
+        "lower clip of the membrane",
+        "The chip's neuron has no lower bound on the membrane; the source clips it.",
+    ),
     "E033": ("graded input", "The chip takes binary input spikes only; the data holds other values."),
     "E034": ("value outside a register", "A quantised value exceeds the register that holds it on the chip."),
     "E035": ("too many cores", "The network does not fit on the cores of the chip."),
     "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
-    "E037": ("projection too large to lower", "A projection that is not a convolution would need too large a dense matrix."),
+    "E037": (
+        "projection too large to lower",
+        "A projection that is not a convolution would need too large a dense matrix.",
+    ),
     "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
     "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
-    "E060": ("backend not installed", "The backend's environment does not exist. Run: spear-deploy backend install NAME"),
+    "E060": (
+        "backend not installed",
+        "The backend's environment does not exist. Run: spear-deploy backend install NAME",
+    ),
     "E061": ("backend failed", "The backend's process ended with an error; its message is given."),
     "E062": ("backend timed out", "The backend did not finish within its time limit and was stopped."),
     "E063": ("backend cannot be installed", "No suitable Python was found, or the package installer failed."),

@@ -24,13 +24,15 @@ def atomic(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise InputError.of("E009", path.parent, f"cannot write there: {error.strerror}", "choose another -o") from error
+        raise InputError.of(
+            "E009", path.parent, f"cannot write there: {error.strerror}", "choose another -o"
+        ) from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -34,7 +34,7 @@ def list_command() -> None:
 def install_command(name: str) -> None:
     """Make the environment of backend NAME (again, if it is out of date)."""
     console = console_for()
-    folder = environment.install(name, lambda text: console.print(text))
+    folder = environment.install(name, console.print)
     console.print(f"{name}: ready in {folder}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,13 +15,13 @@ from spear_deploy.resources import resource
 @click.option("--synops", default="50%", show_default=True, help="SynOps budget.")
 @click.option("--backend", type=click.Choice(["lava", "emulator"]), default="lava", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.pass_context
-def demo_command(ctx: click.Context, **options: Any) -> int:
+def demo_command(output: Path, synops: str, backend: str, seed: int) -> int:
     """Deploy the digits network that comes with the tool on Loihi 2: the whole path in about a minute."""
     from spear_deploy.cli.deploy import deploy_command
 
     model, semantics = resource("examples/digits/digits.nir"), resource("examples/digits/semantics.toml")
-    defaults = {parameter.name: parameter.get_default(ctx) for parameter in deploy_command.params}
-    given = {"model": model, "semantics": str(semantics), "chip": "loihi2", "data": "digits"}
-    code: int = ctx.invoke(deploy_command, **{**defaults, **given, **options})
+    arguments = [str(model), "--semantics", str(semantics), "--chip", "loihi2", "--data", "digits"]
+    arguments += ["--synops", synops, "--backend", backend, "--seed", str(seed), "-o", str(output)]
+    click.echo(f"$ spear-deploy deploy {shlex.join(arguments)}")
+    code: int = deploy_command.main(arguments, prog_name="spear-deploy deploy", standalone_mode=False)
     return code

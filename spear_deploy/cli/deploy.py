@@ -17,20 +17,13 @@ from spear_deploy.errors import InputError
 from spear_deploy.report.progress import Progress
 
 
-class SampleCount(click.ParamType):
-    """A number of samples, or ``all`` (None)."""
-
-    name = "N|all"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """Read a positive number or ``all``."""
-        if value is None or isinstance(value, int):
-            return value
-        if value == "all":
-            return -1
-        if not str(value).isdigit() or int(value) < 1:
-            self.fail(f"{value!r} is neither a positive number nor 'all'", param, ctx)
-        return int(value)
+def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """Read a positive number, or ``all`` (None)."""
+    if value == "all":
+        return None
+    if not value.isdigit() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither a positive number nor 'all'")
+    return int(value)
 
 
 def _shared(command: Any) -> Any:
@@ -38,15 +31,49 @@ def _shared(command: Any) -> Any:
         (
             click.argument("model", type=click.Path(path_type=Path)),
             click.option("--chip", required=True, help="Chip name or profile file; see spear-deploy chips."),
-            click.option("--synops", required=True, help="Budget a sample: a number, or a percentage of the unpruned network's."),
+            click.option(
+                "--synops", required=True, help="Budget a sample: a number, or a percentage of the unpruned network's."
+            ),
             click.option("--cores", type=int, help="Budget of cores; default: what the chip has."),
-            click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."),
+            click.option(
+                "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."
+            ),
             click.option("--seed", type=int, default=0, show_default=True),
-            click.option("--episodes", type=click.IntRange(4), default=SearchOptions.episodes, show_default=True, help="Networks judged before fine-tuning."),
-            click.option("--candidates", type=click.IntRange(1), default=SearchOptions.candidates, show_default=True, help="Networks fine-tuned and measured at most."),
-            click.option("--lowest-ratio", type=click.FloatRange(0, 1, min_open=True), default=SearchOptions.lowest_ratio, show_default=True, help="Smallest keep ratio of a layer."),
-            click.option("--epochs", type=click.FloatRange(min=0, min_open=True), default=12.0, show_default=True, help="Epochs of the final fine-tuning."),
-            click.option("--samples", type=SampleCount(), default=32, show_default=True, help="Test samples that validation runs."),
+            click.option(
+                "--episodes",
+                type=click.IntRange(4),
+                default=SearchOptions.episodes,
+                show_default=True,
+                help="Networks judged before fine-tuning.",
+            ),
+            click.option(
+                "--candidates",
+                type=click.IntRange(1),
+                default=SearchOptions.candidates,
+                show_default=True,
+                help="Networks fine-tuned and measured at most.",
+            ),
+            click.option(
+                "--lowest-ratio",
+                type=click.FloatRange(0, 1, min_open=True),
+                default=SearchOptions.lowest_ratio,
+                show_default=True,
+                help="Smallest keep ratio of a layer.",
+            ),
+            click.option(
+                "--epochs",
+                type=click.FloatRange(min=0, min_open=True),
+                default=12.0,
+                show_default=True,
+                help="Epochs of the final fine-tuning.",
+            ),
+            click.option(
+                "--samples",
+                callback=_sample_count, metavar="N|all",
+                default="32",
+                show_default=True,
+                help="Test samples that validation runs.",
+            ),
             click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
             click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
         )
@@ -57,7 +84,13 @@ def _shared(command: Any) -> Any:
 
 @click.command("deploy")
 @_shared
-@click.option("--backend", type=click.Choice(["lava", "emulator"]), default="lava", show_default=True, help="What proves the result.")
+@click.option(
+    "--backend",
+    type=click.Choice(["lava", "emulator"]),
+    default="lava",
+    show_default=True,
+    help="What proves the result.",
+)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
 def deploy_command(**options: Any) -> int:
     """Prune MODEL (.nir) until its measured SynOps fit the budget, and prove it on the backend.
@@ -112,7 +145,7 @@ def run_deploy(**options: Any) -> int:
             lowest_ratio=options["lowest_ratio"],
             finish=Recipe(epochs=options["epochs"]),
         ),
-        validate_samples=None if options["samples"] == -1 else options["samples"],
+        validate_samples=options["samples"],
         backend_timeout=options["timeout"],
         resume=options["resume"],
     )

@@ -60,7 +60,9 @@ def _print_network(network: Network, console: Console) -> None:
         reason = groups.frozen.get(population.name)
         shape = "x".join(map(str, population.shape))
         prunable = f"no, {reason}" if reason else f"{population.units} units"
-        table.add_row(population.name, "\n".join(chains) or "input", shape, f"{population.size:,}", f"{synapses:,}", prunable)
+        table.add_row(
+            population.name, "\n".join(chains) or "input", shape, f"{population.size:,}", f"{synapses:,}", prunable
+        )
     console.print(table)
 
 
@@ -71,7 +73,9 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
     data = load_data(name, options)
     check_fit(data, network.inputs[0].shape, network[network.outputs[0]].size)
     activity = measure_float(network, data.test)
-    console.print(f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps")
+    console.print(
+        f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps"
+    )
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
     for population in (*network.inputs, *network.neurons):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
@@ -85,9 +89,18 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
     table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)
     for p in lowered.placement.populations:
         share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
-        table.add_row(p.name, str(p.cores), "x".join(map(str, p.tile)), str(p.neurons_per_core), str(p.synapse_words_per_core), share)
+        table.add_row(
+            p.name,
+            str(p.cores),
+            "x".join(map(str, p.tile)),
+            str(p.neurons_per_core),
+            str(p.synapse_words_per_core),
+            share,
+        )
     console.print()
     console.print(table)
-    console.print(f"{lowered.placement.cores} cores, {lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory")
+    console.print(
+        f"{lowered.placement.cores} cores, {lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
+    )
     for note in lowered.notes:
         console.print(f"[yellow]{note.code}[/] {note.where}: {note.message}")

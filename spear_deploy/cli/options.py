@@ -20,12 +20,22 @@ def semantics_options(command: Command) -> Command:
     """Add the options that say how a NIR file is to be read."""
     for option in reversed(
         (
-            click.option("--semantics", metavar="PRESET|FILE.toml", help="How the file's neurons compute: nir, snntorch, norse, spikingjelly, sinabs, or a TOML file."),
+            click.option(
+                "--semantics",
+                metavar="PRESET|FILE.toml",
+                help="How the file's neurons compute: nir, snntorch, norse, spikingjelly, sinabs, or a TOML file.",
+            ),
             click.option("--dt", type=float, help="Time step, in the unit of the file's time constants."),
-            click.option("--reset", type=click.Choice(["value", "zero", "subtract"]), help="Override the preset's reset."),
-            click.option("--reset-delay/--no-reset-delay", default=None, help="Override whether the reset acts one step late."),
+            click.option(
+                "--reset", type=click.Choice(["value", "zero", "subtract"]), help="Override the preset's reset."
+            ),
+            click.option(
+                "--reset-delay/--no-reset-delay", default=None, help="Override whether the reset acts one step late."
+            ),
             click.option("--compare", type=click.Choice(["gt", "ge"]), help="Override: fire at v > or >= threshold."),
-            click.option("--spikes", type=click.Choice(["binary", "integer"]), help="Override: one or several spikes a step."),
+            click.option(
+                "--spikes", type=click.Choice(["binary", "integer"]), help="Override: one or several spikes a step."
+            ),
             click.option("--floor", type=float, help="Lowest value of the membrane (sinabs' min_v_mem)."),
         )
     ):
@@ -37,11 +47,15 @@ def data_options(command: Command) -> Command:
     """Add the options that say what data to use and how to code it."""
     for option in reversed(
         (
-            click.option("--data", metavar="NAME|FILE.npz", help="digits, fashion-mnist, nmnist-small, or an .npz file."),
+            click.option(
+                "--data", metavar="NAME|FILE.npz", help="digits, fashion-mnist, nmnist-small, or an .npz file."
+            ),
             click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
             click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
             click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
-            click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
+            click.option(
+                "--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."
+            ),
         )
     ):
         command = option(command)

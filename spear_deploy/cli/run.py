@@ -19,7 +19,9 @@ from spear_deploy.report.progress import Progress
 @click.option("--backend", type=click.Choice(["lava", "emulator"]), default="emulator", show_default=True)
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the spikes (.h5).")
-def run_command(bundle: Path, samples: int | None, backend: str, timeout: float | None, output: Path | None, **options: Any) -> None:
+def run_command(
+    bundle: Path, samples: int | None, backend: str, timeout: float | None, output: Path | None, **options: Any
+) -> None:
     """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
 
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
@@ -34,7 +36,8 @@ def run_command(bundle: Path, samples: int | None, backend: str, timeout: float 
     with Progress(console).step(backend) as tick:
         record = record_run(opened.program, opened.program_file, x[:samples], y[:samples], backend, timeout, tick)
     activity = record.activity
-    console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, SynOps a sample {activity.total.mean():,.0f}")
+    synops = activity.total.mean()
+    console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_record(output, record)
         console.print(f"spikes: {output}")

@@ -28,8 +28,8 @@ def validate_command(bundle: Path, backend: str, samples: int | None, timeout: f
         run = validate_on_lava(opened.program, opened.program_file, x, y, timeout=timeout, tick=tick)
     verdict = run.validation
     console.print(
-        f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} populations, "
-        f"{verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
+        f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
+        f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
     )
     console.print(f"SynOps a sample {run.activity.total.mean():,.0f}, accuracy {run.activity.accuracy:.2%}")
     if verdict.mismatches:

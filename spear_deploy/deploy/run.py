@@ -6,25 +6,24 @@ inputs are known to be usable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spear_deploy.deploy.loop import Baseline, Loop, SearchResult
+from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
+from spear_deploy.deploy.loop import Limits, SearchResult, search
 from spear_deploy.deploy.options import DeployOptions
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, MismatchError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported
 from spear_deploy.journal import Journal
 from spear_deploy.lower.bundle import Bundle, versions, write_bundle
-from spear_deploy.lower.chip import Chip, Lowered
+from spear_deploy.lower.chip import Chip
 from spear_deploy.lower.quantise import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
 from spear_deploy.report.progress import Progress
-from spear_deploy.simulate.activity import Activity
 from spear_deploy.simulate.measure import measure_chip, measure_float
 from spear_deploy.storage import write_json
 from spear_deploy.train.datasets import Dataset, check_fit
@@ -44,12 +43,9 @@ class Deployment:
     options: DeployOptions
     baseline: Baseline
     search: SearchResult | None
-    network: Network
-    lowered: Lowered
+    measured: Measured
     float_accuracy: float
-    activity: Activity
-    limit: float
-    cores: int
+    limits: Limits
     bundle: Bundle
     backend: BackendRun | None
 
@@ -62,27 +58,31 @@ class Deployment:
             return MismatchError.of("E050", validation.backend, message, "please report this with the bundle")
         over = [budget for budget in self.budgets() if not budget["within"]]
         findings = [
-            Finding("E040", b["resource"], f"measured {b['measured']:,.0f}, the budget is {b['limit']:,.0f}", _FIX_BUDGET)
+            Finding(
+                "E040", b["resource"], f"measured {b['measured']:,.0f}, the budget is {b['limit']:,.0f}", _FIX_BUDGET
+            )
             for b in over
         ]
         return BudgetNotMetError(findings) if findings else None
 
     def budgets(self) -> list[dict[str, Any]]:
         """Return each budget with its limit, prediction, measurement and verdict."""
-        predicted = self.search.candidate.predicted if self.search and self.search.candidate else None
-        rows = [_budget("synops", self.limit, predicted, float(self.activity.total.mean()))]
+        predicted = self.search.candidate.predicted if self.search else None
+        rows = [_budget("synops", self.limits.synops, predicted, self.measured.synops)]
         if self.backend is not None:
             run = self.backend
             name = f"synops on {run.validation.backend}"
-            rows.append(_budget(name, self.limit, predicted, float(run.activity.total.mean())))
-        rows.append(_budget("cores", self.cores, None, self.lowered.placement.cores))
+            rows.append(_budget(name, self.limits.synops, predicted, float(run.activity.total.mean())))
+        rows.append(_budget("cores", self.limits.cores, None, self.measured.lowered.placement.cores))
         return rows
 
 
 _FIX_BUDGET = "give a larger budget, more --candidates or --episodes, or allow a lower accuracy"
 
 
-def deploy(imported: Imported, data: Dataset, profile: ChipProfile, options: DeployOptions, progress: Progress) -> Deployment:
+def deploy(
+    imported: Imported, data: Dataset, profile: ChipProfile, options: DeployOptions, progress: Progress
+) -> Deployment:
     """Make a network fit the budgets, write the bundle, prove it on the backend.
 
     The caller asks :attr:`Deployment.error` whether it worked.
@@ -108,35 +108,36 @@ def deploy(imported: Imported, data: Dataset, profile: ChipProfile, options: Dep
             measure_float(network, data.test, tick=tick),
             measure_chip(lowered.program, data.test),
         )
-    unpruned = float(baseline.chip_test.total.mean())
-    if unpruned == 0:
-        raise InputError.of("E005", f"data {data.name}", "the network does not fire on it", "check --semantics, --dt and coding")
-    limit = options.budgets.synops.limit(unpruned)
-    available = profile.capacity.chips.value * profile.capacity.cores_per_chip.value
-    cores = min(options.budgets.cores or available, available)
+    if baseline.synops == 0:
+        message = "the network does not fire on it"
+        raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
+    available = profile.capacity.cores
+    limits = Limits(options.budgets.synops.limit(baseline.synops), min(options.budgets.cores or available, available))
     _claim(options.output, resume=options.resume)
-    search = _search(baseline, imported, data, chip, limit, cores, options, progress)
-    if search is not None and search.candidate is not None:
-        chosen, lowered, activity = search.candidate.network, search.candidate.lowered, search.candidate.activity
-        kept: Mapping[str, list[int]] = search.candidate.kept
-        accuracy = measure_float(chosen, data.test).accuracy
+    found = _search(baseline, imported, data, chip, limits, options, progress)
+    if found is not None:
+        measured, kept = found.candidate.measured, found.candidate.kept
     else:
-        chosen, activity, kept, accuracy = network, baseline.chip_test, {}, baseline.float_test.accuracy
+        measured, kept = Measured(network, lowered, baseline.chip_test), {}
     with progress.step("bundle"):
-        samples = _samples(lowered, data, activity, options.validate_samples)
-        origin = {"semantics": imported.semantics.to_json(), "data": data.name, "seed": options.seed, "limit": limit}
+        samples = _samples(measured, data, options.validate_samples)
+        origin = {
+            "semantics": imported.semantics.to_json(),
+            "data": data.name,
+            "seed": options.seed,
+            "limit": limits.synops,
+        }
+        program = measured.lowered.program
         bundle = write_bundle(
-            options.output, lowered.program, chosen, imported.semantics, samples, kept=kept, origin=origin
+            options.output, program, measured.network, imported.semantics, samples, kept=kept, origin=origin
         )
     backend = None
     if options.backend == "lava":
         with progress.step("lava") as tick:
-            backend = validate_on_lava(
-                lowered.program, bundle.program_file, bundle.x, bundle.y, timeout=options.backend_timeout, tick=tick
-            )
-    return Deployment(
-        imported, data, chip, options, baseline, search, chosen, lowered, accuracy, activity, limit, cores, bundle, backend
-    )
+            timeout = options.backend_timeout
+            backend = validate_on_lava(program, bundle.program_file, bundle.x, bundle.y, timeout=timeout, tick=tick)
+    in_float = measure_float(measured.network, data.test).accuracy
+    return Deployment(imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend)
 
 
 def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
@@ -166,40 +167,38 @@ def _search(
     imported: Imported,
     data: Dataset,
     chip: Chip,
-    limit: float,
-    cores: int,
+    limits: Limits,
     options: DeployOptions,
     progress: Progress,
 ) -> SearchResult | None:
     """Search unless the unpruned network is within the budgets already."""
-    unpruned = float(baseline.chip_test.total.mean())
-    if unpruned <= limit and baseline.lowered.placement.cores <= cores:
+    if baseline.synops <= limits.synops and baseline.lowered.placement.cores <= limits.cores:
         return None
     header = {
         "network": baseline.network.content_hash,
         "semantics": imported.semantics.to_json(),
         "chip": chip.profile.name,
-        "data": f"{data.name} {len(data.train)}/{len(data.val)}/{len(data.test)} {data.steps} steps",
-        "limit": round(limit, 6),
-        "cores": cores,
+        "data": f"{data.name} {len(data.train)}/{len(data.val)}/{len(data.test)} samples, {data.steps} steps",
+        "limits": asdict(limits),
         "seed": options.seed,
-        "search": str(options.search),
+        "search": asdict(options.search),
         "versions": versions(),
     }
-    journal = Journal(options.output / JOURNAL, header, resume=options.resume)
-    loop = Loop(baseline, data, chip, limit, cores, options.search, options.seed, journal, progress)
-    smallest = loop.out_of_reach()
-    if smallest is not None:
-        (options.output / JOURNAL).unlink(missing_ok=True)
-        message = f"the smallest network that the search may build needs about {smallest:,.0f} SynOps, the budget is {limit:,.0f}"
-        raise BudgetNotMetError.of("E041", "synops", message, "give a larger budget, or --lowest-ratio below 0.1")
-    return loop.run()
+    path = options.output / JOURNAL
+    evaluator = Evaluator(
+        baseline, data, chip, options.search, options.seed, Journal(path, header, resume=options.resume)
+    )
+    try:
+        return search(evaluator, limits, progress)
+    except BudgetNotMetError:
+        path.unlink(missing_ok=True)
+        raise
 
 
-def _samples(lowered: Lowered, data: Dataset, activity: Activity, count: int | None) -> tuple[Any, Any]:
+def _samples(measured: Measured, data: Dataset, count: int | None) -> tuple[Any, Any]:
     """Return the validation samples as payloads (N, T, *shape) and their labels."""
-    chosen = data.test.take(spread_over_activity(activity.total, count))
-    (port,) = lowered.program.inputs
+    chosen = data.test.take(spread_over_activity(measured.activity.total, count))
+    (port,) = measured.lowered.program.inputs
     x = np.moveaxis(port.encode(chosen.samples.batch(chosen.indices)), 0, 1)
     return np.ascontiguousarray(x), chosen.labels[chosen.indices]
 

@@ -59,7 +59,7 @@ def read(path: Path) -> NirGraph:
     try:
         with h5py.File(path, "r") as file:
             return _read_graph(file)
-    except _Malformed as error:
+    except _MalformedError as error:
         raise InputError.of("E002", path, str(error), "write it with nir.write of nir 1.0 or later") from error
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
         reason = "it is no HDF5 file" if not h5py.is_hdf5(path) else f"it is damaged or truncated ({error})"
@@ -82,21 +82,21 @@ def write(path: Path, graph: NirGraph) -> None:
             _write_group(group, stored.values)
 
 
-class _Malformed(Exception):
+class _MalformedError(Exception):
     """The file is HDF5 but not laid out as NIR."""
 
 
 def _read_graph(file: h5py.File) -> NirGraph:
     root = file.get("node")
     if not isinstance(root, h5py.Group) or "nodes" not in root or "edges" not in root:
-        raise _Malformed("it is HDF5, but has no NIR graph in /node")
+        raise _MalformedError("it is HDF5, but has no NIR graph in /node")
     stored = root["nodes"]
     if not isinstance(stored, h5py.Group) or len(stored) > _MAX_NODES:
-        raise _Malformed("/node/nodes is no group of nodes")
-    nodes = {name: _read_node(name, stored[name]) for name in stored}
+        raise _MalformedError("/node/nodes is no group of nodes")
+    nodes = {name: _read_node(name, _member(stored, name)) for name in stored}
     edges = np.asarray(_value(root["edges"]))
     if edges.size and (edges.ndim != 2 or edges.shape[1] != 2):
-        raise _Malformed(f"/node/edges has shape {edges.shape} instead of (N, 2)")
+        raise _MalformedError(f"/node/edges has shape {edges.shape} instead of (N, 2)")
     pairs = tuple((_text(a), _text(b)) for a, b in edges.reshape(-1, 2))
     metadata = _read_group(root["metadata"]) if isinstance(root.get("metadata"), h5py.Group) else {}
     version = _text(_value(file["version"])) if "version" in file else "unknown"
@@ -105,7 +105,7 @@ def _read_graph(file: h5py.File) -> NirGraph:
 
 def _read_node(name: str, group: Any) -> NirNode:
     if not isinstance(group, h5py.Group) or "type" not in group:
-        raise _Malformed(f"node {name!r} has no type")
+        raise _MalformedError(f"node {name!r} has no type")
     kind = _text(_value(group["type"]))
     if kind == "NIRGraph":
         return NirNode(kind, {})
@@ -114,23 +114,29 @@ def _read_node(name: str, group: Any) -> NirNode:
 
 def _read_group(group: h5py.Group, depth: int = 0) -> dict[str, Any]:
     if depth > _MAX_DEPTH:
-        raise _Malformed("groups are nested too deeply")
+        raise _MalformedError("groups are nested too deeply")
     values: dict[str, Any] = {}
     for key in group:
-        item = group[key]
+        item = _member(group, key)
         values[key] = _read_group(item, depth + 1) if isinstance(item, h5py.Group) else _value(item)
     return values
 
 
+def _member(group: h5py.Group, key: str) -> Any:
+    if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
+        raise _MalformedError(f"{group.name}/{key} refers to another file")
+    return group[key]
+
+
 def _value(dataset: h5py.Dataset) -> Any:
     if not isinstance(dataset, h5py.Dataset):
-        raise _Malformed("a group stands where a value is expected")
+        raise _MalformedError("a group stands where a value is expected")
     if dataset.shape is None:
         return None
     if dataset.size is None or dataset.size > _MAX_ELEMENTS:
-        raise _Malformed(f"{dataset.name} declares {dataset.size} elements")
+        raise _MalformedError(f"{dataset.name} declares {dataset.size} elements")
     if dataset.external or dataset.is_virtual:
-        raise _Malformed(f"{dataset.name} refers to another file")
+        raise _MalformedError(f"{dataset.name} refers to another file")
     value = dataset[()]
     return _text(value) if isinstance(value, (bytes, str)) else value
 

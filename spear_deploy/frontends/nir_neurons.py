@@ -75,15 +75,12 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
     """
     implied: dict[str, float] = {}
     for name, node in sorted(graph.nodes.items()):
-        values = {k: np.asarray(v, np.float64) for k, v in node.values.items() if k in ("r", "tau", "tau_mem")}
-        tau = values.get("tau", values.get("tau_mem"))
-        r = values.get("r")
-        if r is None or not r.size or np.any(r <= 0) or np.allclose(r, 1.0):
-            continue
-        if node.type == "IF":
-            implied[name] = float(np.median(1.0 / r))
-        elif node.type in NEURON_TYPES and tau is not None:
-            implied[name] = float(np.median(tau / r))
+        try:
+            step = _implied_dt(node)
+        except (TypeError, ValueError):
+            continue  # the node's own finding will say why
+        if step is not None:
+            implied[name] = step
     if not implied:
         return None, []
     dt = next(iter(implied.values()))
@@ -91,6 +88,17 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
         return float(f"{dt:.6g}"), []
     listed = ", ".join(f"{name}: {value:.4g}" for name, value in implied.items())
     return None, [Finding("E023", "graph", f"nodes imply different time steps ({listed})", "give --dt")]
+
+
+def _implied_dt(node: NirNode) -> float | None:
+    r = node.values.get("r")
+    tau = 1.0 if node.type == "IF" else node.values.get("tau", node.values.get("tau_mem"))
+    if node.type not in NEURON_TYPES or r is None or tau is None:
+        return None
+    gain = np.asarray(r, np.float64)
+    if not gain.size or np.any(gain <= 0) or np.allclose(gain, 1.0):
+        return None
+    return float(np.median(np.asarray(tau, np.float64) / gain))
 
 
 def node_of(population: Population, dt: float) -> NirNode:
@@ -132,8 +140,10 @@ def _parameters(node: NirNode, incoming: Shape | None) -> tuple[dict[str, Float6
     if len(shape) not in (1, 3):
         raise ValueError(f"shape {shape} is neither (N,) nor (C, H, W)")
     note = "" if shape in {a.shape for a in raw.values()} else f"scalar parameters were given the shape {shape}"
-    return {key: np.broadcast_to(array.reshape(shape) if array.size > 1 else array.reshape(()), shape)
-            for key, array in raw.items()}, note
+    return {
+        key: np.broadcast_to(array.reshape(shape) if array.size > 1 else array.reshape(()), shape)
+        for key, array in raw.items()
+    }, note
 
 
 def _decay(tau: Float64, semantics: Semantics) -> Float64:
@@ -160,8 +170,10 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics) ->
     late = semantics.late and has_threshold
     if late and semantics.reset == "zero" and kind != "CubaLIF":
         late = False  # snnTorch's late zero reset of Leaky gives the spikes of an immediate one
-    single = {k: np.ascontiguousarray(v, np.float32) for k, v in
-              {"alpha": alpha, "beta": beta, "gain": gain, "bias": bias, "reset_value": reset_value}.items()}
+    single = {
+        k: np.ascontiguousarray(v, np.float32)
+        for k, v in {"alpha": alpha, "beta": beta, "gain": gain, "bias": bias, "reset_value": reset_value}.items()
+    }
     return Neuron(
         **single,
         threshold=np.ascontiguousarray(params["v_threshold"], np.float32) if has_threshold else None,
@@ -176,6 +188,8 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics) ->
 def _implausible(neuron: Neuron, semantics: Semantics) -> str:
     if np.any(neuron.beta < 0) or np.any(neuron.alpha < 0):
         return f"a time constant is shorter than dt = {semantics.dt}"
+    if not all(np.all(np.isfinite(array)) for array in neuron.arrays().values()):
+        return "its parameters are not finite in single precision"
     if not np.any(neuron.gain):
         return "its input has no effect (gain 0)"
     if neuron.threshold is not None and np.any(neuron.threshold <= neuron.reset_value):

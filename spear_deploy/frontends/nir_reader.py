@@ -27,7 +27,6 @@ from spear_deploy.network import (
     Linear,
     LinearOp,
     Network,
-    Neuron,
     Population,
     Projection,
     Scale,
@@ -116,6 +115,7 @@ class _Builder:
     ops: dict[str, LinearOp] = field(default_factory=dict)
     populations: dict[str, Population] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
 
     def build(self) -> None:
         self._check_edges()
@@ -128,20 +128,24 @@ class _Builder:
             self._visit(name, self.graph.nodes[name])
         if not any(node.type == "Input" for node in self.graph.nodes.values()):
             self._error("E004", "graph", "it has no Input node")
-        if not self.outputs and not self.findings:
+        if not self.outputs and not any(finding.severity == "error" for finding in self.findings):
             self._error("E004", "graph", "it has no Output node that anything reaches")
 
     def network(self) -> Network:
-        """Join what was gathered; populations that reach no output are left out."""
-        projections = [p for name in self.populations for p in self._projections_into(name)]
+        """Join what was gathered, in order of name; populations that reach no output are left out.
+
+        The order must not depend on the names of linear nodes: the writer gives them new ones.
+        """
+        taken = set(self.populations)
+        projections = [p for name in sorted(self.populations) for p in self._projections_into(name, taken)]
         used = set(self.outputs)
         while grown := {p.source for p in projections if p.target in used} - used:
             used |= grown
         metadata = dict(self.graph.metadata)
         return Network(
-            tuple(population for name, population in self.populations.items() if name in used),
-            tuple(projection for projection in projections if projection.target in used),
-            tuple(self.outputs),
+            tuple(population for name, population in sorted(self.populations.items()) if name in used),
+            tuple(p for p in sorted(projections, key=lambda p: p.name) if p.target in used),
+            tuple(sorted(self.outputs)),
             metadata,
         )
 
@@ -150,6 +154,9 @@ class _Builder:
             for end in (source, target):
                 if end not in self.graph.nodes:
                     self._error("E004", f"edge {source} -> {target}", f"there is no node {end!r}")
+            for end, kind in ((source, "Output"), (target, "Input")):
+                if end in self.graph.nodes and self.graph.nodes[end].type == kind:
+                    self._error("E004", f"edge {source} -> {target}", f"{end!r} is an {kind}")
 
     def _check_values(self) -> None:
         for name, node in sorted(self.graph.nodes.items()):
@@ -167,17 +174,17 @@ class _Builder:
             self.findings += findings or [Finding("E023", "graph", "the file does not imply a time step", fix)]
         elif self.semantics.dt is None:
             self.semantics = replace(self.semantics, dt=implied)
+        elif not 0 < self.semantics.dt < float("inf"):
+            self._error("E024", "dt", f"{self.semantics.dt} is no time step", "give a positive --dt")
 
     def _sources(self, name: str) -> list[str]:
-        return [a for a, b in self.graph.edges if b == name]
+        return [a for a, b in self.graph.edges if b == name and a not in self.left_out]
 
     def _visit(self, name: str, node: NirNode) -> None:
-        if node.type == "Input":
-            self._visit_input(name, node)
-            return
         incoming = {source: self.shapes.get(source) for source in self._sources(name)}
-        if not incoming and node.type not in NEURON_TYPES:
+        if not incoming and node.type != "Input" and node.type not in NEURON_TYPES:
             self._note("N006", f"node {name!r}", "nothing leads into it; it was left out")
+            self.left_out.add(name)
             return
         known = [shape for shape in incoming.values() if shape is not None]
         if len(known) < len(incoming):
@@ -188,7 +195,9 @@ class _Builder:
             return
         shape = known[0] if known else None
         try:
-            if node.type == "Output":
+            if node.type == "Input":
+                self._visit_input(name, node)
+            elif node.type == "Output":
                 self._visit_output(name)
             elif node.type in NEURON_TYPES:
                 self._visit_neuron(name, node, shape)
@@ -197,8 +206,10 @@ class _Builder:
                 self.shapes[name] = self.ops[name].output_shape(shape)
         except ShapeError as error:
             self._error("E004", f"node {name!r}", str(error))
-        except _BadField as error:
+        except _BadFieldError as error:
             self._error("E003", f"node {name!r}", str(error))
+        except (TypeError, ValueError, OverflowError) as error:
+            self._error("E003", f"node {name!r}", f"a field has the wrong type: {error}")
 
     def _visit_input(self, name: str, node: NirNode) -> None:
         raw = node.values.get("shape", node.values.get("input_type"))
@@ -225,7 +236,9 @@ class _Builder:
                 self.outputs.append(source)
                 continue
             readout = f"{name}.readout"
-            self._note("N006", f"node {name!r}", f"{source!r} is no neuron; its value is read as a membrane without memory")
+            self._note(
+                "N006", f"node {name!r}", f"{source!r} is no neuron; its value is read as a membrane without memory"
+            )
             shape = self.shapes[source]
             self.populations.setdefault(readout, Population(readout, shape, identity_readout(shape)))
             self.graph = replace(self.graph, edges=(*self.graph.edges, (source, readout)))
@@ -239,7 +252,7 @@ class _Builder:
                 weight = _array(values, "weight", 2)
                 bias = _array(values, "bias", 1) if node.type == "Affine" else None
                 if bias is not None and bias.shape != weight.shape[:1]:
-                    raise _BadField(f"bias has {bias.size} values for {weight.shape[0]} outputs")
+                    raise _BadFieldError(f"bias has {bias.size} values for {weight.shape[0]} outputs")
                 return Linear(weight, _nonzero(bias))
             case "Conv2d":
                 return _conv2d(values)
@@ -248,22 +261,26 @@ class _Builder:
             case "AvgPool2d":
                 return AvgPool2d(_pair(values, "kernel_size"), _pair(values, "stride"), _pair(values, "padding"))
             case "Scale":
-                factor = np.asarray(values.get("scale"), dtype=np.float32)
+                if values.get("scale") is None:
+                    raise _BadFieldError("field 'scale' is missing")
+                factor = np.asarray(values["scale"], dtype=np.float32)
                 return Scale(np.broadcast_to(factor, shape).copy() if factor.size == 1 else factor)
             case _:
                 start = int(values.get("start_dim", 0))
                 if len(shape) == 3 and start != 0:
-                    self._note("N006", f"node {name!r}", f"start_dim {start} counts a batch axis; all axes are flattened")
+                    self._note(
+                        "N006", f"node {name!r}", f"start_dim {start} counts a batch axis; all axes are flattened"
+                    )
                 return Flatten()
 
-    def _projections_into(self, target: str) -> Iterable[Projection]:
+    def _projections_into(self, target: str, taken: set[str]) -> Iterable[Projection]:
         if self.populations[target].is_input:
             return
-        taken: set[str] = set()
         for source in sorted(self._sources(target)):
             for origin, path in self._paths(source):
                 weighted = [n for n, op in path if isinstance(op, Conv2d | Linear)]
-                name = _unused(weighted[-1] if weighted else f"{origin}-{target}", taken, self.populations)
+                named = weighted or [n for n, _ in path] or [f"{origin}-{target}"]
+                name = _unused(named[-1], taken)
                 taken.add(name)
                 yield Projection(name, origin, target, tuple(op for _, op in path))
 
@@ -286,32 +303,32 @@ class _Builder:
         self.findings.append(Finding(code, where, message, severity="note"))
 
 
-class _BadField(Exception):
+class _BadFieldError(Exception):
     """A field of a node is missing or has the wrong shape."""
 
 
 def _array(values: Any, key: str, ndim: int) -> NDArray[np.float32]:
     if values.get(key) is None:
-        raise _BadField(f"field {key!r} is missing")
+        raise _BadFieldError(f"field {key!r} is missing")
     try:
         array = np.asarray(values[key], dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise _BadField(f"field {key!r} is no array of numbers") from error
+        raise _BadFieldError(f"field {key!r} is no array of numbers") from error
     if array.ndim != ndim or array.size == 0:
-        raise _BadField(f"{key} has shape {array.shape} instead of {ndim} axes")
+        raise _BadFieldError(f"{key} has shape {array.shape} instead of {ndim} axes")
     return array
 
 
 def _pair(values: Any, key: str, default: int | None = None) -> Pair:
     raw = values.get(key, default)
     if raw is None:
-        raise _BadField(f"field {key!r} is missing")
+        raise _BadFieldError(f"field {key!r} is missing")
     try:
         numbers = [int(n) for n in np.atleast_1d(raw)]
     except (TypeError, ValueError) as error:
-        raise _BadField(f"{key} is {raw!r} instead of one or two numbers") from error
+        raise _BadFieldError(f"{key} is {raw!r} instead of one or two numbers") from error
     if len(numbers) not in (1, 2) or min(numbers) < 0 or (min(numbers) == 0 and key != "padding"):
-        raise _BadField(f"{key} is {numbers} instead of one or two positive numbers")
+        raise _BadFieldError(f"{key} is {numbers} instead of one or two positive numbers")
     return numbers[0], numbers[-1]
 
 
@@ -319,19 +336,21 @@ def _conv2d(values: Any) -> Conv2d:
     weight = _array(values, "weight", 4)
     bias = _array(values, "bias", 1) if values.get("bias") is not None else None
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise _BadField(f"bias has {bias.size} values for {weight.shape[0]} channels")
+        raise _BadFieldError(f"bias has {bias.size} values for {weight.shape[0]} channels")
     dilation, stride = _pair(values, "dilation", 1), _pair(values, "stride", 1)
     padding = values.get("padding", 0)
     if isinstance(padding, str):
         reach = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         if padding not in ("same", "valid") or (padding == "same" and (stride != (1, 1) or any(r % 2 for r in reach))):
-            raise _BadField(f"padding {padding!r} with kernel {weight.shape[2:]} and stride {stride} is not symmetric")
+            raise _BadFieldError(
+                f"padding {padding!r} with kernel {weight.shape[2:]} and stride {stride} is not symmetric"
+            )
         pair = (reach[0] // 2, reach[1] // 2) if padding == "same" else (0, 0)
     else:
         pair = _pair(values, "padding", 0)
     groups = int(values.get("groups", 1))
     if groups < 1 or weight.shape[0] % groups:
-        raise _BadField(f"{weight.shape[0]} channels do not divide into {groups} groups")
+        raise _BadFieldError(f"{weight.shape[0]} channels do not divide into {groups} groups")
     return Conv2d(weight, _nonzero(bias), stride, pair, dilation, groups)
 
 
@@ -340,9 +359,9 @@ def _nonzero(bias: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
     return bias if bias is not None and np.any(bias) else None
 
 
-def _unused(name: str, taken: set[str], populations: Iterable[str]) -> str:
+def _unused(name: str, taken: set[str]) -> str:
     candidate, count = name, 1
-    while candidate in taken or candidate in populations:
+    while candidate in taken:
         count += 1
         candidate = f"{name}.{count}"
     return candidate

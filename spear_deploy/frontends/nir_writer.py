@@ -60,19 +60,15 @@ def to_graph(network: Network, semantics: Semantics, **notes: str) -> NirGraph:
             name += "_"
         nodes[name] = NirNode("Output", {"shape": np.array(network[output].shape)})
         edges.append((output, name))
-    written = replace(
-        semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal"
-    )
-    if written.reset == "zero":
-        written = replace(written, reset="value")  # v_reset is written as 0
+    written = replace(semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal")
     metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
 
 
 def _named_ops(projection: Projection, shape: Shape) -> Iterator[tuple[str, LinearOp, Shape]]:
-    """Name each operation of a chain: the last weighted one carries the projection's name."""
+    """Name each operation of a chain: the last weighted one, else the last, carries the projection's name."""
     weighted = [index for index, op in enumerate(projection.ops) if isinstance(op, Conv2d | Linear)]
-    main = weighted[-1] if weighted else -1
+    main = weighted[-1] if weighted else len(projection.ops) - 1
     for index, op in enumerate(projection.ops):
         name = projection.name if index == main else f"{projection.name}.{type(op).__name__.lower()}{index}"
         yield name, op, shape

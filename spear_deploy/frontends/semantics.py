@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -74,9 +75,7 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
         "SpikingJelly 2: dt 1e-4 unless exported with another, hard reset, fires at v >= threshold",
     ),
     "sinabs": (
-        Semantics(
-            dt=1.0, integration="exponential", if_gain="unit", reset="subtract", compare="ge", spikes="integer"
-        ),
+        Semantics(dt=1.0, integration="exponential", if_gain="unit", reset="subtract", compare="ge", spikes="integer"),
         "sinabs 3: time constants in steps, several spikes a step, subtract; IAF with min_v_mem: add --floor",
     ),
 }
@@ -97,7 +96,7 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
 
     Raises :class:`InputError` (E008) listing every unknown key or value at once.
     """
-    base = preset(values["preset"]) if "preset" in values else Semantics()
+    base = preset(str(values["preset"])) if "preset" in values else Semantics()
     overrides = {key: value for key, value in values.items() if key != "preset"}
     hints = get_type_hints(Semantics)
     findings = []
@@ -115,9 +114,9 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
 
 def from_toml(path: Path) -> Semantics:
     """Read semantics from a TOML file; raise :class:`InputError` (E001, E008) if it cannot be used."""
-    try:
+    if sys.version_info >= (3, 11):
         import tomllib
-    except ImportError:  # Python 3.10
+    else:
         import tomli as tomllib
     try:
         return from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), str(path))
@@ -133,6 +132,8 @@ def from_json(text: str, where: str) -> Semantics:
         values = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError.of("E003", where, f"its stored semantics are no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError.of("E003", where, "its stored semantics are no table")
     return from_mapping(values, where)
 
 

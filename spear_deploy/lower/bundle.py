@@ -1,11 +1,11 @@
 """The bundle: a directory with all that a backend needs, and the proof of what it holds.
 
-    program.h5      integers for the chip (lower/program.py)
-    model.nir       the pruned float network, readable by any NIR tool
-    samples.npz     x (N, T, *shape) integer payloads and y (N,): what validation runs
-    manifest.json   chip, versions, origin, and the SHA-256 of each file; written last
-    report.json     the result of the deployment (report/schema.json)
-    search.jsonl    the journal of the search
+program.h5      integers for the chip (lower/program.py)
+model.nir       the pruned float network, readable by any NIR tool
+samples.npz     x (N, T, *shape) integer payloads and y (N,): what validation runs
+manifest.json   chip, versions, origin, and the SHA-256 of each file; written last
+report.json     the result of the deployment (report/schema.json)
+search.jsonl    the journal of the search
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def read_bundle(folder: Path) -> Bundle:
     """Open a bundle and check every hash; raises :class:`InputError` (E001, E010) with all findings."""
     path = folder / MANIFEST
     if not path.is_file():
-        raise InputError.of("E001", path, "there is no bundle in this folder", "run spear-deploy compile or deploy first")
+        raise InputError.of(
+            "E001", path, "there is no bundle in this folder", "run spear-deploy compile or deploy first"
+        )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = dict(manifest["files"])

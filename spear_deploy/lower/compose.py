@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.errors import UnsupportedError
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Network, Scale, SumPool2d
 from spear_deploy.network.ops import Pair, Shape, chain_shapes, window_count
 
@@ -31,7 +31,7 @@ class ConvSynapses:
     name: str
     source: str
     target: str
-    weight: NDArray[np.generic]
+    weight: NDArray[Any]
     stride: Pair = (1, 1)
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
@@ -45,7 +45,7 @@ class DenseSynapses:
     name: str
     source: str
     target: str
-    weight: NDArray[np.generic]
+    weight: NDArray[Any]
 
 
 Synapses: TypeAlias = ConvSynapses | DenseSynapses
@@ -56,7 +56,7 @@ def compose(network: Network) -> tuple[Synapses, ...]:
 
     Raises :class:`UnsupportedError` (E037) listing every projection whose matrix would be too large.
     """
-    findings = []
+    findings: list[Finding] = []
     synapses: list[Synapses] = []
     for projection in network.projections:
         try:
@@ -101,9 +101,8 @@ def apply(op: LinearOp, x: Array, *, with_bias: bool) -> Array:
 def _compose(name: str, source: str, target: str, ops: tuple[LinearOp, ...], shape: Shape) -> Synapses:
     conv = _as_one_conv(ops, shape)
     if conv is not None:
-        return ConvSynapses(
-            name, source, target, conv.weight.astype(np.float64), conv.stride, conv.padding, (1, 1), conv.groups
-        )
+        weight = conv.weight.astype(np.float64)
+        return ConvSynapses(name, source, target, weight, conv.stride, conv.padding, conv.dilation, conv.groups)
     columns, rows = prod(shape), prod(chain_shapes(ops, shape)[-1])
     if columns * rows > MAX_DENSE_ELEMENTS:
         fix = "prune first, or replace the pooling in front by a strided convolution"
@@ -131,6 +130,8 @@ def _as_one_conv(ops: Sequence[LinearOp], shape: Shape) -> Conv2d | None:
     """Return the chain as one convolution, or None where that would not be exact."""
     if len(shape) != 3:
         return None
+    if len(ops) == 1 and isinstance(ops[0], Conv2d):
+        return ops[0]  # as it is: the zeros between the taps of a dilated kernel are no synapses
     shapes = chain_shapes(tuple(ops), shape)
     result: Conv2d | None = Conv2d(np.ones((shape[0], 1, 1, 1)), groups=shape[0])
     for op, current in zip(ops, shapes, strict=False):
@@ -218,7 +219,7 @@ def _joined(weight: Array, first: Conv2d, second: Conv2d, groups: int) -> Conv2d
         first.padding[0] + second.padding[0] * first.stride[0],
         first.padding[1] + second.padding[1] * first.stride[1],
     )
-    return Conv2d(weight, None, stride, padding, (1, 1), groups)  # type: ignore[arg-type]
+    return Conv2d(weight, None, stride, padding, (1, 1), groups)
 
 
 def _correlate(x: Array, op: Conv2d) -> Array:
@@ -231,7 +232,9 @@ def _correlate(x: Array, op: Conv2d) -> Array:
     y = np.zeros((len(x), op.groups, out_channels // op.groups, height, width))
     for i in range(kh):
         for j in range(kw):
-            window = padded[:, :, i * dy : i * dy + sy * (height - 1) + 1 : sy, j * dx : j * dx + sx * (width - 1) + 1 : sx]
+            window = padded[
+                :, :, i * dy : i * dy + sy * (height - 1) + 1 : sy, j * dx : j * dx + sx * (width - 1) + 1 : sx
+            ]
             grouped = window.reshape(len(x), op.groups, per_group, height, width)
             y += np.einsum("goc,bgchw->bgohw", weight[..., i, j], grouped)
     return y.reshape(len(x), out_channels, height, width)

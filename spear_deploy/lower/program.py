@@ -42,7 +42,9 @@ class InputPort:
         integers = np.rint(np.asarray(x, dtype=np.float64) * self.scale)
         low, high = integers.min(initial=0), integers.max(initial=0)
         if low < 0 or high > self.max_value:
-            message = f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {self.max_value / self.scale:g}"
+            message = (
+                f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {self.max_value / self.scale:g}"
+            )
             raise InputError.of("E033", f"input {self.name!r}", message, "compile with data that covers the range")
         return integers.astype(np.uint8 if self.max_value < 256 else np.int32)
 
@@ -95,7 +97,8 @@ class ChipProgram:
     @property
     def shapes(self) -> dict[str, Shape]:
         """Shape of every population, inputs first."""
-        return {item.name: item.shape for item in (*self.inputs, *self.populations)}
+        ports = {port.name: port.shape for port in self.inputs}
+        return ports | {population.name: population.shape for population in self.populations}
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:
@@ -176,23 +179,21 @@ def _read_port(name: str, group: h5py.Group) -> InputPort:
 def _read_population(name: str, group: h5py.Group) -> ChipPopulation:
     attrs = group.attrs
     registers = {register: np.asarray(group[register][()], dtype=np.int32) for register in _REGISTERS}
-    kind = str(attrs["kind"])
-    if kind not in ("lif", "readout"):
-        raise ValueError(f"population {name!r} is of unknown kind {kind!r}")
-    return ChipPopulation(
-        name, _shape(group), kind, int(attrs["level"]), float(attrs["scale"]), **registers  # type: ignore[arg-type]
-    )
+    kind: Literal["lif", "readout"] = "readout" if attrs["kind"] == "readout" else "lif"
+    if attrs["kind"] != kind:
+        raise ValueError(f"population {name!r} is of unknown kind {attrs['kind']!r}")
+    return ChipPopulation(name, _shape(group), kind, int(attrs["level"]), float(attrs["scale"]), **registers)
 
 
 def _read_projection(name: str, group: h5py.Group) -> ChipProjection:
     attrs = group.attrs
-    ends = {"name": name, "source": str(attrs["source"]), "target": str(attrs["target"])}
-    weight = group["weight"][()]
+    source, target, weight = str(attrs["source"]), str(attrs["target"]), group["weight"][()]
     if attrs["kind"] == "dense":
-        synapses: Synapses = DenseSynapses(**ends, weight=weight)
+        synapses: Synapses = DenseSynapses(name, source, target, weight)
     else:
-        geometry = {key: _pair(attrs[key]) for key in ("stride", "padding", "dilation")}
-        synapses = ConvSynapses(**ends, weight=weight, **geometry, groups=int(attrs["groups"]))
+        stride, padding, dilation = (_pair(attrs[key]) for key in ("stride", "padding", "dilation"))
+        groups = int(attrs["groups"])
+        synapses = ConvSynapses(name, source, target, weight, stride, padding, dilation, groups)
     return ChipProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
 
 

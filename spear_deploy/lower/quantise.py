@@ -123,7 +123,7 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
 def _neuron_findings(population: Population) -> list[Finding]:
     neuron, where = population.neuron, f"population {population.name!r}"
     assert neuron is not None
-    findings = []
+    findings: list[Finding] = []
     if neuron.is_readout:
         return findings
     if neuron.reset != "value":
@@ -145,7 +145,12 @@ def _input_findings(network: Network, registers: Registers, ranges: Mapping[str,
     if registers.max_payload > 1:
         return []
     return [
-        Finding("E033", f"input {p.name!r}", "the chip takes binary input spikes only", "use --encoding rate, or binary events")
+        Finding(
+            "E033",
+            f"input {p.name!r}",
+            "the chip takes binary input spikes only",
+            "use --encoding rate, or binary events",
+        )
         for p in network.inputs
         if (r := ranges.get(p.name, InputRange())) and not (r.integral and r.maximum <= 1)
     ]
@@ -236,7 +241,10 @@ def _exponent(peak: float, registers: Registers) -> int:
 
 def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
     exponent = 0
-    while np.abs(np.rint(value / 2**exponent)).max() > registers.max_bias_mantissa and exponent < registers.max_bias_exponent:
+    while (
+        np.abs(np.rint(value / 2**exponent)).max() > registers.max_bias_mantissa
+        and exponent < registers.max_bias_exponent
+    ):
         exponent += 1
     return np.rint(value / 2**exponent).astype(np.int64), exponent
 
@@ -245,7 +253,7 @@ def _reach(synapses: Synapses) -> Array:
     """Return the largest |sum| that spikes can cause in each output unit: positive or negative weights alone."""
     flat = np.asarray(synapses.weight, np.float64).reshape(len(synapses.weight), -1)
     reach: Array = np.maximum(np.maximum(flat, 0).sum(axis=1), np.maximum(-flat, 0).sum(axis=1))
-    return reach.max(keepdims=True)
+    return np.atleast_1d(reach.max())
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -273,7 +281,9 @@ def _notes(
         message = f"the threshold rounds to {vth.min()}: the weights are too large beside it"
         notes.append(Finding("E034", where, message, "scale the layer's weights or thresholds when training"))
     if np.abs(bias_mant).max() > registers.max_bias_mantissa:
-        message = f"the bias mantissa reaches {np.abs(bias_mant).max()}, the register holds {registers.max_bias_mantissa}"
+        message = (
+            f"the bias mantissa reaches {np.abs(bias_mant).max()}, the register holds {registers.max_bias_mantissa}"
+        )
         notes.append(Finding("E034", where, message, "train with a smaller bias"))
     if neuron.comparison == "ge" and not neuron.is_readout:
         message = "the source fires at v >= threshold, the chip at v > threshold; they differ only at equality"
@@ -281,7 +291,10 @@ def _notes(
     if neuron.has_current and np.any(constant):
         message = "a bias that feeds the synaptic current acts on the membrane at its steady state from the first step"
         notes.append(Finding("N002", where, message, severity="note"))
-    for name, decay in (("membrane", 1 - neuron.beta.astype(np.float64)), ("current", 1 - neuron.alpha.astype(np.float64))):
+    for name, decay in (
+        ("membrane", 1 - neuron.beta.astype(np.float64)),
+        ("current", 1 - neuron.alpha.astype(np.float64)),
+    ):
         active = decay[decay > 0]
         error = np.abs(np.rint(4096 * active) / 4096 / active - 1).max(initial=0)
         if error > 0.02:

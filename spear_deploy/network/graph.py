@@ -141,6 +141,17 @@ class Network:
 
 
 def _check(network: Network) -> Iterable[Finding]:
+    yield from _check_names(network)
+    yield from _check_shapes(network)
+    for population in network.populations:
+        neuron = population.neuron
+        for name, array in (neuron.arrays() if neuron else {}).items():
+            if array.shape != population.shape:
+                message = f"{name} has shape {array.shape}, the population {population.shape}"
+                yield Finding("E004", population.name, message)
+
+
+def _check_names(network: Network) -> Iterable[Finding]:
     names = [p.name for p in network.populations]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield Finding("E004", name, "two populations have this name")
@@ -151,6 +162,9 @@ def _check(network: Network) -> Iterable[Finding]:
     for output in network.outputs:
         if output not in names:
             yield Finding("E004", output, "is an output but no population")
+
+
+def _check_shapes(network: Network) -> Iterable[Finding]:
     shapes = {p.name: p.shape for p in network.populations}
     for projection in network.projections:
         if projection.source not in shapes or projection.target not in shapes:
@@ -163,12 +177,6 @@ def _check(network: Network) -> Iterable[Finding]:
         if reached != shapes[projection.target]:
             message = f"gives shape {reached}, but {projection.target!r} has shape {shapes[projection.target]}"
             yield Finding("E004", projection.name, message)
-    for population in network.populations:
-        neuron = population.neuron
-        for name, array in (neuron.arrays() if neuron else {}).items():
-            if array.shape != population.shape:
-                message = f"{name} has shape {array.shape}, the population {population.shape}"
-                yield Finding("E004", population.name, message)
 
 
 def _feed(digest: Any, value: Any) -> None:

@@ -13,7 +13,7 @@ All NIR neurons are cases of it (``x`` is the summed input of step ``t``, biases
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,4 +62,5 @@ class Neuron:
 
     def take(self, units: NDArray[np.intp]) -> Neuron:
         """Return the neurons of the given units: indices along the first axis (channels or neurons)."""
-        return replace(self, **{name: value[units] for name, value in self.arrays().items()})
+        sliced: dict[str, Any] = {name: value[units] for name, value in self.arrays().items()}
+        return replace(self, **sliced)

@@ -1,5 +1,6 @@
 """The linear operations that a projection is made of.
 
+Weights of a network are float32; composed ones (:mod:`spear_deploy.lower.compose`) float64.
 Shapes are without batch and time: (C, H, W) for maps, (N,) for vectors.  Conventions are PyTorch's:
 convolutions are cross-correlations, pairs are (y, x).
 """
@@ -8,14 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Shape: TypeAlias = tuple[int, ...]
 Pair: TypeAlias = tuple[int, int]
-FloatArray: TypeAlias = NDArray[np.float32]
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
 
 
 class ShapeError(ValueError):

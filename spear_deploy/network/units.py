@@ -53,11 +53,11 @@ def unit_groups(network: Network) -> UnitGroups:
         return name
 
     frozen: dict[str, str] = {population.name: "it is an input" for population in network.inputs}
-    frozen |= {name: "it is an output" for name in network.outputs}
+    frozen |= dict.fromkeys(network.outputs, "it is an output")
     for projection in network.projections:
         link = _link(projection, network[projection.source], network[projection.target])
-        for name in link.frozen:
-            frozen.setdefault(name, f"projection {projection.name!r} {link.reason}")
+        for name, reason in link.frozen.items():
+            frozen.setdefault(name, f"projection {projection.name!r} {reason}")
         if link.tied:
             first, second = sorted((root(projection.source), root(projection.target)), key=network.order.index)
             parent[second] = first
@@ -87,7 +87,7 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
             raise ValueError(f"{name!r} is no prunable group")
         if not len(units):
             raise ValueError(f"group {name!r} would lose all its units")
-        selection |= {population: units for population in groups[name].populations}
+        selection |= dict.fromkeys(groups[name].populations, units)
     populations = tuple(_keep_population(p, selection.get(p.name)) for p in network.populations)
     projections = tuple(
         _keep_projection(p, network[p.source].shape, selection.get(p.source), selection.get(p.target))
@@ -98,24 +98,26 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
 
 @dataclass(frozen=True)
 class _Link:
-    """What a projection does to the units at its ends."""
+    """What a projection does to the units at its ends: ``frozen`` gives the reason by population."""
 
-    tied: bool = False
-    frozen: tuple[str, ...] = ()
-    reason: str = ""
+    tied: bool
+    frozen: Mapping[str, str]
 
 
 def _link(projection: Projection, source: Population, target: Population) -> _Link:
-    both = (source.name, target.name)
-    grouped = [op for op in projection.ops if isinstance(op, Conv2d) and op.groups > 1 and not _is_depthwise(op)]
-    if grouped:
-        return _Link(frozen=both, reason="is a grouped convolution")
-    mixing = [index for index, op in enumerate(projection.ops) if _mixes(op)]
-    tail = projection.ops[mixing[-1] + 1 :] if mixing else projection.ops
-    shape = chain_shapes(projection.ops, source.shape)[mixing[-1] + 1 if mixing else 0]
-    if any(isinstance(op, Flatten) for op in tail) and prod(shape[1:]) > 1:
-        return _Link(frozen=both if not mixing else (target.name,), reason="is flattened just before it")
-    return _Link(tied=not mixing)
+    ops, both = projection.ops, (source.name, target.name)
+    if any(isinstance(op, Conv2d) and op.groups > 1 and not _is_depthwise(op) for op in ops):
+        return _Link(False, dict.fromkeys(both, "is a grouped convolution"))
+    mixing = [index for index, op in enumerate(ops) if _mixes(op)]
+    frozen: dict[str, str] = {}
+    if mixing and any(isinstance(op, Conv2d) and op.bias is not None for op in ops[: mixing[0]]):
+        frozen[source.name] = "adds a bias before it mixes"  # what a silent unit would still send on
+    last = mixing[-1] + 1 if mixing else 0
+    tail = zip(ops[last:], chain_shapes(ops, source.shape)[last:], strict=False)
+    flattened = any(isinstance(op, Flatten) and prod(shape[1:]) > 1 for op, shape in tail)
+    if flattened:
+        frozen |= dict.fromkeys(both[1:] if mixing else both, "is flattened just before it")
+    return _Link(not mixing and not flattened, frozen)
 
 
 def _mixes(op: LinearOp) -> bool:
@@ -179,4 +181,3 @@ def _keep_outputs(op: LinearOp, units: Units) -> LinearOp:
             return replace(op, factor=op.factor[units])
         case _:
             return op
-

@@ -62,7 +62,9 @@ class KeepRatios(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
         self.observation_space = spaces.Box(-1.0, 2.0, (8,), np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Start an episode with nothing decided."""
         super().reset(seed=seed)
         self._decided = {}

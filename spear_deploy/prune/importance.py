@@ -20,7 +20,9 @@ from spear_deploy.simulate.measure import to_tensor
 from spear_deploy.train.datasets import Split
 
 
-def unit_importance(network: Network, groups: UnitGroups, split: Split, batch: int = 64) -> Mapping[str, NDArray[np.float64]]:
+def unit_importance(
+    network: Network, groups: UnitGroups, split: Split, batch: int = 64
+) -> Mapping[str, NDArray[np.float64]]:
     """Return the importance of every unit of each group: (units,)."""
     (port,) = network.inputs
     simulator = FloatSimulator(network)
@@ -30,12 +32,18 @@ def unit_importance(network: Network, groups: UnitGroups, split: Split, batch: i
         out = simulator({port.name: to_tensor(x)})
         for name in members:
             out[name].retain_grad()
-        loss = functional.cross_entropy(out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels), reduction="sum")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = functional.cross_entropy(
+            out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels), reduction="sum"
+        )
+        loss.backward()
         for name, group in members.items():
             spikes, gradient = out[name], out[name].grad
             assert gradient is not None
-            effect = (spikes * gradient).sum(dim=0).flatten(2) if spikes.ndim > 3 else (spikes * gradient).sum(dim=0)[..., None]
+            effect = (
+                (spikes * gradient).sum(dim=0).flatten(2)
+                if spikes.ndim > 3
+                else (spikes * gradient).sum(dim=0)[..., None]
+            )
             total[group] += effect.sum(dim=2).abs().sum(dim=0).detach().double().numpy()
     return {name: value / max(1, len(split)) for name, value in total.items()}
 

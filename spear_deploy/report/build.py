@@ -36,10 +36,20 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
         "schema": SCHEMA,
         "command": command,
         "versions": versions(),
-        "hashes": {"model": baseline.network.content_hash, "pruned": d.network.content_hash, **d.bundle.manifest["files"]},
+        "hashes": {
+            "model": baseline.network.content_hash,
+            "pruned": d.measured.network.content_hash,
+            **d.bundle.manifest["files"],
+        },
         "seed": d.options.seed,
         "chip": d.chip.profile.name,
-        "data": {"name": d.data.name, "train": len(d.data.train), "val": len(d.data.val), "test": len(d.data.test), "steps": d.data.steps},
+        "data": {
+            "name": d.data.name,
+            "train": len(d.data.train),
+            "val": len(d.data.val),
+            "test": len(d.data.test),
+            "steps": d.data.steps,
+        },
         "semantics": asdict(d.imported.semantics),
         "within": all(budget["within"] for budget in d.budgets()),
         "budgets": d.budgets(),
@@ -48,7 +58,7 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
             "unpruned_quantised": baseline.chip_test.accuracy,
             "pruned": candidate.pruned_accuracy if candidate else None,
             "finetuned": d.float_accuracy,
-            "quantised": d.activity.accuracy,
+            "quantised": d.measured.activity.accuracy,
             "backend": d.backend.activity.accuracy if d.backend else None,
         },
         "layers": layer_rows(d),
@@ -56,15 +66,15 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
             "definition": SYNOPS_DEFINITION,
             "before": float(baseline.chip_test.total.mean()),
             "predicted": candidate.predicted if candidate else None,
-            "measured": spread(d.activity.total),
-            "measured_all_synapses": spread(d.activity.total_all),
+            "measured": spread(d.measured.activity.total),
+            "measured_all_synapses": spread(d.measured.activity.total_all),
             "backend": spread(d.backend.activity.total) if d.backend else None,
         },
         "lre": None,
         "search": None,
         "validation": None,
         "energy": _energy(d),
-        "notes": [_note(finding) for finding in (*d.imported.notes, *d.lowered.notes)],
+        "notes": [_note(finding) for finding in (*d.imported.notes, *d.measured.lowered.notes)],
         "steps": [{"name": name, "seconds": round(value, 3)} for name, value in seconds.items()],
     }
     if search is not None:
@@ -79,7 +89,7 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
         report["search"] = {
             "method": "ddpg",
             "episodes": search.episodes,
-            "candidates": search.measured,
+            "candidates": search.candidates,
             "seconds": round(seconds.get("search", 0.0), 3),
             "best_reward": search.best_reward,
             "frozen": dict(search.frozen),
@@ -95,11 +105,11 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
 
 def layer_rows(d: Deployment) -> list[dict[str, Any]]:
     """Return a row for each population with neurons, its incoming projections included."""
-    before, after = d.baseline.network, d.network
-    placed = {p.name: p for p in d.lowered.placement.populations}
-    shapes = d.lowered.program.shapes
+    before, after = d.baseline.network, d.measured.network
+    placed = {p.name: p for p in d.measured.lowered.placement.populations}
+    shapes = d.measured.lowered.program.shapes
     word_bits = d.chip.profile.capacity.word_bits.value
-    synapses = {s.name: s for s in d.lowered.program.synapses}
+    synapses = {s.name: s for s in d.measured.lowered.program.synapses}
     rows = []
     for population in after.neurons:
         incoming = [p.name for p in after.into(population.name)]
@@ -113,9 +123,11 @@ def layer_rows(d: Deployment) -> list[dict[str, Any]]:
                 "units_after": population.units,
                 "neurons": prod(population.shape),
                 "synapses": sum(synapse_count(synapses[name], shapes) for name in incoming),
-                "spikes": float(d.activity.spikes[population.name].mean()) if population.name in d.activity.spikes else 0.0,
+                "spikes": float(d.measured.activity.spikes[population.name].mean())
+                if population.name in d.measured.activity.spikes
+                else 0.0,
                 "synops_before": _mean(d.baseline.chip_test, incoming),
-                "synops_measured": _mean(d.activity, incoming),
+                "synops_measured": _mean(d.measured.activity, incoming),
                 "cores": place.cores,
                 "memory_bits": place.cores * place.synapse_words_per_core * word_bits,
                 "binding": place.binding,
@@ -127,7 +139,13 @@ def layer_rows(d: Deployment) -> list[dict[str, Any]]:
 def spread(synops: NDArray[np.int64]) -> dict[str, float]:
     """Return mean, p50, p95, max and the number of samples of SynOps a sample (N,)."""
     p50, p95 = np.percentile(synops, [50, 95])
-    return {"mean": float(synops.mean()), "p50": float(p50), "p95": float(p95), "max": float(synops.max()), "samples": len(synops)}
+    return {
+        "mean": float(synops.mean()),
+        "p50": float(p50),
+        "p95": float(p95),
+        "max": float(synops.max()),
+        "samples": len(synops),
+    }
 
 
 def _describe(network: Network, name: str) -> str:
@@ -142,10 +160,12 @@ def _mean(activity: Activity, projections: list[str]) -> float:
 
 
 def _energy(d: Deployment) -> dict[str, Any] | None:
-    updates = sum(p.size for p in d.lowered.program.populations) * d.data.steps
-    inputs = {port.name for port in d.lowered.program.inputs}
-    spikes = sum(float(value.mean()) for name, value in d.activity.spikes.items() if name not in inputs)
-    energy = estimate(d.chip.profile, synops=float(d.activity.total.mean()), neuron_updates=updates, spikes=spikes)
+    updates = sum(p.size for p in d.measured.lowered.program.populations) * d.data.steps
+    inputs = {port.name for port in d.measured.lowered.program.inputs}
+    spikes = sum(float(value.mean()) for name, value in d.measured.activity.spikes.items() if name not in inputs)
+    energy = estimate(
+        d.chip.profile, synops=float(d.measured.activity.total.mean()), neuron_updates=updates, spikes=spikes
+    )
     return None if energy is None else asdict(energy)
 
 

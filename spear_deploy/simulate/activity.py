@@ -39,12 +39,17 @@ class Activity:
     @property
     def total(self) -> NDArray[np.int64]:
         """SynOps of each sample over all projections, nonzero synapses: (N,)."""
-        return np.sum(list(self.synops.values()), axis=0, dtype=np.int64)
+        return _sum(self.synops)
 
     @property
     def total_all(self) -> NDArray[np.int64]:
         """SynOps of each sample over all synapses of the structure: (N,)."""
-        return np.sum(list(self.synops_all.values()), axis=0, dtype=np.int64)
+        return _sum(self.synops_all)
+
+
+def _sum(parts: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    total: NDArray[np.int64] = np.sum(list(parts.values()), axis=0, dtype=np.int64)
+    return total
 
 
 @dataclass
@@ -55,7 +60,9 @@ class Tally:
     output: str
     _parts: list[Activity] = field(default_factory=list)
 
-    def add(self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]) -> None:
+    def add(
+        self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]
+    ) -> None:
         """Add a batch: ``events`` (T, B, *shape) of every population, ``scores`` (T, B, n) of the output."""
         counts = {
             name: np.count_nonzero(array.reshape(*array.shape[:2], -1), axis=0).astype(np.int64)

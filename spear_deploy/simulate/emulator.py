@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class Recording:
     ``final_u``, ``final_v``: int32 (B, n) states after the last step.
     """
 
-    spikes: Mapping[str, NDArray[np.generic]]
+    spikes: Mapping[str, NDArray[Any]]
     potentials: Mapping[str, NDArray[np.int32]]
     final_u: Mapping[str, NDArray[np.int32]]
     final_v: Mapping[str, NDArray[np.int32]]
@@ -50,9 +51,9 @@ class Emulator:
         largest = max(population.size for population in self.program.populations)
         return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
 
-    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Recording:
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input population."""
-        outputs: dict[str, NDArray[np.generic]] = dict(inputs)
+        outputs: dict[str, NDArray[Any]] = dict(inputs)
         spikes = dict(outputs)
         potentials: dict[str, NDArray[np.int32]] = {}
         final_u: dict[str, NDArray[np.int32]] = {}
@@ -71,7 +72,7 @@ class Emulator:
                 outputs[population.name] = spikes[population.name] = shaped
         return Recording(spikes, potentials, final_u, final_v)
 
-    def stream(self, batches: Iterator[Mapping[str, NDArray[np.generic]]]) -> Iterator[Recording]:
+    def stream(self, batches: Iterator[Mapping[str, NDArray[Any]]]) -> Iterator[Recording]:
         """Run batch after batch, holding one at a time."""
         for inputs in batches:
             yield self.run(inputs)
@@ -90,7 +91,7 @@ class _Synapses:
         self.synapses = synapses
         self.exponent = projection.exponent
 
-    def apply(self, spikes: NDArray[np.generic]) -> NDArray[np.int32]:
+    def apply(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
         """Return the sums (T, B, target neurons) for spikes or payloads (T, B, *source shape)."""
         steps, batch = spikes.shape[:2]
         x = torch.from_numpy(np.ascontiguousarray(spikes)).flatten(0, 1).to(self.exact)
@@ -109,7 +110,9 @@ class _Synapses:
         return self.exact is not torch.float32
 
 
-def _scan(population: ChipPopulation, a: NDArray[np.int32]) -> tuple[NDArray[np.generic], NDArray[np.int32], NDArray[np.int32]]:
+def _scan(
+    population: ChipPopulation, a: NDArray[np.int32]
+) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int32]]:
     steps, batch, size = a.shape
     full = {name: _full(getattr(population, name), population) for name in ("du", "dv", "vth", "bias_mant", "bias_exp")}
     bias = full["bias_mant"] << full["bias_exp"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Scale, SumPool2d
@@ -79,10 +80,10 @@ class _Chain(nn.Module):
         held = x.stride(0) == 0  # a constant input, expanded over time: computed once
         y = x[0] if held else x.flatten(0, 1)
         for index, op in enumerate(self.ops):
-            y = self._apply(index, op, y)
+            y = self._applied(index, op, y)
         return y.expand(steps, *y.shape) if held else y.unflatten(0, (steps, batch))
 
-    def _apply(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
+    def _applied(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
                 weight, bias = self.weights[f"weight{index}"], self._bias(index)
@@ -101,7 +102,8 @@ class _Chain(nn.Module):
 
     def _bias(self, index: int) -> Tensor | None:
         key = f"bias{index}"
-        return self.weights[key] if key in self.weights else None
+        bias: Tensor | None = self.weights.get(key, None)
+        return bias
 
     def to_ops(self) -> tuple[LinearOp, ...]:
         return tuple(self._to_op(index, op) for index, op in enumerate(self.ops))
@@ -133,7 +135,7 @@ class _Cell(nn.Module):
         arrays = (neuron.alpha, neuron.beta, neuron.gain, neuron.bias, neuron.threshold, neuron.reset_value)
         parameters = tuple(np.ascontiguousarray(array.reshape(-1)) for array in arrays)
         inclusive = neuron.comparison == "ge"
-        spikes: Tensor = FusedScan.apply(x.flatten(2), parameters, inclusive, SURROGATE_SLOPE)
+        spikes: Tensor = FusedScan.apply(x.flatten(2), parameters, inclusive, SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
     def scan(self, x: Tensor) -> Tensor:
@@ -166,7 +168,7 @@ class _Cell(nn.Module):
         buffers: Any = self
         threshold: Tensor = buffers.threshold
         distance = (v - threshold) / (threshold - buffers.reset_value)
-        spikes: Tensor = _Spike.apply(distance, self.neuron.comparison == "ge")
+        spikes: Tensor = _Spike.apply(distance, self.neuron.comparison == "ge")  # type: ignore[no-untyped-call]
         if self.neuron.spikes == "integer":
             return spikes * torch.clamp(torch.trunc(v.detach() / threshold), min=1.0)
         return spikes
@@ -197,7 +199,9 @@ class _Spike(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, distance: Tensor, inclusive: bool) -> Tensor:
         ctx.save_for_backward(distance)
-        return (distance >= 0 if inclusive else distance > 0).to(distance.dtype)
+        fired: Tensor = distance >= 0 if inclusive else distance > 0
+        spikes: Tensor = fired.to(distance.dtype)
+        return spikes
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -206,10 +210,12 @@ class _Spike(torch.autograd.Function):
         return gradients[0] * (SURROGATE_SLOPE / 2) / (1 + (slope * distance) ** 2), None
 
 
-def _collapsed(array: np.ndarray) -> np.ndarray:
+def _collapsed(array: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return one value where all are equal: broadcasting it is faster than a full array."""
-    return array.reshape(-1)[:1] if array.size and np.all(array == array.reshape(-1)[0]) else array
+    first = array.reshape(-1)[:1]
+    return first if np.all(array == first) else array
 
 
-def _numpy(tensor: Tensor) -> Any:
-    return tensor.detach().cpu().numpy().copy()
+def _numpy(tensor: Tensor) -> NDArray[np.float32]:
+    array: NDArray[np.float32] = tensor.detach().cpu().numpy().copy()
+    return array

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,18 +27,27 @@ Array = NDArray[Any]
 class Samples(Protocol):
     """Samples of one kind that can be turned into input over time."""
 
-    steps: int
-    shape: Shape
-    maximum: float
-    integral: bool
+    @property
+    def steps(self) -> int:
+        """Time steps of a sample."""
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one sample in one step."""
+
+    @property
+    def maximum(self) -> float:
+        """Largest input value."""
+
+    @property
+    def integral(self) -> bool:
+        """Whether all inputs are integers."""
 
     def __len__(self) -> int:
         """Number of samples."""
-        ...
 
     def batch(self, indices: Array) -> Array:
         """Return (T, B, *shape) for the samples of these indices."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +143,7 @@ class EventSamples:
         for column, sample in enumerate(indices):
             events = slice(self.offsets[sample], self.offsets[sample + 1])
             bins = (self.t[events] - self.t[events][:1]) // self.bin_us
-            np.add.at(frames, (bins, column, self.address[events]), 1)
+            np.add.at(frames[:, column], (bins, self.address[events]), 1)
         return frames.reshape(self.steps, len(indices), *self.shape)
 
 
@@ -215,7 +226,9 @@ def load_data(name: str, options: DataOptions) -> Dataset:
         return _npz(Path(name), options)
     near = difflib.get_close_matches(name, LOADERS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise InputError.of("E008", f"--data {name}", "no such data set or file", f"{hint}names: {', '.join(LOADERS)}, or FILE.npz")
+    raise InputError.of(
+        "E008", f"--data {name}", "no such data set or file", f"{hint}names: {', '.join(LOADERS)}, or FILE.npz"
+    )
 
 
 def check_fit(data: Dataset, shape: Shape, outputs: int) -> None:
@@ -226,7 +239,9 @@ def check_fit(data: Dataset, shape: Shape, outputs: int) -> None:
     findings = []
     if data.shape != shape:
         message = f"samples have shape {data.shape} in a step, the network's input has {shape}"
-        findings.append(Finding("E005", f"data {data.name}", message, "x is (N, T, *shape), or (N, *shape) with --steps"))
+        findings.append(
+            Finding("E005", f"data {data.name}", message, "x is (N, T, *shape), or (N, *shape) with --steps")
+        )
     for kind, split in (("train", data.train), ("test", data.test)):
         labels = split.labels[split.indices]
         bad = labels[(labels < 0) | (labels >= outputs)]
@@ -276,7 +291,12 @@ def _nmnist(options: DataOptions) -> Dataset:
     peak = max(float(samples.batch(np.array([i])).max()) for i in range(len(samples)))
     test = arrays["is_test"].astype(bool)
     return _split(
-        "nmnist-small", replace(samples, maximum=peak), arrays["label"], np.flatnonzero(~test), np.flatnonzero(test), options.seed
+        "nmnist-small",
+        replace(samples, maximum=peak),
+        arrays["label"],
+        np.flatnonzero(~test),
+        np.flatnonzero(test),
+        options.seed,
     )
 
 
@@ -304,7 +324,9 @@ def _npz(path: Path, options: DataOptions) -> Dataset:
         message = f"y has type {y.dtype} and shape {y.shape}; {len(x)} integers are needed"
         findings.append(Finding("E006", str(path), message))
     if x.ndim < 2 or min(len(train), len(test)) < 2:
-        findings.append(Finding("E005", str(path), f"x has shape {x.shape}", "x is (N, T, *shape), or (N, *shape) with --steps"))
+        findings.append(
+            Finding("E005", str(path), f"x has shape {x.shape}", "x is (N, T, *shape), or (N, *shape) with --steps")
+        )
     if findings:
         raise InputError(findings)
     x = x.astype(np.uint8) if x.dtype == bool else x
@@ -312,7 +334,7 @@ def _npz(path: Path, options: DataOptions) -> Dataset:
         samples: Samples = SpikeSamples(x)
     else:
         samples = ValueSamples(x.astype(np.float32), options.steps, options.encoding or "constant")
-        if options.encoding == "rate" and samples.values.max(initial=0) > 1:  # type: ignore[attr-defined]
+        if options.encoding == "rate" and x.max(initial=0) > 1:
             raise InputError.of("E005", path, "rate coding needs values in 0..1", "divide x by its largest value")
     return _split(path.stem, samples, y, train, test, options.seed)
 
@@ -342,7 +364,9 @@ def _folder(name: str, options: DataOptions) -> Path:
     if options.folder is None:
         raise InputError.of("E001", f"--data {name}", "this data set lies in a folder", "give it with --data-dir")
     for candidate in (options.folder / name, options.folder):
-        if candidate.is_dir() and (candidate.name == name or any(candidate.glob("*.gz")) or any(candidate.glob("*.npz"))):
+        if candidate.is_dir() and (
+            candidate.name == name or any(candidate.glob("*.gz")) or any(candidate.glob("*.npz"))
+        ):
             return candidate
     raise InputError.of("E001", options.folder, f"no folder {name!r} there", "see the data set's page in examples/")
 
@@ -361,8 +385,6 @@ def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in (required or file.files)}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError.of("E005", path, f"is no usable .npz: {error}", "pickled objects are not read") from error
-    except Exception as error:  # zipfile raises its own kinds for damaged archives
-        raise InputError.of("E005", path, f"is damaged: {error}") from error
     return arrays

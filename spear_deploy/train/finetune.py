@@ -78,7 +78,7 @@ def finetune(
                 multiplier = max(0.0, multiplier + recipe.dual_step * (float(spent.detach()) - 1.0))
                 loss = loss + multiplier * spent
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
             done += 1

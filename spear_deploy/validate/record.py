@@ -69,6 +69,7 @@ def write_record(path: Path, record: RunRecord) -> None:
 def _unpacked(program: ChipProgram, record: LavaRecord) -> dict[str, NDArray[Any]]:
     rasters: dict[str, NDArray[Any]] = {}
     for population in program.populations:
+        raster: NDArray[Any]
         if population.kind == "readout":
             raster = record.potentials[population.name]
         else:

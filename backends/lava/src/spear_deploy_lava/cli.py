@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from spear_deploy_lava.errors import ExitCode
@@ -45,12 +45,17 @@ def _check(timeout: float) -> int:
         return supervise(job, timeout, lambda done, total: None)
 
     report = check(run)
-    print(json.dumps(asdict(report)), flush=True)
+    _write_line(asdict(report))
     return ExitCode.DONE if report.ok else ExitCode.EXCEPTION
 
 
 def _emit(event: str, **fields: object) -> None:
-    print(json.dumps({"event": event, **fields}), flush=True)
+    _write_line({"event": event, **fields})
+
+
+def _write_line(value: Mapping[str, object]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,82 @@
+"""The report as one self-contained page: no script, no network, readable in light and dark.
+
+The same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from spear_deploy.report import wording
+from spear_deploy.storage import atomic
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A bar against a limit; all figures are positions in 0..100 on the bar's track."""
+
+    measured: float
+    limit: float
+    predicted: float | None
+
+
+def write_page(path: Path, report: Mapping[str, Any]) -> None:
+    """Write the page, atomically; raises :class:`InputError` (E009) if the folder cannot be written."""
+    with atomic(path) as temporary:
+        temporary.write_text(page(report), encoding="utf-8", newline="\n")
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """Return the page as text."""
+    # Every name comes from a file of somebody else's: nothing is put in unescaped.
+    environment = Environment(
+        loader=PackageLoader("spear_deploy.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        number=wording.number,
+        percent=wording.percent,
+        kib=wording.kib,
+        duration=wording.duration,
+        resource=wording.resource,
+        plain=wording.plain,
+        joules=wording.joules,
+    )
+    layers = report["layers"]
+    text: str = environment.get_template("report.html").render(
+        report=report,
+        verdict=wording.verdict(report),
+        summary=wording.summary(report),
+        facts=dict(wording.facts(report)),
+        accuracy=wording.accuracy_steps(report),
+        standard_error=wording.standard_error(report),
+        gauges=[gauge(budget) for budget in report["budgets"]],
+        totals=wording.totals(layers),
+        busiest=_largest(layers, ("synops_before", "synops_measured")),
+        longest=_largest(report["steps"], ("seconds",)),
+        seconds=sum(step["seconds"] for step in report["steps"]),
+        scaled=wording.ratio,
+    )
+    return text
+
+
+def gauge(budget: Mapping[str, Any]) -> Gauge:
+    """Return the bar of a budget; the track reaches a little beyond the largest of its figures."""
+    limit, measured, predicted = budget["limit"], budget["measured"], budget["predicted"]
+    track = 1.1 * max(limit, measured, predicted or 0.0) or 1.0
+    return Gauge(
+        100 * measured / track, 100 * limit / track, None if predicted is None else 100 * predicted / track
+    )
+
+
+def _largest(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> float:
+    return max((float(row[key]) for row in rows for key in keys), default=0.0)

@@ -1,0 +1,258 @@
+"""What a report says, in words and formatted numbers: the same on a terminal and on a page.
+
+Pure functions from report data to text.  The text is ASCII, so that it survives any pipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, log10, sqrt
+from typing import Any
+
+Report = Mapping[str, Any]
+
+_SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
+_BITS_OF_KIB = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The headline: ``good`` decides its colour."""
+
+    good: bool
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class AccuracyStep:
+    """One accuracy along the way; ``samples`` says on what it was measured."""
+
+    label: str
+    value: float
+    samples: str
+
+
+def number(value: float | None) -> str:
+    """Format a count with thousands separators; nothing for None."""
+    return "" if value is None else f"{value:,.0f}"
+
+
+def compact(value: float) -> str:
+    """Format a count for a narrow column: beyond seven digits in millions."""
+    return number(value) if value < 1e7 else f"{value / 1e6:,.1f}M"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Format a share (0..1) as a percentage."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def ratio(part: float, whole: float) -> float:
+    """Return ``part / whole``, and 0 of nothing."""
+    return part / whole if whole else 0.0
+
+
+def kib(bits: int) -> str:
+    """Format bits as KiB, with the decimals that a small memory needs."""
+    size = bits / _BITS_OF_KIB
+    decimals = 0 if size >= 100 or not bits else 1 if size >= 1 else 2
+    return f"{size:,.{decimals}f}"
+
+
+def joules(value: float) -> str:
+    """Format an energy with its SI prefix."""
+    exponent = max(-15, min(0, 3 * floor(log10(value) / 3))) if value > 0 else 0
+    return f"{value / 10**exponent:.3g} {_SI[exponent]}"
+
+
+def duration(seconds: float) -> str:
+    """Format seconds as one word, such as 18.4s, 2m27s or 1h05m."""
+    if seconds < 99.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut text that is longer than ``width``, and show that it was cut."""
+    return text if len(text) <= width else f"{text[: width - 2]}.."
+
+
+def plain(text: object) -> str:
+    """Return text without control characters: names come from files, and a terminal obeys some of them."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def resource(name: str) -> str:
+    """Return a budget's resource as it is spoken, with its unit."""
+    return f"SynOps a sample{plain(name[6:])}" if name.startswith("synops") else plain(name)
+
+
+def verdict(report: Report) -> Verdict:
+    """Return the headline: a mismatch outweighs a budget, since nothing measured holds then."""
+    check = report["validation"]
+    over = [budget for budget in report["budgets"] if not budget["within"]]
+    if check and check["mismatches"]:
+        title = f"emulator and {plain(check['backend'])} disagree"
+        return Verdict(False, title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
+    if over:
+        return Verdict(False, "over budget", "; ".join(map(_excess, over)))
+    proof = f"every spike confirmed on {plain(check['backend'])}" if check else "measured on the emulator"
+    uses = ", ".join(_use(budget) for budget in report["budgets"] if budget["resource"] in ("synops", "cores"))
+    return Verdict(True, "within budget", f"{uses}; {proof}")
+
+
+def summary(report: Report) -> str:
+    """Return what was gained and what it cost, in one sentence."""
+    synops, accuracy = report["synops"], report["accuracy"]
+    share = percent(ratio(synops["measured"]["mean"], synops["before"]))
+    change = 100 * (accuracy["quantised"] - accuracy["unpruned_quantised"])
+    cost = f"accuracy {percent(accuracy['quantised'], 2)} ({change:+.2f} points)"
+    return f"{share} of the SynOps of the unpruned network on {plain(report['chip'])}; {cost}"
+
+
+def accuracy_steps(report: Report) -> tuple[AccuracyStep, ...]:
+    """Return the accuracies in the order in which the network changed."""
+    accuracy, check = report["accuracy"], report["validation"]
+    test = f"{report['data']['test']:,} test samples"
+    steps = [("float", "float", test), ("quantised", "unpruned_quantised", test)]
+    if accuracy["pruned"] is not None:
+        steps += [("pruned", "pruned", "validation samples"), ("fine-tuned", "finetuned", test)]
+        steps += [("quantised", "quantised", test)]
+    if check is not None:
+        steps += [(plain(check["backend"]), "backend", f"{check['samples']:,} of the test samples")]
+    return tuple(AccuracyStep(label, accuracy[key], samples) for label, key, samples in steps)
+
+
+def standard_error(report: Report) -> float:
+    """Return the standard error of the deployed accuracy on the test samples, as a share."""
+    accuracy = report["accuracy"]["quantised"]
+    return sqrt(accuracy * (1 - accuracy) / max(1, report["data"]["test"]))
+
+
+def totals(layers: Sequence[Report]) -> dict[str, Any]:
+    """Return the sums of the columns of the layers table that can be summed."""
+    columns = ("neurons", "synapses", "spikes", "synops_before", "synops_measured", "cores", "memory_bits")
+    return {name: sum(layer[name] for layer in layers) for name in columns}
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """Return the lines below the tables: (subject, sentence)."""
+    lines = [
+        ("accuracy", _accuracy(report)),
+        ("SynOps", _synops(report)),
+        ("search", _search(report)),
+        ("LRE", _lre(report)),
+        ("validation", _validation(report)),
+        ("energy", _energy(report)),
+        ("data", _data(report)),
+        ("time", _time(report)),
+        *(("note", f"{note['code']} {plain(note['where'])}: {plain(note['message'])}") for note in report["notes"]),
+    ]
+    return [(subject, sentence) for subject, sentence in lines if sentence]
+
+
+def _use(budget: Report) -> str:
+    return f"{number(budget['measured'])} of {number(budget['limit'])} {resource(budget['resource'])}"
+
+
+def _excess(budget: Report) -> str:
+    beyond = budget["measured"] - budget["limit"]
+    share = percent(ratio(beyond, budget["limit"]))
+    return f"{_use(budget)}, {number(beyond)} ({share}) too many"
+
+
+def _accuracy(report: Report) -> str:
+    steps = accuracy_steps(report)
+    text = " -> ".join(f"{step.label} {percent(step.value, 2)}" for step in steps)
+    test = f"{report['data']['test']:,} test samples"
+    others = [f"{step.label}: on {step.samples}" for step in steps if step.samples != test]
+    error = f"standard error {100 * standard_error(report):.1f} points on {test}"
+    return f"{text}\n{'; '.join([error, *others])}"
+
+
+def _synops(report: Report) -> str:
+    synops = report["synops"]
+    measured, every = synops["measured"], synops["measured_all_synapses"]
+    spread = ", ".join(f"{key} {number(measured[key])}" for key in ("mean", "p50", "p95", "max"))
+    text = f"{spread} over {measured['samples']:,} samples; mean {number(every['mean'])} with zero weights counted"
+    backend = synops["backend"]
+    if backend is None:
+        return text
+    return f"{text}; recorded on {plain(report['validation']['backend'])}: mean {number(backend['mean'])}"
+
+
+def _search(report: Report) -> str:
+    search = report["search"]
+    if search is None:
+        return "none: the unpruned network is within the budgets"
+    frozen = [f"{plain(name)} ({plain(why)})" for name, why in search["frozen"].items()]
+    text = (
+        f"{plain(search['method'])}, {plural(search['episodes'], 'episode')}, best reward {search['best_reward']:.3f}, "
+        f"{plural(search['candidates'], 'network')} fine-tuned and measured"
+    )
+    return f"{text}; never pruned: {', '.join(frozen)}" if frozen else text
+
+
+def _lre(report: Report) -> str:
+    lre, synops = report["lre"], report["synops"]
+    if lre is None:
+        return ""
+    sign = "-" if lre["intercept"] < 0 else "+"
+    line = f"after = {lre['slope']:.3f} x before {sign} {abs(lre['intercept']):.3f}"
+    parts = [line, plural(lre["samples"], "fine-tuned network")]
+    if lre["mape"] is not None:
+        parts.append(f"held-out error {percent(lre['mape'])}")
+    if lre["interval"] is not None:
+        parts.append(f"90% interval +-{100 * lre['interval']:.1f} points")
+    if synops["predicted"]:
+        off = 100 * (synops["measured"]["mean"] / synops["predicted"] - 1)
+        parts.append(f"predicted {number(synops['predicted'])}, measured {off:+.1f}%")
+    return ", ".join(parts)
+
+
+def _validation(report: Report) -> str:
+    check = report["validation"]
+    if check is None:
+        return "no backend was run; all figures are the emulator's"
+    text = (
+        f"{plain(check['backend'])}: {plural(check['samples'], 'sample')} x {plural(check['steps'], 'step')}, "
+        f"{plural(len(check['populations']), 'population')}, {check['bins']:,} bins: "
+        f"{check['mismatches']:,} mismatches"
+    )
+    first = check["first_divergence"]
+    if first is None:
+        return f"{text} ({check['spikes']:,} spikes, {duration(check['seconds'])})"
+    neuron = ", ".join(map(str, first["neuron"]))
+    return (
+        f"{text}; first at sample {first['sample']}, step {first['step']}, population {plain(first['population'])}, "
+        f"neuron ({neuron}): emulator {first['emulator']}, {plain(check['backend'])} {first['backend']}"
+    )
+
+
+def _energy(report: Report) -> str:
+    energy = report["energy"]
+    if energy is None:
+        return ""
+    bounds = f"{joules(energy['low'])} to {joules(energy['high'])} a sample"
+    return f"{bounds}, dynamic only: an ESTIMATE from published figures, not a measurement ({plain(energy['source'])})"
+
+
+def _data(report: Report) -> str:
+    data = report["data"]
+    split = f"{data['train']:,} train, {data['val']:,} validation, {data['test']:,} test samples"
+    return f"{plain(data['name'])}: {split} of {plural(data['steps'], 'step')}; seed {report['seed']}"
+
+
+def _time(report: Report) -> str:
+    steps = [f"{plain(step['name'])} {duration(step['seconds'])}" for step in report["steps"]]
+    total = sum(step["seconds"] for step in report["steps"])
+    return f"{duration(total)}: {', '.join(steps)}" if steps else ""

@@ -1,0 +1,83 @@
+"""Fixtures of all tests: a tiny trained network with its data, and the folder of real graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from spear_deploy.frontends import Semantics, save
+from spear_deploy.network import Linear, Network, Neuron, Population, Projection
+from spear_deploy.report.progress import Progress
+from spear_deploy.train.datasets import DataOptions, Dataset, load_data
+from spear_deploy.train.finetune import Recipe, finetune
+
+TINY_SIZES = {"input": 12, "hidden1": 10, "hidden2": 8, "output": 3}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real graphs and data beside the repository; tests that need it are skipped without it."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "nir").is_dir():
+        pytest.skip(f"needs the real graphs in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three noisy spike patterns over 12 inputs and 6 steps: 120 samples as an .npz with x and y."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 3
+    rates = 0.1 + 0.7 * (np.arange(12) // 4 == y[:, None, None])
+    x = (rng.random((120, 6, 12)) < rates).astype(np.uint8)
+    path = tmp_path_factory.mktemp("data") / "tiny.npz"
+    np.savez(path, x=x, y=y)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny_npz: Path) -> Dataset:
+    """The tiny data set, loaded and split."""
+    return load_data(str(tiny_npz), DataOptions())
+
+
+@pytest.fixture(scope="session")
+def untrained_network() -> Network:
+    """A feed-forward network of 12-10-8-3 leaky neurons with random weights."""
+    rng = np.random.default_rng(1)
+    populations = [Population("input", (12,))]
+    projections = []
+    for (source, columns), (target, rows) in zip(list(TINY_SIZES.items())[:-1], list(TINY_SIZES.items())[1:], strict=True):
+        weight = rng.normal(0.12, 0.4, (rows, columns)).astype(np.float32)
+        populations.append(Population(target, (rows,), leaky(rows)))
+        projections.append(Projection(f"to_{target}", source, target, (Linear(weight),)))
+    return Network(tuple(populations), tuple(projections), ("output",))
+
+
+@pytest.fixture(scope="session")
+def tiny_network(untrained_network: Network, tiny_data: Dataset) -> Network:
+    """The network trained on the tiny data set."""
+    return finetune(untrained_network, tiny_data.train, Recipe(epochs=30, learning_rate=1e-2, batch=24), seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_nir(tiny_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained network as a NIR file that carries its semantics."""
+    path = tmp_path_factory.mktemp("model") / "tiny.nir"
+    save(path, tiny_network, Semantics(dt=1.0))
+    return path
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """Progress that prints nothing."""
+    return Progress(Console(quiet=True))
+
+
+def leaky(size: int) -> Neuron:
+    """Neurons with a decay of 0.9, threshold 1 and reset to zero."""
+    zero, one = np.zeros(size, np.float32), np.ones(size, np.float32)
+    return Neuron(alpha=zero, beta=0.9 * one, gain=one, bias=zero, reset_value=zero, threshold=one)
