@@ -27,6 +27,7 @@ from spear_deploy.network import (
     SumPool2d,
 )
 from spear_deploy.network.ops import Shape, chain_shapes, window_count
+from spear_deploy.train.datasets import SpikeSamples, Split
 
 Generator = np.random.Generator
 
@@ -50,6 +51,11 @@ def biases(rng: Generator, size: int) -> np.ndarray | None:
 def spikes(rng: Generator, *shape: int, rate: float = 0.4) -> np.ndarray:
     """Binary spikes, float32."""
     return (rng.random(shape) < rate).astype(np.float32)
+
+
+def split_of(x: np.ndarray, labels: np.ndarray | None = None) -> Split:
+    """All samples (N, T, *shape), with labels of 0 unless given."""
+    return Split(SpikeSamples(x), np.zeros(len(x), np.int64) if labels is None else labels, np.arange(len(x)))
 
 
 def neuron(rng: Generator, shape: Shape, *, current: bool = False, readout: bool = False) -> Neuron:
@@ -78,7 +84,7 @@ def convolutions(draw: st.DrawFn, shape: Shape, rng: Generator) -> Conv2d:
     for size in shape[1:]:
         padding.append(draw(st.integers(0, 2)))
         kernel.append(draw(st.integers(1, min(3, size + 2 * padding[-1]))))
-        most = (size + 2 * padding[-1] - 1) // max(1, kernel[-1] - 1)
+        most = (size + 2 * padding[-1] - 1) // (kernel[-1] - 1) if kernel[-1] > 1 else 2
         dilation.append(draw(st.integers(1, min(2, most))))
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     weight = weights(rng, out_channels, shape[0] // groups, *kernel)

@@ -57,6 +57,7 @@ def page(report: Mapping[str, Any]) -> str:
         verdict=wording.verdict(report),
         summary=wording.summary(report),
         facts=dict(wording.facts(report)),
+        semantics=wording.semantics(report),
         accuracy=wording.accuracy_steps(report),
         standard_error=wording.standard_error(report),
         gauges=[gauge(budget) for budget in report["budgets"]],
@@ -73,9 +74,7 @@ def gauge(budget: Mapping[str, Any]) -> Gauge:
     """Return the bar of a budget; the track reaches a little beyond the largest of its figures."""
     limit, measured, predicted = budget["limit"], budget["measured"], budget["predicted"]
     track = 1.1 * max(limit, measured, predicted or 0.0) or 1.0
-    return Gauge(
-        100 * measured / track, 100 * limit / track, None if predicted is None else 100 * predicted / track
-    )
+    return Gauge(100 * measured / track, 100 * limit / track, None if predicted is None else 100 * predicted / track)
 
 
 def _largest(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> float:

@@ -96,6 +96,15 @@ def resource(name: str) -> str:
     return f"SynOps a sample{plain(name[6:])}" if name.startswith("synops") else plain(name)
 
 
+def semantics(report: Report) -> str:
+    """Return how the NIR file was read."""
+    words = {None: "none", True: "yes", False: "no"}
+    # The test for bool keeps a dt of 1.0, which equals True, a number.
+    fields = report["semantics"].items()
+    spoken = ((key, words[value] if value is None or isinstance(value, bool) else value) for key, value in fields)
+    return ", ".join(f"{plain(key).replace('_', ' ')} {plain(value)}" for key, value in spoken)
+
+
 def verdict(report: Report) -> Verdict:
     """Return the headline: a mismatch outweighs a budget, since nothing measured holds then."""
     check = report["validation"]
@@ -105,7 +114,9 @@ def verdict(report: Report) -> Verdict:
         return Verdict(False, title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
     if over:
         return Verdict(False, "over budget", "; ".join(map(_excess, over)))
-    proof = f"every spike confirmed on {plain(check['backend'])}" if check else "measured on the emulator"
+    proof = "measured on the emulator"
+    if check:
+        proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
     uses = ", ".join(_use(budget) for budget in report["budgets"] if budget["resource"] in ("synops", "cores"))
     return Verdict(True, "within budget", f"{uses}; {proof}")
 
@@ -123,7 +134,7 @@ def accuracy_steps(report: Report) -> tuple[AccuracyStep, ...]:
     """Return the accuracies in the order in which the network changed."""
     accuracy, check = report["accuracy"], report["validation"]
     test = f"{report['data']['test']:,} test samples"
-    steps = [("float", "float", test), ("quantised", "unpruned_quantised", test)]
+    steps = [("float", "float", test), ("quantised unpruned", "unpruned_quantised", test)]
     if accuracy["pruned"] is not None:
         steps += [("pruned", "pruned", "validation samples"), ("fine-tuned", "finetuned", test)]
         steps += [("quantised", "quantised", test)]

@@ -22,6 +22,7 @@ from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjecti
 from spear_deploy.simulate.lif_kernel import scan_lif, scan_readout
 
 _FLOAT32_EXACT = 1 << 24
+_WRAP = 1 << 23
 _BATCH_BYTES = 256 << 20
 
 
@@ -86,7 +87,9 @@ class _Synapses:
         payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
         weight = np.asarray(synapses.weight, np.float64)
         reach = np.abs(weight.reshape(len(weight), -1)).sum(axis=1).max(initial=0) * payload
-        self.exact = torch.float32 if reach < _FLOAT32_EXACT else torch.float64
+        # Lava wraps the sum of a convolution, exponent included, at 24 bits; most are proven smaller.
+        self.wraps = isinstance(synapses, ConvSynapses) and reach * 2**projection.exponent >= _WRAP
+        self.exact = torch.float64 if self.wraps or reach >= _FLOAT32_EXACT else torch.float32
         self.weight = torch.tensor(weight, dtype=self.exact)
         self.synapses = synapses
         self.exponent = projection.exponent
@@ -99,15 +102,13 @@ class _Synapses:
             if isinstance(self.synapses, ConvSynapses):
                 conv = self.synapses
                 y = functional.conv2d(x, self.weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
-                y = torch.remainder(y + (1 << 23), 1 << 24) - (1 << 23) if self._may_wrap() else y
             else:
                 y = x.flatten(1) @ self.weight.T
+            y *= 1 << self.exponent
+            if self.wraps:
+                y = torch.remainder(y + _WRAP, 2 * _WRAP) - _WRAP
         sums: NDArray[np.int32] = y.to(torch.int32).flatten(1).view(steps, batch, -1).numpy()
-        return sums << self.exponent if self.exponent else sums
-
-    def _may_wrap(self) -> bool:
-        """Lava wraps the sum of a convolution at 24 bits; sums proven smaller need no wrap."""
-        return self.exact is not torch.float32
+        return sums
 
 
 def _scan(

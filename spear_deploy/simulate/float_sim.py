@@ -177,9 +177,10 @@ class _Cell(nn.Module):
         # Gradients do not flow through the reset (Zenke and Vogels 2021: it does not help training).
         fired = spikes.detach()
         buffers: Any = self
-        if self.neuron.reset == "subtract":
-            return v - fired * buffers.threshold
-        return torch.where(fired > 0, buffers.reset_value, v)
+        threshold: Tensor = buffers.threshold
+        return (
+            v - fired * threshold if self.neuron.reset == "subtract" else torch.where(fired > 0, buffers.reset_value, v)
+        )
 
 
 def _is_plain(neuron: Neuron) -> bool:

@@ -39,7 +39,7 @@ def silenced(network: Network, removed: dict[str, np.ndarray]) -> Network:
     return replace(network, projections=tuple(cut(projection) for projection in network.projections))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(networks(readout=False), st.data())
 def test_removing_units_equals_silencing_them(network, data):
     """Spikes of all units that stay are those of the whole network in which the removed ones reach nothing."""

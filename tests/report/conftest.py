@@ -1,0 +1,55 @@
+"""Reports: a real one, and the same with every optional part filled."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REAL = Path(__file__).parent / "digits.json"
+
+
+@pytest.fixture
+def report() -> dict[str, Any]:
+    """Return the report of compiling the digits example for Loihi 2 at half its SynOps."""
+    loaded: dict[str, Any] = json.loads(_REAL.read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.fixture
+def validated(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the same with a backend run that agrees, an energy estimate and a note."""
+    full = copy.deepcopy(report)
+    full["budgets"].insert(1, {**full["budgets"][0], "resource": "synops on lava", "measured": 79_101.5})
+    full["accuracy"]["backend"] = 0.96875
+    full["synops"]["backend"] = {**full["synops"]["measured"], "mean": 79_101.5, "samples": 32}
+    full["validation"] = {
+        "backend": "lava",
+        "samples": 32,
+        "steps": 16,
+        "populations": ["1", "3", "6", "8"],
+        "bins": 461_824,
+        "spikes": 48_012,
+        "mismatches": 0,
+        "first_divergence": None,
+        "seconds": 41.3,
+    }
+    full["energy"] = {
+        "low": 3.1e-6,
+        "high": 5.2e-6,
+        "source": "Davies et al. 2018, https://doi.org/x",
+        "estimate": True,
+    }
+    full["notes"] = [{"code": "N003", "where": "population '1'", "message": "they differ only at equality"}]
+    return full
+
+
+@pytest.fixture
+def diverged(validated: dict[str, Any]) -> dict[str, Any]:
+    """Return a run on a backend that disagrees in three bins."""
+    first = {"sample": 3, "step": 7, "population": "3", "neuron": [0, 4, 2], "emulator": 1, "backend": 0}
+    validated["validation"].update(mismatches=3, first_divergence=first)
+    return validated

@@ -1,0 +1,121 @@
+"""The page: complete, self-contained, safe, the same every time."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from spear_deploy.errors import InputError
+from spear_deploy.report.html import gauge, page, write_page
+
+_VOID = {"meta", "br", "rect"}
+
+
+class _Tree(HTMLParser):
+    """Checks that tags are balanced, and collects tags and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert tag in _VOID or self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def _parsed(text):
+    tree = _Tree()
+    tree.feed(text)
+    tree.close()
+    assert tree.open == []
+    return tree
+
+
+def test_all_is_on_the_page(validated):
+    """Every layer, hash, version, step and note; the verdict and the proof."""
+    text = " ".join(_parsed(page(validated)).words)
+    names = [layer["name"] for layer in validated["layers"]] + [step["name"] for step in validated["steps"]]
+    expected = [*names, *validated["hashes"].values(), *validated["versions"].values(), "N003", "within budget"]
+    expected += ["0 mismatches in 461,824 bins", "79,664", "97.78%", "3.1 uJ to 5.2 uJ", "after = 0.812 x before"]
+    assert [item for item in expected if item not in text] == []
+
+
+def test_page_is_self_contained(validated):
+    """No address but in a citation, nothing loaded, no script."""
+    tree = _parsed(page(validated))
+    assert {tag for tag, _ in tree.tags} & {"script", "link", "img", "iframe", "a", "object"} == set()
+    assert not any({"src", "href", "style"} & set(attributes) for _, attributes in tree.tags)
+    without_sources = page({**validated, "energy": None})
+    assert re.findall(r"https?://|//[a-z]|url\(|@import", without_sources) == []
+
+
+def test_names_are_escaped(diverged):
+    """A name is text wherever it appears."""
+    evil = "\"><script>alert('x')</script>&"
+    for layer in diverged["layers"]:
+        layer.update(name=evil, type=evil)
+    diverged["data"]["name"] = diverged["command"] = diverged["validation"]["backend"] = evil
+    diverged["validation"]["populations"] = [evil]
+    diverged["search"]["frozen"] = {evil: evil}
+    diverged["notes"] = [{"code": "N001", "where": evil, "message": evil}]
+    text = page(diverged)
+    assert "<script" not in text
+    assert evil in " ".join(_parsed(text).words)
+
+
+def test_bytes_are_deterministic(validated, tmp_path):
+    """Written twice, equal; and over an older page."""
+    path = tmp_path / "report.html"
+    write_page(path, validated)
+    first = path.read_bytes()
+    write_page(path, validated)
+    assert path.read_bytes() == first == page(validated).encode()
+    assert [item.name for item in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_unwritable_folder_is_a_coded_error(report, tmp_path):
+    """E009, no traceback."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="E009"):
+        write_page(tmp_path / "file" / "report.html", report)
+
+
+def test_minimal_report(report):
+    """No search, no backend, no energy, no notes, no steps."""
+    report["lre"] = report["search"] = None
+    report["synops"]["predicted"] = report["accuracy"]["pruned"] = None
+    report["budgets"][0]["predicted"] = None
+    report["steps"] = []
+    text = page(report)
+    _parsed(text)
+    assert "No backend was run" in text
+    assert "Energy" not in text
+
+
+def test_verdict_colours(report, diverged):
+    """Bad news looks like bad news."""
+    assert 'class="verdict"' in page(report)
+    assert 'class="verdict bad"' in page(diverged)
+    assert "emulator 1, lava 0" in page(diverged)
+
+
+@pytest.mark.parametrize(
+    ("limit", "measured", "predicted"), [(100.0, 50.0, 60.0), (100.0, 250.0, None), (128, 4, None), (1, 0.0, 3.0)]
+)
+def test_gauge_stays_on_its_track(limit, measured, predicted):
+    """All marks lie on the track, in proportion."""
+    found = gauge({"limit": limit, "measured": measured, "predicted": predicted})
+    marks = [found.measured, found.limit] + ([] if predicted is None else [found.predicted])
+    assert all(0 <= mark < 100 for mark in marks)
+    assert found.measured * limit == pytest.approx(found.limit * measured)

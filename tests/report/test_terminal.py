@@ -1,0 +1,92 @@
+"""The report as text: exactly this at 100 columns, and nothing cut elsewhere."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from spear_deploy.report.terminal import print_report
+
+GOLDEN = Path(__file__).parent / "digits.txt"
+GLOSSARY = Path(__file__).parents[2] / "docs" / "report.md"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _printed(report, width=100, *, terminal=False):
+    stream = io.StringIO()
+    print_report(report, Console(file=stream, width=width, force_terminal=terminal, highlight=False))
+    return stream.getvalue()
+
+
+def test_golden(report):
+    """The real report in a file."""
+    assert _printed(report) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_glossary_shows_the_same():
+    """docs/report.md explains the lines that are printed today."""
+    assert GOLDEN.read_text(encoding="utf-8").strip("\n") in GLOSSARY.read_text(encoding="utf-8")
+
+
+def test_a_pipe_is_100_wide(report):
+    """A pipe is 80 columns to rich; the text does not depend on it."""
+    assert _printed(report, width=80) == _printed(report, width=100)
+
+
+def test_file_is_plain(validated):
+    """No escapes, no trailing blanks, no line beyond 100 columns."""
+    lines = _printed(validated).splitlines()
+    assert not any("\x1b" in line or line != line.rstrip() or len(line) > 100 for line in lines)
+
+
+def test_terminal_is_coloured(report):
+    """Colour says the verdict too, and changes no text."""
+    coloured = _printed(report, terminal=True)
+    assert "\x1b[1;32mwithin budget" in coloured
+    lines = [line.rstrip() for line in _COLOUR.sub("", coloured).splitlines()]
+    assert lines == _printed(report).splitlines()
+
+
+@pytest.mark.parametrize("width", [70, 80, 90, 120])
+def test_narrow_terminals_cut_no_number(report, width):
+    """Columns are left out, and named; those shown are whole."""
+    text = _COLOUR.sub("", _printed(report, width, terminal=True))
+    assert all(len(line) <= width for line in text.splitlines())
+    assert ("no room for" in text) == (width < 100)
+    for figure in ("174,971", "79,664", "38,573", "43.1"):
+        assert figure in text
+
+
+def test_large_networks_fit(report):
+    """Long names and large counts at 100 columns."""
+    layer = {**report["layers"][0], "units_before": 512, "units_after": 256, "neurons": 65_536}
+    layer.update(synapses=37_748_736, synops_before=1.2e8, synops_measured=6e7, memory_bits=10**8)
+    report["layers"] = [{**layer, "name": f"features.{index}.block.convolution.spikes"} for index in range(9)]
+    lines = _printed(report).splitlines()
+    row = next(line for line in lines if line.startswith("features.8"))
+    assert all(len(line) <= 100 for line in lines)
+    assert "120.0M     60.0M" in row
+
+
+def test_names_are_no_markup(diverged):
+    """Brackets in names are printed, not obeyed."""
+    for layer in diverged["layers"]:
+        layer["name"] = "[red]x[/]"
+    diverged["validation"]["backend"] = "[bold]"
+    diverged["notes"][0]["where"] = "[/nonsense]"
+    text = _printed(diverged)
+    assert text.count("[red]x[/]") == len(diverged["layers"])
+    assert "[/nonsense]" in text
+    assert "emulator and [bold] disagree" in text
+
+
+def test_over_budget_is_said(report):
+    """In the headline and in the table."""
+    report["budgets"][0].update(measured=95_000.0, within=False)
+    text = _printed(report)
+    assert "over budget: 95,000 of 87,485 SynOps a sample, 7,515 (8.6%) too many" in text
+    assert re.search(r"95,000\s+108\.6%\s+OVER", text)

@@ -1,0 +1,101 @@
+"""Numbers and sentences."""
+
+from __future__ import annotations
+
+import pytest
+
+from spear_deploy.report import wording
+
+
+@pytest.mark.parametrize(("bits", "text"), [(0, "0"), (1152, "0.14"), (322_560, "39.4"), (100_000_000, "12,207")])
+def test_memory(bits, text):
+    """KiB with as many decimals as tell something."""
+    assert wording.kib(bits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3.1e-6, "3.1 uJ"), (1.83e-3, "1.83 mJ"), (23.6e-12, "23.6 pJ"), (2.0, "2 J"), (0.0, "0 J"), (1e-18, "0.001 fJ")],
+)
+def test_energy(value, text):
+    """SI prefixes."""
+    assert wording.joules(value) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.411, "0.4s"), (99.9, "99.9s"), (146.9, "2m27s"), (3900, "1h05m")])
+def test_duration(seconds, text):
+    """One word each."""
+    assert wording.duration(seconds) == text
+
+
+def test_compact_keeps_seven_digits():
+    """Beyond them millions."""
+    assert wording.compact(9_999_999) == "9,999,999"
+    assert wording.compact(37_748_736) == "37.7M"
+
+
+def test_verdict_within(report):
+    """Within: the uses, and what they were measured on."""
+    verdict = wording.verdict(report)
+    assert verdict.good
+    assert verdict.detail == "79,664 of 87,485 SynOps a sample, 4 of 128 cores; measured on the emulator"
+
+
+def test_verdict_confirmed(validated):
+    """Confirmed: by which backend, on how many samples."""
+    assert wording.verdict(validated).detail.endswith("; confirmed spike by spike on lava (32 samples)")
+
+
+def test_verdict_over(report):
+    """Over: by how much."""
+    report["budgets"][0].update(measured=95_000.0, within=False)
+    verdict = wording.verdict(report)
+    assert (verdict.good, verdict.title) == (False, "over budget")
+    assert verdict.detail == "95,000 of 87,485 SynOps a sample, 7,515 (8.6%) too many"
+
+
+def test_verdict_mismatch_comes_first(diverged):
+    """A mismatch outweighs a budget."""
+    diverged["budgets"][0].update(measured=95_000.0, within=False)
+    verdict = wording.verdict(diverged)
+    assert (verdict.good, verdict.title) == (False, "emulator and lava disagree")
+    assert verdict.detail == "3 of 461,824 bins differ"
+
+
+def test_validation_line(validated):
+    """The proof in one line."""
+    line = dict(wording.facts(validated))["validation"]
+    assert line == "lava: 32 samples x 16 steps, 4 populations, 461,824 bins: 0 mismatches (48,012 spikes, 41.3s)"
+
+
+def test_first_divergence(diverged):
+    """Where to look, down to the neuron."""
+    line = dict(wording.facts(diverged))["validation"]
+    assert line.endswith("; first at sample 3, step 7, population 3, neuron (0, 4, 2): emulator 1, lava 0")
+
+
+def test_energy_is_flagged(validated):
+    """Never without the word."""
+    assert "ESTIMATE" in dict(wording.facts(validated))["energy"]
+
+
+def test_unpruned_report(report):
+    """Without a search there is no LRE line and no step that did not happen."""
+    report["lre"] = report["search"] = None
+    report["synops"]["predicted"] = report["accuracy"]["pruned"] = None
+    lines = dict(wording.facts(report))
+    assert "LRE" not in lines
+    assert lines["search"] == "none: the unpruned network is within the budgets"
+    assert [step.label for step in wording.accuracy_steps(report)] == ["float", "quantised unpruned"]
+
+
+def test_lre_with_few_samples(report):
+    """What cannot be known of a line through two points is left out."""
+    report["lre"].update(mape=None, interval=None, intercept=-0.02)
+    line = dict(wording.facts(report))["LRE"]
+    assert line.startswith("after = 0.812 x before - 0.020, 7 fine-tuned networks, predicted")
+
+
+def test_control_characters_are_not_passed_on():
+    """A name cannot move the cursor or end a line."""
+    assert wording.plain("a\x1b[2Jb\nc") == "a?[2Jb?c"
