@@ -63,9 +63,7 @@ def _shared(command: Any) -> Any:
             click.option(
                 "--epochs",
                 type=click.FloatRange(min=0, min_open=True),
-                default=12.0,
-                show_default=True,
-                help="Epochs of the final fine-tuning.",
+                help="Epochs of the final fine-tuning. [default: 12, at most 1000 batches]",
             ),
             click.option(
                 "--samples",
@@ -143,7 +141,7 @@ def run_deploy(**options: Any) -> int:
             episodes=options["episodes"],
             candidates=options["candidates"],
             lowest_ratio=options["lowest_ratio"],
-            finish=Recipe(epochs=options["epochs"]),
+            finish=Recipe(epochs=options["epochs"]) if options["epochs"] else SearchOptions().finish,
         ),
         validate_samples=options["samples"],
         backend_timeout=options["timeout"],

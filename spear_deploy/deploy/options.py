@@ -49,8 +49,8 @@ class SearchOptions:
     lowest_ratio: float = 0.1
     aim: float = 0.965
     floor: float = 0.88
-    probe: Recipe = field(default_factory=lambda: Recipe(epochs=2.0))
-    finish: Recipe = field(default_factory=lambda: Recipe(epochs=12.0))
+    probe: Recipe = field(default_factory=lambda: Recipe(epochs=2.0, max_steps=100))
+    finish: Recipe = field(default_factory=lambda: Recipe(epochs=12.0, max_steps=1000))
 
 
 @dataclass(frozen=True)

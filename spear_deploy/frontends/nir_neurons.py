@@ -54,7 +54,8 @@ def neuron_of(
     negative = [key for key in ("tau", "tau_mem", "tau_syn") if key in params and np.any(params[key] <= 0)]
     if negative:
         return None, [Finding("E003", where, f"{', '.join(negative)} is not positive everywhere")]
-    neuron = _normal_form(node.type, params, semantics)
+    with np.errstate(over="ignore"):  # told by _implausible
+        neuron = _normal_form(node.type, params, semantics)
     problem = _implausible(neuron, semantics)
     if problem:
         fix = "check --semantics and --dt against the tool that exported the file"

@@ -76,10 +76,12 @@ class Fibres(Protocol):
     """The shape of the synapses between two populations, without their values."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Name of the population that the synapses leave."""
 
     @property
-    def target(self) -> str: ...
+    def target(self) -> str:
+        """Name of the population that they reach."""
 
     def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
         """Memory words at a tile of the target."""

@@ -9,8 +9,9 @@ chips.  A population is cut into tiles, one a core, that fit a core's neurons, s
   channel of one column fits is the height halved.
 
 Checked against every convolution and MNIST row that lava-dl's notebooks print, and NxTF's N-MNIST table (see
-tests/lower/test_place.py): the counts, that is; YOLO-KP's tiles are lower and wider.  Two printed rows take more cores than this rule: PilotNet's dense 100 (12; an older
-compiler with 12 000 words began with 6 tiles, which was too few, and doubled) and Oxford's dense 256 (3).
+tests/lower/test_place.py): the counts, that is; YOLO-KP's tiles are lower and wider.  Two printed rows take more
+cores than this rule: PilotNet's dense 100 (12; an older compiler with 12 000 words began with 6 tiles, which was too
+few, and doubled) and Oxford's dense 256 (3).
 
 The law.  On a chip whose out-axons are not counted by core (Loihi 2), removing units never takes more cores for
 any population.  Where they are (Loihi 1), it can: a target that is cut differently may be reached through more

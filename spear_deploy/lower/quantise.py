@@ -88,10 +88,12 @@ class Quantised:
 def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]) -> Quantised:
     """Quantise every population and projection.
 
-    Raises :class:`UnsupportedError` with all findings: E030..E032 for neurons the chip does not have, E033
-    for graded input on a chip that takes binary spikes, E034 for values that fit no register at any scale.
+    Raises :class:`UnsupportedError` with all findings: E021 for a readout that feeds others, E030..E032 for
+    neurons the chip does not have, E033 for graded input on a chip that takes binary spikes, E034 for values
+    that fit no register at any scale.
     """
     findings = [f for population in network.neurons for f in _neuron_findings(population)]
+    findings += _graded_findings(network)
     findings += _input_findings(network, registers, ranges)
     if findings:
         raise UnsupportedError(findings)
@@ -141,6 +143,16 @@ def _neuron_findings(population: Population) -> list[Finding]:
     return findings
 
 
+def _graded_findings(network: Network) -> list[Finding]:
+    readouts = {p.name for p in network.neurons if _neuron(p).is_readout}
+    message = "its membrane feeds other neurons; only spikes can be sent"
+    return [
+        Finding("E021", f"population {p.source!r}", message, "read it at an Output, or give it a threshold")
+        for p in network.projections
+        if p.source in readouts
+    ]
+
+
 def _input_findings(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> list[Finding]:
     if registers.max_payload > 1:
         return []
@@ -171,7 +183,7 @@ def _fitted(port: InputPort, network: Network, by_target: Mapping[str, Sequence[
         peak = np.abs(synapses.weight).max(initial=0)
         alpha = _neuron(network[projection.target]).alpha
         if peak > 0:
-            worst = max(worst, float(_reach(synapses).max() / peak / (1 - alpha.max())))
+            worst = max(worst, float(_reach(synapses.weight) / peak / (1 - alpha.max())))
     levels = port.max_value
     while port.scale != 1.0 and levels > 15 and worst * levels * 127 >= CURRENT_BOUND:
         levels //= 2
@@ -193,13 +205,15 @@ def _quantise_population(
     theta = None if neuron.threshold is None else (neuron.threshold - reset_value) / gain
     per_payload = [s.weight / (ports[s.source].scale if s.source in ports else 1.0) for s in incoming]
     payload = [ports[s.source].max_value if s.source in ports else 1 for s in incoming]
-    reach = sum((_reach(replace(s, weight=w)) * p for s, w, p in zip(incoming, per_payload, payload, strict=True)), 0.0)
     peak = max((float(np.abs(w).max(initial=0)) for w in per_payload), default=0.0)
-    scale = _scale(peak, float(np.max(reach / (1 - alpha.max()))), theta, bias, registers)
-    exponents = [_exponent(scale * float(np.abs(w).max(initial=0)), registers) for w in per_payload]
-    mantissas = [np.rint(scale * w / 2.0**e).astype(np.int16) for w, e in zip(per_payload, exponents, strict=True)]
+    du = np.maximum(np.rint(4096 * (1 - alpha)).astype(np.int64) - 1, 0)
+    gathered = 4096 / (float(du.min()) + 1)  # a constant input adds up to so many times itself in u
+    scale = _scale(peak, _worst_sum(per_payload, payload) * gathered, theta, bias, registers)
+    exponents, mantissas, rounded = _rounded(per_payload, scale, registers)
+    while _worst_sum(rounded, payload) * gathered >= CURRENT_BOUND:  # where many were rounded up
+        scale /= 2
+        exponents, mantissas, rounded = _rounded(per_payload, scale, registers)
     bias_mant, bias_exp = _bias(64 * scale * bias, registers)
-    du = np.rint(4096 * (1 - alpha)).astype(np.int64) - 1
     dv = np.minimum(np.rint(4096 * (1 - beta)).astype(np.int64), registers.max_decay)
     vth = np.full((), registers.max_threshold) if theta is None else np.rint(scale * theta).astype(np.int64)
     kind: Literal["lif", "readout"] = "readout" if theta is None else "lif"
@@ -235,8 +249,23 @@ def _scale(peak: float, reach: float, theta: Array | None, bias: Array, register
     return min(bound, full)
 
 
+def _rounded(
+    weights: Sequence[Array], scale: float, registers: Registers
+) -> tuple[list[int], list[NDArray[np.int16]], list[Array]]:
+    """Return exponents, mantissas, and the weights in chip units that they stand for."""
+    exponents = [_exponent(scale * float(np.abs(w).max(initial=0)), registers) for w in weights]
+    mantissas = [np.rint(scale * w / 2.0**e).astype(np.int16) for w, e in zip(weights, exponents, strict=True)]
+    return exponents, mantissas, [m * 2.0**e for m, e in zip(mantissas, exponents, strict=True)]
+
+
 def _exponent(peak: float, registers: Registers) -> int:
-    return max(0, int(np.ceil(np.log2(peak / (registers.max_mantissa + 0.5))))) if peak > 0 else 0
+    """Return the least exponent at which ``peak`` rounds to a mantissa in range."""
+    return max(0, int(np.floor(np.log2(peak / (registers.max_mantissa + 0.5)))) + 1) if peak > 0 else 0
+
+
+def _worst_sum(weights: Sequence[Array], payloads: Sequence[int]) -> float:
+    """Return the largest |sum| that one step of spikes can cause through all projections together."""
+    return sum(_reach(weight) * payload for weight, payload in zip(weights, payloads, strict=True))
 
 
 def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
@@ -249,11 +278,10 @@ def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
     return np.rint(value / 2**exponent).astype(np.int64), exponent
 
 
-def _reach(synapses: Synapses) -> Array:
-    """Return the largest |sum| that spikes can cause in each output unit: positive or negative weights alone."""
-    flat = np.asarray(synapses.weight, np.float64).reshape(len(synapses.weight), -1)
-    reach: Array = np.maximum(np.maximum(flat, 0).sum(axis=1), np.maximum(-flat, 0).sum(axis=1))
-    return np.atleast_1d(reach.max())
+def _reach(weight: NDArray[np.generic]) -> float:
+    """Return the largest |sum| that spikes can cause in an output unit: positive or negative weights alone."""
+    flat = np.asarray(weight, np.float64).reshape(len(weight), -1)
+    return float(np.maximum(np.maximum(flat, 0).sum(axis=1), np.maximum(-flat, 0).sum(axis=1)).max())
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:

@@ -20,7 +20,7 @@ class Activity:
 
     Attributes:
         synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.
-        spikes: per population (N,): events, inputs included.
+        spikes: per population that spikes (N,): events, inputs included.
         scores: (N, outputs): spike counts of the output population, or its summed membrane (readout).
         labels: (N,).
     """
@@ -63,7 +63,7 @@ class Tally:
     def add(
         self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]
     ) -> None:
-        """Add a batch: ``events`` (T, B, *shape) of every population, ``scores`` (T, B, n) of the output."""
+        """Add a batch: ``events`` (T, B, *shape) of all that spikes, ``scores`` (T, B, n) of the output."""
         counts = {
             name: np.count_nonzero(array.reshape(*array.shape[:2], -1), axis=0).astype(np.int64)
             for name, array in events.items()

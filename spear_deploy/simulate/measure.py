@@ -30,8 +30,8 @@ def measure_float(network: Network, split: Split, batch: int = 128, tick: Tick |
     for x, labels in split.batches(batch):
         with torch.no_grad():
             out = simulator({port.name: to_tensor(x)})
-        events = {name: value.numpy() for name, value in out.items()}
-        tally.add({port.name: x, **events}, events[tally.output], labels)
+        spikes = {p.name: out[p.name].numpy() for p in network.neurons if p.neuron and not p.neuron.is_readout}
+        tally.add({port.name: x, **spikes}, out[tally.output].numpy(), labels)
         done += len(labels)
         if tick:
             tick(done, len(split))
@@ -46,9 +46,8 @@ def measure_chip(program: ChipProgram, split: Split, tick: Tick | None = None) -
     done = 0
     for x, labels in split.batches(emulator.batch_size(split.samples.steps)):
         recording = emulator.run({port.name: port.encode(x)})
-        events = {**recording.spikes, **{name: value[:0] for name, value in recording.potentials.items()}}
         scores = {**recording.spikes, **recording.potentials}[tally.output]
-        tally.add(events, scores, labels)
+        tally.add(recording.spikes, scores, labels)
         done += len(labels)
         if tick:
             tick(done, len(split))

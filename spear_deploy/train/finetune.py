@@ -30,13 +30,19 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to fine-tune: Adam with a cosine schedule down to zero."""
+    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches."""
 
     epochs: float = 2.0
+    max_steps: int | None = None
     learning_rate: float = 2e-3
     batch: int = 64
     distillation: float = 1.0
     dual_step: float = 0.2
+
+    def steps(self, samples: int) -> int:
+        """Return the number of batches for a split of that many samples."""
+        wanted = max(1, round(self.epochs * -(-samples // self.batch)))
+        return wanted if self.max_steps is None else min(wanted, self.max_steps)
 
 
 def finetune(
@@ -61,8 +67,7 @@ def finetune(
     master = FloatSimulator(teacher).requires_grad_(False) if teacher is not None else None
     meter = _SynopsMeter(network) if synops_target is not None else None
     optimiser = torch.optim.Adam(student.parameters(), lr=recipe.learning_rate)
-    per_epoch = -(-len(split) // recipe.batch)
-    total = max(1, round(recipe.epochs * per_epoch))
+    total = recipe.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     multiplier, done = 0.0, 0
     while done < total:

@@ -83,6 +83,6 @@ def _activity(
 ) -> Activity:
     time_first = {name: np.moveaxis(raster, 1, 0) for name, raster in rasters.items()}
     tally = Tally(fan_outs(program.synapses, program.shapes), program.outputs[0])
-    events = {name: array[:0] if name in readouts else array for name, array in time_first.items()}
-    tally.add(events, time_first[tally.output], y)
+    spikes = {name: raster for name, raster in time_first.items() if name not in readouts}
+    tally.add(spikes, time_first[tally.output], y)
     return tally.activity()

@@ -1,0 +1,95 @@
+"""The claim on which all rests: what the emulator says is what Lava computes, bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from spear_deploy.backends import environment
+from spear_deploy.errors import BackendError
+from spear_deploy.lower.program import ChipProgram, write_program
+from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.network import Network
+from spear_deploy.validate.crosscheck import cross_check
+from spear_deploy.validate.record import record_run
+from tests.strategies import chip_programs, networks
+
+pytestmark = pytest.mark.lava
+
+SAMPLES, STEPS = 3, 7
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _lava() -> None:
+    try:
+        environment.python_of("lava")
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+def few(count: int) -> settings:
+    """Each example starts Lava anew: few of them, always the same ones, not shrunk."""
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def assert_equal_on_lava(program: ChipProgram, folder: Path, seed: int) -> None:
+    """Run random payloads on both; every bin of every population must agree."""
+    (port,) = program.inputs
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, port.max_value + 1, (SAMPLES, STEPS, *port.shape)) * (rng.random((SAMPLES, STEPS, *port.shape)) < 0.5)
+    x = x.astype(np.uint8)
+    y = np.zeros(SAMPLES, np.int64)
+    file = folder / "program.h5"
+    write_program(file, program)
+    theirs = record_run(program, file, x, y, "lava", timeout=120)
+    ours = record_run(program, file, x, y, "emulator")
+    verdict = cross_check(program, ours.rasters, theirs.rasters, "lava")
+    assert verdict.mismatches == 0, str(verdict.first_divergence)
+    np.testing.assert_array_equal(theirs.activity.total, ours.activity.total)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("programs")
+
+
+@few(6)
+@given(program=chip_programs(), seed=st.integers(0, 99))
+def test_random_programs(program: ChipProgram, seed: int, folder: Path) -> None:
+    """Programs with registers anywhere in their ranges, wrapping and clipping included, agree."""
+    assert_equal_on_lava(program, folder, seed)
+
+
+@few(6)
+@given(network=networks(), seed=st.integers(0, 99))
+def test_random_networks_as_they_are_quantised(network: Network, seed: int, folder: Path) -> None:
+    """Float networks of every topology, lowered as a deployment lowers them, agree."""
+    ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}
+    assert_equal_on_lava(quantise(network, "loihi2", Registers(), ranges).program, folder, seed)
+
+
+@pytest.mark.slow
+@few(60)
+@given(program=chip_programs(), seed=st.integers(0, 99))
+def test_many_random_programs(program: ChipProgram, seed: int, folder: Path) -> None:
+    """As above, sixty times."""
+    assert_equal_on_lava(program, folder, seed)
+
+
+@pytest.mark.slow
+@few(60)
+@given(network=networks(), seed=st.integers(0, 99))
+def test_many_random_networks(network: Network, seed: int, folder: Path) -> None:
+    """As above, sixty times."""
+    ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}
+    assert_equal_on_lava(quantise(network, "loihi2", Registers(), ranges).program, folder, seed)
