@@ -5,7 +5,6 @@ the first neurons integrate it, so that the layers in front of them run once.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def write(net: nn.Sequential, sample: Tensor, path: Path) -> None:
     graph.edges.sort()  # they come out of a set: in a fixed order, equal networks give equal files
     temporary = path.with_name(path.name + ".part")
     nir.write(temporary, graph)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def interpret(path: Path, x: Tensor, steps: int) -> list[Tensor]:

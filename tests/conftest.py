@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def untrained_network() -> Network:
     rng = np.random.default_rng(1)
     populations = [Population("input", (12,))]
     projections = []
-    for (source, columns), (target, rows) in zip(list(TINY_SIZES.items())[:-1], list(TINY_SIZES.items())[1:], strict=True):
+    for (source, columns), (target, rows) in pairwise(TINY_SIZES.items()):
         weight = rng.normal(0.12, 0.4, (rows, columns)).astype(np.float32)
         populations.append(Population(target, (rows,), leaky(rows)))
         projections.append(Projection(f"to_{target}", source, target, (Linear(weight),)))

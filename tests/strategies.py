@@ -246,7 +246,9 @@ def _target_shape(projection: ChipProjection, source: Shape) -> Shape:
     synapses = projection.synapses
     if isinstance(synapses, DenseSynapses):
         return (len(synapses.weight),)
-    sizes = zip(source[1:], synapses.weight.shape[2:], synapses.stride, synapses.padding, synapses.dilation, strict=True)
+    sizes = zip(
+        source[1:], synapses.weight.shape[2:], synapses.stride, synapses.padding, synapses.dilation, strict=True
+    )
     return (len(synapses.weight), *(window_count(*size) for size in sizes))
 
 
@@ -263,9 +265,7 @@ def _chip_projection(
     return _bounded(draw, ConvSynapses(name, source, target, mantissas, *geometry), largest)
 
 
-def _bounded(
-    draw: st.DrawFn, synapses: ConvSynapses | DenseSynapses, largest: int, delay: int = 0
-) -> ChipProjection:
+def _bounded(draw: st.DrawFn, synapses: ConvSynapses | DenseSynapses, largest: int, delay: int = 0) -> ChipProjection:
     """Choose an exponent that keeps sums below 2^19: four times what wraps the current."""
     reach = int(np.abs(synapses.weight.reshape(len(synapses.weight), -1).astype(np.int64)).sum(axis=1).max()) * largest
     most = max(0, min(7, 19 - reach.bit_length()))

@@ -67,7 +67,8 @@ def _shared(command: Any) -> Any:
             ),
             click.option(
                 "--samples",
-                callback=_sample_count, metavar="N|all",
+                callback=_sample_count,
+                metavar="N|all",
                 default="32",
                 show_default=True,
                 help="Test samples that validation runs.",

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spear_deploy.deploy.options import SearchOptions
 from spear_deploy.journal import Journal, Record
 from spear_deploy.lower.chip import Chip, Lowered
@@ -89,15 +92,13 @@ class Evaluator:
         return {group.name: group.units for group in self.groups.groups}
 
     @cached_property
-    def importance(self) -> Mapping[str, Units]:
-        """Units of each group, the most important ones first."""
-        split = self.data.train.head(_RANKING_SAMPLES)
-        scores = unit_importance(self.baseline.network, self.groups, split)
-        return {name: most_important(score, len(score)) for name, score in scores.items()}
+    def importance(self) -> Mapping[str, NDArray[np.float64]]:
+        """Importance of the units of each group."""
+        return unit_importance(self.baseline.network, self.groups, self.data.train.head(_RANKING_SAMPLES))
 
     def kept(self, counts: KeepCounts) -> dict[str, Units]:
         """Return the sorted units that each group keeps."""
-        return {name: sorted_head(self.importance[name], count) for name, count in counts.items()}
+        return {name: most_important(self.importance[name], count) for name, count in counts.items()}
 
     def pruned(self, counts: KeepCounts) -> Network:
         """Return the pruned network, not fine-tuned."""
@@ -172,10 +173,3 @@ class Evaluator:
             )
             for group in self.groups.groups
         )
-
-
-def sorted_head(ranked: Units, count: int) -> Units:
-    """Return the first ``count`` of ``ranked`` in ascending order."""
-    head: Units = ranked[:count].copy()
-    head.sort()
-    return head

@@ -208,6 +208,11 @@ class _Search:
                 candidate = replace(candidate, measured=evaluator.measure(network, tick))
             if candidate.within(self.limits):
                 break
+        measured = candidate.measured
+        self.progress.say(
+            f"candidate {len(self.candidates) + 1}: {measured.synops:,.0f} of {self.limits.synops:,.0f} SynOps, "
+            f"{measured.lowered.placement.cores} cores, accuracy {measured.activity.accuracy:.2%}"
+        )
         return candidate
 
     def _uses_budget(self, candidate: Candidate) -> bool:

@@ -120,9 +120,9 @@ class _Builder:
     def build(self) -> None:
         self._check_edges()
         self._check_values()
+        self._resolve_dt()
         if self.findings:
             return
-        self._resolve_dt()
         order = TopologicalSorter({name: sorted(self._sources(name)) for name in sorted(self.graph.nodes)})
         for name in order.static_order():
             self._visit(name, self.graph.nodes[name])

@@ -134,7 +134,7 @@ def write_program(path: Path, program: ChipProgram) -> None:
             group.attrs["scale"] = population.scale
             for register in _REGISTERS:
                 group.create_dataset(register, data=getattr(population, register))
-        for projection in program.projections:
+        for projection in sorted(program.projections, key=lambda item: item.synapses.name):
             _write_projection(file.create_group(f"projections/{projection.synapses.name}"), projection)
 
 
@@ -151,7 +151,7 @@ def read_program(path: Path) -> ChipProgram:
             about = {k.removeprefix("about_"): str(v) for k, v in file.attrs.items() if k.startswith("about_")}
             outputs = tuple(str(name) for name in file.attrs["outputs"])
             return ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs, about)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
 
 

@@ -255,7 +255,7 @@ def _rounded(
     """Return exponents, mantissas, and the weights in chip units that they stand for."""
     exponents = [_exponent(scale * float(np.abs(w).max(initial=0)), registers) for w in weights]
     mantissas = [np.rint(scale * w / 2.0**e).astype(np.int16) for w, e in zip(weights, exponents, strict=True)]
-    return exponents, mantissas, [m * 2.0**e for m, e in zip(mantissas, exponents, strict=True)]
+    return exponents, mantissas, [m.astype(np.float64) * 2.0**e for m, e in zip(mantissas, exponents, strict=True)]
 
 
 def _exponent(peak: float, registers: Registers) -> int:

@@ -74,13 +74,14 @@ class Agent:
 
 
 class _AfterEpisode(BaseCallback):
-    """Calls back at the end of every episode."""
+    """Calls back at the end of every episode, after its last step is in the replay buffer."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         super().__init__()
         self._call = call
 
     def _on_step(self) -> bool:
-        if self.locals["dones"][0]:
-            self._call()
         return True
+
+    def _on_rollout_end(self) -> None:
+        self._call()

@@ -57,5 +57,5 @@ def measure_chip(program: ChipProgram, split: Split, tick: Tick | None = None) -
 def to_tensor(x: np.ndarray) -> torch.Tensor:
     """Return float32 input; a constant one (held over time by a zero stride) stays a view."""
     if x.strides[0] == 0 and x.shape[0] > 1:
-        return torch.from_numpy(np.ascontiguousarray(x[0], np.float32)).expand(*x.shape)
+        return torch.from_numpy(np.array(x[0], np.float32)).expand(*x.shape)
     return torch.from_numpy(np.ascontiguousarray(x, np.float32))

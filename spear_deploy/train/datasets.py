@@ -266,9 +266,9 @@ def _fashion_mnist(options: DataOptions) -> Dataset:
     folder = _folder("fashion-mnist", options)
     values, labels = [], []
     for prefix in ("train", "t10k"):
-        images = _idx(folder / f"{prefix}-images-idx3-ubyte.gz", 16).reshape(-1, 1, 28, 28)
+        images = _idx(folder / f"{prefix}-images-idx3-ubyte.gz", 16, (1, 28, 28))
         values.append(images.astype(np.float32) / 255.0)
-        labels.append(_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", 8))
+        labels.append(_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", 8, ()))
     samples = ValueSamples(np.concatenate(values), options.steps or 5, options.encoding or "constant")
     total, test = len(samples), len(labels[1])
     train = np.arange(total - test)
@@ -308,22 +308,25 @@ def _npz(path: Path, options: DataOptions) -> Dataset:
         message = f"it holds {held} instead of x_train, y_train, x_test, y_test (or x, y)"
         raise InputError.of("E005", path, message, "save it with numpy.savez")
     if has_split:
-        x = np.concatenate([arrays["x_train"], arrays["x_test"]])
-        y = np.concatenate([arrays["y_train"], arrays["y_test"]])
+        try:
+            x = np.concatenate([arrays["x_train"], arrays["x_test"]])
+            y = np.concatenate([arrays["y_train"], arrays["y_test"]])
+        except (TypeError, ValueError) as error:
+            raise InputError.of("E005", path, f"training and test arrays do not fit together: {error}") from error
         train, test = np.arange(len(arrays["x_train"])), np.arange(len(arrays["x_train"]), len(x))
     else:
-        x, y = arrays["x"], arrays["y"]
+        x, y = np.atleast_1d(arrays["x"]), np.atleast_1d(arrays["y"])
         fifth = np.arange(len(x)) % 5 == 0
         train, test = np.flatnonzero(~fifth), np.flatnonzero(fifth)
     findings = []
-    if not np.issubdtype(x.dtype, np.number) and x.dtype != bool:
+    if x.dtype.kind not in "biuf":
         findings.append(Finding("E005", str(path), f"x is of type {x.dtype}", "numbers are needed"))
     elif not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
         findings.append(Finding("E005", str(path), "x holds NaN, infinite or negative values", "inputs are 0 or above"))
     if not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),):
         message = f"y has type {y.dtype} and shape {y.shape}; {len(x)} integers are needed"
         findings.append(Finding("E006", str(path), message))
-    if x.ndim < 2 or min(len(train), len(test)) < 2:
+    if x.ndim < 2 or not x.size or min(len(train), len(test)) < 2:
         findings.append(
             Finding("E005", str(path), f"x has shape {x.shape}", "x is (N, T, *shape), or (N, *shape) with --steps")
         )
@@ -371,12 +374,28 @@ def _folder(name: str, options: DataOptions) -> Path:
     raise InputError.of("E001", options.folder, f"no folder {name!r} there", "see the data set's page in examples/")
 
 
-def _idx(path: Path, header: int) -> NDArray[np.uint8]:
+def _idx(path: Path, header: int, shape: Shape) -> NDArray[np.uint8]:
+    if not path.is_file():
+        raise InputError.of("E001", path, "no such file")
     try:
         with gzip.open(path) as stream:
-            return np.frombuffer(stream.read(), np.uint8, offset=header)
-    except OSError as error:
-        raise InputError.of("E001", path, f"cannot be read: {error}") from error
+            return np.frombuffer(stream.read(), np.uint8, offset=header).reshape(-1, *shape)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError.of("E005", path, f"is damaged: {error}", "download it again") from error
+
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for files that are damaged, or no .npz."""
 
 
 def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
@@ -385,6 +404,6 @@ def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in (required or file.files)}
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         raise InputError.of("E005", path, f"is no usable .npz: {error}", "pickled objects are not read") from error
     return arrays

@@ -1,9 +1,9 @@
 """Fine-tuning with surrogate gradients, optionally under a SynOps budget by dual ascent.
 
-Loss: cross-entropy of the output scores, plus knowledge distillation from the unpruned network, plus
-``lambda * SynOps / target``.  The multiplier follows the violation (dual ascent)::
+Loss: cross-entropy of the output scores, plus knowledge distillation from the unpruned network, plus the
+augmented Lagrangian of the constraint ``g = SynOps / target - 1 <= 0``::
 
-    lambda <- max(0, lambda + eta * (SynOps / target - 1))
+    loss += lambda * g + rho / 2 * max(0, g)^2          lambda <- max(0, lambda + eta * g) after each batch
 
 so that it presses while the network spends more than the target and lets go when it does not.
 """
@@ -38,6 +38,7 @@ class Recipe:
     batch: int = 64
     distillation: float = 1.0
     dual_step: float = 0.2
+    penalty: float = 10.0
 
     def steps(self, samples: int) -> int:
         """Return the number of batches for a split of that many samples."""
@@ -79,9 +80,9 @@ def finetune(
             if master is not None and recipe.distillation:
                 loss = loss + recipe.distillation * _distance(scores, _scores(master(inputs)[network.outputs[0]]))
             if meter is not None and synops_target is not None:
-                spent = meter(inputs, out) / synops_target
-                multiplier = max(0.0, multiplier + recipe.dual_step * (float(spent.detach()) - 1.0))
-                loss = loss + multiplier * spent
+                excess = meter(inputs, out) / synops_target - 1.0
+                loss = loss + multiplier * excess + recipe.penalty / 2 * functional.relu(excess) ** 2
+                multiplier = max(0.0, multiplier + recipe.dual_step * float(excess.detach()))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

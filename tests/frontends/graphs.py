@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,9 @@ def conv(out: int, inputs: int, kernel: tuple[int, int], **values: Any) -> NirNo
 
 def chain(*nodes: NirNode, shape: tuple[int, ...]) -> NirGraph:
     """Return a graph input -> n0 -> n1 ... -> output; ``shape`` is the input's."""
-    named = {"input": port("Input", *shape), **{f"n{i}": item for i, item in enumerate(nodes)}, "output": port("Output", 1)}
-    names = list(named)
-    return NirGraph(named, tuple(zip(names[:-1], names[1:], strict=True)))
+    numbered = {f"n{index}": item for index, item in enumerate(nodes)}
+    named = {"input": port("Input", *shape), **numbered, "output": port("Output", 1)}
+    return NirGraph(named, tuple(pairwise(named)))
 
 
 def joined(nodes: dict[str, NirNode], edges: str) -> NirGraph:

@@ -33,9 +33,7 @@ def test_presets_resolve(name: str) -> None:
 
 def test_presets_follow_their_exporters() -> None:
     """What distinguishes the frameworks: reset, its time, comparison, integrator and spikes in a step."""
-    conventions = {
-        name: (s.reset, s.late, s.compare, s.integration, s.spikes) for name, (s, _) in PRESETS.items()
-    }
+    conventions = {name: (s.reset, s.late, s.compare, s.integration, s.spikes) for name, (s, _) in PRESETS.items()}
     assert conventions == {
         "nir": ("value", False, "gt", "euler", "binary"),
         "snntorch": ("subtract", True, "gt", "euler", "binary"),

@@ -176,9 +176,7 @@ def test_cycle_is_refused_with_its_path(length, rng):
     """A ring of any length, even of one neuron, is E022, and every member is named."""
     names = [f"n{i}" for i in range(length)]
     one = (Linear(np.ones((1, 1), np.float32)),)
-    projections = tuple(
-        Projection(f"e{i}", name, names[(i + 1) % length], one) for i, name in enumerate(names)
-    )
+    projections = tuple(Projection(f"e{i}", name, names[(i + 1) % length], one) for i, name in enumerate(names))
     with pytest.raises(UnsupportedError) as caught:
         Network(tuple(Population(name, (1,), neuron(rng, (1,))) for name in names), projections, (names[0],))
     (finding,) = caught.value.findings

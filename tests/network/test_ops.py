@@ -38,7 +38,9 @@ def test_convolution_gives_the_shape_of_pytorch(data, rng):
     shape = data.draw(st.tuples(st.integers(1, 6), st.integers(1, 7), st.integers(1, 7)))
     groups, kernel = data.draw(st.integers(1, 2)), data.draw(pairs)
     stride, padding, dilation = (data.draw(pairs) for _ in range(3))
-    op = Conv2d(weights(rng, 2 * groups, data.draw(st.integers(1, 3)), *kernel), None, stride, padding, dilation, groups)
+    op = Conv2d(
+        weights(rng, 2 * groups, data.draw(st.integers(1, 3)), *kernel), None, stride, padding, dilation, groups
+    )
     x = torch.zeros(1, *shape)
     expected = torch_shape(functional.conv2d, x, torch.tensor(op.weight), None, stride, padding, dilation, groups)
     assert own_shape(op, shape) == expected

@@ -141,7 +141,10 @@ def test_constant_input_is_computed_once_with_the_same_result(network):
     held = torch.from_numpy(spikes(np.random.default_rng(0), 2, *network["in"].shape)).expand(5, -1, -1, -1, -1)
     simulator = FloatSimulator(network)
     with torch.no_grad():
-        once, written_out = simulator({"in": held}), simulator({"in": held.clone(memory_format=torch.contiguous_format)})
+        once, written_out = (
+            simulator({"in": held}),
+            simulator({"in": held.clone(memory_format=torch.contiguous_format)}),
+        )
     assert held.stride(0) == 0
     for name in written_out:
         torch.testing.assert_close(once[name], written_out[name], rtol=0, atol=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -33,11 +34,11 @@ def reached(conv: ConvSynapses, weight: np.ndarray, shape: Shape) -> np.ndarray:
     return torch.count_nonzero(out.flatten(1), dim=1).numpy()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data(), generators())
 def test_fan_out_of_convolutions_is_exact(data, rng):
     """Borders, stride, dilation and groups: as many synapses as target neurons that a lone spike moves."""
-    shape = data.draw(st.tuples(st.sampled_from([1, 2, 4, 6]), st.integers(1, 7), st.integers(1, 7)))
+    shape = data.draw(st.tuples(st.sampled_from([1, 2, 4]), st.integers(1, 6), st.integers(1, 6)))
     op = data.draw(convolutions(shape, rng))
     conv = ConvSynapses("c", "a", "b", op.weight, op.stride, op.padding, op.dilation, op.groups)
     counted = fan_out(conv, {"a": shape})
@@ -70,7 +71,9 @@ def test_every_projection_is_counted(network):
     """One fan-out a projection, of the source's size; existing synapses are never more than the structure."""
     shapes = {p.name: p.shape for p in network.populations}
     counted = fan_outs(compose(network), shapes)
-    assert [(f.name, f.source, f.target) for f in counted] == [(p.name, p.source, p.target) for p in network.projections]
+    assert [(f.name, f.source, f.target) for f in counted] == [
+        (p.name, p.source, p.target) for p in network.projections
+    ]
     for item in counted:
         assert item.every.shape == item.nonzero.shape == (network[item.source].size,)
         assert np.all(item.nonzero <= item.every)
@@ -140,7 +143,7 @@ def with_bias(op: Linear | Conv2d) -> Linear | Conv2d:
 
 def dense(rng: np.random.Generator) -> Network:
     sizes = (20, 16, 12, 5)
-    return stack((20,), *((with_bias(Linear(weights(rng, b, a))),) for a, b in zip(sizes, sizes[1:], strict=False)))
+    return stack((20,), *((with_bias(Linear(weights(rng, b, a))),) for a, b in pairwise(sizes)))
 
 
 def convolutional(rng: np.random.Generator) -> Network:

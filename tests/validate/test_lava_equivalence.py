@@ -46,7 +46,9 @@ def assert_equal_on_lava(program: ChipProgram, folder: Path, seed: int) -> None:
     """Run random payloads on both; every bin of every population must agree."""
     (port,) = program.inputs
     rng = np.random.default_rng(seed)
-    x = rng.integers(0, port.max_value + 1, (SAMPLES, STEPS, *port.shape)) * (rng.random((SAMPLES, STEPS, *port.shape)) < 0.5)
+    x = rng.integers(0, port.max_value + 1, (SAMPLES, STEPS, *port.shape)) * (
+        rng.random((SAMPLES, STEPS, *port.shape)) < 0.5
+    )
     x = x.astype(np.uint8)
     y = np.zeros(SAMPLES, np.int64)
     file = folder / "program.h5"

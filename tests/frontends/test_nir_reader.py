@@ -1,0 +1,424 @@
+"""From stored NIR to networks: what is tolerated with a note, what is refused, and that sums are sums."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spear_deploy.errors import Finding, SpearError, UnsupportedError
+from spear_deploy.frontends import Imported, load
+from spear_deploy.frontends.nir_file import NirGraph, NirNode
+from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends.semantics import PRESETS, Semantics, from_toml, preset
+from spear_deploy.network import Conv2d, Linear, Network
+from spear_deploy.resources import resource
+from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.train.datasets import DataOptions, load_data
+from tests.frontends.graphs import LITERAL, chain, conv, joined, lif, linear, node, port
+
+
+def membrane(network: Network, x: np.ndarray) -> np.ndarray:
+    """Run values (T, B, *shape) through a network and return its output (T, B, *shape)."""
+    (source,) = network.inputs
+    with torch.no_grad():
+        out = FloatSimulator(network)({source.name: torch.from_numpy(x.astype(np.float32))})
+    return out[network.outputs[0]].numpy()
+
+
+def summing(*shape: int) -> NirNode:
+    """A readout that returns exactly its input: LI with no memory."""
+    return node("LI", **{key: np.full(shape, value) for key, value in {"tau": 1.0, "r": 1.0, "v_leak": 0.0}.items()})
+
+
+def findings(graph: NirGraph, semantics: Semantics = LITERAL) -> list[Finding]:
+    with pytest.raises(SpearError) as caught:
+        convert(graph, semantics)
+    return list(caught.value.findings)
+
+
+# What is read
+
+
+def test_several_edges_are_a_sum_and_a_bias_acts_once() -> None:
+    """Two sources into one Affine, and two paths into one neuron, add up; each bias is added a single time."""
+    a, b = linear(4, 3, 1, [1.0, 2.0, 3.0, 4.0]), linear(4, 3, 2)
+    shared = linear(2, 4, 3, [10.0, 20.0])
+    nodes = {"input": port("Input", 3), "a": a, "b": b, "c": shared, "out": summing(2), "output": port("Output", 2)}
+    graph = joined(nodes, "input>a input>b a>c b>c c>out out>output")
+    x = np.random.default_rng(0).normal(0, 1, (2, 5, 3))
+    value = x @ (a.values["weight"] + b.values["weight"]).T + a.values["bias"]
+    expected = value @ shared.values["weight"].T + shared.values["bias"]
+    np.testing.assert_allclose(membrane(convert(graph, LITERAL).network, x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_skip_connection_without_weights() -> None:
+    """An edge from one population straight into another is the identity, added to what else arrives."""
+    a = linear(3, 3, 1)
+    first = replace(summing(3))
+    nodes = {"input": port("Input", 3), "n": first, "a": a, "out": summing(3), "output": port("Output", 3)}
+    x = np.random.default_rng(0).normal(0, 1, (2, 4, 3))
+    network = convert(joined(nodes, "input>n n>a a>out n>out out>output"), LITERAL).network
+    np.testing.assert_allclose(membrane(network, x), x @ a.values["weight"].T + x, rtol=1e-5, atol=1e-6)
+
+
+def test_projections_have_names_of_their_own() -> None:
+    """A linear node that feeds two populations becomes two projections with different names."""
+    nodes = {"input": port("Input", 3), "a": linear(3, 3), "p": lif(3), "q": lif(3), "out": lif(3)}
+    graph = joined({**nodes, "output": port("Output", 3)}, "input>a a>p a>q p>out q>out out>output")
+    names = [projection.name for projection in convert(graph, LITERAL).network.projections]
+    assert len(names) == len(set(names)) == 4
+
+
+def test_unreached_nodes_are_left_out_with_a_note() -> None:
+    """A linear node that nothing feeds neither stops the import nor silences the neurons behind it."""
+    nodes = {"input": port("Input", 3), "a": linear(2, 3, 1), "stray": linear(2, 3, 2), "out": summing(2)}
+    graph = joined({**nodes, "output": port("Output", 2)}, "input>a a>out stray>out out>output")
+    imported = convert(graph, LITERAL)
+    assert [(note.code, note.where) for note in imported.notes] == [("N006", "node 'stray'")]
+    x = np.ones((1, 1, 3))
+    np.testing.assert_allclose(membrane(imported.network, x)[0, 0], nodes["a"].values["weight"].sum(1), rtol=1e-5)
+
+
+def test_population_that_reaches_no_output_is_left_out() -> None:
+    """Neurons that nothing reads cost nothing: they are not part of the network."""
+    nodes = {"input": port("Input", 3), "a": linear(2, 3), "n": lif(2), "b": linear(4, 2), "dead": lif(4)}
+    graph = joined({**nodes, "output": port("Output", 2)}, "input>a a>n n>b b>dead n>output")
+    assert {population.name for population in convert(graph, LITERAL).network.populations} == {"input", "n"}
+
+
+def test_linear_output_becomes_a_readout() -> None:
+    """An Affine straight into Output is read as a membrane without memory, with a note."""
+    imported = convert(chain(linear(2, 3, 0, [1.0, 2.0]), shape=(3,)), LITERAL)
+    assert [note.code for note in imported.notes] == ["N006"]
+    np.testing.assert_allclose(membrane(imported.network, np.zeros((3, 1, 3)))[:, 0], [[1.0, 2.0]] * 3)
+
+
+def test_missing_optional_fields() -> None:
+    """v_reset, w_in, input_shape, stride, dilation and groups may be missing; the defaults are NIR's."""
+    bare = conv(2, 1, (3, 3))
+    fields = {key: value for key, value in bare.values.items() if key in ("weight", "bias", "padding")}
+    shape = (2, 4, 4)
+    cuba = {key: np.full(shape, 2.0) for key in ("tau_syn", "tau_mem", "r", "v_threshold")}
+    graph = chain(node("Conv2d", **fields), node("CubaLIF", **cuba, v_leak=np.zeros(shape)), shape=(1, 6, 6))
+    network = convert(graph, LITERAL).network
+    neuron = network["n1"].neuron
+    assert not neuron.reset_value.any()
+    np.testing.assert_array_equal(neuron.gain, np.full(shape, 0.5))  # r * dt/tau_mem * w_in * dt/tau_syn
+    (op,) = network.projections[0].ops
+    assert (op.stride, op.dilation, op.groups, op.bias) == ((1, 1), (1, 1), 1, None)
+
+
+def test_reset_value_is_read() -> None:
+    """v_reset is the value after a spike, and the start, unless the semantics say zero or subtract."""
+    graph = chain(linear(3, 2), lif(3, v_reset=-0.5), shape=(2,))
+    assert convert(graph, LITERAL).network["n1"].neuron.reset_value.tolist() == [-0.5] * 3
+    for reset in ("zero", "subtract"):
+        assert not convert(graph, replace(LITERAL, reset=reset)).network["n1"].neuron.reset_value.any()
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"), [((1, 3), (3,)), ((1, 2, 5, 5), (2, 5, 5)), ((1, 1, 2, 5, 5), (2, 5, 5))]
+)
+def test_batch_axes_of_the_input_are_removed(stored: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """A batch axis in front of the input's shape is removed, and a note says so."""
+    graph = chain(lif(*expected), shape=stored)
+    imported = convert(graph, LITERAL)
+    assert imported.network["input"].shape == expected
+    assert {(note.code, note.where) for note in imported.notes} == {("N006", "node 'input'")}
+
+
+def test_batch_axis_of_parameters_is_removed() -> None:
+    """Neuron parameters of shape (1, N) belong to a population of N."""
+    assert convert(chain(linear(3, 2), lif(1, 3), shape=(2,)), LITERAL).network["n1"].shape == (3,)
+
+
+@pytest.mark.parametrize("form", [float, np.float32, np.array, lambda value: np.array([value])])
+def test_scalar_parameters_take_the_shape_of_the_input(form) -> None:
+    """Scalars, 0-d and one-element arrays are given the shape of what feeds the node, with note N001."""
+    values = {key: form(value) for key, value in {"tau": 2.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0}.items()}
+    imported = convert(chain(conv(4, 1, (3, 3)), NirNode("LIF", values), shape=(1, 6, 6)), LITERAL)
+    assert imported.network["n1"].shape == (4, 4, 4)
+    assert [(note.code, note.where) for note in imported.notes] == [("N001", "node 'n1'")]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "padding", "expected"),
+    [((3, 5), (1, 1), "same", (1, 2)), ((3, 3), (2, 1), "same", (2, 1)), ((3, 5), (1, 1), "valid", (0, 0))],
+)
+def test_padding_by_name(kernel, dilation, padding: str, expected: tuple[int, int]) -> None:
+    """'same' is half the reach of the kernel, dilation included; 'valid' is none."""
+    graph = chain(conv(2, 1, kernel, padding=padding, dilation=list(dilation)), shape=(1, 8, 8))
+    op = convert(graph, LITERAL).network.projections[0].ops[0]
+    assert isinstance(op, Conv2d)
+    assert op.padding == expected
+    shape = op.output_shape((1, 8, 8))
+    assert shape == ((2, 8, 8) if padding == "same" else (2, 6, 4))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "name"), [((2, 2), 1, "same"), ((3, 3), 2, "same"), ((3, 3), 1, "Same")])
+def test_padding_by_name_that_is_not_symmetric(kernel, stride: int, name: str) -> None:
+    """'same' with an even kernel or a stride, and other names, have no reading: E003 names the node."""
+    graph = chain(conv(2, 1, kernel, padding=name, stride=[stride, stride]), shape=(1, 8, 8))
+    (finding,) = findings(graph)
+    assert (finding.code, finding.where) == ("E003", "node 'n0'")
+
+
+def test_grouped_and_non_square_convolutions() -> None:
+    """Groups, strides and kernels of different height and width give the shapes that PyTorch gives."""
+    graph = chain(conv(4, 1, (3, 5), groups=2, stride=[2, 1], padding=[1, 0]), shape=(2, 8, 8))
+    network = convert(graph, LITERAL).network
+    op = network.projections[0].ops[0]
+    expected = torch.nn.functional.conv2d(
+        torch.ones(1, 2, 8, 8), torch.from_numpy(op.weight), stride=(2, 1), padding=(1, 0), groups=2
+    )
+    np.testing.assert_allclose(membrane(network, np.ones((1, 1, 2, 8, 8)))[0, 0], expected[0], rtol=1e-4, atol=1e-5)
+
+
+def test_flatten_with_a_batch_axis() -> None:
+    """Flatten with NIR's default start_dim = 1 counts a batch axis: all axes are flattened, with a note."""
+    imported = convert(chain(node("Flatten", start_dim=1, end_dim=-1), shape=(2, 3, 3)), LITERAL)
+    assert imported.network[imported.network.outputs[0]].shape == (18,)
+    assert "start_dim" in imported.notes[0].message
+
+
+# What is refused
+
+
+def test_unsupported_nodes_and_cycles_are_listed_at_once() -> None:
+    """Every unsupported node (E021) and the cycle (E022) are findings of one error that exits with 3."""
+    nodes = {
+        "input": port("Input", 3),
+        "d": node("Delay", delay=np.ones(3)),
+        "t": node("Threshold", threshold=np.ones(3)),
+        "n": lif(3),
+        "w": linear(3, 3),
+        "output": port("Output", 3),
+    }
+    with pytest.raises(UnsupportedError) as caught:
+        convert(joined(nodes, "input>d d>t t>n n>w w>n n>output"), LITERAL)
+    listed = [(finding.code, finding.where) for finding in caught.value.findings]
+    assert listed[:2] == [("E021", "node 'd'"), ("E021", "node 't'")]
+    assert listed[2][0] == "E022"
+    assert set(listed[2][1].split(" -> ")) == {"n", "w"}
+    assert caught.value.exit_code == 3
+
+
+def test_self_loop() -> None:
+    """A neuron that feeds itself is a cycle, E022."""
+    graph = joined({"input": port("Input", 3), "n": lif(3), "output": port("Output", 3)}, "input>n n>n n>output")
+    assert [finding.code for finding in findings(graph)] == ["E022"]
+
+
+def test_nan_in_weights_names_node_and_field() -> None:
+    """NaN and infinities are counted per field: E003, all at once."""
+    bad, worse = linear(3, 2), lif(3)
+    bad.values["weight"][1, 1] = np.nan
+    worse.values["v_threshold"][:] = np.inf
+    listed = findings(chain(bad, worse, shape=(2,)))
+    assert [(f.code, f.where) for f in listed] == [("E003", "node 'n0'"), ("E003", "node 'n1'")]
+    assert "weight holds 1 NaN" in listed[0].message
+    assert "v_threshold holds 3" in listed[1].message
+
+
+@pytest.mark.parametrize(
+    ("nodes", "code", "message"),
+    [
+        ([node("Linear")], "E003", "'weight' is missing"),
+        ([node("Affine", weight=np.ones((2, 3)))], "E003", "'bias' is missing"),
+        ([node("Affine", weight=np.ones((2, 3)), bias=np.ones(3))], "E003", "bias has 3 values for 2 outputs"),
+        ([node("Linear", weight=np.ones(3))], "E003", "instead of 2 axes"),
+        ([node("Linear", weight="heavy")], "E003", "no array of numbers"),
+        ([node("Linear", weight={"a": 1})], "E003", "no array of numbers"),
+        ([linear(2, 4)], "E004", "needs a vector of 4"),
+        ([conv(2, 3, (3, 3))], "E004", "needs 3 channels"),
+        ([node("Scale")], "E003", "'scale' is missing"),
+        ([node("Scale", scale="big")], "E003", "wrong type"),
+        ([node("Scale", scale=np.ones(4))], "E004", "does not fit"),
+        ([node("Flatten", start_dim="first")], "E003", "wrong type"),
+        ([node("LIF", tau=np.ones(3))], "E003", "r, v_leak, v_threshold is missing"),
+        ([lif(3, tau=-1.0)], "E003", "tau is not positive"),
+        ([NirNode("LIF", {**lif(3).values, "tau": np.ones(4)})], "E003", "different shapes"),
+        ([lif(3, r=0.0)], "E024", "gain 0"),
+        ([lif(3, v_threshold=0.0)], "E024", "threshold does not lie above"),
+        ([lif(3, tau=0.5)], "E024", "shorter than dt"),
+        ([lif(3, v_leak=1e300)], "E024", "not finite"),
+        ([lif(4)], "E004", "gives shape (3,)"),
+    ],
+)
+def test_damaged_nodes(nodes: list[NirNode], code: str, message: str) -> None:
+    """A missing field, a wrong type or shape, or an impossible value is refused with what was found."""
+    listed = findings(chain(*nodes, shape=(3, 8, 8) if nodes[0].type == "Conv2d" and code == "E003" else (3,)))
+    assert [finding.code for finding in listed] == [code]
+    assert message in listed[0].message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bias": np.ones(3)}, "bias has 3 values for 2 channels"),
+        ({"stride": [0, 1]}, "positive"),
+        ({"padding": [-1, 0]}, "positive"),
+        ({"dilation": [1, 1, 1]}, "one or two"),
+        ({"stride": "fast"}, "stride"),
+        ({"groups": 0}, "groups"),
+        ({"groups": np.ones(3)}, "wrong type"),
+        ({"weight": np.ones((2, 2))}, "instead of 4 axes"),
+    ],
+)
+def test_damaged_convolutions(change: dict[str, object], message: str) -> None:
+    """Geometry that is no convolution is E003 at its node."""
+    whole = conv(2, 1, (3, 3))
+    (finding,) = findings(chain(NirNode("Conv2d", {**whole.values, **change}), shape=(1, 8, 8)))
+    assert (finding.code, finding.where) == ("E003", "node 'n0'")
+    assert message in finding.message
+
+
+@pytest.mark.parametrize("kind", ["SumPool2d", "AvgPool2d"])
+def test_damaged_pools(kind: str) -> None:
+    """A pool needs kernel, stride and padding, and a window that fits."""
+    geometry = {"kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0]}
+    for key in geometry:
+        rest = {name: value for name, value in geometry.items() if name != key}
+        (finding,) = findings(chain(node(kind, **rest), shape=(1, 8, 8)))
+        assert (finding.code, finding.message) == ("E003", f"field {key!r} is missing")
+    (finding,) = findings(chain(node(kind, **{**geometry, "kernel_size": [9, 9]}), shape=(1, 8, 8)))
+    assert finding.code == "E004"
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 4), (-1, 2, 2)])
+def test_input_shapes_without_a_reading(shape: tuple[int, ...]) -> None:
+    """An input is (N,) or (C, H, W), and not empty."""
+    assert findings(chain(lif(3), shape=shape))[0].code == "E003"
+
+
+@pytest.mark.parametrize("shape", ["three", {"a": 1}])
+def test_input_shape_of_a_wrong_type(shape: object) -> None:
+    """A text or a group for a shape is E003."""
+    graph = joined({"input": NirNode("Input", {"shape": shape}), "output": port("Output", 3)}, "input>output")
+    assert findings(graph)[0].code == "E003"
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        ("input>n n>output n>ghost", "there is no node 'ghost'"),
+        ("input>n n>output output>m", "'output' is an Output"),
+        ("input>n n>output m>input", "'input' is an Input"),
+    ],
+)
+def test_edges_that_lead_nowhere(edges: str, message: str) -> None:
+    """Dangling edges, edges out of an Output and into an Input are E004 with both ends."""
+    nodes = {"input": port("Input", 3), "n": lif(3), "m": lif(3), "output": port("Output", 3)}
+    (finding,) = findings(joined(nodes, edges))
+    assert (finding.code, finding.message) == ("E004", message)
+    assert "->" in finding.where
+
+
+@pytest.mark.parametrize("missing", ["Input", "Output"])
+def test_graphs_need_both_ends(missing: str) -> None:
+    """A graph without Input or without a reached Output is E004, even where notes were made before."""
+    graph = chain(linear(3, 2), lif(1, 3), shape=(1, 2))
+    kept = {name: item for name, item in graph.nodes.items() if item.type != missing}
+    edges = tuple(edge for edge in graph.edges if set(edge) <= set(kept))
+    assert f"it has no {missing} node" in findings(NirGraph(kept, edges))[0].message
+
+
+def test_inputs_of_different_shapes() -> None:
+    """A sum of different shapes is E004 and lists each source with its shape."""
+    nodes = {"input": port("Input", 3), "a": linear(2, 3), "b": linear(4, 3), "n": lif(2), "output": port("Output", 2)}
+    (finding,) = findings(joined(nodes, "input>a input>b a>n b>n n>output"))
+    assert (finding.code, finding.where) == ("E004", "node 'n'")
+    assert "a: (2,), b: (4,)" in finding.message
+
+
+def test_missing_semantics_list_the_presets(tmp_path: Path) -> None:
+    """A foreign file without semantics is refused (E020, exit 3), and the fix lists every preset."""
+    with pytest.raises(UnsupportedError) as caught:
+        load(resource("examples/digits/digits.nir"))
+    (finding,) = caught.value.findings
+    assert (finding.code, caught.value.exit_code) == ("E020", 3)
+    assert all(name in finding.fix for name in PRESETS)
+
+
+# Real networks
+
+
+def digits() -> Imported:
+    return load(resource("examples/digits/digits.nir"), from_toml(resource("examples/digits/semantics.toml")))
+
+
+def test_digits_example() -> None:
+    """The example's accuracy and spikes on its test set are those that snnTorch reached (its README)."""
+    from spear_deploy.simulate.measure import measure_float
+
+    activity = measure_float(digits().network, load_data("digits", DataOptions()).test)
+    assert activity.accuracy == pytest.approx(356 / 360)
+    spikes = [float(count.mean()) for count in activity.spikes.values()]
+    assert sorted(spikes) == pytest.approx([9.5, 158.6, 312.8, 599.8, 1298.0], abs=0.05)
+
+
+def test_spikes_of_spikingjelly(shared: Path) -> None:
+    """SpikingJelly's convolutional network: not one bin of the golden spikes of its three layers differs."""
+    imported = load(shared / "nir/spikingjelly_cnn_lif_mnist.nir", preset("spikingjelly"))
+    with np.load(shared / "nir/spikingjelly_cnn_lif_mnist.npz") as golden:
+        x = np.broadcast_to(golden["input"].astype(np.float32), (4, *golden["input"].shape))
+        with torch.no_grad():
+            out = FloatSimulator(imported.network)({"input_1": torch.from_numpy(x.copy())})
+        for name in ("_1", "_3", "_7"):
+            assert golden[f"spikes{name}"].any()
+            np.testing.assert_array_equal(out[name].numpy(), golden[f"spikes{name}"])
+
+
+@pytest.mark.parametrize("trace", ["exact", "nengo", "norse", "snntorch", "spinnaker2"])
+def test_single_neuron_of_other_simulators(trace: str, shared: Path) -> None:
+    """The NIR paper's single LIF fires in the same steps as in other simulators."""
+    network = load(shared / "nir/lif_single.nir", Semantics(dt=1e-4)).network
+    columns = np.loadtxt(shared / f"nir/lif_traces/lif_{trace}.csv", delimiter=",")
+    spikes = membrane(network, columns[:, :1, None])[:, 0, 0]
+    assert spikes.sum() == 4
+    np.testing.assert_array_equal(spikes, columns[:, 2] != 0)
+
+
+def test_nmnist_activity_depends_on_the_semantics(shared: Path) -> None:
+    """The paper's N-MNIST network fires about 19,088 spikes a sample read literally, many more as sinabs."""
+    data = load_data("nmnist-small", DataOptions(folder=shared / "data", bin_ms=1.0)).test.head(8)
+    x, _ = next(data.batches(8))
+
+    def spikes(semantics: Semantics, x: np.ndarray) -> float:
+        network = load(shared / "nir/nmnist_scnn.nir", semantics).network
+        with torch.no_grad():
+            out = FloatSimulator(network)({"input": torch.from_numpy(x.astype(np.float32))})
+        return sum(float(value.sum()) for value in out.values())
+
+    assert spikes(LITERAL, x) / 8 == pytest.approx(19_088, rel=0.1)
+    short = x[:80, :1]
+    assert spikes(replace(preset("sinabs"), floor=-1.0), short) > 2 * spikes(LITERAL, short)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "dt", "layers"),
+    [
+        ("norsemain_fc_lifbox_lif_shaped", "norse", 1e-3, 2),
+        ("sinabs_cnn_iaf_from_model_inferred", "sinabs", 1.0, 2),
+        ("snntorch_unbatched_shaped", "snntorch", 1e-4, 1),
+        ("sj_residual_sew_add", "spikingjelly", 1e-4, 2),
+    ],
+)
+def test_graphs_of_todays_exporters(name: str, source: str, dt: float, layers: int, shared: Path) -> None:
+    """What the exporters write today is read with their presets, every layer's weights included."""
+    imported = load(shared / f"nir/exporters/{name}.nir", replace(preset(source), dt=dt))
+    weights = [op.weight for p in imported.network.projections for op in p.ops if isinstance(op, Conv2d | Linear)]
+    assert len(weights) == layers
+    assert all(map(np.any, weights))
+
+
+@pytest.mark.parametrize("name", ["braille_srnn_zero", "snntorch_rleaky_subtract_rowmnist"])
+def test_recurrent_graphs_are_refused(name: str, shared: Path) -> None:
+    """Real recurrent graphs are E022, with the nodes of the cycle."""
+    with pytest.raises(UnsupportedError, match=r"lif1\.lif -> lif1\.w_rec") as caught:
+        load(shared / f"nir/{name}.nir", preset("snntorch"))
+    assert [finding.code for finding in caught.value.findings] == ["E022"]

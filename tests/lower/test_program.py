@@ -1,0 +1,141 @@
+"""program.h5: reading gives back what was written, the bytes are a function of the program, damage is E010."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from spear_deploy.errors import InputError
+from spear_deploy.lower.compose import ConvSynapses
+from spear_deploy.lower.program import (
+    ChipPopulation,
+    ChipProgram,
+    ChipProjection,
+    InputPort,
+    read_program,
+    with_metadata,
+    write_program,
+)
+from tests.strategies import chip_programs
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Equal structures of dataclasses, tuples, arrays (by value) and scalars."""
+    if is_dataclass(a):
+        assert type(a) is type(b)
+        for field in fields(a):
+            assert_same(getattr(a, field.name), getattr(b, field.name))
+    elif isinstance(a, tuple):
+        assert len(a) == len(b)
+        for first, second in zip(a, b, strict=True):
+            assert_same(first, second)
+    elif isinstance(a, np.ndarray):
+        assert a.shape == b.shape
+        np.testing.assert_array_equal(a, b)
+    else:
+        assert a == b
+
+
+def by_name(program: ChipProgram) -> ChipProgram:
+    """The program with its projections sorted: their order has no meaning."""
+    return replace(program, projections=tuple(sorted(program.projections, key=lambda p: p.synapses.name)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(chip_programs())
+def test_reading_gives_back_what_was_written(program):
+    """Random programs come back whole, with each register's shape; writing twice gives the same bytes."""
+    with TemporaryDirectory() as folder:
+        first, second = Path(folder, "first.h5"), Path(folder, "second.h5")
+        write_program(first, program)
+        write_program(second, read_program(first))
+        assert_same(by_name(read_program(first)), by_name(program))
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.fixture
+def program() -> ChipProgram:
+    """A convolution into spiking neurons."""
+    scalar = np.asarray(7, np.int32)
+    population = ChipPopulation("p", (3, 2, 2), "lif", 1, 12.5, scalar, scalar, scalar, scalar, scalar)
+    weight = np.arange(-18, 18).reshape(3, 3, 2, 2).astype(np.int16)
+    synapses = ConvSynapses("w", "in", "p", weight, (1, 2), (0, 1), (1, 1), 1)
+    projection, port = ChipProjection(synapses, 2, 0), InputPort("in", (3, 3, 3), 1)
+    return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
+
+
+def test_texts_about_the_origin_are_kept(program, tmp_path):
+    """Metadata is added to what is there, and survives writing."""
+    noted = with_metadata(with_metadata(program, model="a"), seed="1")
+    write_program(tmp_path / "p.h5", noted)
+    assert read_program(tmp_path / "p.h5").metadata == {"model": "a", "seed": "1"}
+
+
+def change(path: Path, name: str, value: Any) -> None:
+    """Overwrite an attribute of the file, given as group@attribute, or delete a group or data set."""
+    group, _, attribute = name.partition("@")
+    with h5py.File(path, "r+") as file:
+        if attribute:
+            file[group].attrs[attribute] = value
+        else:
+            del file[group]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("/@schema", 2),
+        ("populations/p@kind", "izhikevich"),
+        ("/@order", ["in", "ghost"]),
+        ("projections/w@stride", [1]),
+        ("populations/p@shape", "wide"),
+        ("populations/p/vth", None),
+        ("projections/w/weight", None),
+        ("projections", None),
+    ],
+)
+def test_departures_from_the_schema_are_damage(program, tmp_path, name, value):
+    """A later schema, unknown kinds, missing parts and values of another type are E010 and name the file."""
+    path = tmp_path / "p.h5"
+    write_program(path, program)
+    change(path, name, value)
+    with pytest.raises(InputError) as caught:
+        read_program(path)
+    assert [(f.code, f.where) for f in caught.value.findings] == [("E010", str(path))]
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5 at all" * 100, None])
+def test_files_that_are_no_program_are_damage(program, tmp_path, content):
+    """An empty, a foreign, or a truncated file (None) is E010."""
+    path = tmp_path / "p.h5"
+    write_program(path, program)
+    path.write_bytes(path.read_bytes()[:2000] if content is None else content)
+    with pytest.raises(InputError) as caught:
+        read_program(path)
+    assert caught.value.findings[0].code == "E010"
+
+
+def test_lookups(program):
+    """Shapes with inputs first, synapses, a population by name, and what leads into it."""
+    assert program.shapes == {"in": (3, 3, 3), "p": (3, 2, 2)}
+    assert program.population("p").size == 12
+    assert program.into("p") == program.projections
+    assert program.synapses == (program.projections[0].synapses,)
+
+
+def test_port_encodes_values_as_payloads():
+    """Rounded multiples of the scale; values outside the range are E033."""
+    port = InputPort("in", (3,), 255, scale=51.0)
+    assert port.encode(np.array([0.0, 0.03, 5.0])).tolist() == [0, 2, 255]
+    assert port.encode(np.zeros(3)).dtype == np.uint8
+    assert InputPort("in", (1,), 300).encode(np.array([300])).tolist() == [300]
+    for value in (-1.0, 5.02):
+        with pytest.raises(InputError, match="E033"):
+            port.encode(np.array([value]))
