@@ -189,7 +189,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": ("comparison differs", "The source fires at v >= threshold, the chip at v > threshold."),
     "N004": ("decay rounded", "A decay was rounded to 12 bits with a noticeable relative error."),
-    "N005": ("units that cannot be pruned", "A population is left whole, for the reason given."),
     "N006": ("repaired on reading", "The file departs from NIR in a way that has one reading; it was repaired."),
 }
 """Every code with its title and explanation."""

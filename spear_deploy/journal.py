@@ -42,20 +42,26 @@ class Journal:
         return self._records[name]
 
     def _load(self, header: Mapping[str, Any]) -> None:
-        lines = self._path.read_text(encoding="utf-8").splitlines()
-        entries = [entry for entry in map(_parsed, lines) if entry]
+        text = self._path.read_text(encoding="utf-8", errors="replace")
+        entries = [entry for entry in map(_parsed, text.splitlines()) if entry]
         found = {k: v for k, v in entries[0].items() if k != "kind"} if entries else {}
         if found != dict(header):
             differing = ", ".join(sorted(k for k in {*found, *header} if found.get(k) != header.get(k)))
             fix = "resume with the same inputs and options, or choose another -o"
             raise InputError.of("E012", self._path, f"was written for another run (differs in: {differing})", fix)
         for entry in entries[1:]:
-            self._records[json.dumps([entry["kind"], entry["key"]], sort_keys=True)] = entry["value"]
+            if {"kind", "key", "value"} <= set(entry):
+                self._records[json.dumps([entry["kind"], entry["key"]], sort_keys=True)] = entry["value"]
+        if not text.endswith("\n"):
+            self._write("\n")  # ends a line whose write was interrupted
 
     def _append(self, entry: Record) -> None:
+        self._write(json.dumps(entry, sort_keys=True) + "\n")
+
+    def _write(self, text: str) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry, sort_keys=True) + "\n")
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
 

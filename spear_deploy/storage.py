@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EISDIR
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises :class:`InputError` (E009) if the folder cannot be written.
     """
     try:
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
-        raise InputError.of(
-            "E009", path.parent, f"cannot write there: {error.strerror}", "choose another -o"
-        ) from error
+        raise InputError.of("E009", path, f"cannot be written: {error.strerror}", "choose another -o") from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -40,6 +40,13 @@ def _shared(command: Any) -> Any:
             ),
             click.option("--seed", type=int, default=0, show_default=True),
             click.option(
+                "--threads",
+                type=click.IntRange(1),
+                default=1,
+                show_default=True,
+                help="Threads that compute; another number rounds differently. More help large networks only.",
+            ),
+            click.option(
                 "--episodes",
                 type=click.IntRange(4),
                 default=SearchOptions.episodes,
@@ -146,6 +153,7 @@ def run_deploy(**options: Any) -> int:
         ),
         validate_samples=options["samples"],
         backend_timeout=options["timeout"],
+        threads=options["threads"],
         resume=options["resume"],
     )
     progress = Progress(console)

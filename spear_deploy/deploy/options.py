@@ -72,4 +72,5 @@ class DeployOptions:
     search: SearchOptions = field(default_factory=SearchOptions)
     validate_samples: int | None = 32
     backend_timeout: float | None = None
+    threads: int = 1
     resume: bool = False

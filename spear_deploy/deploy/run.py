@@ -25,6 +25,7 @@ from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
 from spear_deploy.report.progress import Progress
 from spear_deploy.simulate.measure import measure_chip, measure_float
+from spear_deploy.simulate.threads import use_threads
 from spear_deploy.storage import write_json
 from spear_deploy.train.datasets import Dataset, check_fit
 from spear_deploy.validate.backend import BackendRun, validate_on_lava
@@ -93,6 +94,7 @@ def deploy(
         BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
         BackendError: E060..E062.
     """
+    use_threads(options.threads)
     network = imported.network
     chip = _chip(network, data, profile)
     with progress.step("baseline") as tick:
@@ -125,6 +127,7 @@ def deploy(
             "semantics": imported.semantics.to_json(),
             "data": data.name,
             "seed": options.seed,
+            "threads": options.threads,
             "limit": limits.synops,
         }
         program = measured.lowered.program
@@ -181,6 +184,7 @@ def _search(
         "data": f"{data.name} {len(data.train)}/{len(data.val)}/{len(data.test)} samples, {data.steps} steps",
         "limits": asdict(limits),
         "seed": options.seed,
+        "threads": options.threads,
         "search": asdict(options.search),
         "versions": versions(),
     }

@@ -191,8 +191,8 @@ def _implausible(neuron: Neuron, semantics: Semantics) -> str:
         return f"a time constant is shorter than dt = {semantics.dt}"
     if not all(np.all(np.isfinite(array)) for array in neuron.arrays().values()):
         return "its parameters are not finite in single precision"
-    if not np.any(neuron.gain):
-        return "its input has no effect (gain 0)"
+    if np.any(neuron.gain <= 0):
+        return "the gain of its input is not positive everywhere"
     if neuron.threshold is not None and np.any(neuron.threshold <= neuron.reset_value):
         return "its threshold does not lie above its reset value"
     return ""

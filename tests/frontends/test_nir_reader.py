@@ -242,7 +242,7 @@ def test_nan_in_weights_names_node_and_field() -> None:
         ([node("LIF", tau=np.ones(3))], "E003", "r, v_leak, v_threshold is missing"),
         ([lif(3, tau=-1.0)], "E003", "tau is not positive"),
         ([NirNode("LIF", {**lif(3).values, "tau": np.ones(4)})], "E003", "different shapes"),
-        ([lif(3, r=0.0)], "E024", "gain 0"),
+        ([lif(3, r=0.0)], "E024", "not positive"),
         ([lif(3, v_threshold=0.0)], "E024", "threshold does not lie above"),
         ([lif(3, tau=0.5)], "E024", "shorter than dt"),
         ([lif(3, v_leak=1e300)], "E024", "not finite"),

@@ -1,0 +1,237 @@
+"""The emulator equals Lava's own process models on hundreds of networks (``lava_models.py`` runs them)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from spear_deploy.backends import environment
+from spear_deploy.backends.lava import run_lava
+from spear_deploy.errors import BackendError
+from spear_deploy.lower.compose import ConvSynapses
+from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort, write_program
+from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.network.ops import Shape
+from spear_deploy.simulate.emulator import Emulator, Recording
+from tests.strategies import chip_programs, networks
+
+pytestmark = pytest.mark.lava
+
+PROGRAMS, QUANTISED = 250, 150
+SAMPLES, STEPS = 2, 7
+LIMIT = (1 << 23) - 1
+"""Where the membrane saturates."""
+LAVA_MODELS = Path(__file__).with_name("lava_models.py")
+
+Drawn = TypeVar("Drawn")
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network with its input (T, B, *shape), and what emulator and Lava make of it.
+
+    ``ours`` and ``theirs`` name their arrays alike: spikes, potentials, and the last sample's u and v.
+    """
+
+    program: ChipProgram
+    recording: Recording
+    ours: Arrays
+    theirs: Arrays
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    try:
+        return environment.python_of("lava")
+    except BackendError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+    """All networks, run on both."""
+    programs = drawn(chip_programs(), PROGRAMS) + [
+        quantise(network, "loihi2", Registers(), {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
+        for index, network in enumerate(drawn(networks(), QUANTISED))
+    ]
+    folder = tmp_path_factory.mktemp("networks")
+    rng = np.random.default_rng(0)
+    inputs = [payloads(rng, program.inputs[0]) for program in programs]
+    folders = [folder / f"{index:03}" for index in range(len(programs))]
+    for network_folder, program, x in zip(folders, programs, inputs, strict=True):
+        write_case(network_folder, program, x)
+    subprocess.run([str(python), str(LAVA_MODELS), str(folder)], check=True)
+    recordings = [
+        Emulator(program).run({program.inputs[0].name: x}) for program, x in zip(programs, inputs, strict=True)
+    ]
+    return [
+        Case(program, recording, emulated(program, recording), recorded(program, network_folder / "output.h5"))
+        for program, recording, network_folder in zip(programs, recordings, folders, strict=True)
+    ]
+
+
+def drawn(strategy: st.SearchStrategy[Drawn], count: int) -> list[Drawn]:
+    """Draw ``count`` examples, always the same ones."""
+    examples: list[Drawn] = []
+
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def collect(example: Drawn) -> None:
+        examples.append(example)
+
+    collect()
+    return examples
+
+
+def payloads(rng: np.random.Generator, port: InputPort) -> NDArray[np.uint8]:
+    """Random payloads (T, B, *shape) in half of the bins."""
+    values = rng.integers(1, port.max_value + 1, (STEPS, SAMPLES, *port.shape))
+    return (values * (rng.random(values.shape) < 0.5)).astype(np.uint8)
+
+
+def write_case(folder: Path, program: ChipProgram, x: NDArray[np.uint8]) -> None:
+    """Write a program and its input as the backend reads them: samples first."""
+    folder.mkdir()
+    write_program(folder / "program.h5", program)
+    with h5py.File(folder / "input.h5", "w") as file:
+        file[f"x/{program.inputs[0].name}"] = x.swapaxes(0, 1)
+
+
+def emulated(program: ChipProgram, recording: Recording) -> Arrays:
+    """The emulator's arrays, (samples, steps, neurons)."""
+    arrays: Arrays = {}
+    for population in program.populations:
+        name = population.name
+        sent = recording.potentials[name] if population.kind == "readout" else recording.spikes[name]
+        arrays[name] = sent.reshape(STEPS, SAMPLES, -1).swapaxes(0, 1)
+        arrays[f"u of {name}"] = recording.final_u[name][-1]
+        arrays[f"v of {name}"] = recording.final_v[name][-1]
+    return arrays
+
+
+def recorded(program: ChipProgram, path: Path) -> Arrays:
+    """The same arrays from an output file."""
+    arrays: Arrays = {}
+    with h5py.File(path, "r") as file:
+        for population in program.populations:
+            name = population.name
+            if population.kind == "readout":
+                arrays[name] = file[f"potentials/{name}"][()]
+            else:
+                arrays[name] = np.unpackbits(file[f"spikes/{name}"][()], axis=-1, count=population.size)
+            for state in ("u", "v"):
+                arrays[f"{state} of {name}"] = file[f"final/{name}/{state}"][()]
+    return arrays
+
+
+def synapse_regimes(projection: ChipProjection, source: Shape) -> Iterator[str]:
+    """What a projection has of the things that converters get wrong."""
+    weight = projection.synapses.weight
+    if not weight.any():
+        yield "all weights zero"
+    if weight.max() == 0 and weight.min() < 0:
+        yield "weights of 0 and below"
+    if projection.delay:
+        yield "skipped levels"
+    if isinstance(projection.synapses, ConvSynapses):
+        if source[0] == 1:
+            yield "one channel in"
+        if len(weight) == 1:
+            yield "one channel out"
+        if projection.synapses.groups > 1:
+            yield "groups"
+
+
+def neuron_regimes(case: Case, population: ChipPopulation) -> Iterator[str]:
+    """What a population does of the things that converters get wrong."""
+    name, incoming = population.name, case.program.into(population.name)
+    if all(p.synapses.weight.min() >= 0 for p in incoming) and (case.recording.final_u[name] < 0).any():
+        yield "current wrapped"
+    if (np.abs(case.recording.final_v[name]) == LIMIT).any():
+        yield "membrane saturated"
+    if population.kind == "readout":
+        yield "readout"
+    elif case.recording.spikes[name].any():
+        yield "spikes"
+
+
+def regimes(case: Case) -> set[str]:
+    """All of these that occur in a case."""
+    program = case.program
+    found = {r for p in program.projections for r in synapse_regimes(p, program.shapes[p.synapses.source])}
+    found |= {regime for population in program.populations for regime in neuron_regimes(case, population)}
+    return found | ({"graded input"} if program.inputs[0].max_value > 1 else set())
+
+
+def test_emulator_equals_lava_models(cases: list[Case]) -> None:
+    """Every spike, potential and final state of every population is Lava's, in at least 300 networks."""
+    assert len(cases) >= 300
+    different = [
+        f"network {index}: {name}"
+        for index, case in enumerate(cases)
+        for name, ours in case.ours.items()
+        if not np.array_equal(ours, case.theirs[name])
+    ]
+    assert not different
+
+
+def test_hard_regimes_are_among_the_networks(cases: list[Case]) -> None:
+    """The equality means something: all that breaks converters occurs in several networks."""
+    counts = Counter(regime for case in cases for regime in regimes(case))
+    expected = {
+        "all weights zero",
+        "weights of 0 and below",
+        "one channel in",
+        "one channel out",
+        "groups",
+        "skipped levels",
+        "current wrapped",
+        "membrane saturated",
+        "readout",
+        "spikes",
+        "graded input",
+    }
+    assert {regime for regime, count in counts.items() if count >= 10} == expected, counts
+
+
+def test_lava_models_in_process_equal_a_run_of_lava(python: Path, tmp_path: Path) -> None:
+    """The oracle is Lava: in one process its models give what its runtime gives."""
+    rng = np.random.default_rng(1)
+    program = quantise(drawn(networks(readout=True), 5)[-1], "loihi2", Registers(), {}).program
+    x = payloads(rng, program.inputs[0])
+    write_case(tmp_path / "network", program, x)
+    subprocess.run([str(python), str(LAVA_MODELS), str(tmp_path)], check=True)
+    in_process = recorded(program, tmp_path / "network" / "output.h5")
+    record = run_lava(
+        tmp_path / "network" / "program.h5",
+        {program.inputs[0].name: x.swapaxes(0, 1)},
+        timeout=120,
+        final_state=True,
+    )
+    for population in program.populations:
+        name = population.name
+        if population.kind == "readout":
+            np.testing.assert_array_equal(in_process[name], record.potentials[name])
+        else:
+            np.testing.assert_array_equal(np.packbits(in_process[name], axis=-1), record.spikes[name])
+        np.testing.assert_array_equal(in_process[f"u of {name}"], record.final[name][0])
+        np.testing.assert_array_equal(in_process[f"v of {name}"], record.final[name][1])
