@@ -174,6 +174,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "projection too large to lower",
         "A projection that is not a convolution would need too large a dense matrix.",
     ),
+    "E038": (
+        "network that a .net file cannot hold",
+        (
+            "lava-dl's format is a chain of convolutions and dense layers of spiking neurons, with 8-bit weights\n"
+            "without exponent and biases in units of 64. docs/netx.md lists the limits."
+        ),
+    ),
     "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
     "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),

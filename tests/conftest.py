@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 
 from spear_deploy.frontends import Semantics, save
@@ -15,17 +14,12 @@ from spear_deploy.network import Linear, Network, Neuron, Population, Projection
 from spear_deploy.report.progress import Progress
 from spear_deploy.simulate.threads import use_threads
 from spear_deploy.train.datasets import DataOptions, Dataset, load_data
-from spear_deploy.train.finetune import Recipe, finetune
+from spear_deploy.train.finetune import finetune
+from spear_deploy.train.recipe import Recipe
 
 use_threads(1)  # tests run in parallel processes: threads of one would only wait for those of the other
 
 TINY_SIZES = {"input": 12, "hidden1": 10, "hidden2": 8, "output": 3}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> None:
-    """The tensors are small: more threads would only wait for each other."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -138,7 +138,7 @@ def run_deploy(**options: Any) -> int:
     from spear_deploy.deploy.run import deploy, save_report
     from spear_deploy.report.terminal import print_report
     from spear_deploy.train.datasets import load_data
-    from spear_deploy.train.finetune import Recipe
+    from spear_deploy.train.recipe import Recipe
 
     settings = DeployOptions(
         options["output"],
@@ -161,7 +161,8 @@ def run_deploy(**options: Any) -> int:
     deployment = deploy(imported, load_data(name, data), profile, settings, progress)
     report = save_report(deployment, progress, shlex.join(["spear-deploy", *sys.argv[1:]]))
     print_report(report, console)
-    console.print(f"\nreport: {settings.output / 'report.json'}   page: spear-deploy report {settings.output}")
+    where = f"\nreport: {settings.output / 'report.json'}   page: spear-deploy report {settings.output}"
+    console.print(where, markup=False, soft_wrap=True)
     if options["json_output"]:
         click.echo(json.dumps(report, indent=2))
     if deployment.error is not None:

@@ -23,4 +23,5 @@ def explain_command(code: str | None) -> None:
         near = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
         raise InputError.of("E008", code, "no such code", f"did you mean {near[0]}?" if near else "")
     title, text = CATALOGUE[code.upper()]
-    console.print(f"[bold]{code.upper()}[/]  {title}\n\n{text}")
+    console.print(f"[bold]{code.upper()}[/]  {title}\n")
+    console.print(text, markup=False)

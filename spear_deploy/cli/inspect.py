@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from spear_deploy.cli.main import console_for
@@ -36,7 +37,7 @@ def inspect_command(model: Path, chip: str | None, **options: Any) -> None:
     _print_network(network, console)
     console.print(f"semantics: {imported.semantics.to_json()}", markup=False)
     for note in imported.notes:
-        console.print(f"[yellow]{note.code}[/] {note.where}: {note.message}")
+        console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
     ranges = {p.name: InputRange() for p in network.inputs}
     if name is not None:
         ranges = _print_activity(network, name, data, console)
@@ -60,9 +61,15 @@ def _print_network(network: Network, console: Console) -> None:
         reason = groups.frozen.get(population.name)
         shape = "x".join(map(str, population.shape))
         prunable = f"no, {reason}" if reason else f"{population.units} units"
-        table.add_row(
-            population.name, "\n".join(chains) or "input", shape, f"{population.size:,}", f"{synapses:,}", prunable
+        cells = (
+            population.name,
+            "\n".join(chains) or "input",
+            shape,
+            f"{population.size:,}",
+            f"{synapses:,}",
+            prunable,
         )
+        table.add_row(*map(escape, cells))
     console.print(table)
 
 
@@ -79,7 +86,7 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
     for population in (*network.inputs, *network.neurons):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
-        table.add_row(population.name, f"{activity.spikes[population.name].mean():,.1f}", f"{synops:,.0f}")
+        table.add_row(escape(population.name), f"{activity.spikes[population.name].mean():,.1f}", f"{synops:,.0f}")
     table.add_row("total", "", f"{activity.total.mean():,.0f}")
     console.print(table)
     return {network.inputs[0].name: InputRange(data.maximum, data.integral)}
@@ -90,7 +97,7 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
     for p in lowered.placement.populations:
         share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
         table.add_row(
-            p.name,
+            escape(p.name),
             str(p.cores),
             "x".join(map(str, p.tile)),
             str(p.neurons_per_core),
@@ -103,4 +110,4 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
         f"{lowered.placement.cores} cores, {lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
     )
     for note in lowered.notes:
-        console.print(f"[yellow]{note.code}[/] {note.where}: {note.message}")
+        console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")

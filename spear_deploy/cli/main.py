@@ -98,9 +98,10 @@ def main() -> None:
 def show(error: SpearError, console: Console) -> None:
     """Print every finding of an error."""
     for finding in error.findings:
-        console.print(f"[bold red]{finding.code}[/] [bold]{_plain(finding.where)}[/]: {_plain(finding.message)}")
+        line = f"[bold red]{finding.code}[/] [bold]{_plain(finding.where)}[/]: {_plain(finding.message)}"
+        console.print(line, soft_wrap=True)  # paths stay whole
         if finding.fix:
-            console.print(f"     [green]fix[/] {_plain(finding.fix)}")
+            console.print(f"     [green]fix[/] {_plain(finding.fix)}", soft_wrap=True)
     codes = sorted({finding.code for finding in error.findings})
     console.print(f"     more: spear-deploy explain {codes[0]}", style="dim")
 

@@ -30,4 +30,4 @@ def report_command(bundle: Path, output: Path | None) -> None:
     print_report(report, console)
     page = output or bundle / "report.html"
     write_page(page, report)
-    console.print(f"\npage: {page}")
+    console.print(f"\npage: {page}", markup=False, soft_wrap=True)

@@ -40,7 +40,7 @@ def run_command(
     console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_record(output, record)
-        console.print(f"spikes: {output}")
+        console.print(f"spikes: {output}", markup=False, soft_wrap=True)
 
 
 def _test_samples(name: str, data: Any, program: Any, samples: int | None) -> tuple[Any, Any]:

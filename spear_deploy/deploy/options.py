@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spear_deploy.errors import InputError
-from spear_deploy.train.finetune import Recipe
+from spear_deploy.train.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class SynopsBudget:
         if match is None:
             raise InputError.of("E007", f"--synops {text}", "is no number and no percentage", fix)
         value, relative = float(match[1]), bool(match[2])
-        if value <= 0:
-            raise InputError.of("E007", f"--synops {text}", "no network runs on a budget of 0", fix)
+        if not 0 < value < float("inf"):
+            raise InputError.of("E007", f"--synops {text}", f"no network runs on a budget of {value:g}", fix)
         return cls(value / 100 if relative else value, relative)
 
     def limit(self, unpruned: float) -> float:

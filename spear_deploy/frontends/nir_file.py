@@ -55,7 +55,7 @@ def read(path: Path) -> NirGraph:
     Raises :class:`InputError`: E001 if there is no such file, E002 if it is not NIR or is truncated.
     """
     if not path.is_file():
-        raise InputError.of("E001", path, "no such file")
+        raise InputError.of("E001", path, "no such file", "check the path")
     try:
         with h5py.File(path, "r") as file:
             return _read_graph(file)

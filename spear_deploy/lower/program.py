@@ -35,10 +35,12 @@ class InputPort:
     scale: float = 1.0
 
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return the integer payloads of values ``x`` (any shape).
+        """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
 
         Raises :class:`InputError` (E033) for values outside 0..max_value / scale.
         """
+        if len(x) > 1 and x.strides[0] == 0:
+            return np.broadcast_to(self.encode(x[:1]), x.shape)
         integers = np.rint(np.asarray(x, dtype=np.float64) * self.scale)
         low, high = integers.min(initial=0), integers.max(initial=0)
         if low < 0 or high > self.max_value:

@@ -1,14 +1,15 @@
 """The bit-exact emulator: the chip program's integer arithmetic, batched, layer by layer.
 
 Synapses are torch convolutions and matrix products of integers held in float32, exact while every partial
-sum stays below 2^24 (float64 is used where that is not proven); neurons are the fused integer scan.
+sum stays below 2^24 (float64 is used where that is not proven), or event-driven integer sums where spikes are
+sparse; neurons are the fused integer scan.  A batch is run in chunks that stay in the processor's cache.
 Time is aligned: population k sees in its step t what an input of step t causes, as Lava does once its one
 step of delay a synapse is accounted for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +20,17 @@ from numpy.typing import NDArray
 
 from spear_deploy.lower.compose import ConvSynapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection
+from spear_deploy.simulate.event_kernel import add_events
 from spear_deploy.simulate.lif_kernel import scan_lif, scan_readout
 
 _FLOAT32_EXACT = 1 << 24
 _WRAP = 1 << 23
 _BATCH_BYTES = 256 << 20
+_CACHE_BYTES = 2 << 20
+_SPARSE = 0.25
+"""Below this share of active neurons a matrix is summed by events (measured, docs/emulator.md)."""
+_FEWEST_TARGETS = 32
+"""A matrix with fewer targets has rows too short to be added fast."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +60,20 @@ class Emulator:
         return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
-        """Run one batch: integer payloads (T, B, *shape) for each input population."""
+        """Run one batch: integer payloads (T, B, *shape) for each input population.
+
+        An input that is constant over time may be given as a view with a zero stride; it is summed once.
+        """
+        steps, batch = next(iter(inputs.values())).shape[:2]
+        largest = max(population.size for population in self.program.populations)
+        size = max(1, torch.get_num_threads() * _CACHE_BYTES // (4 * steps * largest))
+        parts = [
+            self._run({name: x[:, start : start + size] for name, x in inputs.items()})
+            for start in range(0, batch, size)
+        ]
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
         outputs: dict[str, NDArray[Any]] = dict(inputs)
         spikes = dict(outputs)
         potentials: dict[str, NDArray[np.int32]] = {}
@@ -63,7 +83,7 @@ class Emulator:
         for population in self.program.populations:
             summed = np.zeros((steps, batch, population.size), np.int32)
             for projection in self.program.into(population.name):
-                summed += self._synapses[id(projection)].apply(outputs[projection.synapses.source])
+                self._synapses[id(projection)].add(outputs[projection.synapses.source], summed)
             out, u, v = _scan(population, summed)
             final_u[population.name], final_v[population.name] = u, v
             shaped = out.reshape(steps, batch, *population.shape)
@@ -73,10 +93,13 @@ class Emulator:
                 outputs[population.name] = spikes[population.name] = shaped
         return Recording(spikes, potentials, final_u, final_v)
 
-    def stream(self, batches: Iterator[Mapping[str, NDArray[Any]]]) -> Iterator[Recording]:
-        """Run batch after batch, holding one at a time."""
-        for inputs in batches:
-            yield self.run(inputs)
+
+def _joined(parts: Sequence[Recording]) -> Recording:
+    def along(axis: int, field: str) -> dict[str, NDArray[Any]]:
+        names = getattr(parts[0], field)
+        return {name: np.concatenate([getattr(part, field)[name] for part in parts], axis=axis) for name in names}
+
+    return Recording(along(1, "spikes"), along(1, "potentials"), along(0, "final_u"), along(0, "final_v"))
 
 
 class _Synapses:
@@ -91,13 +114,24 @@ class _Synapses:
         self.wraps = isinstance(synapses, ConvSynapses) and reach * 2**projection.exponent >= _WRAP
         self.exact = torch.float64 if self.wraps or reach >= _FLOAT32_EXACT else torch.float32
         self.weight = torch.tensor(weight, dtype=self.exact)
+        self.rows: NDArray[np.int32] | None = None
+        if not isinstance(synapses, ConvSynapses) and len(weight) >= _FEWEST_TARGETS and reach < 2**31:
+            self.rows = np.ascontiguousarray(weight.T, np.int32)
         self.synapses = synapses
         self.exponent = projection.exponent
 
-    def apply(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the sums (T, B, target neurons) for spikes or payloads (T, B, *source shape)."""
+    def add(self, spikes: NDArray[Any], out: NDArray[np.int32]) -> None:
+        """Add the sums for spikes or payloads (T, B, *source shape) to ``out`` (T, B, target neurons)."""
+        once = spikes[:1] if spikes.strides[0] == 0 else spikes
+        if self.rows is not None and once is spikes and np.count_nonzero(spikes) < _SPARSE * spikes.size:
+            flat = np.ascontiguousarray(spikes.reshape(*spikes.shape[:2], -1))
+            add_events(flat, self.rows, np.int32(self.exponent), out)
+        else:
+            out += self._product(np.ascontiguousarray(once))
+
+    def _product(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
         steps, batch = spikes.shape[:2]
-        x = torch.from_numpy(np.ascontiguousarray(spikes)).flatten(0, 1).to(self.exact)
+        x = torch.from_numpy(spikes).flatten(0, 1).to(self.exact)
         with torch.no_grad():
             if isinstance(self.synapses, ConvSynapses):
                 conv = self.synapses

@@ -11,7 +11,6 @@ so that it presses while the network spends more than the target and lets go whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,26 +23,9 @@ from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import to_tensor
 from spear_deploy.simulate.synops import fan_outs
 from spear_deploy.train.datasets import Split
+from spear_deploy.train.recipe import Recipe
 
 Tick = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches."""
-
-    epochs: float = 2.0
-    max_steps: int | None = None
-    learning_rate: float = 2e-3
-    batch: int = 64
-    distillation: float = 1.0
-    dual_step: float = 0.2
-    penalty: float = 10.0
-
-    def steps(self, samples: int) -> int:
-        """Return the number of batches for a split of that many samples."""
-        wanted = max(1, round(self.epochs * -(-samples // self.batch)))
-        return wanted if self.max_steps is None else min(wanted, self.max_steps)
 
 
 def finetune(

@@ -31,9 +31,7 @@ def test_below_the_target_accuracy_alone_counts(target: float, one: float, other
         assert tar.reward(accuracy, low) == tar.reward(accuracy, high) == accuracy
 
 
-@pytest.mark.parametrize(
-    ("predicted", "expected"), [(0.5, 1.0), (1.0, 1.1), (0.75, 1.05), (0.0, 0.9), (100.0, 20.0)]
-)
+@pytest.mark.parametrize(("predicted", "expected"), [(0.5, 1.0), (1.0, 1.1), (0.75, 1.05), (0.0, 0.9), (100.0, 20.0)])
 def test_adaptation(predicted: float, expected: float) -> None:
     """The weight moves by step * (predicted / target - 1), up while the target is exceeded and down below it."""
     assert TAR(0.5).adapted(predicted).weight == pytest.approx(expected)

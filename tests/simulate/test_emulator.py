@@ -158,7 +158,7 @@ def test_samples_do_not_see_each_other(program, seed):
     x = payloads(np.random.default_rng(seed), program.inputs[0], steps=5, batch=4)
     emulator = Emulator(program)
     together = emulator.run({"in": x})
-    alone = list(emulator.stream({"in": x[:, [sample]]} for sample in range(4)))
+    alone = [emulator.run({"in": x[:, [sample]]}) for sample in range(4)]
     for name, recorded in {**together.spikes, **together.potentials}.items():
         single = [{**recording.spikes, **recording.potentials}[name] for recording in alone]
         np.testing.assert_array_equal(recorded, np.concatenate(single, axis=1))

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from spear_deploy.backends import environment
 from spear_deploy.backends.lava import run_lava
 from spear_deploy.errors import BackendError
-from spear_deploy.lower.compose import ConvSynapses
+from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort, write_program
 from spear_deploy.lower.quantise import InputRange, Registers, quantise
 from spear_deploy.network.ops import Shape
 from spear_deploy.simulate.emulator import Emulator, Recording
-from tests.strategies import chip_programs, networks
+from tests.strategies import chip_programs, generators, networks
 
 pytestmark = pytest.mark.lava
 
-PROGRAMS, QUANTISED = 250, 150
+PROGRAMS, QUANTISED, OVERDRIVEN = 240, 120, 60
 SAMPLES, STEPS = 2, 7
 LIMIT = (1 << 23) - 1
 """Where the membrane saturates."""
@@ -62,7 +62,8 @@ def python() -> Path:
 @pytest.fixture(scope="module")
 def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     """All networks, run on both."""
-    programs = drawn(chip_programs(), PROGRAMS) + [
+    programs = drawn(chip_programs(), PROGRAMS) + drawn(overdriven(), OVERDRIVEN)
+    programs += [
         quantise(network, "loihi2", Registers(), {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
         for index, network in enumerate(drawn(networks(), QUANTISED))
     ]
@@ -100,6 +101,29 @@ def drawn(strategy: st.SearchStrategy[Drawn], count: int) -> list[Drawn]:
 
     collect()
     return examples
+
+
+@st.composite
+def overdriven(draw: st.DrawFn) -> ChipProgram:
+    """One population driven beyond what quantisation allows: its current wraps, and so do sums of convolutions.
+
+    The sum of a step stays below 2^23, and the current keeps at most half of itself: 32 bits suffice.
+    """
+    rng = draw(generators())
+    inputs, outputs = draw(st.integers(50, 250)), draw(st.integers(1, 3))
+    low, high = draw(st.sampled_from([(100, 127), (-127, -100), (0, 127), (-127, 127)]))
+    weight = rng.integers(low, high + 1, (outputs, inputs)).astype(np.int16)
+    shape: Shape = (outputs,)
+    synapses: Synapses = DenseSynapses("w", "in", "p", weight)
+    exponent = 0
+    if draw(st.booleans()):
+        shape, exponent = (outputs, 1, 1), draw(st.integers(0, 7))
+        synapses = ConvSynapses("w", "in", "p", weight[:, :, None, None])
+    registers = {"du": draw(st.sampled_from([4095, 2047])), "dv": 50, "vth": 131_071, "bias_mant": 0, "bias_exp": 0}
+    arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
+    population = ChipPopulation("p", shape, draw(st.sampled_from(["lif", "readout"])), 1, 1.0, **arrays)
+    port, projection = InputPort("in", (inputs, 1, 1), 255), ChipProjection(synapses, exponent, 0)
+    return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
 
 def payloads(rng: np.random.Generator, port: InputPort) -> NDArray[np.uint8]:

@@ -11,7 +11,8 @@ from spear_deploy.network import Network
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import measure_float
 from spear_deploy.train.datasets import Dataset, Split
-from spear_deploy.train.finetune import Recipe, finetune
+from spear_deploy.train.finetune import finetune
+from spear_deploy.train.recipe import Recipe
 
 
 def loss(network: Network, split: Split) -> float:

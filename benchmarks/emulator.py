@@ -1,0 +1,175 @@
+"""How fast the bit-exact emulator is, beside the Lava runtime and an eager float simulation in snnTorch.
+
+The same network and the same input spikes for all three, in one run on the same cores; rates are sample-steps a second.
+
+    python -m benchmarks.emulator            # a table
+    python -m benchmarks.emulator --json     # {"dense": {"vs_lava": r, "vs_snntorch": r}, "conv": {...}}
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import snntorch
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from spear_deploy.backends.lava import run_lava
+from spear_deploy.lower.program import ChipProgram, write_program
+from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Population, Projection
+from spear_deploy.network.ops import Shape, chain_shapes
+from spear_deploy.simulate.emulator import Emulator
+from spear_deploy.simulate.threads import use_threads
+
+BETA, RATE, LAVA_SAMPLES = 0.9, 0.1, 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network as chains of operations, each followed by LIF neurons; steps and samples of the fast runs."""
+
+    name: str
+    shape: Shape
+    chains: tuple[tuple[LinearOp, ...], ...]
+    steps: int
+    samples: int
+
+
+def dense_case(rng: np.random.Generator) -> Case:
+    """64-256-10."""
+    chains = ((linear(rng, 256, 64),), (linear(rng, 10, 256),))
+    return Case("dense", (64,), chains, steps=100, samples=512)
+
+
+def conv_case(rng: np.random.Generator) -> Case:
+    """2x34x34 - 16 (stride 2) - 32 (stride 2) - dense 10."""
+    first = Conv2d(weights(rng, 16, 2, 3, 3), None, (2, 2), (1, 1))
+    second = Conv2d(weights(rng, 32, 16, 3, 3), None, (2, 2), (1, 1))
+    return Case("conv", (2, 34, 34), ((first,), (second,), (Flatten(), linear(rng, 10, 32 * 9 * 9))), 32, 128)
+
+
+def weights(rng: np.random.Generator, *shape: int) -> NDArray[np.float32]:
+    """Weights that let a tenth of the neurons fire in a step, or so."""
+    fan_in = int(np.prod(shape[1:]))
+    return rng.normal(0.3 / np.sqrt(fan_in), 1.2 / np.sqrt(fan_in), shape).astype(np.float32)
+
+
+def linear(rng: np.random.Generator, outputs: int, inputs: int) -> Linear:
+    """A linear layer."""
+    return Linear(weights(rng, outputs, inputs))
+
+
+def network_of(case: Case) -> Network:
+    """Return the network of a case."""
+    populations, projections = [Population("p0", case.shape)], []
+    for index, ops in enumerate(case.chains, 1):
+        shape = chain_shapes(ops, populations[-1].shape)[-1]
+        zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+        neuron = Neuron(alpha=zero, beta=BETA * one, gain=one, bias=zero, reset_value=zero, threshold=one)
+        projections.append(Projection(f"w{index}", f"p{index - 1}", f"p{index}", ops))
+        populations.append(Population(f"p{index}", shape, neuron))
+    return Network(tuple(populations), tuple(projections), (populations[-1].name,))
+
+
+def emulator_rate(program: ChipProgram, x: NDArray[np.uint8]) -> tuple[float, dict[str, float]]:
+    """Return sample-steps a second, and the firing rate of each population."""
+    emulator = Emulator(program)
+    recording = emulator.run({"p0": x})
+    rates = {name: float(spikes.mean()) for name, spikes in recording.spikes.items()}
+    return x.shape[0] * x.shape[1] / fastest(lambda: emulator.run({"p0": x})), rates
+
+
+def lava_rate(program: ChipProgram, x: NDArray[np.uint8]) -> float:
+    """Return sample-steps a second of the Lava runtime, its start-up left out."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "program.h5"
+        write_program(file, program)
+        samples = np.ascontiguousarray(np.moveaxis(x[:, :LAVA_SAMPLES], 1, 0))
+        record = run_lava(file, {"p0": samples}, timeout=600)
+    return record.steps / record.seconds_run
+
+
+def snntorch_rate(case: Case, x: NDArray[np.uint8]) -> float:
+    """Return sample-steps a second of an eager snnTorch simulation, one step after the other."""
+    layers: list[nn.Module] = []
+    for ops in case.chains:
+        layers += [module_of(op) for op in ops]
+        layers.append(snntorch.Leaky(beta=BETA, reset_mechanism="zero", init_hidden=True))
+    spikes = torch.from_numpy(x).float()
+
+    def simulate() -> None:
+        for layer in layers:
+            if isinstance(layer, snntorch.Leaky):
+                layer.reset_mem()
+        for step in spikes:
+            out = step
+            for layer in layers:
+                out = layer(out)
+
+    with torch.no_grad():
+        return x.shape[0] * x.shape[1] / fastest(simulate)
+
+
+def module_of(op: LinearOp) -> nn.Module:
+    """Return the torch module of an operation."""
+    if isinstance(op, Flatten):
+        return nn.Flatten()
+    if isinstance(op, Conv2d):
+        outputs, inputs, *kernel = op.weight.shape
+        module: nn.Module = nn.Conv2d(inputs, outputs, tuple(kernel), op.stride, op.padding, bias=False)
+    else:
+        assert isinstance(op, Linear)
+        module = nn.Linear(op.weight.shape[1], op.weight.shape[0], bias=False)
+    module.weight = nn.Parameter(torch.tensor(op.weight))
+    return module
+
+
+def fastest(run: Callable[[], object], repeats: int = 3) -> float:
+    """Return the seconds of the fastest of a few runs, the first one (compilation) not counted."""
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def main() -> None:
+    """Measure both cases and print them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--threads", type=int, default=2, help="for the emulator and snnTorch (default: %(default)s)")
+    arguments = parser.parse_args()
+    use_threads(arguments.threads)
+    rng = np.random.default_rng(0)
+    ratios: dict[str, dict[str, float]] = {}
+    table = Table("network", "emulator", "Lava", "snnTorch", "vs Lava", "vs snnTorch", "firing rates", box=None)
+    for case in (dense_case(rng), conv_case(rng)):
+        program = quantise(network_of(case), "loihi2", Registers(), {"p0": InputRange()}).program
+        x = (rng.random((case.steps, case.samples, *case.shape)) < RATE).astype(np.uint8)
+        ours, rates = emulator_rate(program, x)
+        lava, peer = lava_rate(program, x), snntorch_rate(case, x)
+        ratios[case.name] = {"vs_lava": ours / lava, "vs_snntorch": ours / peer}
+        firing = " ".join(f"{rate:.1%}" for rate in rates.values())
+        table.add_row(case.name, *(f"{r:,.0f}" for r in (ours, lava, peer, ours / lava)), f"{ours / peer:.1f}", firing)
+    if arguments.json:
+        sys.stdout.write(json.dumps(ratios) + "\n")
+    else:
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""The commands on the tiny network: what they print, write and return."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from spear_deploy.frontends import nir_file
+from spear_deploy.frontends.nir_file import NirGraph
+from spear_deploy.lower.bundle import MODEL, PROGRAM, read_bundle
+from spear_deploy.profiles.loader import chip_names
+from spear_deploy.report.schema import schema
+from spear_deploy.resources import resource
+from tests.cli.conftest import Done, Run
+
+FAST = ("--episodes", 8, "--candidates", 1, "--epochs", 20, "--samples", 8)
+
+
+@pytest.fixture
+def compiled(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> tuple[Done, Path]:
+    """A bundle of the tiny network at 70 %, and how the command ended."""
+    folder = tmp_path / "build"
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "70%")
+    return spear("compile", *model, "-o", folder, *FAST, "--json"), folder
+
+
+def test_json_is_all_that_stdout_holds(compiled: tuple[Done, Path]) -> None:
+    """With --json stdout is the report and nothing else, equal to report.json; progress goes to stderr."""
+    done, folder = compiled
+    assert done.code == 0
+    report = json.loads(done.out)
+    assert report == json.loads((folder / "report.json").read_text())
+    Draft202012Validator(schema()).validate(report)
+    assert "baseline" in done.err
+    assert report["command"].startswith("spear-deploy compile")
+    assert report["within"] is True
+
+
+def test_report_without_json(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Without --json the report is told on the terminal, with the way to the file, whatever its name and length."""
+    folder = tmp_path / ("long" * 30) / "build[bold]"
+    done = spear("compile", tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "100%", "-o", folder)
+    assert done.code == 0
+    assert str(folder / "report.json") in done.out
+    assert "SynOps" in done.out
+    assert f"page: {folder / 'report.html'}" in spear("report", folder).out
+    assert f"spikes: {folder / 'spikes.h5'}" in spear("run", folder, "-o", folder / "spikes.h5").out
+
+
+def test_budget_not_met(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """A search that ends beyond the budget exits with 4; bundle and report are written all the same."""
+    folder = tmp_path / "build"
+    options = ("--synops", "22%", "--lowest-ratio", 0.5, "--episodes", 4, "--candidates", 1, "--epochs", 0.01)
+    done = spear("compile", tiny_nir, "--chip", "loihi2", "--data", tiny_npz, *options, "-o", folder, "--json")
+    assert done.code == 4
+    assert "E040 synops" in done.err
+    assert json.loads(done.out)["within"] is False
+    assert read_bundle(folder).program.populations
+
+
+def test_run_saves_spikes(compiled: tuple[Done, Path], spear: Run, tiny_npz: Path, tmp_path: Path) -> None:
+    """``run`` gives the report's numbers on the whole test split, and saves every population's spikes."""
+    done, folder = compiled
+    report = json.loads(done.out)
+    result = spear("run", folder, "--data", tiny_npz, "-o", tmp_path / "spikes.h5")
+    assert result.code == 0
+    assert f"accuracy {report['accuracy']['quantised']:.2%} on 24 samples" in result.out
+    assert f"{report['synops']['measured']['mean']:,.0f} SynOps" in result.out
+    with h5py.File(tmp_path / "spikes.h5") as file:
+        shapes = {name: dataset.shape for name, dataset in file["spikes"].items()}
+        assert shapes["input"] == (24, 6, 12)
+        assert shapes["output"] == (24, 6, 3)
+        assert file["labels"].shape == (24,)
+        scores = file["spikes/output"][()].sum(axis=1)
+        assert np.mean(scores.argmax(axis=1) == file["labels"][()]) == report["accuracy"]["quantised"]
+
+
+def test_run_on_the_bundles_own_samples(compiled: tuple[Done, Path], spear: Run) -> None:
+    """Without --data the samples of the bundle are run, or the first few of them."""
+    _, folder = compiled
+    assert "on 8 samples" in spear("run", folder).out
+    assert "on 3 samples" in spear("run", folder, "--samples", 3).out
+
+
+def test_run_with_data_that_does_not_fit(compiled: tuple[Done, Path], spear: Run) -> None:
+    """Data of another shape is refused as for a deployment: 2."""
+    done = spear("run", compiled[1], "--data", "digits")
+    assert done.code == 2
+    assert "E005" in done.err
+
+
+def test_output_of_run_that_cannot_be_written(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
+    """A folder for a file is E009, exit 2, not a bug."""
+    done = spear("run", compiled[1], "-o", tmp_path)
+    assert done.code == 2
+    assert "E009" in done.err
+
+
+def test_validate_needs_lava(compiled: tuple[Done, Path], spear: Run) -> None:
+    """Without the backend's environment ``validate`` and ``run --backend lava`` exit with 6."""
+    for arguments in (["validate", compiled[1]], ["run", compiled[1], "--backend", "lava"]):
+        done = spear(*arguments)
+        assert done.code == 6
+        assert "E060" in done.err
+        assert "spear-deploy backend install lava" in done.err
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+@pytest.mark.parametrize("name", [PROGRAM, MODEL])
+def test_damaged_bundles(command: str, name: str, compiled: tuple[Done, Path], spear: Run) -> None:
+    """A bundle with a changed or missing file is E010, exit 2, with the file's name."""
+    folder = compiled[1]
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = spear(command, folder)
+    assert done.code == 2
+    assert f"E010 {folder / name}: was changed" in done.err
+    (folder / name).unlink()
+    assert f"E010 {folder / name}: is missing" in spear(command, folder).err
+
+
+def test_report_page(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
+    """``report`` prints the report and writes a page, into the bundle or where it is told."""
+    folder = compiled[1]
+    done = spear("report", folder)
+    assert done.code == 0
+    assert "SynOps" in done.out
+    assert (folder / "report.html").read_text().lstrip().lower().startswith("<!doctype html>")
+    assert spear("report", folder, "-o", tmp_path / "page.html").code == 0
+    assert (tmp_path / "page.html").is_file()
+
+
+@pytest.mark.parametrize("content", ["{", "", "\xff"])
+def test_damaged_report(content: str, spear: Run, tmp_path: Path) -> None:
+    """A report that is no JSON is E010, exit 2."""
+    (tmp_path / "report.json").write_bytes(content.encode("latin-1"))
+    done = spear("report", tmp_path)
+    assert done.code == 2
+    assert "E010" in done.err
+
+
+def test_resume(compiled: tuple[Done, Path], spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """--resume goes on in the same folder and ends with the same program; other options are E012."""
+    done, folder = compiled
+    again = tmp_path / "again"
+    again.mkdir()
+    shutil.copy(folder / "search.jsonl", again)
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", again, *FAST, "--resume", "--json")
+    assert spear("compile", *model, "--synops", "60%").code == 2
+    resumed = spear("compile", *model, "--synops", "70%")
+    assert resumed.code == 0
+    assert json.loads(resumed.out)["hashes"] == json.loads(done.out)["hashes"]
+
+
+def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
+    """``inspect`` shows populations, activity on data, and the placement on a chip."""
+    done = spear("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2")
+    assert done.code == 0
+    shown = ("hidden1", "to_hidden1: Linear", "10 units", "it is an output", "on 24 test samples", "cores")
+    assert all(text in done.out for text in shown)
+
+
+def test_inspect_of_an_example(spear: Run) -> None:
+    """A foreign file is shown with the semantics that it was read with."""
+    folder = resource("examples/digits")
+    done = spear("inspect", folder / "digits.nir", "--semantics", folder / "semantics.toml")
+    assert done.code == 0
+    assert '"reset": "zero"' in done.out
+    assert "16x8x8" in done.out
+
+
+def test_inspect_shows_names_as_they_are(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
+    """Node names with brackets are no markup."""
+    graph = nir_file.read(tiny_nir)
+    renamed = {"hidden1": "conv[relu]", "to_hidden1": "odd[bold]"}
+    nodes = {renamed.get(name, name): node for name, node in graph.nodes.items()}
+    edges = tuple((renamed.get(a, a), renamed.get(b, b)) for a, b in graph.edges)
+    nir_file.write(tmp_path / "odd.nir", NirGraph(nodes, edges, graph.metadata))
+    done = spear("inspect", tmp_path / "odd.nir", "--chip", "loihi2")
+    assert done.code == 0
+    assert "conv[relu]" in done.out
+    assert "odd[bold]: Linear" in done.out
+
+
+def test_chips(spear: Run) -> None:
+    """Every chip is listed; one is shown with the source of each number."""
+    listed = spear("chips")
+    assert listed.code == 0
+    assert all(name in listed.out for name in chip_names())
+    shown = spear("chips", "loihi2")
+    assert shown.code == 0
+    assert "capacity.cores_per_chip" in shown.out
+    assert "sources" in shown.out
+    unknown = spear("chips", "loihi3")
+    assert unknown.code == 2
+    assert "did you mean loihi" in unknown.err
+
+
+def test_backends(spear: Run) -> None:
+    """The emulator is always ready; Lava is not here, and checking it exits with 6."""
+    listed = spear("backend", "list")
+    assert listed.code == 0
+    assert "emulator  ready" in listed.out
+    assert "spear-deploy backend install lava" in listed.out
+    assert spear("backend", "check", "lava").code == 6
+
+
+def test_demo_needs_lava(spear: Run, tmp_path: Path) -> None:
+    """``demo`` is an ordinary deployment: it shows its command and needs the backend."""
+    done = spear("demo", "-o", tmp_path / "demo")
+    assert done.code == 6
+    assert "$ spear-deploy deploy" in done.out
+    assert not (tmp_path / "demo").exists()

@@ -1,0 +1,175 @@
+"""The entry point: help without heavy imports, exit codes, and how errors look."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from spear_deploy.cli import explain, main
+from spear_deploy.errors import CATALOGUE, BudgetNotMetError, Finding, InputError, MismatchError, SpearError
+from tests.cli.conftest import Run
+
+COMMAND = "from spear_deploy.cli.main import main; main()"
+
+
+def subprocess_run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["deploy", "--help"], ["explain", "E001"], ["chips"]])
+def test_light_commands_import_no_heavy_packages(arguments: list[str]) -> None:
+    """Help and tables appear without torch, numba or lava being imported."""
+    code = f"import atexit, sys; atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr)); {COMMAND}"
+    done = subprocess_run(code, *arguments)
+    loaded = set(re.search(r"^loaded (.*)$", done.stderr, re.M)[1].split())
+    assert done.returncode == 0
+    assert done.stdout
+    assert "spear_deploy.cli.main" in loaded
+    assert not {"torch", "numba", "lava", "sklearn", "stable_baselines3"} & loaded
+
+
+def test_help_lists_every_command(spear: Run) -> None:
+    """Each command of the table is in the help with its line, and can be opened for its own help."""
+    done = spear("--help")
+    assert done.code == 0
+    for name, (_, text) in main.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(text)}$", done.out, re.M)
+        assert spear(name, "--help").code == 0
+
+
+def test_help_explains_the_exit_codes(spear: Run) -> None:
+    """The help says what each exit code means."""
+    text = " ".join(spear("--help").out.split())
+    meanings = ("done", "internal error", "usage", "the model", "budget", "validation mismatch", "backend missing")
+    assert all(f"{code} {meaning}" in text for code, meaning in enumerate(meanings))
+    assert "130 interrupted" in text
+
+
+def test_version(spear: Run) -> None:
+    """--version prints name and version."""
+    import spear_deploy
+
+    assert spear("--version").out.split() == ["spear-deploy,", "version", spear_deploy.__version__]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["deploy"],
+        ["deploy", "m.nir", "--chip", "loihi2"],
+        ["compile", "m.nir", "--nonsense"],
+        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--reset", "softly"],
+        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--samples", "some"],
+        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--episodes", "0"],
+        ["run", "bundle", "--backend", "abacus"],
+        ["backend", "install", "abacus"],
+    ],
+)
+def test_usage_errors(arguments: list[str], spear: Run) -> None:
+    """Unknown commands, missing or impossible options exit with 2 and say how the command is used."""
+    done = spear(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage:" in done.err
+    assert "Error:" in done.err
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_explain_knows_every_code(code: str, spear: Run) -> None:
+    """Every code is explained, whatever its case, with its title and its whole text."""
+    done = spear("explain", code.lower())
+    assert done.code == 0
+    title, text = CATALOGUE[code]
+    assert f"{code}  {title}" in done.out
+    assert " ".join(text.split()) in " ".join(done.out.split())
+
+
+def test_explain_lists_all_codes(spear: Run) -> None:
+    """Without a code every one is listed."""
+    assert [line.split()[0] for line in spear("explain").out.splitlines()] == list(CATALOGUE)
+
+
+def test_explain_suggests_the_nearest_code(spear: Run) -> None:
+    """An unknown code is E008 and exits with 2."""
+    done = spear("explain", "E02")
+    assert done.code == 2
+    assert "E008" in done.err
+    assert "did you mean E0" in done.err
+
+
+def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make ``explain`` raise an error."""
+
+    def fail(code: str | None) -> None:
+        raise error
+
+    monkeypatch.setattr(explain.explain_command, "callback", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError.of("E001", "a", "b"), 2),
+        (BudgetNotMetError.of("E040", "a", "b"), 4),
+        (MismatchError.of("E050", "a", "b"), 5),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+        (ModuleNotFoundError("No module named 'torch'", name="torch"), 6),
+        (ZeroDivisionError("oh"), 1),
+    ],
+)
+def test_exit_codes(error: BaseException, code: int, spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of failure ends with its exit code; only bugs show a traceback, and nothing goes to stdout."""
+    fail_with(error, monkeypatch)
+    done = spear("explain")
+    assert (done.code, done.out) == (code, "")
+    assert ("Traceback" in done.err) == (code == 1)
+    assert ("please report it" in done.err) == (code == 1)
+
+
+def test_interrupted_runs_say_how_to_go_on(spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C the message names --resume."""
+    fail_with(KeyboardInterrupt(), monkeypatch)
+    assert "--resume" in spear("explain").err
+
+
+def test_missing_packages_name_the_extra(spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of the optional extra that is missing is E064 with the command that installs it."""
+    fail_with(ModuleNotFoundError("No module named 'torch'", name="torch"), monkeypatch)
+    done = spear("explain")
+    assert "E064 torch" in done.err
+    assert "pip install 'spear-deploy[search]'" in done.err
+
+
+def test_every_finding_is_shown_as_it_is(spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All findings appear with place, message and fix; brackets are no markup, long paths are not broken."""
+    path = "/long" * 60
+    findings = [
+        Finding("E003", f"{path}/model.nir", "field [bold]weight[/bold] has shape (3,)", "use [1, 2] or [/]"),
+        Finding("E004", "node 'conv[relu]'", "is bad"),
+    ]
+    fail_with(SpearError(findings), monkeypatch)
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = spear("explain").err.splitlines()
+    assert lines == [
+        f"E003 {path}/model.nir: field [bold]weight[/bold] has shape (3,)",
+        "     fix use [1, 2] or [/]",
+        "E004 node 'conv[relu]': is bad",
+        "     more: spear-deploy explain E003",
+    ]
+
+
+def test_closed_output_is_no_bug(tmp_path: Path) -> None:
+    """A reader that stops early (``| head``) gets no traceback."""
+    reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    reader.wait()
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", COMMAND, "explain"], stdout=reader.stdin, stderr=subprocess.PIPE, check=False
+    )
+    assert b"Traceback" not in done.stderr
+    assert b"bug" not in done.stderr
