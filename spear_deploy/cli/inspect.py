@@ -77,6 +77,9 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
     from spear_deploy.simulate.measure import measure_float
     from spear_deploy.train.datasets import check_fit, load_data
 
+    if len(network.inputs) != 1:
+        names = ", ".join(population.name for population in network.inputs)
+        raise UnsupportedError.of("E021", "Input", f"the network has several ({names}); data is fed into one")
     data = load_data(name, options)
     check_fit(data, network.inputs[0].shape, network[network.outputs[0]].size)
     activity = measure_float(network, data.test)

@@ -126,6 +126,7 @@ def deploy(
         origin = {
             "semantics": imported.semantics.to_json(),
             "data": data.name,
+            "data_fingerprint": data.fingerprint,
             "seed": options.seed,
             "threads": options.threads,
             "limit": limits.synops,
@@ -181,7 +182,7 @@ def _search(
         "network": baseline.network.content_hash,
         "semantics": imported.semantics.to_json(),
         "chip": chip.profile.name,
-        "data": f"{data.name} {len(data.train)}/{len(data.val)}/{len(data.test)} samples, {data.steps} steps",
+        "data": [data.name, data.fingerprint],
         "limits": asdict(limits),
         "seed": options.seed,
         "threads": options.threads,
@@ -218,6 +219,8 @@ def _claim(folder: Path, *, resume: bool) -> None:
         probe = folder / ".spear-deploy"
         probe.touch()
         probe.unlink()
+        for leftover in folder.glob(".*.part"):  # of a run that was killed while it wrote
+            leftover.unlink()
         held = {item.name for item in folder.iterdir()}
     except OSError as error:
         raise InputError.of("E009", folder, f"cannot be written: {error.strerror}", "choose another -o") from error

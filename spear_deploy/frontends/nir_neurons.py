@@ -103,11 +103,7 @@ def _implied_dt(node: NirNode) -> float | None:
 
 
 def node_of(population: Population, dt: float) -> NirNode:
-    """Return the NIR node that reads back, literally with ``dt``, as the population's neuron.
-
-    A bias that IF cannot hold (a constant input to a membrane without leak) is not representable in one
-    node; the writer then puts it into the projections.
-    """
+    """Return the NIR node that reads back, literally with ``dt``, as the population's neuron."""
     neuron = population.neuron
     assert neuron is not None
     leak = 1.0 - neuron.beta.astype(np.float64)

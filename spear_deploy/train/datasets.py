@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import hashlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -120,8 +122,8 @@ class SpikeSamples:
 class EventSamples:
     """Address events, binned on demand: sample i holds events ``offsets[i]:offsets[i + 1]``.
 
-    Times are microseconds and count from the sample's first event; events beyond the last bin are dropped
-    by nobody: ``steps`` covers the longest sample.  Events of one cell and bin are counted.
+    Times are microseconds and count from the sample's first event; ``steps`` covers the longest sample.
+    Events of one cell and bin are counted.
     """
 
     t: Array
@@ -137,9 +139,10 @@ class EventSamples:
         return len(self.offsets) - 1
 
     def batch(self, indices: Array) -> Array:
-        """Return event counts (T, B, *shape), uint8."""
+        """Return event counts (T, B, *shape)."""
         size = int(np.prod(self.shape))
-        frames = np.zeros((self.steps, len(indices), size), np.uint8)
+        counter = np.uint8 if self.maximum <= 255 else np.uint16
+        frames = np.zeros((self.steps, len(indices), size), counter)
         for column, sample in enumerate(indices):
             events = slice(self.offsets[sample], self.offsets[sample + 1])
             bins = (self.t[events] - self.t[events][:1]) // self.bin_us
@@ -202,6 +205,16 @@ class Dataset:
     def integral(self) -> bool:
         """Whether all inputs are integers."""
         return self.train.samples.integral and self.test.samples.integral
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over the labels and some samples of every split: tells edited data from the same."""
+        digest = hashlib.sha256()
+        for split in (self.train, self.val, self.test):
+            digest.update(split.labels[split.indices].tobytes())
+            some = split.indices[:: max(1, len(split) // 16)]
+            digest.update(np.ascontiguousarray(split.samples.batch(some)).tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -287,7 +300,7 @@ def _nmnist(options: DataOptions) -> Dataset:
     if steps * bin_us <= longest:
         message = f"{steps} bins of {bin_us / 1000:g} ms do not cover the longest recording of {longest / 1000:g} ms"
         raise InputError.of("E005", "data nmnist-small", message, "give a larger --bin-ms, or leave out --steps")
-    samples = EventSamples(t, address, offsets, (2, 34, 34), bin_us, steps, 0.0)
+    samples = EventSamples(t, address, offsets, (2, 34, 34), bin_us, steps, np.inf)
     peak = max(float(samples.batch(np.array([i])).max()) for i in range(len(samples)))
     test = arrays["is_test"].astype(bool)
     return _split(

@@ -175,6 +175,18 @@ def test_inspect_of_an_example(spear: Run) -> None:
     assert "16x8x8" in done.out
 
 
+def test_inspect_with_two_inputs(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """A network with several inputs is shown; with data it is refused: 3."""
+    graph = nir_file.read(tiny_nir)
+    nodes = {**graph.nodes, "second": graph.nodes["input"]}
+    path = tmp_path / "two.nir"
+    nir_file.write(path, NirGraph(nodes, (*graph.edges, ("second", "to_hidden1")), graph.metadata))
+    assert spear("inspect", path).code == 0
+    done = spear("inspect", path, "--data", tiny_npz)
+    assert done.code == 3
+    assert "input, second" in done.err
+
+
 def test_inspect_shows_names_as_they_are(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
     """Node names with brackets are no markup."""
     graph = nir_file.read(tiny_nir)

@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from tests.strategies import chip_programs, generators, networks
 
 pytestmark = pytest.mark.lava
 
-PROGRAMS, QUANTISED, OVERDRIVEN = 240, 120, 60
+PROGRAMS, QUANTISED, OVERDRIVEN, ON_EDGE, WIDE = 240, 120, 40, 20, 40
 SAMPLES, STEPS = 2, 7
 LIMIT = (1 << 23) - 1
 """Where the membrane saturates."""
@@ -63,6 +64,7 @@ def python() -> Path:
 def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     """All networks, run on both."""
     programs = drawn(chip_programs(), PROGRAMS) + drawn(overdriven(), OVERDRIVEN)
+    programs += drawn(on_edge(), ON_EDGE) + drawn(wide(), WIDE)
     programs += [
         quantise(network, "loihi2", Registers(), {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
         for index, network in enumerate(drawn(networks(), QUANTISED))
@@ -126,10 +128,42 @@ def overdriven(draw: st.DrawFn) -> ChipProgram:
     return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
 
+@st.composite
+def on_edge(draw: st.DrawFn) -> ChipProgram:
+    """One population that 16 spikes bring to its limit, and no further.
+
+    The limit is the threshold, or with the exponent 7 the 2^23 = 16 * 64 << 7 << 6 beyond which the current wraps.
+    """
+    rng, sign, exponent = draw(generators()), draw(st.sampled_from([-64, 64])), draw(st.sampled_from([0, 7]))
+    synapses = DenseSynapses("w", "in", "p", (sign * (rng.random((24, 40)) < 0.8)).astype(np.int16))
+    registers = {"du": 4095, "dv": 4095, "vth": 131_071 if exponent else 16 * 64, "bias_mant": 0, "bias_exp": 0}
+    arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
+    population = ChipPopulation("p", (24,), "lif", 1, 1.0, **arrays)
+    port, projection = InputPort("in", (40,), 1), ChipProjection(synapses, exponent, 0)
+    return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
+
+
+@st.composite
+def wide(draw: st.DrawFn) -> ChipProgram:
+    """Two layers of many neurons, which the emulator sums spike by spike where few arrive."""
+    rng = draw(generators())
+    sizes = [draw(st.integers(10, 60)), draw(st.integers(32, 64)), draw(st.integers(32, 64))]
+    port, populations, projections = InputPort("in", (sizes[0],), draw(st.sampled_from([1, 255]))), [], []
+    for level, (inputs, outputs) in enumerate(pairwise(sizes), 1):
+        weight = rng.integers(-127, 128, (outputs, inputs)).astype(np.int16)
+        synapses = DenseSynapses(f"w{level}", f"p{level - 1}" if level > 1 else "in", f"p{level}", weight)
+        projections.append(ChipProjection(synapses, draw(st.integers(0, 3)), 0))
+        registers = {"du": rng.integers(500, 4096), "dv": 50, "vth": rng.integers(100, 2000), "bias_mant": 0}
+        arrays = {name: np.asarray(value, np.int32) for name, value in (registers | {"bias_exp": 0}).items()}
+        populations.append(ChipPopulation(f"p{level}", (outputs,), "lif", level, 1.0, **arrays))
+    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), ("p2",))
+
+
 def payloads(rng: np.random.Generator, port: InputPort) -> NDArray[np.uint8]:
-    """Random payloads (T, B, *shape) in half of the bins."""
+    """Random payloads (T, B, *shape) in a tenth or half of the bins; at times the same in every step."""
     values = rng.integers(1, port.max_value + 1, (STEPS, SAMPLES, *port.shape))
-    return (values * (rng.random(values.shape) < 0.5)).astype(np.uint8)
+    x = (values * (rng.random(values.shape) < rng.choice([0.1, 0.5]))).astype(np.uint8)
+    return np.broadcast_to(x[0], x.shape) if rng.random() < 0.2 else x
 
 
 def write_case(folder: Path, program: ChipProgram, x: NDArray[np.uint8]) -> None:
@@ -167,9 +201,12 @@ def recorded(program: ChipProgram, path: Path) -> Arrays:
     return arrays
 
 
-def synapse_regimes(projection: ChipProjection, source: Shape) -> Iterator[str]:
+def synapse_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
     """What a projection has of the things that converters get wrong."""
-    weight = projection.synapses.weight
+    weight, source = projection.synapses.weight, case.program.shapes[projection.synapses.source]
+    active = (case.recording.spikes[projection.synapses.source] > 0).mean()
+    if len(weight) >= 32 and 0 < active < 0.25:
+        yield "many neurons, few spikes"
     if not weight.any():
         yield "all weights zero"
     if weight.max() == 0 and weight.min() < 0:
@@ -200,10 +237,12 @@ def neuron_regimes(case: Case, population: ChipPopulation) -> Iterator[str]:
 
 def regimes(case: Case) -> set[str]:
     """All of these that occur in a case."""
-    program = case.program
-    found = {r for p in program.projections for r in synapse_regimes(p, program.shapes[p.synapses.source])}
-    found |= {regime for population in program.populations for regime in neuron_regimes(case, population)}
-    return found | ({"graded input"} if program.inputs[0].max_value > 1 else set())
+    (port,) = case.program.inputs
+    sent = case.recording.spikes[port.name]
+    found = {"graded input"} if port.max_value > 1 else set()
+    found |= {"constant input"} if sent.any() and (sent == sent[0]).all() else set()
+    found |= {regime for projection in case.program.projections for regime in synapse_regimes(case, projection)}
+    return found | {regime for population in case.program.populations for regime in neuron_regimes(case, population)}
 
 
 def test_emulator_equals_lava_models(cases: list[Case]) -> None:
@@ -233,6 +272,8 @@ def test_hard_regimes_are_among_the_networks(cases: list[Case]) -> None:
         "readout",
         "spikes",
         "graded input",
+        "constant input",
+        "many neurons, few spikes",
     }
     assert {regime for regime, count in counts.items() if count >= 10} == expected, counts
 

@@ -205,7 +205,11 @@ def test_data_set_without_its_folder(tmp_path: Path) -> None:
     assert refused("nmnist-small", DataOptions(folder=tmp_path)) == ["E001"]
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"\0" * 8), gzip.compress(b"\0" * 1000)[:-9], b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"\0" * 8), gzip.compress(b"\0" * 1000)[:-9], b""],
+    ids=["text", "too short", "truncated", "empty"],
+)
 def test_damaged_images(content: bytes, tmp_path: Path) -> None:
     """Files of Fashion-MNIST that are no gzip, too short or truncated are refused."""
     for prefix in ("train", "t10k"):
