@@ -97,11 +97,12 @@ def deploy(
     use_threads(options.threads)
     network = imported.network
     chip = _chip(network, data, profile)
+    lowered = chip.lower(network)
+    hopeless = [f for f in lowered.placement.findings if f.code != "E035"]  # pruning may free cores
+    if hopeless:
+        raise UnsupportedError(hopeless)
+    _claim(options.output, resume=options.resume)
     with progress.step("baseline") as tick:
-        lowered = chip.lower(network)
-        hopeless = [f for f in lowered.placement.findings if f.code != "E035"]
-        if hopeless:
-            raise UnsupportedError(hopeless)
         baseline = Baseline(
             network,
             lowered,
@@ -115,7 +116,6 @@ def deploy(
         raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
     available = profile.capacity.cores
     limits = Limits(options.budgets.synops.limit(baseline.synops), min(options.budgets.cores or available, available))
-    _claim(options.output, resume=options.resume)
     found = _search(baseline, imported, data, chip, limits, options, progress)
     if found is not None:
         measured, kept = found.candidate.measured, found.candidate.kept

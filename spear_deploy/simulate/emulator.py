@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from spear_deploy.lower.compose import ConvSynapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection
-from spear_deploy.simulate.event_kernel import add_events
+from spear_deploy.simulate.event_kernel import sum_events
 from spear_deploy.simulate.lif_kernel import scan_lif, scan_readout
+from spear_deploy.simulate.threads import map_threads
 
 _FLOAT32_EXACT = 1 << 24
 _WRAP = 1 << 23
@@ -66,11 +67,9 @@ class Emulator:
         """
         steps, batch = next(iter(inputs.values())).shape[:2]
         largest = max(population.size for population in self.program.populations)
-        size = max(1, torch.get_num_threads() * _CACHE_BYTES // (4 * steps * largest))
-        parts = [
-            self._run({name: x[:, start : start + size] for name, x in inputs.items()})
-            for start in range(0, batch, size)
-        ]
+        size = max(1, _CACHE_BYTES // (4 * steps * largest))
+        chunks = [{name: x[:, start : start + size] for name, x in inputs.items()} for start in range(0, batch, size)]
+        parts = map_threads(self._run, chunks)
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
@@ -81,9 +80,13 @@ class Emulator:
         final_v: dict[str, NDArray[np.int32]] = {}
         steps, batch = next(iter(outputs.values())).shape[:2]
         for population in self.program.populations:
-            summed = np.zeros((steps, batch, population.size), np.int32)
-            for projection in self.program.into(population.name):
-                self._synapses[id(projection)].add(outputs[projection.synapses.source], summed)
+            sums = [
+                self._synapses[id(projection)].sums(outputs[projection.synapses.source])
+                for projection in self.program.into(population.name)
+            ]
+            summed = sums[0] if sums else np.zeros((steps, batch, population.size), np.int32)
+            for more in sums[1:]:
+                summed = summed + more
             out, u, v = _scan(population, summed)
             final_u[population.name], final_v[population.name] = u, v
             shaped = out.reshape(steps, batch, *population.shape)
@@ -113,21 +116,24 @@ class _Synapses:
         # Lava wraps the sum of a convolution, exponent included, at 24 bits; most are proven smaller.
         self.wraps = isinstance(synapses, ConvSynapses) and reach * 2**projection.exponent >= _WRAP
         self.exact = torch.float64 if self.wraps or reach >= _FLOAT32_EXACT else torch.float32
-        self.weight = torch.tensor(weight, dtype=self.exact)
+        self.weight = torch.tensor(weight * 2**projection.exponent, dtype=self.exact)  # a power of two stays exact
         self.rows: NDArray[np.int32] | None = None
         if not isinstance(synapses, ConvSynapses) and len(weight) >= _FEWEST_TARGETS and reach < 2**31:
             self.rows = np.ascontiguousarray(weight.T, np.int32)
         self.synapses = synapses
         self.exponent = projection.exponent
 
-    def add(self, spikes: NDArray[Any], out: NDArray[np.int32]) -> None:
-        """Add the sums for spikes or payloads (T, B, *source shape) to ``out`` (T, B, target neurons)."""
-        once = spikes[:1] if spikes.strides[0] == 0 else spikes
-        if self.rows is not None and once is spikes and np.count_nonzero(spikes) < _SPARSE * spikes.size:
-            flat = np.ascontiguousarray(spikes.reshape(*spikes.shape[:2], -1))
-            add_events(flat, self.rows, np.int32(self.exponent), out)
-        else:
-            out += self._product(np.ascontiguousarray(once))
+    def sums(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the sums (T, B, target neurons) for spikes or payloads (T, B, *source shape)."""
+        if spikes.strides[0] == 0:  # constant over time
+            once = self._product(np.ascontiguousarray(spikes[:1]))
+            return np.ascontiguousarray(np.broadcast_to(once, (len(spikes), *once.shape[1:])))
+        spikes = np.ascontiguousarray(spikes)
+        if self.rows is not None and np.count_nonzero(spikes) < _SPARSE * spikes.size:
+            out = np.empty((*spikes.shape[:2], self.rows.shape[1]), np.int32)
+            sum_events(spikes.reshape(*spikes.shape[:2], -1), self.rows, np.int32(self.exponent), out)
+            return out
+        return self._product(spikes)
 
     def _product(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
         steps, batch = spikes.shape[:2]
@@ -138,7 +144,6 @@ class _Synapses:
                 y = functional.conv2d(x, self.weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
             else:
                 y = x.flatten(1) @ self.weight.T
-            y *= 1 << self.exponent
             if self.wraps:
                 y = torch.remainder(y + _WRAP, 2 * _WRAP) - _WRAP
         sums: NDArray[np.int32] = y.to(torch.int32).flatten(1).view(steps, batch, -1).numpy()

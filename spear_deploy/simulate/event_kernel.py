@@ -7,15 +7,15 @@ Where few neurons fire in a step, adding the weights of those that did costs a f
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def add_events(spikes, weight, exponent, out):  # type: ignore[no-untyped-def]
-    """Add a matrix's sums: payloads ``spikes`` (T, B, m), ``weight`` (m, n) int32, into ``out`` (T, B, n) int32."""
+@njit(cache=True, nogil=True)
+def sum_events(spikes, weight, exponent, out):  # type: ignore[no-untyped-def]
+    """Sum a matrix: payloads ``spikes`` (T, B, m), ``weight`` (m, n) int32 mantissas, to ``out`` (T, B, n) int32."""
     steps, batch, sources = spikes.shape
     size = weight.shape[1]
-    for b in prange(batch):
+    for b in range(batch):
         total = np.empty(size, np.int32)
         for t in range(steps):
             total[:] = 0
@@ -28,4 +28,4 @@ def add_events(spikes, weight, exponent, out):  # type: ignore[no-untyped-def]
                     for i in range(size):
                         total[i] += payload * weight[j, i]
             for i in range(size):
-                out[t, b, i] += total[i] << exponent
+                out[t, b, i] = total[i] << exponent

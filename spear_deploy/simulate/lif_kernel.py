@@ -12,7 +12,7 @@ The product needs 35 bits; it is split so that all stays in 32 (exact).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 _WRAP = 1 << 23
 
@@ -24,7 +24,7 @@ def _decay(x, factor):  # type: ignore[no-untyped-def]
     return -kept if x < 0 else kept
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untyped-def]
     """Scan spiking neurons over time.
 
@@ -33,7 +33,7 @@ def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untype
     are overwritten; ``out`` (T, B, n) uint8 receives the spikes.
     """
     steps, batch, size = a.shape
-    for b in prange(batch):
+    for b in range(batch):
         for t in range(steps):
             for i in range(size):
                 current = _decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6))
@@ -49,11 +49,11 @@ def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untype
                 v[b, i] = 0 if fired else membrane
 
 
-@njit(parallel=True, cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def scan_readout(a, keep_u, keep_v, bias, u, v, out):  # type: ignore[no-untyped-def]
     """Scan readout neurons: as :func:`scan_lif` without firing; ``out`` (T, B, n) int32 receives v."""
     steps, batch, size = a.shape
-    for b in prange(batch):
+    for b in range(batch):
         for t in range(steps):
             for i in range(size):
                 current = _decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6))

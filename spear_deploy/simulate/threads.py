@@ -6,11 +6,34 @@ networks are fastest on one: waiting for the others costs more than they do.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
 import numba
 import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def use_threads(count: int) -> None:
     """Let torch and the fused scans use ``count`` threads, or all cores where there are fewer."""
     torch.set_num_threads(count)
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+
+
+def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Apply ``function`` to all items, each on one thread, as many at a time as torch was told to use.
+
+    Splitting the work by item scales where splitting every small operation does not.
+    """
+    threads = torch.get_num_threads()
+    if min(threads, len(items)) < 2:
+        return [function(item) for item in items]
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(min(threads, len(items))) as pool:
+            return list(pool.map(function, items))
+    finally:
+        torch.set_num_threads(threads)
