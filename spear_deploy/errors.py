@@ -181,6 +181,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "without exponent and biases in units of 64. docs/netx.md lists the limits."
         ),
     ),
+    "E039": (
+        "input that the program does not take",
+        "A compiled program takes the range and kind of input that it was compiled with.",
+    ),
     "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
     "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),

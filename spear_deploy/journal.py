@@ -1,4 +1,4 @@
-"""The journal of a run: every expensive evaluation as a line of JSON, from which the run can be resumed.
+"""The journal of a run: its evaluations as lines of JSON, from which the run can be resumed.
 
 A run is deterministic.  Resuming it runs the same algorithm again and takes every evaluation that the
 journal holds from there instead of computing it.
@@ -44,6 +44,10 @@ class Journal:
     def _load(self, header: Mapping[str, Any]) -> None:
         text = self._path.read_text(encoding="utf-8", errors="replace")
         entries = [entry for entry in map(_parsed, text.splitlines()) if entry]
+        if not text or (text.startswith("{") and "\n" not in text):  # killed while it wrote the header
+            self._path.unlink()
+            self._append({"kind": "header", **header})
+            return
         found = {k: v for k, v in entries[0].items() if k != "kind"} if entries else {}
         if found != dict(header):
             differing = ", ".join(sorted(k for k in {*found, *header} if found.get(k) != header.get(k)))

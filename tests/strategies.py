@@ -59,16 +59,19 @@ def split_of(x: np.ndarray, labels: np.ndarray | None = None) -> Split:
 
 
 def neuron(rng: Generator, shape: Shape, *, current: bool = False, readout: bool = False) -> Neuron:
-    """Neurons with a chip's reset; every neuron has parameters of its own."""
+    """Neurons with a chip's reset, each with parameters of its own; a readout's gain and reset are common to all."""
 
     def uniform(low: float, high: float) -> np.ndarray:
         return rng.uniform(low, high, shape).astype(np.float32)
 
-    reset_value = uniform(-0.3, 0.2)
+    def common(low: float, high: float) -> np.ndarray:
+        return np.full(shape, rng.uniform(low, high), np.float32)
+
+    reset_value = (common if readout else uniform)(-0.3, 0.2)
     return Neuron(
         alpha=uniform(0.2, 0.8) if current else np.zeros(shape, np.float32),
         beta=uniform(0.5, 1.0),
-        gain=uniform(0.5, 1.5),
+        gain=(common if readout else uniform)(0.5, 1.5),
         bias=uniform(-0.05, 0.1),
         reset_value=reset_value,
         threshold=None if readout else reset_value + uniform(0.4, 1.2),
@@ -239,7 +242,7 @@ def chip_programs(draw: st.DrawFn) -> ChipProgram:
         populations.append(_chip_population(draw, rng, name, shapes[name], level, readout=last_readout))
         if last_readout:
             break
-    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,), {"a": "b"})
+    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
 
 
 def _target_shape(projection: ChipProjection, source: Shape) -> Shape:

@@ -92,7 +92,7 @@ def test_journal_of_another_run(change: dict[str, Any], named: str, path: Path) 
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"[1, 2]\n", b"3\n", b"no json\n", b'{"kind": "header"}\n'])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"[1, 2]\n", b"3\n", b"no json\n", b'{"kind": "header"}\n'])
 def test_files_that_are_no_journal_of_this_run(content: bytes, path: Path) -> None:
     """Whatever else lies there is not taken for this run's journal: E012."""
     path.parent.mkdir()

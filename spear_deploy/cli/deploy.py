@@ -125,12 +125,16 @@ def run_deploy(**options: Any) -> int:
 
     console = console_for(json_output=options["json_output"])
     budgets = _budgets(options)
-    semantics = resolve_semantics(options)
+    semantics, overrides = resolve_semantics(options)
     name, data = resolve_data(options, options["seed"])
     if name is None:
         raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
+    for source in (options["model"], Path(name)):
+        if source.is_file() and source.resolve().parent == options["output"].resolve():
+            message = f"{source.name} lies in it and would be overwritten"
+            raise InputError.of("E009", options["output"], message, "choose another -o")
     profile = load_chip(options["chip"])
-    imported = load(options["model"], semantics)
+    imported = load(options["model"], semantics, overrides)
     if options["backend"] == "lava":
         python_of("lava")
 

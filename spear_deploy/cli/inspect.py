@@ -31,18 +31,18 @@ from spear_deploy.simulate.synops import synapse_count
 def inspect_command(model: Path, chip: str | None, **options: Any) -> None:
     """Show the populations and projections of MODEL (.nir), and with --chip whether it fits."""
     console = console_for()
-    imported = load(model, resolve_semantics(options))
+    profile = load_chip(chip) if chip is not None else None
+    imported = load(model, *resolve_semantics(options))
     name, data = resolve_data(options)
     network = imported.network
     _print_network(network, console)
-    console.print(f"semantics: {imported.semantics.to_json()}", markup=False)
+    console.print(f"semantics: {imported.semantics.to_json()}", markup=False, soft_wrap=True)
     for note in imported.notes:
         console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
     ranges = {p.name: InputRange() for p in network.inputs}
     if name is not None:
         ranges = _print_activity(network, name, data, console)
-    if chip is not None:
-        profile = load_chip(chip)
+    if profile is not None:
         lowered = Chip(profile, Registers.of(profile), ranges).lower(network)
         _print_placement(lowered, console)
         if lowered.placement.findings:

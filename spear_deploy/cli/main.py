@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -21,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "validate": ("validate", "Compare a backend with the emulator, spike by spike."),
     "inspect": ("inspect", "Show a network, whether it fits a chip, and all findings at once."),
     "chips": ("chips", "List the chips, or show one with the source of each number."),
+    "export": ("export", "Write a bundle's program as a .net file for lava-dl's netx."),
     "report": ("report", "Show a bundle's report, and write it as a page."),
     "backend": ("backend", "List, install and check backends."),
     "explain": ("explain", "Explain an error code."),
@@ -39,7 +41,9 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module."""
         if cmd_name not in COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {cmd_name!r}.{hint}", ctx)
         try:
             module = importlib.import_module(f"spear_deploy.cli.{COMMANDS[cmd_name][0]}")
         except ModuleNotFoundError as error:
@@ -83,7 +87,7 @@ def main() -> None:
             show(missing, errors)
             code = missing.exit_code
     except (KeyboardInterrupt, click.Abort):
-        errors.print("interrupted; a deployment goes on with the same command and --resume")
+        errors.print("interrupted; deploy and compile go on with the same command and --resume")
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -62,12 +61,11 @@ def data_options(command: Command) -> Command:
     return command
 
 
-def resolve_semantics(options: dict[str, Any]) -> Semantics | None:
-    """Take the semantics options out of ``options``; None if the file has to say it itself.
+def resolve_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str, Any]]:
+    """Take the semantics options out of ``options``: the preset or file (None: not given), and the overrides.
 
     Raises :class:`InputError` (E001, E008).
     """
-    from spear_deploy.errors import InputError
     from spear_deploy.frontends.semantics import PRESETS, from_toml, preset
 
     name = options.pop("semantics")
@@ -75,12 +73,9 @@ def resolve_semantics(options: dict[str, Any]) -> Semantics | None:
     overrides["late"] = options.pop("reset_delay")
     overrides = {key: value for key, value in overrides.items() if value is not None}
     if name is None:
-        if overrides:
-            given = ", ".join(f"--{key}" for key in overrides)
-            raise InputError.of("E008", given, "overrides a preset, but none is given", "add --semantics PRESET")
-        return None
+        return None, overrides
     is_file = name not in PRESETS and (name.endswith(".toml") or Path(name).exists())
-    return replace(from_toml(Path(name)) if is_file else preset(name), **overrides)
+    return from_toml(Path(name)) if is_file else preset(name), overrides
 
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:

@@ -16,6 +16,7 @@ from spear_deploy.errors import InputError
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File of the page; default BUNDLE/report.html.")
 def report_command(bundle: Path, output: Path | None) -> None:
     """Show the report in BUNDLE and write it as one self-contained HTML page."""
+    from spear_deploy.report.build import SCHEMA
     from spear_deploy.report.html import write_page
     from spear_deploy.report.terminal import print_report
 
@@ -26,8 +27,13 @@ def report_command(bundle: Path, output: Path | None) -> None:
         report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError.of("E010", path, f"is damaged: {error}", "deploy again") from error
+    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+        raise InputError.of("E010", path, "is no report of this version", "deploy again")
     console = console_for()
-    print_report(report, console)
     page = output or bundle / "report.html"
-    write_page(page, report)
+    try:
+        print_report(report, console)
+        write_page(page, report)
+    except (KeyError, TypeError) as error:
+        raise InputError.of("E010", path, f"is damaged: {error}", "deploy again") from error
     console.print(f"\npage: {page}", markup=False, soft_wrap=True)

@@ -1,7 +1,8 @@
 """What a pruned network is worth: before fine-tuning, after a short one, and as the chip's measured integers.
 
 The cheap verdict (an *episode*) is a float run without fine-tuning; the dear one (a *probe*) fine-tunes,
-quantises and measures on the emulator.  Both are journalled.
+quantises and measures on the emulator.  Verdicts are journalled, weights are not: the fine-tuning of the
+network that is chosen is repeated when a run is resumed.
 """
 
 from __future__ import annotations
@@ -58,11 +59,12 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A network lowered to the chip and measured on the test samples."""
+    """A network lowered to the chip and measured: ``activity`` on the test samples, ``val`` for decisions."""
 
     network: Network
     lowered: Lowered
     activity: Activity
+    val: Activity
 
     @property
     def synops(self) -> float:
@@ -148,9 +150,10 @@ class Evaluator:
         )
 
     def measure(self, network: Network, tick: Tick) -> Measured:
-        """Lower a network and measure it on the test samples."""
+        """Lower a network and measure it on the test and validation samples."""
         lowered = self.chip.lower(network)
-        return Measured(network, lowered, measure_chip(lowered.program, self.data.test, tick))
+        activity = measure_chip(lowered.program, self.data.test, tick)
+        return Measured(network, lowered, activity, measure_chip(lowered.program, self.data.val))
 
     def layers(self) -> tuple[Layer, ...]:
         """Describe the groups to the agent; SynOps of a projection are charged half to either end."""

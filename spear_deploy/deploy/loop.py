@@ -80,10 +80,14 @@ def search(evaluator: Evaluator, limits: Limits, progress: Progress) -> SearchRe
 
 
 def _refuse_the_impossible(evaluator: Evaluator, limits: Limits) -> None:
+    if not evaluator.units:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
+        message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
+        raise BudgetNotMetError.of("E041", "network", message, "give a larger budget")
     smallest = {name: keep_count(units, evaluator.options.lowest_ratio) for name, units in evaluator.units.items()}
     synops = evaluator.outcome(smallest).synops * evaluator.baseline.synops
     cores = evaluator.cores(smallest)
-    fix = "give a larger budget, or a --lowest-ratio below 0.1"
+    fix = f"give a larger budget, or a --lowest-ratio below {evaluator.options.lowest_ratio:g}"
     if synops > 2 * limits.synops:
         message = (
             f"the smallest network that may be built needs about {synops:,.0f}, the budget is {limits.synops:,.0f}"
@@ -135,14 +139,22 @@ class _Search:
             lambda counts: evaluator.cores(counts) <= limits.cores,
             self.options.lowest_ratio,
         )
-        self.agent = Agent(self.environment, seed=evaluator.seed, random_episodes=self.options.episodes // 4)
+        self.agent = Agent(
+            self.environment,
+            seed=evaluator.seed,
+            random_episodes=self.options.episodes // 4,
+            most_episodes=self.options.episodes * (1 + self.options.candidates),
+        )
         self.candidates: list[Candidate] = []
 
     def run(self) -> SearchResult:
         for _ in range(self.options.candidates):
             with self.progress.step("search") as tick:
                 self._explore(tick)
-            self.candidates.append(self._realise(self._choose()))
+            counts = self._choose()
+            if counts is None:  # every network that the agent knows was measured
+                break
+            self.candidates.append(self._realise(counts))
             best = max(self.candidates, key=self._rank)
             if self._uses_budget(best):
                 break
@@ -175,7 +187,7 @@ class _Search:
     def _reward(self, outcome: Outcome) -> float:
         return self.tar.reward(outcome.accuracy, self.line.predict(outcome.synops))
 
-    def _choose(self) -> KeepCounts:
+    def _choose(self) -> KeepCounts | None:
         """Take the best-rewarded network not tried yet that is predicted to use the budget, else the nearest."""
         tried = [candidate.counts for candidate in self.candidates]
         fresh = [entry for entry in self.environment.episodes if entry[0] not in tried]
@@ -185,7 +197,7 @@ class _Search:
             near = abs(excess) <= 1 - self.options.floor
             return near, self._reward(entry[1]) if near else -abs(excess)
 
-        return max(fresh or self.environment.episodes, key=rank)[0]
+        return max(fresh, key=rank)[0] if fresh else None
 
     def _realise(self, counts: KeepCounts) -> Candidate:
         """Fine-tune a chosen network, measure it, refine LRE, and close the last per cent by dual ascent."""
@@ -220,5 +232,5 @@ class _Search:
 
     def _rank(self, candidate: Candidate) -> tuple[bool, bool, float]:
         within = candidate.within(self.limits)
-        merit = candidate.measured.activity.accuracy if within else -candidate.measured.synops
+        merit = candidate.measured.val.accuracy if within else -candidate.measured.synops
         return within, self._uses_budget(candidate), merit

@@ -6,6 +6,7 @@ inputs are known to be usable.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,18 @@ import numpy as np
 from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
 from spear_deploy.deploy.loop import Limits, SearchResult, search
 from spear_deploy.deploy.options import DeployOptions
-from spear_deploy.errors import BudgetNotMetError, Finding, InputError, MismatchError, SpearError, UnsupportedError
+from spear_deploy.errors import (
+    BackendError,
+    BudgetNotMetError,
+    Finding,
+    InputError,
+    MismatchError,
+    SpearError,
+    UnsupportedError,
+)
 from spear_deploy.frontends import Imported
 from spear_deploy.journal import Journal
-from spear_deploy.lower.bundle import Bundle, versions, write_bundle
+from spear_deploy.lower.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, Bundle, versions, write_bundle
 from spear_deploy.lower.chip import Chip
 from spear_deploy.lower.quantise import InputRange, Registers
 from spear_deploy.network import Network
@@ -31,7 +40,7 @@ from spear_deploy.train.datasets import Dataset, check_fit
 from spear_deploy.validate.backend import BackendRun, validate_on_lava
 from spear_deploy.validate.samples import spread_over_activity
 
-REPORT, JOURNAL = "report.json", "search.jsonl"
+REPORT, PAGE, JOURNAL = "report.json", "report.html", "search.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +58,13 @@ class Deployment:
     limits: Limits
     bundle: Bundle
     backend: BackendRun | None
+    failure: BackendError | None
 
     @property
     def error(self) -> SpearError | None:
-        """Return what keeps this deployment from being done, if anything: E050 before E040."""
+        """Return what keeps this deployment from being done, if anything: E06x before E050 before E040."""
+        if self.failure is not None:
+            return self.failure
         if self.backend is not None and self.backend.validation.mismatches:
             validation = self.backend.validation
             message = f"{validation.mismatches} of {validation.bins} bins; first at {validation.first_divergence}"
@@ -92,7 +104,8 @@ def deploy(
         InputError: E005, E006 (data), E009 (output), E012 (journal of another run).
         UnsupportedError: E021, E030..E037, all findings at once.
         BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
-        BackendError: E060..E062.
+
+    A backend that fails (E060..E062) is kept in :attr:`Deployment.failure`.
     """
     use_threads(options.threads)
     network = imported.network
@@ -120,7 +133,7 @@ def deploy(
     if found is not None:
         measured, kept = found.candidate.measured, found.candidate.kept
     else:
-        measured, kept = Measured(network, lowered, baseline.chip_test), {}
+        measured, kept = Measured(network, lowered, baseline.chip_test, baseline.chip_val), {}
     with progress.step("bundle"):
         samples = _samples(measured, data, options.validate_samples)
         origin = {
@@ -135,13 +148,18 @@ def deploy(
         bundle = write_bundle(
             options.output, program, measured.network, imported.semantics, samples, kept=kept, origin=origin
         )
-    backend = None
+    backend, failure = None, None
     if options.backend == "lava":
-        with progress.step("lava") as tick:
-            timeout = options.backend_timeout
-            backend = validate_on_lava(program, bundle.program_file, bundle.x, bundle.y, timeout=timeout, tick=tick)
+        try:
+            with progress.step("lava") as tick:
+                timeout = options.backend_timeout
+                backend = validate_on_lava(program, bundle.program_file, bundle.x, bundle.y, timeout=timeout, tick=tick)
+        except BackendError as error:
+            failure = error  # the search is worth a report all the same
     in_float = measure_float(measured.network, data.test).accuracy
-    return Deployment(imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend)
+    return Deployment(
+        imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend, failure
+    )
 
 
 def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
@@ -181,7 +199,7 @@ def _search(
     header = {
         "network": baseline.network.content_hash,
         "semantics": imported.semantics.to_json(),
-        "chip": chip.profile.name,
+        "chip": [chip.profile.name, hashlib.sha256(repr(chip.profile).encode()).hexdigest()],
         "data": [data.name, data.fingerprint],
         "limits": asdict(limits),
         "seed": options.seed,
@@ -209,27 +227,26 @@ def _samples(measured: Measured, data: Dataset, count: int | None) -> tuple[Any,
 
 
 def _claim(folder: Path, *, resume: bool) -> None:
-    """Make sure that the output folder can be written and holds nothing of anybody else.
+    """Make sure that the output folder can be written and holds nothing but an earlier run's files.
 
-    Raises :class:`InputError` (E009).
+    Raises :class:`InputError` (E009).  Without ``resume`` an earlier run's files are removed.
     """
-    ours = {"program.h5", "model.nir", "samples.npz", "manifest.json", REPORT, "report.html", JOURNAL}
+    ours = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".spear-deploy"
         probe.touch()
         probe.unlink()
-        for leftover in folder.glob(".*.part"):  # of a run that was killed while it wrote
-            leftover.unlink()
-        held = {item.name for item in folder.iterdir()}
+        leftovers = list(folder.glob(".*.part"))  # of a run that was killed while it wrote
+        held = {item.name for item in folder.iterdir() if item not in leftovers}
+        foreign = sorted(held - ours) or (sorted(held) if not held & {MANIFEST, JOURNAL} else [])
+        if foreign:
+            message = f"holds files that no deployment left there ({', '.join(foreign[:3])})"
+            raise InputError.of("E009", folder, message, "choose an empty folder")
+        for item in leftovers if resume else [*leftovers, *(folder / name for name in held)]:
+            item.unlink()
     except OSError as error:
         raise InputError.of("E009", folder, f"cannot be written: {error.strerror}", "choose another -o") from error
-    foreign = sorted(held - ours)
-    if foreign:
-        raise InputError.of("E009", folder, f"holds other files ({', '.join(foreign[:3])})", "choose an empty folder")
-    if not resume:
-        for name in held:
-            (folder / name).unlink()
 
 
 def _budget(resource: str, limit: float, predicted: float | None, measured: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ into a node are a sum.  All findings of a graph are reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -49,24 +49,33 @@ class Imported:
     notes: tuple[Finding, ...] = ()
 
 
-def load(path: Path | str, semantics: Semantics | None = None) -> Imported:
+def load(path: Path | str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None) -> Imported:
     """Read a NIR file.
 
-    ``semantics`` may be omitted for files that this tool wrote: they carry them.
+    ``semantics`` is omitted for files that this tool wrote: they carry them.  ``overrides`` replaces single
+    fields of either.
 
     Raises:
-        InputError: E001..E004 (unreadable, damaged, not executable), E023, E024.
+        InputError: E001..E004 (unreadable, damaged, not executable), E023, E024 (also for semantics that
+            contradict those that the file carries).
         UnsupportedError: E020 without semantics, E021 and E022 with every node concerned.
     """
     path = Path(path)
     graph = nir_file.read(path)
-    if semantics is None:
-        stored = graph.metadata.get(METADATA_KEY, {})
-        text = stored.get("semantics") if isinstance(stored, dict) else None
-        if text is None:
-            raise missing_semantics(path)
-        semantics = from_json(str(text), str(path))
-    return convert(graph, semantics)
+    carried = _carried_semantics(graph, path)
+    if semantics is not None and carried is not None and semantics != carried:
+        message = "the file carries its own semantics, and those given differ"
+        raise InputError.of("E024", path, message, "leave out --semantics; single fields may be overridden")
+    base = semantics or carried
+    if base is None:
+        raise missing_semantics(path)
+    return convert(graph, replace(base, **(overrides or {})))
+
+
+def _carried_semantics(graph: NirGraph, path: Path) -> Semantics | None:
+    stored = graph.metadata.get(METADATA_KEY, {})
+    text = stored.get("semantics") if isinstance(stored, dict) else None
+    return None if text is None else from_json(str(text), str(path))
 
 
 def missing_semantics(path: Path) -> SpearError:

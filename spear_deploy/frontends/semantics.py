@@ -11,7 +11,7 @@ import difflib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -144,6 +144,3 @@ def _fits(value: Any, hint: Any) -> bool:
     if float in options:
         return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
     return value in options
-
-
-FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in fields(Semantics))

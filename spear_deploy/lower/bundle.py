@@ -14,10 +14,10 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,6 +89,8 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = dict(manifest["files"])
+        if manifest["schema"] != SCHEMA or set(files) != {PROGRAM, MODEL, SAMPLES}:
+            raise ValueError("unknown schema")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError.of("E010", path, "is damaged", "compile again") from error
     findings = []
@@ -106,9 +108,6 @@ def read_bundle(folder: Path) -> Bundle:
 
 def versions() -> dict[str, str]:
     """Return the versions that the bytes of a bundle depend on."""
-    return {
-        "spear-deploy": spear_deploy.__version__,
-        "python": ".".join(map(str, sys.version_info[:3])),
-        "numpy": np.__version__,
-        "h5py": h5py.__version__,
-    }
+    python = ".".join(map(str, sys.version_info[:3]))
+    libraries = {name: metadata.version(name) for name in ("numpy", "h5py", "torch", "stable-baselines3")}
+    return {"spear-deploy": spear_deploy.__version__, "python": python, **libraries}

@@ -200,7 +200,7 @@ def _too_many_cores(populations: Sequence[PopulationPlacement], cores: int, chip
     shares = ", ".join(f"{p.name} {p.cores} (bound by {_spoken(p.binding)})" for p in largest)
     has = chip.capacity.cores
     message = f"needs {cores} cores, {chip.name} has {has}: {cores - has} too many. {shares}"
-    return Finding("E035", "network", message, "set --cores, use fewer weight bits, or choose a board with more chips")
+    return Finding("E035", "network", message, "prune it with spear-deploy deploy, or choose a board with more chips")
 
 
 def _spoken(resource: str) -> str:

@@ -5,8 +5,7 @@ The file (schema 1) is HDF5: populations and projections as groups, integers onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -37,17 +36,21 @@ class InputPort:
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
 
-        Raises :class:`InputError` (E033) for values outside 0..max_value / scale.
+        Raises :class:`InputError` (E039) for values outside 0..max_value / scale, or that are no integers
+        where the program takes spikes or counts.
         """
         if len(x) > 1 and x.strides[0] == 0:
             return np.broadcast_to(self.encode(x[:1]), x.shape)
         integers = np.rint(np.asarray(x, dtype=np.float64) * self.scale)
+        if self.scale == 1.0 and np.any(integers != x):
+            message = "values are no integers, but the program was compiled for spikes or counts"
+            raise InputError.of("E039", f"input {self.name!r}", message, "code the data as for compiling")
         low, high = integers.min(initial=0), integers.max(initial=0)
         if low < 0 or high > self.max_value:
             message = (
                 f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {self.max_value / self.scale:g}"
             )
-            raise InputError.of("E033", f"input {self.name!r}", message, "compile with data that covers the range")
+            raise InputError.of("E039", f"input {self.name!r}", message, "compile with data that covers the range")
         return integers.astype(np.uint8 if self.max_value < 256 else np.int32)
 
 
@@ -94,7 +97,6 @@ class ChipProgram:
     populations: tuple[ChipPopulation, ...]
     projections: tuple[ChipProjection, ...]
     outputs: tuple[str, ...]
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -124,8 +126,6 @@ def write_program(path: Path, program: ChipProgram) -> None:
         file.attrs["inputs"] = [port.name for port in program.inputs]
         file.attrs["outputs"] = list(program.outputs)
         file.attrs["order"] = list(program.shapes)
-        for key, text in sorted(program.metadata.items()):
-            file.attrs[f"about_{key}"] = text
         for port in program.inputs:
             group = file.create_group(f"populations/{port.name}")
             group.attrs.update({"kind": "input", "shape": port.shape, "level": 0})
@@ -150,16 +150,10 @@ def read_program(path: Path) -> ChipProgram:
             ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
             populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
             projections = tuple(_read_projection(n, g) for n, g in file["projections"].items())
-            about = {k.removeprefix("about_"): str(v) for k, v in file.attrs.items() if k.startswith("about_")}
             outputs = tuple(str(name) for name in file.attrs["outputs"])
-            return ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs, about)
+            return ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs)
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
-
-
-def with_metadata(program: ChipProgram, **texts: str) -> ChipProgram:
-    """Return the program with texts about its origin added."""
-    return replace(program, metadata={**program.metadata, **texts})
 
 
 def _write_projection(group: h5py.Group, projection: ChipProjection) -> None:

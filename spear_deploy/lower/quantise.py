@@ -305,6 +305,9 @@ def _notes(
 ) -> list[Finding]:
     where = f"population {population.name!r}"
     notes = []
+    if neuron.is_readout and (np.ptp(neuron.gain) or np.ptp(neuron.reset_value)):
+        message = "the readout's neurons have different gains or reset values, which their membranes would lose"
+        notes.append(Finding("E034", where, message, "scale the weights in front of the readout instead"))
     if not neuron.is_readout and vth.min() < 1:
         message = f"the threshold rounds to {vth.min()}: the weights are too large beside it"
         notes.append(Finding("E034", where, message, "scale the layer's weights or thresholds when training"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from math import prod
@@ -58,8 +58,8 @@ class Projection:
 class Network:
     """A feed-forward spiking network.
 
-    ``outputs`` names the populations that are read.  ``metadata`` is text about the origin (semantics,
-    pruning history); it is written to NIR files and is no part of the content hash.
+    ``outputs`` names the populations that are read.  ``metadata`` is what the NIR file said beside
+    the graph; it is no part of the content hash.
 
     Raises :class:`InputError` (E004) if names clash or dangle or shapes do not fit, and
     :class:`UnsupportedError` (E022) for a cycle.
@@ -127,10 +127,6 @@ class Network:
     def out_of(self, source: str) -> tuple[Projection, ...]:
         """Projections that start in ``source``."""
         return tuple(p for p in self.projections if p.source == source)
-
-    def with_metadata(self, **entries: Any) -> Network:
-        """Return the same network with metadata entries added."""
-        return replace(self, metadata={**self.metadata, **entries})
 
     @cached_property
     def content_hash(self) -> str:

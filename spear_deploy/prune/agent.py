@@ -37,14 +37,16 @@ class DecayingNoise(ActionNoise):
 class Agent:
     """DDPG on the keep-ratio environment; :meth:`explore` may be called again and goes on where it stopped."""
 
-    def __init__(self, environment: KeepRatios, *, seed: int, random_episodes: int) -> None:
+    def __init__(
+        self, environment: KeepRatios, *, seed: int, random_episodes: int, most_episodes: int = 10_000
+    ) -> None:
         self._layers = len(environment.layers)
         self._environment = environment
         self._model = DDPG(
             "MlpPolicy",
             environment,
             learning_rate=1e-3,
-            buffer_size=100_000,
+            buffer_size=most_episodes * self._layers,
             learning_starts=random_episodes * self._layers,
             batch_size=64,
             tau=0.01,

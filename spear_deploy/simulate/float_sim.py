@@ -157,7 +157,7 @@ class _Cell(nn.Module):
             spikes = self._fire(v)
             outputs.append(spikes)
             if self.neuron.late:
-                pending = self._fire(v)
+                pending = spikes
             else:
                 v = self._reset(v, spikes)
             if self.neuron.floor is not None:

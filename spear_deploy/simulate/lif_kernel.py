@@ -36,7 +36,7 @@ def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untype
     for b in range(batch):
         for t in range(steps):
             for i in range(size):
-                current = _decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6))
+                current = np.int32(_decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6)))
                 if current > _WRAP:
                     current -= 2 * _WRAP
                 elif current <= -_WRAP:
@@ -56,7 +56,7 @@ def scan_readout(a, keep_u, keep_v, bias, u, v, out):  # type: ignore[no-untyped
     for b in range(batch):
         for t in range(steps):
             for i in range(size):
-                current = _decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6))
+                current = np.int32(_decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6)))
                 if current > _WRAP:
                     current -= 2 * _WRAP
                 elif current <= -_WRAP:

@@ -366,7 +366,7 @@ LOADERS: Mapping[str, Callable[[DataOptions], Dataset]] = {
 def _split(name: str, samples: Samples, labels: Array, train: Array, test: Array, seed: int) -> Dataset:
     """Take a fifth of the training samples (at most 1000) for the search's decisions."""
     shuffled = np.random.default_rng(seed).permutation(train)
-    held = min(len(train) // 5, 1000)
+    held = min(max(1, len(train) // 5), 1000)
     whole = labels.astype(np.int64)
     return Dataset(
         name,

@@ -161,9 +161,9 @@ def test_unknown_chip(chip: str, meant: str, refuse: Refuse) -> None:
 
 
 def test_unknown_semantics(refuse: Refuse) -> None:
-    """A preset that does not exist: 2, with the nearest; an override without a preset says so."""
+    """A preset that does not exist: 2, with the nearest; an override alone does not make up for a preset."""
     refuse(2, "E008", "did you mean 'snntorch'?", model=DIGITS, semantics="snntorhc")
-    refuse(2, "E008", "--reset", "add --semantics", model=DIGITS, reset="zero")
+    refuse(3, "E020", "give --semantics", model=DIGITS, reset="zero")
 
 
 def test_unwritable_output(refuse: Refuse, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from spear_deploy.deploy.run import JOURNAL, Deployment, save_report
+from spear_deploy.deploy.run import JOURNAL, Deployment, _claim, save_report
 from spear_deploy.errors import BudgetNotMetError, InputError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.lower.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, read_bundle
@@ -284,3 +284,20 @@ def test_journal_of_another_run(
         run_deploy(folder, resume=True, **change)
     assert [finding.code for finding in caught.value.findings] == ["E012"]
     assert (folder / JOURNAL).read_text() == lines
+
+
+@pytest.mark.parametrize("name", ["model.nir", "samples.npz", "report.json"])
+def test_files_of_the_user_are_not_taken_for_an_earlier_run(name: str, tmp_path: Path) -> None:
+    """A folder without a manifest or journal holds somebody's files, whatever their names: E009, and they stay."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match="E009"):
+        _claim(tmp_path, resume=False)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    """Files of a run, leftovers of a killed one included, are removed before the next."""
+    for name in ("search.jsonl", "model.nir", ".model.nir.x.part"):
+        (tmp_path / name).write_text("old")
+    _claim(tmp_path, resume=False)
+    assert list(tmp_path.iterdir()) == []

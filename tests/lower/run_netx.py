@@ -38,8 +38,8 @@ def import_network() -> Any:
     return importlib.import_module("lava.lib.dl.netx.hdf5").Network
 
 
-def run(path: Path) -> None:
-    """Run one file for all steps of its input."""
+def run(path: Path, network: Any) -> None:
+    """Run one file for all steps of its input; ``network`` is netx's class."""
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer as Sink
@@ -47,7 +47,7 @@ def run(path: Path) -> None:
 
     with np.load(path.with_suffix(".npz")) as given:
         x, message_bits, reset_interval = given["x"], int(given["message_bits"]), int(given["reset_interval"])
-    net = import_network()(str(path), input_message_bits=message_bits, reset_interval=reset_interval, reset_offset=1)
+    net = network(str(path), input_message_bits=message_bits, reset_interval=reset_interval, reset_offset=1)
     source, sink = Source(data=x), Sink(shape=net.out.shape, buffer=x.shape[-1])
     source.s_out.connect(net.inp)
     net.out.connect(sink.a_in)
@@ -57,5 +57,6 @@ def run(path: Path) -> None:
 
 
 if __name__ == "__main__":
+    netx_network = import_network()
     for net_file in sorted(Path(sys.argv[1]).glob("*.net")):
-        run(net_file)
+        run(net_file, netx_network)

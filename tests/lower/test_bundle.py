@@ -107,7 +107,7 @@ def test_manifest_cannot_name_files_elsewhere(sound, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"]["../secret"] = "0"
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert findings(folder) == [("E010", "secret")]
+    assert findings(folder) == [("E010", "manifest.json")]
 
 
 def test_folder_without_a_manifest_holds_no_bundle(sound, tmp_path):

@@ -263,7 +263,7 @@ def random_chain(rng: np.random.Generator, kinds: tuple[str, ...], max_value: in
         registers = {
             "du": register(rng, shape, 2500, 4096),
             "dv": register(rng, shape, 0, 1000),
-            "vth": register(rng, shape, drive // 6, drive),
+            "vth": register(rng, shape, drive // 4, 3 * drive // 2),
             "bias_mant": register(rng, shape, -drive // 5, drive // 5),
             "bias_exp": 6,
         }
@@ -271,7 +271,7 @@ def random_chain(rng: np.random.Generator, kinds: tuple[str, ...], max_value: in
     return chain(port, *layers)
 
 
-def typical_sum(weight: NDArray[np.int16]) -> int:
+def typical_sum(weight: NDArray[Any]) -> int:
     """What arrives at a neuron when about a third of its inputs are active."""
     rows = weight.reshape(len(weight), -1).astype(np.float64)
     return int(np.mean(0.3 * np.abs(rows.sum(axis=1)) + 0.5 * np.linalg.norm(rows, axis=1)))
@@ -326,5 +326,5 @@ def run_netx(python: str, program: ChipProgram, x: NDArray[np.int64], folder: Pa
     bits = program.inputs[0].max_value.bit_length() if program.inputs[0].max_value > 1 else 0
     np.savez(folder / "chain.npz", x=stream.T, message_bits=bits, reset_interval=STEPS)
     subprocess.run([python, str(RUN_NETX), str(folder)], check=True, timeout=120)
-    sent = np.load(folder / "chain.npy").T[depth:]
+    sent: NDArray[np.int64] = np.load(folder / "chain.npy").T[depth:]
     return sent.reshape(SAMPLES, STEPS, *shape).swapaxes(0, 1)

@@ -20,7 +20,6 @@ from spear_deploy.lower.program import (
     ChipProjection,
     InputPort,
     read_program,
-    with_metadata,
     write_program,
 )
 from tests.strategies import chip_programs
@@ -69,13 +68,6 @@ def program() -> ChipProgram:
     synapses = ConvSynapses("w", "in", "p", weight, (1, 2), (0, 1), (1, 1), 1)
     projection, port = ChipProjection(synapses, 2, 0), InputPort("in", (3, 3, 3), 1)
     return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
-
-
-def test_texts_about_the_origin_are_kept(program, tmp_path):
-    """Metadata is added to what is there, and survives writing."""
-    noted = with_metadata(with_metadata(program, model="a"), seed="1")
-    write_program(tmp_path / "p.h5", noted)
-    assert read_program(tmp_path / "p.h5").metadata == {"model": "a", "seed": "1"}
 
 
 def change(path: Path, name: str, value: Any) -> None:
@@ -131,11 +123,11 @@ def test_lookups(program):
 
 
 def test_port_encodes_values_as_payloads():
-    """Rounded multiples of the scale; values outside the range are E033."""
+    """Rounded multiples of the scale; values outside the range are E039."""
     port = InputPort("in", (3,), 255, scale=51.0)
     assert port.encode(np.array([0.0, 0.03, 5.0])).tolist() == [0, 2, 255]
     assert port.encode(np.zeros(3)).dtype == np.uint8
     assert InputPort("in", (1,), 300).encode(np.array([300])).tolist() == [300]
     for value in (-1.0, 5.02):
-        with pytest.raises(InputError, match="E033"):
+        with pytest.raises(InputError, match="E039"):
             port.encode(np.array([value]))

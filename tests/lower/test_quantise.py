@@ -316,3 +316,12 @@ def test_integers_fire_as_the_float_network_does_and_the_more_bits_the_closer(cu
     mean = {bits: float(np.mean([error(bits, seed, current=current) for seed in range(3)])) for bits in (4, 6, 8)}
     assert mean[8] < 0.02
     assert mean[8] < mean[6] / 2 < mean[4] / 4
+
+
+def test_readouts_that_would_lose_their_gains_are_refused():
+    """A gain is divided out of the membrane, which a readout is compared by: different ones are E034."""
+    cell = neuron(np.random.default_rng(0), (3,), readout=True)
+    uneven = replace(cell, gain=np.array([1.0, 0.1, 1.0], np.float32))
+    network = one_layer(uneven, weights(np.random.default_rng(1), 3, 4))
+    with pytest.raises(UnsupportedError, match="E034.*different gains"):
+        quantised(network)
