@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from spear_deploy.data.datasets import DataOptions, Dataset, load_data
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Linear, Network, Neuron, Population, Projection
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
 from spear_deploy.simulate.threads import use_threads
-from spear_deploy.train.datasets import DataOptions, Dataset, load_data
 from spear_deploy.train.finetune import finetune
 from spear_deploy.train.recipe import Recipe
 

@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 from hypothesis import strategies as st
 
+from spear_deploy.data.datasets import SpikeSamples, Split
 from spear_deploy.lower.compose import ConvSynapses, DenseSynapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
 from spear_deploy.network import (
@@ -27,7 +28,6 @@ from spear_deploy.network import (
     SumPool2d,
 )
 from spear_deploy.network.ops import Shape, chain_shapes, window_count
-from spear_deploy.train.datasets import SpikeSamples, Split
 
 Generator = np.random.Generator
 

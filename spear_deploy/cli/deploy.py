@@ -14,7 +14,7 @@ from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
 from spear_deploy.deploy.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
 from spear_deploy.errors import InputError
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
 
 
 def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -139,9 +139,10 @@ def run_deploy(**options: Any) -> int:
         python_of("lava")
 
     # Imported late: nothing above needs torch, and mistakes should be told at once.
-    from spear_deploy.deploy.run import deploy, save_report
+    from spear_deploy.data.datasets import load_data
+    from spear_deploy.deploy.run import deploy
+    from spear_deploy.report.build import save_report
     from spear_deploy.report.terminal import print_report
-    from spear_deploy.train.datasets import load_data
     from spear_deploy.train.recipe import Recipe
 
     settings = DeployOptions(

@@ -74,8 +74,8 @@ def _print_network(network: Network, console: Console) -> None:
 
 
 def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
+    from spear_deploy.data.datasets import check_fit, load_data
     from spear_deploy.simulate.measure import measure_float
-    from spear_deploy.train.datasets import check_fit, load_data
 
     if len(network.inputs) != 1:
         names = ", ".join(population.name for population in network.inputs)

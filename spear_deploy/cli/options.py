@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from spear_deploy.data.datasets import DataOptions
     from spear_deploy.frontends import Semantics
-    from spear_deploy.train.datasets import DataOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -80,7 +80,7 @@ def resolve_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[s
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:
     """Take the data options out of ``options``."""
-    from spear_deploy.train.datasets import DataOptions
+    from spear_deploy.data.datasets import DataOptions
 
     name = options.pop("data")
     return name, DataOptions(

@@ -16,8 +16,8 @@ from spear_deploy.errors import InputError
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File of the page; default BUNDLE/report.html.")
 def report_command(bundle: Path, output: Path | None) -> None:
     """Show the report in BUNDLE and write it as one self-contained HTML page."""
-    from spear_deploy.report.build import SCHEMA
     from spear_deploy.report.html import write_page
+    from spear_deploy.report.schema import VERSION
     from spear_deploy.report.terminal import print_report
 
     path = bundle / "report.json"
@@ -27,7 +27,7 @@ def report_command(bundle: Path, output: Path | None) -> None:
         report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError.of("E010", path, f"is damaged: {error}", "deploy again") from error
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
+    if not isinstance(report, dict) or report.get("schema") != VERSION:
         raise InputError.of("E010", path, "is no report of this version", "deploy again")
     console = console_for()
     page = output or bundle / "report.html"

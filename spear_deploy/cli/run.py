@@ -9,7 +9,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
 
 
 @click.command("run")
@@ -46,7 +46,7 @@ def run_command(
 def _test_samples(name: str, data: Any, program: Any, samples: int | None) -> tuple[Any, Any]:
     import numpy as np
 
-    from spear_deploy.train.datasets import check_fit, load_data
+    from spear_deploy.data.datasets import check_fit, load_data
 
     loaded = load_data(name, data)
     (port,) = program.inputs

@@ -8,7 +8,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.errors import MismatchError
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
 
 
 @click.command("validate")

@@ -14,18 +14,19 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.datasets import Dataset
 from spear_deploy.deploy.options import SearchOptions
 from spear_deploy.journal import Journal, Record
 from spear_deploy.lower.chip import Chip, Lowered
 from spear_deploy.lower.compose import compose
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups, Units, keep_units, unit_groups
+from spear_deploy.progress import Tick
 from spear_deploy.prune.environment import KeepCounts, Layer, Outcome
 from spear_deploy.prune.importance import most_important, unit_importance
 from spear_deploy.prune.lre import Pair
 from spear_deploy.simulate.activity import Activity
-from spear_deploy.simulate.measure import Tick, measure_chip, measure_float
-from spear_deploy.train.datasets import Dataset
+from spear_deploy.simulate.measure import measure_chip, measure_float
 from spear_deploy.train.finetune import finetune
 
 _SCORING_SAMPLES = 256

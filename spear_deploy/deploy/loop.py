@@ -13,12 +13,11 @@ import numpy as np
 
 from spear_deploy.deploy.evaluate import Evaluator, Measured
 from spear_deploy.errors import BudgetNotMetError
+from spear_deploy.progress import Progress, Tick
 from spear_deploy.prune.agent import Agent
 from spear_deploy.prune.environment import KeepCounts, KeepRatios, Outcome, keep_count
 from spear_deploy.prune.lre import LRE, Pair, fit, held_out_mape
 from spear_deploy.prune.tar import TAR
-from spear_deploy.report.progress import Progress
-from spear_deploy.simulate.measure import Tick
 
 _FEWEST_SAMPLES = 6
 _INTERVAL = 0.1

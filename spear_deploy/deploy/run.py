@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from spear_deploy.data.datasets import Dataset, check_fit
 from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
 from spear_deploy.deploy.loop import Limits, SearchResult, search
 from spear_deploy.deploy.options import DeployOptions
@@ -32,11 +33,9 @@ from spear_deploy.lower.chip import Chip
 from spear_deploy.lower.quantise import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
 from spear_deploy.simulate.measure import measure_chip, measure_float
 from spear_deploy.simulate.threads import use_threads
-from spear_deploy.storage import write_json
-from spear_deploy.train.datasets import Dataset, check_fit
 from spear_deploy.validate.backend import BackendRun, validate_on_lava
 from spear_deploy.validate.samples import spread_over_activity
 
@@ -160,15 +159,6 @@ def deploy(
     return Deployment(
         imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend, failure
     )
-
-
-def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
-    """Build the report and write it into the bundle."""
-    from spear_deploy.report.build import build_report
-
-    report = build_report(deployment, progress.seconds, command)
-    write_json(deployment.options.output / REPORT, report)
-    return report
 
 
 def _chip(network: Network, data: Dataset, profile: ChipProfile) -> Chip:

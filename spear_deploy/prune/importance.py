@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 
+from spear_deploy.data.datasets import Split
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import to_tensor
-from spear_deploy.train.datasets import Split
 
 
 def unit_importance(

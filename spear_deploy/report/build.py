@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.deploy.run import REPORT, Deployment
 from spear_deploy.errors import Finding
 from spear_deploy.lower.bundle import versions
 from spear_deploy.network import Network
 from spear_deploy.profiles.energy import estimate
+from spear_deploy.progress import Progress
+from spear_deploy.report.schema import VERSION
 from spear_deploy.simulate.activity import Activity
 from spear_deploy.simulate.synops import synapse_count
+from spear_deploy.storage import write_json
 
-if TYPE_CHECKING:
-    from spear_deploy.deploy.run import Deployment
-
-SCHEMA = 1
 SYNOPS_DEFINITION = (
     "one spike arriving at one existing synapse; per sample, summed over time steps; exact fan-out, pooling composed "
     "into the following synapses, zero integer weights are no synapses, bias and neuron updates not counted"
 )
+
+
+def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
+    """Build the report, write it into the bundle and return it."""
+    report = build_report(deployment, progress.seconds, command)
+    write_json(deployment.options.output / REPORT, report)
+    return report
 
 
 def build_report(deployment: Deployment, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
@@ -33,7 +40,7 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
     search, baseline = d.search, d.baseline
     candidate = search.candidate if search else None
     report: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": VERSION,
         "command": command,
         "versions": versions(),
         "hashes": {

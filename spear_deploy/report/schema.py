@@ -6,6 +6,9 @@ import json
 from importlib.resources import files
 from typing import Any
 
+VERSION = 1
+"""Version of the schema; a report says which one it follows."""
+
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) that every report follows."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
+from spear_deploy.data.datasets import Split
 from spear_deploy.lower.compose import compose
 from spear_deploy.lower.program import ChipProgram
 from spear_deploy.network import Network
+from spear_deploy.progress import Tick
 from spear_deploy.simulate.activity import Activity, Tally
 from spear_deploy.simulate.emulator import Emulator
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.synops import fan_outs
-from spear_deploy.train.datasets import Split
-
-Tick = Callable[[int, int], None]
-"""Called with samples done and samples in all."""
 
 
 def measure_float(network: Network, split: Split, batch: int = 128, tick: Tick | None = None) -> Activity:

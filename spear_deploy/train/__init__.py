@@ -1,1 +1,1 @@
-"""Data sets and fine-tuning."""
+"""Fine-tuning."""

@@ -10,22 +10,19 @@ so that it presses while the network spends more than the target and lets go whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from spear_deploy.data.datasets import Split
 from spear_deploy.lower.compose import compose
 from spear_deploy.network import Network
+from spear_deploy.progress import Tick
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import to_tensor
 from spear_deploy.simulate.synops import fan_outs
-from spear_deploy.train.datasets import Split
 from spear_deploy.train.recipe import Recipe
-
-Tick = Callable[[int, int], None]
 
 
 def finetune(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from spear_deploy.backends.lava import LavaRecord, run_lava
 from spear_deploy.lower.program import ChipProgram
+from spear_deploy.progress import Tick
 from spear_deploy.simulate.activity import Activity, Tally
 from spear_deploy.simulate.emulator import Emulator
 from spear_deploy.simulate.synops import fan_outs
 from spear_deploy.storage import atomic
-
-Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from spear_deploy.data.datasets import Dataset
 from spear_deploy.deploy.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
 from spear_deploy.deploy.run import Deployment, deploy
 from spear_deploy.frontends import Imported, load
 from spear_deploy.profiles import load_chip
-from spear_deploy.report.progress import Progress
-from spear_deploy.train.datasets import Dataset
+from spear_deploy.progress import Progress
 from spear_deploy.train.recipe import Recipe
 
 SEARCH = SearchOptions(

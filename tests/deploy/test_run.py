@@ -15,16 +15,17 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from spear_deploy.deploy.run import JOURNAL, Deployment, _claim, save_report
+from spear_deploy.data.datasets import DataOptions, load_data
+from spear_deploy.deploy.run import JOURNAL, Deployment, _claim
 from spear_deploy.errors import BudgetNotMetError, InputError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.lower.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, read_bundle
 from spear_deploy.network import Linear, Network
-from spear_deploy.report.progress import Progress
+from spear_deploy.progress import Progress
+from spear_deploy.report.build import save_report
 from spear_deploy.report.schema import schema
 from spear_deploy.simulate.measure import measure_chip
 from spear_deploy.storage import sha256
-from spear_deploy.train.datasets import DataOptions, load_data
 from tests.deploy.conftest import Deploy
 
 REPEATABLE = (PROGRAM, MODEL, SAMPLES)

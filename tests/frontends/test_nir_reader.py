@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from spear_deploy.data.datasets import DataOptions, load_data
 from spear_deploy.errors import Finding, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.nir_file import NirGraph, NirNode
@@ -17,7 +18,6 @@ from spear_deploy.frontends.semantics import PRESETS, Semantics, from_toml, pres
 from spear_deploy.network import Conv2d, Linear, Network
 from spear_deploy.resources import resource
 from spear_deploy.simulate.float_sim import FloatSimulator
-from spear_deploy.train.datasets import DataOptions, load_data
 from tests.frontends.graphs import LITERAL, chain, conv, joined, lif, linear, node, port
 
 

@@ -10,11 +10,11 @@ import torch.nn.functional as functional
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spear_deploy.data.datasets import Dataset, SpikeSamples, Split
 from spear_deploy.network import Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.units import unit_groups
 from spear_deploy.prune.importance import most_important, unit_importance
 from spear_deploy.simulate.float_sim import FloatSimulator
-from spear_deploy.train.datasets import Dataset, SpikeSamples, Split
 
 
 def with_rows(network: Network, projection: str, rows: list[int], factor: float) -> Network:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from spear_deploy.data.datasets import Split, ValueSamples
 from spear_deploy.lower.quantise import InputRange, Registers, quantise
 from spear_deploy.network import Linear, Network, Neuron, Population, Projection
 from spear_deploy.simulate.activity import Activity
 from spear_deploy.simulate.measure import measure_chip, measure_float, to_tensor
-from spear_deploy.train.datasets import Split, ValueSamples
 from tests.strategies import networks, spikes, split_of
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
+from spear_deploy.data.datasets import Dataset, Split
 from spear_deploy.network import Network
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import measure_float
-from spear_deploy.train.datasets import Dataset, Split
 from spear_deploy.train.finetune import finetune
 from spear_deploy.train.recipe import Recipe
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spear_deploy.data.datasets import DataOptions, EventSamples, check_fit, load_data
 from spear_deploy.errors import InputError
-from spear_deploy.train.datasets import DataOptions, EventSamples, check_fit, load_data
 
 LABELS = np.arange(10) % 3
 SPIKES = (np.random.default_rng(0).random((10, 4, 5)) < 0.5).astype(np.uint8)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from spear_deploy.train.coding import constant, regular_rate
+from spear_deploy.data.coding import constant, regular_rate
 
 VALUES = arrays.arrays(np.float32, (4, 3), elements=st.floats(0, 1, width=32))
 

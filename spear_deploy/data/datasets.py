@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.coding import Encoding, constant, regular_rate
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.network.ops import Shape
-from spear_deploy.train.coding import Encoding, constant, regular_rate
 
 Array = NDArray[Any]
 
