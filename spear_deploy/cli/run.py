@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data
 from spear_deploy.progress import Progress
+
+if TYPE_CHECKING:
+    from spear_deploy.data.datasets import Dataset, Split
+    from spear_deploy.lower.program import ChipProgram
 
 
 @click.command("run")
@@ -26,16 +30,24 @@ def run_command(
 
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
     """
+    from spear_deploy.data.datasets import load_data
     from spear_deploy.lower.bundle import read_bundle
+    from spear_deploy.simulate.measure import measure_chip, payloads
     from spear_deploy.validate.record import record_run, write_record
 
     console = console_for()
     opened = read_bundle(bundle)
+    program = opened.program
+    (port,) = program.inputs
     name, data = resolve_data(options)
-    x, y = (opened.x, opened.y) if name is None else _test_samples(name, data, opened.program, samples)
+    split = _test_split(load_data(name, data), program, samples) if name is not None else None
     with Progress(console).step(backend) as tick:
-        record = record_run(opened.program, opened.program_file, x[:samples], y[:samples], backend, timeout, tick)
-    activity = record.activity
+        if split is not None and backend == "emulator" and output is None:
+            activity = measure_chip(program, split, tick)  # batch after batch: nothing needs all rasters at once
+        else:
+            x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
+            record = record_run(program, opened.program_file, x[:samples], y[:samples], backend, timeout, tick)
+            activity = record.activity
     synops = activity.total.mean()
     console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, {synops:,.0f} SynOps a sample")
     if output is not None:
@@ -43,14 +55,9 @@ def run_command(
         console.print(f"spikes: {output}", markup=False, soft_wrap=True)
 
 
-def _test_samples(name: str, data: Any, program: Any, samples: int | None) -> tuple[Any, Any]:
-    import numpy as np
+def _test_split(data: Dataset, program: ChipProgram, samples: int | None) -> Split:
+    from spear_deploy.data.datasets import check_fit
 
-    from spear_deploy.data.datasets import check_fit, load_data
-
-    loaded = load_data(name, data)
     (port,) = program.inputs
-    check_fit(loaded, port.shape, program.population(program.outputs[0]).size)
-    chosen = loaded.test.head(samples or len(loaded.test))
-    x = np.moveaxis(port.encode(chosen.samples.batch(chosen.indices)), 0, 1)
-    return np.ascontiguousarray(x), chosen.labels[chosen.indices]
+    check_fit(data, port.shape, program.population(program.outputs[0]).size)
+    return data.test.head(samples or len(data.test))

@@ -234,14 +234,28 @@ def load_data(name: str, options: DataOptions) -> Dataset:
     Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name).
     """
     if name in LOADERS:
-        return LOADERS[name](options)
+        load, taken = LOADERS[name]
+        _refuse_unused(name, options, taken)
+        return load(options)
     if name.endswith(".npz") or Path(name).exists():
+        _refuse_unused(name, options, ("steps", "encoding") if options.steps else ("steps",))
         return _npz(Path(name), options)
     near = difflib.get_close_matches(name, LOADERS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise InputError.of(
         "E008", f"--data {name}", "no such data set or file", f"{hint}names: {', '.join(LOADERS)}, or FILE.npz"
     )
+
+
+def _refuse_unused(name: str, options: DataOptions, taken: tuple[str, ...]) -> None:
+    """Refuse options that would be ignored (E005)."""
+    findings = [
+        Finding("E005", f"--{option.replace('_', '-')}", f"has no meaning for --data {name}", "leave it out")
+        for option in ("steps", "encoding", "bin_ms")
+        if getattr(options, option) is not None and option not in taken
+    ]
+    if findings:
+        raise InputError(findings)
 
 
 def check_fit(data: Dataset, shape: Shape, outputs: int) -> None:
@@ -355,12 +369,12 @@ def _npz(path: Path, options: DataOptions) -> Dataset:
     return _split(path.stem, samples, y, train, test, options.seed)
 
 
-LOADERS: Mapping[str, Callable[[DataOptions], Dataset]] = {
-    "digits": _digits,
-    "fashion-mnist": _fashion_mnist,
-    "nmnist-small": _nmnist,
+LOADERS: Mapping[str, tuple[Callable[[DataOptions], Dataset], tuple[str, ...]]] = {
+    "digits": (_digits, ("steps", "encoding")),
+    "fashion-mnist": (_fashion_mnist, ("steps", "encoding")),
+    "nmnist-small": (_nmnist, ("steps", "bin_ms")),
 }
-"""Named data sets."""
+"""Named data sets: their loader and the options that it takes."""
 
 
 def _split(name: str, samples: Samples, labels: Array, train: Array, test: Array, seed: int) -> Dataset:

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spear_deploy.data.datasets import Dataset, check_fit
 from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
 from spear_deploy.deploy.loop import Limits, SearchResult, search
@@ -34,7 +32,7 @@ from spear_deploy.lower.quantise import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
 from spear_deploy.progress import Progress
-from spear_deploy.simulate.measure import measure_chip, measure_float
+from spear_deploy.simulate.measure import measure_chip, measure_float, payloads
 from spear_deploy.simulate.threads import use_threads
 from spear_deploy.validate.backend import BackendRun, validate_on_lava
 from spear_deploy.validate.samples import spread_over_activity
@@ -212,8 +210,7 @@ def _samples(measured: Measured, data: Dataset, count: int | None) -> tuple[Any,
     """Return the validation samples as payloads (N, T, *shape) and their labels."""
     chosen = data.test.take(spread_over_activity(measured.activity.total, count))
     (port,) = measured.lowered.program.inputs
-    x = np.moveaxis(port.encode(chosen.samples.batch(chosen.indices)), 0, 1)
-    return np.ascontiguousarray(x), chosen.labels[chosen.indices]
+    return payloads(port, chosen), chosen.labels[chosen.indices]
 
 
 def _claim(folder: Path, *, resume: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from spear_deploy.errors import Finding
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.lower.compose import compose
 from spear_deploy.lower.place import Placement, place
 from spear_deploy.lower.program import ChipProgram
@@ -32,8 +32,18 @@ class Chip:
     ranges: Mapping[str, InputRange]
 
     def lower(self, network: Network) -> Lowered:
-        """Quantise and place a network; raises :class:`UnsupportedError` as :func:`quantise` does."""
-        quantised = quantise(network, self.profile.name, self.registers, self.ranges)
+        """Quantise and place a network.
+
+        Raises :class:`UnsupportedError` as :func:`quantise` does, with the populations that no core can hold
+        (E036) beside its findings.
+        """
+        try:
+            quantised = quantise(network, self.profile.name, self.registers, self.ranges)
+        except UnsupportedError as error:
+            if any(finding.code == "E037" for finding in error.findings):
+                raise  # what cannot be composed cannot be placed
+            unplaceable = [f for f in self.place(network).findings if f.code == "E036"]
+            raise UnsupportedError([*error.findings, *unplaceable]) from error
         program = quantised.program
         inputs = {port.name for port in program.inputs}
         placement = place(

@@ -128,12 +128,13 @@ def _neuron_findings(population: Population) -> list[Finding]:
     findings: list[Finding] = []
     if neuron.is_readout:
         return findings
-    if neuron.reset != "value":
-        fix = "retrain with reset to zero, or override it with --reset zero and let fine-tuning repair the accuracy"
-        findings.append(Finding("E030", where, "it resets by subtraction; the chip's neuron resets to a value", fix))
-    elif neuron.late:
-        fix = "override it with --no-reset-delay and let fine-tuning repair the accuracy"
-        findings.append(Finding("E030", where, "it resets one step late", fix))
+    if neuron.reset != "value" or neuron.late:
+        how = "by subtraction" if neuron.reset != "value" else "to a value"
+        when = ", one step late" if neuron.late else ""
+        message = f"it resets {how}{when}; the chip's neuron resets to a value in the step of the spike"
+        overrides = ["--reset zero"] * (neuron.reset != "value") + ["--no-reset-delay"] * neuron.late
+        fix = f"retrain with it, or override with {' '.join(overrides)} and let fine-tuning repair the accuracy"
+        findings.append(Finding("E030", where, message, fix))
     if neuron.spikes == "integer":
         message = "it emits several spikes a step; the chip's neuron emits one"
         findings.append(Finding("E031", where, message, "override it with --spikes binary and fine-tune"))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from spear_deploy.data.datasets import Split
 from spear_deploy.lower.compose import compose
-from spear_deploy.lower.program import ChipProgram
+from spear_deploy.lower.program import ChipProgram, InputPort
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.activity import Activity, Tally
@@ -55,3 +58,8 @@ def to_tensor(x: np.ndarray) -> torch.Tensor:
     if x.strides[0] == 0 and x.shape[0] > 1:
         return torch.from_numpy(np.array(x[0], np.float32)).expand(*x.shape)
     return torch.from_numpy(np.ascontiguousarray(x, np.float32))
+
+
+def payloads(port: InputPort, split: Split) -> NDArray[Any]:
+    """Return a split's samples as the integers that a backend takes: (N, T, *shape)."""
+    return np.ascontiguousarray(np.moveaxis(port.encode(split.samples.batch(split.indices)), 0, 1))

@@ -229,3 +229,37 @@ def test_demo_needs_lava(spear: Run, tmp_path: Path) -> None:
     assert done.code == 6
     assert "$ spear-deploy deploy" in done.out
     assert not (tmp_path / "demo").exists()
+
+
+def test_run_without_spikes_to_save_gives_the_same_numbers(
+    compiled: tuple[Done, Path], spear: Run, tiny_npz: Path, tmp_path: Path
+) -> None:
+    """Measured batch after batch or from saved rasters, accuracy and SynOps are the same."""
+    _, folder = compiled
+    streamed = spear("run", folder, "--data", tiny_npz)
+    saved = spear("run", folder, "--data", tiny_npz, "-o", tmp_path / "spikes.h5")
+    assert streamed.code == saved.code == 0
+    assert next(line for line in streamed.out.splitlines() if "accuracy" in line) in saved.out
+
+
+def test_export(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
+    """``export`` writes a .net file, or refuses with E038 and writes nothing."""
+    _, folder = compiled
+    done = spear("export", folder, "-o", tmp_path / "model.net")
+    assert (done.code, (tmp_path / "model.net").is_file()) in {(0, True), (3, False)}
+    assert done.code == 0 or "E038" in done.err
+
+
+def test_a_mistyped_command_gets_the_nearest(spear: Run) -> None:
+    """A command that does not exist: 2, with the nearest."""
+    done = spear("dploy")
+    assert (done.code, "Did you mean 'deploy'?" in done.err) == (2, True)
+
+
+def test_model_in_the_output_folder_is_not_overwritten(compiled: tuple[Done, Path], spear: Run, tiny_npz: Path) -> None:
+    """Deploying a bundle's own model into the same folder is refused before anything is touched: E009."""
+    _, folder = compiled
+    before = (folder / MODEL).read_bytes()
+    model = (folder / MODEL, "--chip", "loihi2", "--data", tiny_npz, "--synops", "90%")
+    done = spear("compile", *model, "-o", folder)
+    assert (done.code, "E009" in done.err, (folder / MODEL).read_bytes()) == (2, True, before)

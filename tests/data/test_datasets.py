@@ -266,3 +266,16 @@ def test_nmnist_counts_every_event(shared: Path) -> None:
 def test_bins_that_do_not_cover_the_recordings(shared: Path) -> None:
     """Too few --steps for the width of the bins is E005, not a silent cut."""
     assert refused("nmnist-small", DataOptions(folder=shared / "data", steps=10)) == ["E005"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("digits", DataOptions(bin_ms=3.0)),
+        ("fashion-mnist", DataOptions(bin_ms=3.0)),
+        ("x.npz", DataOptions(encoding="rate")),
+    ],
+)
+def test_options_without_meaning_are_refused(name: str, options: DataOptions) -> None:
+    """An option that a data set would ignore is E005, not silence."""
+    assert refused(name, options) == ["E005"]

@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spear_deploy.errors import InputError
 from spear_deploy.frontends import Semantics, load, save
 from spear_deploy.frontends.nir_file import NirGraph
 from spear_deploy.frontends.nir_reader import METADATA_KEY, convert
@@ -190,3 +191,14 @@ def test_we_read_what_nir_writes(tmp_path: Path) -> None:
         out, expected = FloatSimulator(theirs)({"input": x}), FloatSimulator(ours)({"input": x})
     assert all(float(value.sum()) > 0 for name, value in out.items() if name != "li")
     assert all(torch.equal(out[name], expected[name]) for name in out)
+
+
+def test_carried_semantics_are_not_overruled_silently(tmp_path: Path) -> None:
+    """A file that carries its semantics is not read with others (E024); single fields may be overridden."""
+    network = convert(every_supported_node(), LITERAL).network
+    save(tmp_path / "own.nir", network, LITERAL)
+    carried = load(tmp_path / "own.nir").semantics
+    assert load(tmp_path / "own.nir", carried).network.content_hash == network.content_hash
+    with pytest.raises(InputError, match="E024"):
+        load(tmp_path / "own.nir", preset("sinabs"))
+    assert load(tmp_path / "own.nir", None, {"compare": "ge"}).network.neurons[0].neuron.comparison == "ge"
