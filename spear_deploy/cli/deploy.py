@@ -140,8 +140,9 @@ def run_deploy(**options: Any) -> int:
 
     # Imported late: nothing above needs torch, and mistakes should be told at once.
     from spear_deploy.data.datasets import load_data
-    from spear_deploy.deploy.run import deploy
+    from spear_deploy.deploy.run import PAGE, REPORT, deploy
     from spear_deploy.report.build import save_report
+    from spear_deploy.report.html import write_page
     from spear_deploy.report.terminal import print_report
     from spear_deploy.train.recipe import Recipe
 
@@ -166,8 +167,9 @@ def run_deploy(**options: Any) -> int:
     deployment = deploy(imported, load_data(name, data), profile, settings, progress)
     report = save_report(deployment, progress, shlex.join(["spear-deploy", *sys.argv[1:]]))
     print_report(report, console)
-    where = f"\nreport: {settings.output / 'report.json'}   page: spear-deploy report {settings.output}"
-    console.print(where, markup=False, soft_wrap=True)
+    page = settings.output / PAGE
+    write_page(page, report)
+    console.print(f"\nreport: {settings.output / REPORT}\npage: {page}", markup=False, soft_wrap=True)
     if options["json_output"]:
         click.echo(json.dumps(report, indent=2))
     if deployment.error is not None:

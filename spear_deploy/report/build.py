@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spear_deploy.deploy.run import REPORT, Deployment
 from spear_deploy.errors import Finding
 from spear_deploy.lower.bundle import versions
-from spear_deploy.network import Network
+from spear_deploy.network import Network, Neuron
 from spear_deploy.profiles.energy import estimate
 from spear_deploy.progress import Progress
 from spear_deploy.report.schema import VERSION
@@ -158,8 +158,16 @@ def spread(synops: NDArray[np.int64]) -> dict[str, float]:
 def _describe(network: Network, name: str) -> str:
     kinds = [">".join(type(op).__name__ for op in p.ops) or "identity" for p in network.into(name)]
     neuron = network[name].neuron
-    kind = "readout" if neuron and neuron.is_readout else "CubaLIF" if neuron and neuron.has_current else "LIF"
-    return f"{' + '.join(kinds)}>{kind}"
+    return f"{' + '.join(kinds)}>{_neuron_kind(neuron)}"
+
+
+def _neuron_kind(neuron: Neuron | None) -> str:
+    assert neuron is not None
+    if neuron.is_readout:
+        return "readout"
+    if neuron.has_current:
+        return "CubaLIF"
+    return "IF" if np.all(neuron.beta == 1) else "LIF"
 
 
 def _mean(activity: Activity, projections: list[str]) -> float:
