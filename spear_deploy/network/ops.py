@@ -73,29 +73,22 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class SumPool2d:
+class _Pool2d:
+    kernel: Pair
+    stride: Pair
+    padding: Pair = (0, 0)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the pooled (C, H, W)."""
+        return (shape[0], *_windows(shape, self.kernel, self.stride, self.padding))
+
+
+class SumPool2d(_Pool2d):
     """Sum over windows; zero padding."""
 
-    kernel: Pair
-    stride: Pair
-    padding: Pair = (0, 0)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the pooled (C, H, W)."""
-        return (shape[0], *_windows(shape, self.kernel, self.stride, self.padding))
-
-
-@dataclass(frozen=True)
-class AvgPool2d:
+class AvgPool2d(_Pool2d):
     """Mean over windows; zero padding counts into the mean, as NIR and PyTorch's default have it."""
-
-    kernel: Pair
-    stride: Pair
-    padding: Pair = (0, 0)
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the pooled (C, H, W)."""
-        return (shape[0], *_windows(shape, self.kernel, self.stride, self.padding))
 
 
 @dataclass(frozen=True)

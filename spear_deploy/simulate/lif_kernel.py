@@ -24,6 +24,17 @@ def _decay(x, factor):  # type: ignore[no-untyped-def]
     return -kept if x < 0 else kept
 
 
+@njit(inline="always")
+def _integrate(a, u, v, keep_u, keep_v, bias):  # type: ignore[no-untyped-def]
+    current = np.int32(_decay(u, keep_u) + (a << np.int32(6)))
+    if current > _WRAP:
+        current -= 2 * _WRAP
+    elif current <= -_WRAP:
+        current += 2 * _WRAP
+    membrane = _decay(v, keep_v) + current + bias
+    return current, min(max(membrane, -_WRAP + 1), _WRAP - 1)
+
+
 @njit(cache=True, nogil=True)
 def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untyped-def]
     """Scan spiking neurons over time.
@@ -36,14 +47,7 @@ def scan_lif(a, keep_u, keep_v, vth, bias, u, v, out):  # type: ignore[no-untype
     for b in range(batch):
         for t in range(steps):
             for i in range(size):
-                current = np.int32(_decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6)))
-                if current > _WRAP:
-                    current -= 2 * _WRAP
-                elif current <= -_WRAP:
-                    current += 2 * _WRAP
-                u[b, i] = current
-                membrane = _decay(v[b, i], keep_v[i]) + u[b, i] + bias[i]
-                membrane = min(max(membrane, -_WRAP + 1), _WRAP - 1)
+                u[b, i], membrane = _integrate(a[t, b, i], u[b, i], v[b, i], keep_u[i], keep_v[i], bias[i])
                 fired = membrane > vth[i]
                 out[t, b, i] = fired
                 v[b, i] = 0 if fired else membrane
@@ -56,12 +60,5 @@ def scan_readout(a, keep_u, keep_v, bias, u, v, out):  # type: ignore[no-untyped
     for b in range(batch):
         for t in range(steps):
             for i in range(size):
-                current = np.int32(_decay(u[b, i], keep_u[i]) + (a[t, b, i] << np.int32(6)))
-                if current > _WRAP:
-                    current -= 2 * _WRAP
-                elif current <= -_WRAP:
-                    current += 2 * _WRAP
-                u[b, i] = current
-                membrane = _decay(v[b, i], keep_v[i]) + u[b, i] + bias[i]
-                v[b, i] = min(max(membrane, -_WRAP + 1), _WRAP - 1)
+                u[b, i], v[b, i] = _integrate(a[t, b, i], u[b, i], v[b, i], keep_u[i], keep_v[i], bias[i])
                 out[t, b, i] = v[b, i]
