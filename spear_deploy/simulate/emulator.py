@@ -126,9 +126,9 @@ class _Synapses:
     def sums(self, spikes: NDArray[Any]) -> NDArray[np.int32]:
         """Return the sums (T, B, target neurons) for spikes or payloads (T, B, *source shape)."""
         if spikes.strides[0] == 0:  # constant over time
-            once = self._product(np.ascontiguousarray(spikes[:1]))
+            once = self._product(np.require(spikes[:1], requirements=["C", "W"]))
             return np.ascontiguousarray(np.broadcast_to(once, (len(spikes), *once.shape[1:])))
-        spikes = np.ascontiguousarray(spikes)
+        spikes = np.require(spikes, requirements=["C", "W"])  # torch takes no read-only arrays
         if self.rows is not None and np.count_nonzero(spikes) < _SPARSE * spikes.size:
             out = np.empty((*spikes.shape[:2], self.rows.shape[1]), np.int32)
             sum_events(spikes.reshape(*spikes.shape[:2], -1), self.rows, np.int32(self.exponent), out)

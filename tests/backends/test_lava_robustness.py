@@ -169,6 +169,14 @@ def starter(tmp_path: Path) -> Iterator[Starter]:
         run.assert_nothing_left()
 
 
+def test_temporary_folder_with_a_long_name(starter: Starter) -> None:
+    """The paths of multiprocessing's sockets stay within the system's limit wherever temporary files go."""
+    folder = starter.folder / ("long" * 20)
+    folder.mkdir()
+    status, event = starter.backend(samples=1, TMPDIR=str(folder)).end()
+    assert (status, event["event"]) == (0, "done")
+
+
 def test_success(starter: Starter) -> None:
     """A run that succeeds says so, ends all its processes, and leaves no file but its output."""
     run = starter.backend(samples=1)

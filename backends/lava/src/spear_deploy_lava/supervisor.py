@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 from typing import IO
 
 from spear_deploy_lava.errors import ExitCode
@@ -83,6 +83,15 @@ class _Exited:
     status: int
 
 
+_LONGEST_FOLDER = 60
+"""A socket's path may have 107 characters, of which the worker's folder and multiprocessing take 45."""
+
+
+def _short_folder() -> str | None:
+    """Return where the worker's folder goes: the usual place (None), or /tmp where that has too long a name."""
+    return "/tmp" if len(gettempdir()) > _LONGEST_FOLDER else None
+
+
 @dataclass(frozen=True)
 class _Files:
     """Nameless files that the worker inherits: its clock, its answer and all else that it prints.
@@ -104,12 +113,11 @@ class _Files:
 
 @contextmanager
 def _files() -> Iterator[_Files]:
-    # The folder's name is short because the path of a socket may have 107 characters only.
     with (
         TemporaryFile() as clock,
         TemporaryFile() as answer,
         TemporaryFile() as log,
-        TemporaryDirectory(prefix="sd-") as folder,
+        TemporaryDirectory(prefix="sd-", dir=_short_folder()) as folder,
     ):
         os.pwrite(clock.fileno(), bytes(CLOCK_BYTES), 0)
         yield _Files(clock, answer, log, folder)
