@@ -123,7 +123,7 @@ def run_deploy(**options: Any) -> int:
     from spear_deploy.frontends import load
     from spear_deploy.profiles.loader import load_chip
 
-    console = console_for(json_output=options["json_output"])
+    console = console_for(stderr=options["json_output"])  # standard output then carries the report alone
     budgets = _budgets(options)
     semantics, overrides = resolve_semantics(options)
     name, data = resolve_data(options, options["seed"])
@@ -173,7 +173,7 @@ def run_deploy(**options: Any) -> int:
     if options["json_output"]:
         click.echo(json.dumps(report, indent=2))
     if deployment.error is not None:
-        show(deployment.error, console_for(json_output=True))
+        show(deployment.error, console_for(stderr=True))
         return deployment.error.exit_code
     return 0
 

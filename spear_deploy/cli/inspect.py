@@ -90,7 +90,7 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
     for population in (*network.inputs, *network.neurons):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
         table.add_row(escape(population.name), f"{activity.spikes[population.name].mean():,.1f}", f"{synops:,.0f}")
-    table.add_row("total", "", f"{activity.total.mean():,.0f}")
+    table.add_row("total", "", f"{activity.mean_synops:,.0f}")
     console.print(table)
     return {network.inputs[0].name: InputRange(data.maximum, data.integral)}
 

@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Any
 
 import click
 from rich.console import Console
@@ -69,7 +68,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    errors = Console(stderr=True, highlight=False)
+    errors = console_for(stderr=True)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -124,6 +123,6 @@ def _missing_dependency(error: ModuleNotFoundError) -> None:
     raise BackendError.of("E064", error.name, "is not installed; training and emulation need it", fix) from error
 
 
-def console_for(*, json_output: bool = False, **options: Any) -> Console:
-    """Return the console for tables and progress: standard error where standard output carries JSON."""
-    return Console(stderr=json_output, highlight=False, **options)
+def console_for(*, stderr: bool = False) -> Console:
+    """Return a console for tables, progress and messages."""
+    return Console(stderr=stderr, highlight=False)

@@ -48,7 +48,7 @@ def run_command(
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
             record = record_run(program, opened.program_file, x[:samples], y[:samples], backend, timeout, tick)
             activity = record.activity
-    synops = activity.total.mean()
+    synops = activity.mean_synops
     console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_record(output, record)

@@ -31,6 +31,6 @@ def validate_command(bundle: Path, backend: str, samples: int | None, timeout: f
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
         f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
     )
-    console.print(f"SynOps a sample {run.activity.total.mean():,.0f}, accuracy {run.activity.accuracy:.2%}")
+    console.print(f"SynOps a sample {run.activity.mean_synops:,.0f}, accuracy {run.activity.accuracy:.2%}")
     if verdict.mismatches:
         raise MismatchError.of("E050", bundle, f"first divergence at {verdict.first_divergence}")

@@ -47,14 +47,16 @@ class Baseline:
     @property
     def synops(self) -> float:
         """Measured SynOps, mean over the test samples: what a relative budget is a share of."""
-        return float(self.chip_test.total.mean())
+        return self.chip_test.mean_synops
 
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A pruned network after a short fine-tuning, and its pair for LRE."""
+    """A pruned network after a short fine-tuning, lowered and measured on ``val``, and its pair for LRE."""
 
     network: Network
+    lowered: Lowered
+    val: Activity
     pair: Pair
 
 
@@ -70,7 +72,7 @@ class Measured:
     @property
     def synops(self) -> float:
         """Measured SynOps, mean over the test samples."""
-        return float(self.activity.total.mean())
+        return self.activity.mean_synops
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ class Evaluator:
 
         def compute() -> Record:
             activity = measure_float(self.pruned(counts), split, batch=len(split))
-            return {"accuracy": activity.accuracy, "synops": float(activity.total.mean()) / unpruned}
+            return {"accuracy": activity.accuracy, "synops": activity.mean_synops / unpruned}
 
         return Outcome(**self.journal.once("episode", dict(counts), compute))
 
@@ -131,15 +133,15 @@ class Evaluator:
         """Fine-tune briefly and measure on the emulated chip, on the validation split."""
         recipe, teacher = self.options.probe, self.baseline.network
         tuned = finetune(self.pruned(counts), self.data.train, recipe, seed=self.seed, teacher=teacher)
-        activity = measure_chip(self.chip.lower(tuned).program, self.data.val)
-        post = float(activity.total.mean()) / float(self.baseline.chip_val.total.mean())
-        return Probe(tuned, Pair(self.outcome(counts).synops, post))
+        lowered, val = self._lowered(tuned)
+        post = val.mean_synops / self.baseline.chip_val.mean_synops
+        return Probe(tuned, lowered, val, Pair(self.outcome(counts).synops, post))
 
     def pressed(self, measured: Measured, limit: float, attempt: int, tick: Tick) -> Network:
         """Fine-tune on, pressing the SynOps towards ``limit`` by dual ascent; later attempts press harder."""
         recipe = self.options.finish if attempt == 0 else self.options.probe
-        in_float = measure_float(measured.network, self.data.train.head(_RANKING_SAMPLES)).total.mean()
-        target = self.options.aim * 0.98**attempt * limit * float(in_float) / measured.synops
+        in_float = measure_float(measured.network, self.data.train.head(_RANKING_SAMPLES)).mean_synops
+        target = self.options.aim * 0.98**attempt * limit * in_float / measured.synops
         return finetune(
             measured.network,
             self.data.train,
@@ -151,15 +153,23 @@ class Evaluator:
         )
 
     def measure(self, network: Network, tick: Tick) -> Measured:
-        """Lower a network and measure it on the test and validation samples."""
+        """Lower a network and measure it on the validation and test samples."""
+        lowered, val = self._lowered(network)
+        return Measured(network, lowered, measure_chip(lowered.program, self.data.test, tick), val)
+
+    def measure_probe(self, probe: Probe, tick: Tick) -> Measured:
+        """Measure a probe, which is lowered and measured on the validation samples already, on the test samples."""
+        activity = measure_chip(probe.lowered.program, self.data.test, tick)
+        return Measured(probe.network, probe.lowered, activity, probe.val)
+
+    def _lowered(self, network: Network) -> tuple[Lowered, Activity]:
         lowered = self.chip.lower(network)
-        activity = measure_chip(lowered.program, self.data.test, tick)
-        return Measured(network, lowered, activity, measure_chip(lowered.program, self.data.val))
+        return lowered, measure_chip(lowered.program, self.data.val)
 
     def layers(self) -> tuple[Layer, ...]:
         """Describe the groups to the agent; SynOps of a projection are charged half to either end."""
         network, activity = self.baseline.network, self.baseline.float_val
-        total = float(activity.total.mean())
+        total = activity.mean_synops
         fan_in: dict[str, int] = {}
         share: dict[str, float] = {}
         for synapses in compose(network):

@@ -15,7 +15,7 @@ from spear_deploy.deploy.evaluate import Evaluator, Measured
 from spear_deploy.errors import BudgetNotMetError
 from spear_deploy.progress import Progress, Tick
 from spear_deploy.prune.agent import Agent
-from spear_deploy.prune.environment import KeepCounts, KeepRatios, Outcome, keep_count
+from spear_deploy.prune.environment import KeepCounts, KeepRatios, Outcome, keep_count, smallest_counts
 from spear_deploy.prune.lre import LRE, Pair, fit, held_out_mape
 from spear_deploy.prune.tar import TAR
 
@@ -83,7 +83,7 @@ def _refuse_the_impossible(evaluator: Evaluator, limits: Limits) -> None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
         message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
         raise BudgetNotMetError.of("E041", "network", message, "give a larger budget")
-    smallest = {name: keep_count(units, evaluator.options.lowest_ratio) for name, units in evaluator.units.items()}
+    smallest = smallest_counts(evaluator.units, evaluator.options.lowest_ratio)
     synops = evaluator.outcome(smallest).synops * evaluator.baseline.synops
     cores = evaluator.cores(smallest)
     fix = f"give a larger budget, or a --lowest-ratio below {evaluator.options.lowest_ratio:g}"
@@ -209,7 +209,7 @@ class _Search:
         self.line = fit(self.pairs)
         kept = {name: units.tolist() for name, units in evaluator.kept(counts).items()}
         with self.progress.step("measure") as tick:
-            candidate = Candidate(counts, kept, predicted, outcome.accuracy, evaluator.measure(probe.network, tick))
+            candidate = Candidate(counts, kept, predicted, outcome.accuracy, evaluator.measure_probe(probe, tick))
         if candidate.measured.synops > _BEYOND_REPAIR * self.limits.synops:
             return candidate
         for attempt in range(_CLOSING_ATTEMPTS):

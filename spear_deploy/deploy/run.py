@@ -82,7 +82,7 @@ class Deployment:
         if self.backend is not None:
             run = self.backend
             name = f"synops on {run.validation.backend}"
-            rows.append(_budget(name, self.limits.synops, predicted, float(run.activity.total.mean())))
+            rows.append(_budget(name, self.limits.synops, predicted, run.activity.mean_synops))
         rows.append(_budget("cores", self.limits.cores, None, self.measured.lowered.placement.cores))
         return rows
 

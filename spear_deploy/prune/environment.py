@@ -84,7 +84,7 @@ class KeepRatios(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     def smallest(self) -> KeepCounts:
         """Return the smallest network that the search may build."""
-        return {layer.name: keep_count(layer.units, self.lowest) for layer in self.layers}
+        return smallest_counts({layer.name: layer.units for layer in self.layers}, self.lowest)
 
     def _clipped(self, layer: Layer, count: int) -> int:
         """Lower ``count`` until the network fits with all undecided groups at their smallest (bisection)."""
@@ -125,3 +125,8 @@ class KeepRatios(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 def keep_count(units: int, ratio: float) -> int:
     """Return how many of ``units`` a ratio keeps: at least one."""
     return min(units, max(1, round(units * ratio)))
+
+
+def smallest_counts(units: Mapping[str, int], lowest: float) -> dict[str, int]:
+    """Return the keep counts of the smallest network that ratios of at least ``lowest`` allow."""
+    return {name: keep_count(count, lowest) for name, count in units.items()}

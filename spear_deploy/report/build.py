@@ -39,6 +39,7 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
     d = deployment
     search, baseline = d.search, d.baseline
     candidate = search.candidate if search else None
+    budgets = d.budgets()
     report: dict[str, Any] = {
         "schema": VERSION,
         "command": command,
@@ -58,8 +59,8 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
             "steps": d.data.steps,
         },
         "semantics": asdict(d.imported.semantics),
-        "within": all(budget["within"] for budget in d.budgets()),
-        "budgets": d.budgets(),
+        "within": all(budget["within"] for budget in budgets),
+        "budgets": budgets,
         "accuracy": {
             "float": baseline.float_test.accuracy,
             "unpruned_quantised": baseline.chip_test.accuracy,
@@ -71,7 +72,7 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
         "layers": layer_rows(d),
         "synops": {
             "definition": SYNOPS_DEFINITION,
-            "before": float(baseline.chip_test.total.mean()),
+            "before": baseline.synops,
             "predicted": candidate.predicted if candidate else None,
             "measured": spread(d.measured.activity.total),
             "measured_all_synapses": spread(d.measured.activity.total_all),
@@ -178,9 +179,7 @@ def _energy(d: Deployment) -> dict[str, Any] | None:
     updates = sum(p.size for p in d.measured.lowered.program.populations) * d.data.steps
     inputs = {port.name for port in d.measured.lowered.program.inputs}
     spikes = sum(float(value.mean()) for name, value in d.measured.activity.spikes.items() if name not in inputs)
-    energy = estimate(
-        d.chip.profile, synops=float(d.measured.activity.total.mean()), neuron_updates=updates, spikes=spikes
-    )
+    energy = estimate(d.chip.profile, synops=d.measured.synops, neuron_updates=updates, spikes=spikes)
     return None if energy is None else asdict(energy)
 
 

@@ -42,6 +42,11 @@ class Activity:
         return _sum(self.synops)
 
     @property
+    def mean_synops(self) -> float:
+        """SynOps of a sample over all projections, nonzero synapses: the mean over the samples."""
+        return float(self.total.mean())
+
+    @property
     def total_all(self) -> NDArray[np.int64]:
         """SynOps of each sample over all synapses of the structure: (N,)."""
         return _sum(self.synops_all)

@@ -53,12 +53,12 @@ class Emulator:
 
     def __init__(self, program: ChipProgram) -> None:
         self.program = program
+        self._largest = max(population.size for population in program.populations)
         self._synapses = {id(p): _Synapses(p, program) for p in program.projections}
 
     def batch_size(self, steps: int) -> int:
         """Return how many samples of ``steps`` steps keep a population's arrays within 256 MB."""
-        largest = max(population.size for population in self.program.populations)
-        return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
+        return max(1, min(1024, _BATCH_BYTES // (16 * steps * self._largest)))
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input population.
@@ -66,22 +66,20 @@ class Emulator:
         An input that is constant over time may be given as a view with a zero stride; it is summed once.
         """
         steps, batch = next(iter(inputs.values())).shape[:2]
-        largest = max(population.size for population in self.program.populations)
-        size = max(1, _CACHE_BYTES // (4 * steps * largest))
+        size = max(1, _CACHE_BYTES // (4 * steps * self._largest))
         chunks = [{name: x[:, start : start + size] for name, x in inputs.items()} for start in range(0, batch, size)]
         parts = map_threads(self._run, chunks)
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
-        outputs: dict[str, NDArray[Any]] = dict(inputs)
-        spikes = dict(outputs)
+        spikes: dict[str, NDArray[Any]] = dict(inputs)
         potentials: dict[str, NDArray[np.int32]] = {}
         final_u: dict[str, NDArray[np.int32]] = {}
         final_v: dict[str, NDArray[np.int32]] = {}
-        steps, batch = next(iter(outputs.values())).shape[:2]
+        steps, batch = next(iter(inputs.values())).shape[:2]
         for population in self.program.populations:
             sums = [
-                self._synapses[id(projection)].sums(outputs[projection.synapses.source])
+                self._synapses[id(projection)].sums(spikes[projection.synapses.source])
                 for projection in self.program.into(population.name)
             ]
             summed = sums[0] if sums else np.zeros((steps, batch, population.size), np.int32)
@@ -93,7 +91,7 @@ class Emulator:
             if population.kind == "readout":
                 potentials[population.name] = shaped
             else:
-                outputs[population.name] = spikes[population.name] = shaped
+                spikes[population.name] = shaped
         return Recording(spikes, potentials, final_u, final_v)
 
 

@@ -154,7 +154,7 @@ def test_measured_beyond_the_budget(deployed: Deployment) -> None:
 def test_the_backends_own_count_must_be_within_too(deployed: Deployment) -> None:
     """SynOps counted from the backend's spikes are a budget of their own."""
     verdict = SimpleNamespace(mismatches=0, backend="lava")
-    busy = SimpleNamespace(total=np.array([10 * deployed.limits.synops]))
+    busy = SimpleNamespace(mean_synops=10 * deployed.limits.synops)
     run: Any = SimpleNamespace(validation=verdict, activity=busy)
     error = replace(deployed, backend=run).error
     assert error is not None
