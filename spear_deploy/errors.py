@@ -140,6 +140,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
     "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
     "E012": ("journal of another run", "search.jsonl was written for other inputs; --resume needs the same ones."),
+    "E013": (
+        "damaged .net file",
+        "The file is not laid out as lava-dl's netx reads it, or holds values that netx would change on loading.",
+    ),
+    "E014": (
+        "golden trace that cannot be used",
+        (
+            "Expected: an .npz with the recorded input and the spikes of one population or more, or a file written by\n"
+            "nir.write_data. Arrays are (samples, steps, neurons) or (samples, steps, *shape)."
+        ),
+    ),
     "E020": (
         "semantics missing",
         (
@@ -148,7 +159,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         ),
     ),
     "E021": ("unsupported node", "The node is not supported yet. All such nodes of the graph are listed at once."),
-    "E022": ("cycle", "Recurrent graphs are not supported yet: every edge must lead forward."),
+    "E022": (
+        "loop without delay",
+        (
+            "Recurrent connections need a step of delay somewhere in the loop, and a neuron to feed back from:\n"
+            "otherwise each would wait for the other within one time step."
+        ),
+    ),
     "E023": (
         "dt missing or contradictory",
         "The time step cannot be recovered from the file, or nodes imply different ones.",
@@ -157,9 +174,16 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "semantics that do not fit the file",
         "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly.",
     ),
+    "E025": (
+        "loop too fast for the chip",
+        (
+            "On the chip a spike takes one step for each projection. A loop through several populations needs at\n"
+            "least as many steps of delay as it has projections; a population that feeds itself needs one."
+        ),
+    ),
     "E030": (
         "reset the chip does not have",
-        "The chip's neuron resets to a fixed value in the same step as the spike.",
+        "The chip's neuron cannot reset as the source's does: by subtraction, or a step after the spike.",
     ),
     "E031": ("integer spikes", "The chip's neuron emits at most one spike per step; the source emits several."),
     "E032": (
@@ -177,8 +201,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E038": (
         "network that a .net file cannot hold",
         (
-            "lava-dl's format is a chain of convolutions and dense layers of spiking neurons, with 8-bit weights\n"
-            "without exponent and biases in units of 64. docs/netx.md lists the limits."
+            "lava-dl's format is a chain of convolutions and dense layers of spiking neurons, which may be delayed or\n"
+            "feed themselves, with 8-bit weights without exponent and biases in units of 64. Compile with --net.\n"
+            "docs/netx.md lists the limits."
         ),
     ),
     "E039": (
@@ -188,6 +213,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
     "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
+    "E051": (
+        "golden spikes differ",
+        "The imported network does not give the recorded spikes: the semantics are not those of the source.",
+    ),
+    "E052": (
+        "import that differs from the module",
+        (
+            "The network imported from a module was run beside it on random input, and their spikes differ: the\n"
+            "framework's exporter lost something. The message names the first divergence."
+        ),
+    ),
     "E060": (
         "backend not installed",
         "The backend's environment does not exist. Run: spear-deploy backend install NAME",
@@ -200,6 +236,24 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": ("comparison differs", "The source fires at v >= threshold, the chip at v > threshold."),
     "N004": ("decay rounded", "A decay was rounded to 12 bits with a noticeable relative error."),
-    "N006": ("repaired on reading", "The file departs from NIR in a way that has one reading; it was repaired."),
+    "N005": (
+        "reset that needs microcode",
+        (
+            "The chip's built-in neuron resets to a value in the step of the spike. This reset is emulated exactly;\n"
+            "on silicon it needs a neuron program of one's own (Loihi 2) or a second compartment (Loihi 1).\n"
+            "--adapt replaces it by the built-in one and fine-tunes."
+        ),
+    ),
+    "N006": (
+        "repaired or interpreted on reading",
+        "The file departs from its format, or leaves something open, in a way that has one reading; it was taken.",
+    ),
+    "N007": (
+        "effect of the built-in neuron",
+        (
+            "What the network does when its neurons are replaced by the chip's built-in one, measured on the data.\n"
+            "--adapt makes that change and fine-tunes the network under it."
+        ),
+    ),
 }
 """Every code with its title and explanation."""

@@ -6,13 +6,15 @@ Weights are multiples of 1/64: sums of them are exact in float32, so that spikes
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations_with_replacement
 from math import prod
 
 import numpy as np
 from hypothesis import strategies as st
 
 from spear_deploy.data.datasets import SpikeSamples, Split
-from spear_deploy.lower.compose import ConvSynapses, DenseSynapses
+from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
 from spear_deploy.network import (
     AvgPool2d,
@@ -27,6 +29,7 @@ from spear_deploy.network import (
     Scale,
     SumPool2d,
 )
+from spear_deploy.network.neuron import ResetKind
 from spear_deploy.network.ops import Shape, chain_shapes, window_count
 
 Generator = np.random.Generator
@@ -144,16 +147,33 @@ class Builder:
         """The population added last."""
         return self.populations[-1]
 
-    def add(self, *incoming: tuple[LinearOp, ...], sources: tuple[str, ...] = (), readout: bool = False) -> None:
-        """Add a population with a projection for each chain, from ``sources`` or all from the last one."""
+    def add(
+        self,
+        *incoming: tuple[LinearOp, ...],
+        sources: tuple[str, ...] = (),
+        readout: bool = False,
+        delay: int = 0,
+        **kind: object,
+    ) -> None:
+        """Add a population with a projection for each chain, from ``sources`` or all from the last one.
+
+        The last projection is delayed; ``kind`` overrides fields of the neuron.
+        """
         name = f"p{len(self.populations)}"
         sources = sources or (self.last.name,) * len(incoming)
         shapes = {population.name: population.shape for population in self.populations}
         shape = chain_shapes(incoming[0], shapes[sources[0]])[-1]
         for index, (source, ops) in enumerate(zip(sources, incoming, strict=True)):
             self.projections.append(Projection(f"{source}>{name}.{index}", source, name, ops))
+        self.projections[-1] = replace(self.projections[-1], delay=delay)
         current = bool(self.rng.random() < 0.3)
-        self.populations.append(Population(name, shape, neuron(self.rng, shape, current=current, readout=readout)))
+        cell = replace(neuron(self.rng, shape, current=current, readout=readout), **kind)
+        self.populations.append(Population(name, shape, cell))
+
+    def feed_back(self, ops: tuple[LinearOp, ...], delay: int, target: Population | None = None) -> None:
+        """Add a delayed projection from the last population to ``target``, or to itself."""
+        name, target = self.last.name, target or self.last
+        self.projections.append(Projection(f"{name}>{target.name}.back", name, target.name, ops, delay))
 
     def same(self, out_channels: int, kernel: int = 3) -> Conv2d:
         """A convolution of the last population that keeps its map's size."""
@@ -173,18 +193,27 @@ class Builder:
 STAGES = ("conv", "strided", "pooled", "scaled", "depthwise", "separable", "residual", "two", "pool", "grouped")
 
 
+TIMED = ("recurrent", "ring", "delayed", "subtracting", "late", "late subtracting")
+
+
 @st.composite
-def networks(draw: st.DrawFn, *, readout: bool | None = None) -> Network:
-    """Networks of map stages (residual, depthwise, pooled, ...) and vector stages behind a flattening."""
+def networks(draw: st.DrawFn, *, readout: bool | None = None, timed: bool = False) -> Network:
+    """Networks of map stages (residual, depthwise, pooled, ...) and vector stages behind a flattening.
+
+    With ``timed`` there are loops, delays and all kinds of reset among them.
+    """
     rng = draw(generators())
     build = Builder(rng, draw(st.tuples(st.integers(2, 3), st.integers(4, 6), st.integers(4, 6))))
     build.add((build.same(draw(st.integers(2, 4))),))
-    for stage in draw(st.lists(st.sampled_from(STAGES), max_size=3)):
+    stages = (*STAGES, *TIMED, *TIMED) if timed else STAGES
+    for stage in draw(st.lists(st.sampled_from(stages), max_size=3)):
         _add_stage(draw, build, stage)
     flat = prod(build.last.shape)
     build.add((Flatten(), linear(rng, draw(st.integers(2, 6)), flat)))
     if draw(st.booleans()):  # a skip between vectors
         build.add((linear(rng, build.last.size, build.last.size),), ())
+    if timed and draw(st.booleans()):
+        build.feed_back((linear(rng, build.last.size, build.last.size),), draw(st.integers(1, 3)))
     build.add((linear(rng, 3, build.last.size),), readout=draw(st.booleans()) if readout is None else readout)
     return build.network()
 
@@ -212,41 +241,93 @@ def _add_stage(draw: st.DrawFn, build: Builder, stage: str) -> None:
             build.add((build.same(out_channels),), (build.same(out_channels, 1),))
         case "pool":
             build.add((SumPool2d((2, 2), (1, 1)),))
+        case timed if timed in TIMED:
+            _add_timed_stage(draw, build, timed, out_channels)
         case "grouped" if last.shape[0] % 2 == 0:
             weight = weights(build.rng, 4, last.shape[0] // 2, 3, 3)
             build.add((Conv2d(weight, None, padding=(1, 1), groups=2),))
 
 
+def _add_timed_stage(draw: st.DrawFn, build: Builder, stage: str, out_channels: int) -> None:
+    last = build.last
+    match stage:
+        case "recurrent":
+            build.add((build.same(out_channels),))
+            build.feed_back((build.same(out_channels),), draw(st.integers(1, 3)))
+        case "ring":
+            build.add((build.same(out_channels),))
+            first = build.last
+            build.add((build.same(out_channels),))
+            build.feed_back((build.same(out_channels),), draw(st.integers(2, 4)), first)
+        case "delayed":
+            build.add((build.same(last.shape[0]),), (), delay=draw(st.integers(1, 4)))
+        case "subtracting":
+            build.add((build.same(out_channels),), reset="subtract", **_at_zero(last.shape, out_channels))
+        case "late":
+            build.add((build.same(out_channels),), late=True)
+        case "late subtracting":
+            build.add((build.same(out_channels),), reset="subtract", late=True, **_at_zero(last.shape, out_channels))
+
+
+def _at_zero(shape: Shape, channels: int) -> dict[str, np.ndarray]:
+    """A membrane that starts at 0, and a threshold above."""
+    full = (channels, *shape[1:])
+    return {"reset_value": np.zeros(full, np.float32), "threshold": np.full(full, 0.75, np.float32)}
+
+
 @st.composite
 def chip_programs(draw: st.DrawFn) -> ChipProgram:
-    """Programs with registers anywhere in their ranges, and currents that wrap and membranes that clip."""
+    """Programs with registers anywhere in their ranges, and currents that wrap and membranes that clip.
+
+    Levels may be lower than a path is long, spikes may be delayed beyond the run, and populations may feed back to
+    themselves and to earlier ones.  The sum of a step stays below 2^22: seven steps of current fit 32 bits.
+    """
     rng = draw(generators())
     shape = draw(st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5)))
     port = InputPort("in", shape, draw(st.sampled_from([1, 1, 3, 255])), draw(st.sampled_from([1.0, 2.5])))
-    shapes: dict[str, Shape] = {port.name: shape}
+    shapes, levels = {port.name: shape}, {port.name: 0}
     populations: list[ChipPopulation] = []
     projections: list[ChipProjection] = []
-    for level in range(1, 1 + draw(st.integers(1, 3))):
-        name, before = f"p{level}", next(reversed(shapes))
+    for index in range(1, 1 + draw(st.integers(1, 3))):
+        name, before = f"p{index}", next(reversed(shapes))
+        levels[name] = levels[before] + 1 if draw(st.booleans()) else draw(st.integers(1, levels[before] + 1))
         largest = port.max_value if before == port.name else 1
-        first = _chip_projection(draw, rng, before, shapes[before], name, largest)
-        shapes[name] = _target_shape(first, shapes[before])
-        projections.append(first)
+        synapses = _chip_synapses(draw, rng, f"{before}>{name}", before, shapes[before], name, largest)
+        projections.append(_bounded(draw, synapses, largest, levels))
+        shapes[name] = _target_shape(synapses, shapes[before])
         if draw(st.booleans()):  # a second projection, which may skip levels
             source = draw(st.sampled_from(list(shapes)[:-1]))
-            mantissas = _mantissas(draw, rng, prod(shapes[name]), prod(shapes[source]))
-            synapses = DenseSynapses(f"{source}>{name}.skip", source, name, mantissas)
-            delay = level - list(shapes).index(source) - 1
-            projections.append(_bounded(draw, synapses, port.max_value, delay))
-        last_readout = draw(st.booleans())
-        populations.append(_chip_population(draw, rng, name, shapes[name], level, readout=last_readout))
-        if last_readout:
+            largest = port.max_value if source == port.name else 1
+            mantissas = _mantissas(draw, rng, (prod(shapes[name]), prod(shapes[source])), largest)
+            skip = DenseSynapses(f"{source}>{name}.skip", source, name, mantissas)
+            projections.append(_bounded(draw, skip, largest, levels))
+        readout = draw(st.booleans())
+        populations.append(_chip_population(draw, rng, name, shapes[name], levels[name], readout=readout))
+        if readout:
             break
+    projections += _feedback(draw, rng, [p for p in populations if p.kind == "lif"], levels)
     return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
 
 
-def _target_shape(projection: ChipProjection, source: Shape) -> Shape:
-    synapses = projection.synapses
+def _feedback(
+    draw: st.DrawFn, rng: Generator, firing: list[ChipPopulation], levels: dict[str, int]
+) -> list[ChipProjection]:
+    """Projections from populations to themselves or to earlier ones, each at least a step later."""
+    found = []
+    for first, last in combinations_with_replacement(firing, 2):
+        if not draw(st.sampled_from([False, False, True])):
+            continue
+        ends = (f"{last.name}>{first.name}.back", last.name, first.name)
+        if first is last and len(first.shape) == 3 and draw(st.booleans()):
+            mantissas = _mantissas(draw, rng, (first.shape[0], first.shape[0], 3, 3), 1)
+            synapses: Synapses = ConvSynapses(*ends, mantissas, padding=(1, 1))
+        else:
+            synapses = DenseSynapses(*ends, _mantissas(draw, rng, (first.size, last.size), 1))
+        found.append(_bounded(draw, synapses, 1, levels, least_lag=1))
+    return found
+
+
+def _target_shape(synapses: Synapses, source: Shape) -> Shape:
     if isinstance(synapses, DenseSynapses):
         return (len(synapses.weight),)
     sizes = zip(
@@ -255,29 +336,33 @@ def _target_shape(projection: ChipProjection, source: Shape) -> Shape:
     return (len(synapses.weight), *(window_count(*size) for size in sizes))
 
 
-def _chip_projection(
-    draw: st.DrawFn, rng: Generator, source: str, shape: Shape, target: str, largest: int
-) -> ChipProjection:
-    name = f"{source}>{target}"
+def _chip_synapses(
+    draw: st.DrawFn, rng: Generator, name: str, source: str, shape: Shape, target: str, largest: int
+) -> Synapses:
     if len(shape) == 1 or draw(st.booleans()):
-        mantissas = _mantissas(draw, rng, draw(st.integers(1, 6)), prod(shape))
-        return _bounded(draw, DenseSynapses(name, source, target, mantissas), largest)
+        mantissas = _mantissas(draw, rng, (draw(st.integers(1, 6)), prod(shape)), largest)
+        return DenseSynapses(name, source, target, mantissas)
     conv = draw(convolutions(shape, rng))
-    mantissas = _mantissas(draw, rng, *conv.weight.shape)
-    geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
-    return _bounded(draw, ConvSynapses(name, source, target, mantissas, *geometry), largest)
+    mantissas = _mantissas(draw, rng, conv.weight.shape, largest)
+    return ConvSynapses(name, source, target, mantissas, conv.stride, conv.padding, conv.dilation, conv.groups)
 
 
-def _bounded(draw: st.DrawFn, synapses: ConvSynapses | DenseSynapses, largest: int, delay: int = 0) -> ChipProjection:
-    """Choose an exponent that keeps sums below 2^19: four times what wraps the current."""
+def _bounded(
+    draw: st.DrawFn, synapses: Synapses, largest: int, levels: dict[str, int], least_lag: int = 0
+) -> ChipProjection:
+    """Choose an exponent that keeps sums below 2^19, four times what wraps the current, and a delay."""
     reach = int(np.abs(synapses.weight.reshape(len(synapses.weight), -1).astype(np.int64)).sum(axis=1).max()) * largest
     most = max(0, min(7, 19 - reach.bit_length()))
+    soonest = max(0, levels[synapses.target] - levels[synapses.source] - 1 + least_lag)
+    delay = soonest + draw(st.sampled_from([0, 0, 0, 1, 2, 5, 9, 40]))
     return ChipProjection(synapses, draw(st.integers(0, most)), delay)
 
 
-def _mantissas(draw: st.DrawFn, rng: Generator, *shape: int) -> np.ndarray:
-    low, high = draw(st.sampled_from([(-127, 127), (-127, 127), (0, 127), (-127, 0), (0, 0)]))
-    return rng.integers(low, high + 1, shape).astype(np.int16)
+def _mantissas(draw: st.DrawFn, rng: Generator, shape: tuple[int, ...], largest: int) -> np.ndarray:
+    """Draw weights of 8 bits: a sign costs one of them.  No sum of them reaches 2^20 for payloads up to ``largest``."""
+    low, high = draw(st.sampled_from([(-127, 127), (-127, 127), (0, 127), (-127, 0), (0, 255), (-255, 0), (0, 0)]))
+    bound = (1 << 20) // (prod(shape[1:]) * largest)
+    return rng.integers(max(low, -bound), min(high, bound) + 1, shape).astype(np.int16)
 
 
 def _chip_population(
@@ -288,6 +373,8 @@ def _chip_population(
         size = shape if draw(st.booleans()) else ()
         return np.asarray(rng.integers(low, high + 1, size), np.int32)
 
+    resets: list[tuple[ResetKind, bool]] = [("value", False), ("subtract", True), ("value", True), ("subtract", False)]
+    reset, late = resets[0 if readout else rng.integers(len(resets))]
     return ChipPopulation(
         name,
         shape,
@@ -299,4 +386,6 @@ def _chip_population(
         vth=register((1, 2000), (0, 131_071), (131_071, 131_071)),
         bias_mant=register((0, 0), (-200, 200), (-4095, 4095)),
         bias_exp=register((0, 0), (0, 7)),
+        reset=reset,
+        late=late,
     )

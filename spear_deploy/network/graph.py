@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
+from graphlib import CycleError
 from math import prod
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.network.neuron import Neuron
 from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
+from spear_deploy.network.order import Link, components, loops
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,23 +47,27 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from ``source`` to ``target``: a chain of linear operations without neurons between."""
+    """Synapses from ``source`` to ``target``: a chain of linear operations without neurons between.
+
+    A spike of step t arrives in step t + ``delay``; biases act from the first step on, whatever the delay.
+    """
 
     name: str
     source: str
     target: str
     ops: tuple[LinearOp, ...]
+    delay: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A feed-forward spiking network.
+    """A spiking network; it may be recurrent.
 
     ``outputs`` names the populations that are read.  ``metadata`` is what the NIR file said beside
     the graph; it is no part of the content hash.
 
-    Raises :class:`InputError` (E004) if names clash or dangle or shapes do not fit, and
-    :class:`UnsupportedError` (E022) for a cycle.
+    Raises :class:`InputError` (E004) if names clash or dangle, shapes do not fit or a delay is negative, and
+    :class:`UnsupportedError` (E022) for a loop without any delay.
     """
 
     populations: tuple[Population, ...]
@@ -75,10 +80,11 @@ class Network:
         if findings:
             raise InputError(findings)
         try:
-            self.order  # noqa: B018  (computed here so that a cycle is refused at construction)
+            self.components  # noqa: B018  (computed here so that a loop without delay is refused at construction)
         except CycleError as error:
-            loop = " -> ".join(error.args[1])
-            raise UnsupportedError.of("E022", loop, "recurrent connections are not supported yet") from error
+            loop = " -> ".join(reversed(error.args[1]))
+            fix = "give one of its projections a delay of a step or more"
+            raise UnsupportedError.of("E022", loop, "each waits for the other within one time step", fix) from error
 
     def __getitem__(self, name: str) -> Population:
         """Return the population of that name."""
@@ -88,27 +94,25 @@ class Network:
     def _by_name(self) -> dict[str, Population]:
         return {population.name: population for population in self.populations}
 
-    @cached_property
-    def order(self) -> tuple[str, ...]:
-        """Population names, sources before targets; ties in order of declaration."""
-        rank = {population.name: index for index, population in enumerate(self.populations)}
-        sorter = TopologicalSorter({name: {p.source for p in self.into(name)} for name in rank})
-        sorter.prepare()
-        order: list[str] = []
-        while sorter.is_active():
-            ready = sorted(sorter.get_ready(), key=rank.__getitem__)
-            order.extend(ready)
-            sorter.done(*ready)
-        return tuple(order)
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Projections by their ends and delay."""
+        return tuple(Link(p.source, p.target, p.delay) for p in self.projections)
 
     @cached_property
-    def levels(self) -> dict[str, int]:
-        """Longest path from an input, counted in projections; a population without any starts at 1."""
-        level: dict[str, int] = {}
-        for name in self.order:
-            sources = [level[p.source] for p in self.into(name)]
-            level[name] = 0 if self[name].is_input else 1 + max(sources, default=0)
-        return level
+    def components(self) -> tuple[tuple[str, ...], ...]:
+        """Population names, sources before targets; those that feed each other in a loop together."""
+        return components(tuple(self._by_name), self.links)
+
+    @cached_property
+    def loops(self) -> frozenset[tuple[str, ...]]:
+        """The recurrent ones of the :attr:`components`."""
+        return loops(self.components, self.links)
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Population names in the order of execution within a time step."""
+        return tuple(name for component in self.components for name in component)
 
     @property
     def inputs(self) -> tuple[Population, ...]:
@@ -155,6 +159,8 @@ def _check_names(network: Network) -> Iterable[Finding]:
         for end in (projection.source, projection.target):
             if end not in names:
                 yield Finding("E004", projection.name, f"names a population {end!r} that does not exist")
+        if projection.delay < 0:
+            yield Finding("E004", projection.name, f"has a delay of {projection.delay} steps")
     for output in network.outputs:
         if output not in names:
             yield Finding("E004", output, "is an output but no population")

@@ -1,13 +1,14 @@
 """Trainable float simulation of a network in torch, with surrogate gradients.
 
 Layer by layer over the whole time axis: synapses see time folded into the batch, neurons scan over time.
+Populations that feed each other in a loop are run together, step by step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +16,19 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Scale, SumPool2d
-from spear_deploy.simulate.training_kernel import FusedScan
+from spear_deploy.network import (
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    Linear,
+    LinearOp,
+    Network,
+    Neuron,
+    Projection,
+    Scale,
+    SumPool2d,
+)
+from spear_deploy.simulate.training_kernel import FusedLoop, FusedScan, Parameters
 
 SURROGATE_SLOPE = 2.0
 """Slope of the arctan surrogate (Fang et al. 2021), in units of 1/threshold."""
@@ -32,30 +44,60 @@ class FloatSimulator(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.structure = network
-        self.synapses = nn.ModuleDict()
-        for index, projection in enumerate(network.projections):
-            self.synapses[str(index)] = _Chain(projection.ops)
-        self.cells = nn.ModuleDict()
-        for index, population in enumerate(network.neurons):
-            assert population.neuron is not None
-            self.cells[str(index)] = _Cell(population.neuron)
+        self._chains = {projection.name: _Chain(projection.ops) for projection in network.projections}
+        self._cells = {p.name: _Cell(p.neuron) for p in network.neurons if p.neuron is not None}
+        # Modules are registered by number: names of populations may hold dots, which torch does not take.
+        self.synapses = nn.ModuleDict({str(index): chain for index, chain in enumerate(self._chains.values())})
+        self.cells = nn.ModuleDict({str(index): cell for index, cell in enumerate(self._cells.values())})
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Simulate; see the class."""
         known: dict[str, Tensor] = dict(inputs)
-        steps, batch = next(iter(inputs.values())).shape[:2]
-        chains = dict(zip(self.structure.projections, self.synapses.values(), strict=True))
-        for population, cell in zip(self.structure.neurons, self.cells.values(), strict=True):
-            currents = [chains[p](known[p.source]) for p in self.structure.into(population.name)]
-            total = sum(currents[1:], currents[0]) if currents else torch.zeros(steps, batch, *population.shape)
-            known[population.name] = cell(total)
+        for component in self.structure.components:
+            if component in self.structure.loops:
+                known |= self._run_loop(component, known)
+            elif component[0] not in inputs:
+                known[component[0]] = self._cells[component[0]](self._arriving(component[0], known))
         return {name: value for name, value in known.items() if name not in inputs}
+
+    def _arriving(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
+        """Sum what the ``known`` populations send to a target: (T, B, *shape)."""
+        first = next(iter(known.values()))
+        total: Tensor | None = None
+        for projection in self.structure.into(target):
+            if projection.source in known:
+                sent = self._chains[projection.name](_delayed(known[projection.source], projection.delay))
+                total = sent if total is None else total + sent
+        return torch.zeros(*first.shape[:2], *self.structure[target].shape) if total is None else total
+
+    def _run_loop(self, members: tuple[str, ...], known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Run populations that feed each other, and return their outputs."""
+        outside = {name: self._arriving(name, known) for name in members}
+        inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
+        if _is_fused_loop(members, inner) and self._cells[members[0]].can_be_fused(outside[members[0]]):
+            return {members[0]: self._run_fused_loop(outside[members[0]], inner[members[0]][0])}
+        states = {name: self._cells[name].start(outside[name][0]) for name in members}
+        silence = {name: torch.zeros_like(outside[name][0]) for name in members}
+        sent: dict[str, list[Tensor]] = {name: [] for name in members}
+        for step in range(len(outside[members[0]])):
+            for name in members:
+                total = outside[name][step]
+                for projection in inner[name]:
+                    source, when = projection.source, step - projection.delay
+                    arriving = sent[source][when] if when >= 0 else silence[source]
+                    total = total + self._chains[projection.name](arriving[None])[0]
+                states[name], out = self._cells[name].step(states[name], total)
+                sent[name].append(out)
+        return {name: torch.stack(outputs) for name, outputs in sent.items()}
+
+    def _run_fused_loop(self, arriving: Tensor, projection: Projection) -> Tensor:
+        weight, bias = self._chains[projection.name].matrix()
+        return self._cells[projection.source].feed_back(arriving, weight, bias)
 
     def to_network(self) -> Network:
         """Return the network with the present weights and biases."""
         projections = tuple(
-            replace(projection, ops=chain.to_ops())  # type: ignore[operator]
-            for projection, chain in zip(self.structure.projections, self.synapses.values(), strict=True)
+            replace(projection, ops=self._chains[projection.name].to_ops()) for projection in self.structure.projections
         )
         return replace(self.structure, projections=projections)
 
@@ -105,6 +147,11 @@ class _Chain(nn.Module):
         bias: Tensor | None = self.weights.get(key, None)
         return bias
 
+    def matrix(self) -> tuple[Tensor, Tensor]:
+        """Return weight and bias of a chain of one Linear."""
+        weight, bias = self.weights["weight0"], self._bias(0)
+        return weight, torch.zeros(len(weight)) if bias is None else bias
+
     def to_ops(self) -> tuple[LinearOp, ...]:
         return tuple(self._to_op(index, op) for index, op in enumerate(self.ops))
 
@@ -113,6 +160,14 @@ class _Chain(nn.Module):
             return op
         bias = self._bias(index)
         return replace(op, weight=_numpy(self.weights[f"weight{index}"]), bias=None if bias is None else _numpy(bias))
+
+
+class _State(NamedTuple):
+    """Neurons between two steps: synaptic current, membrane, and what was sent last."""
+
+    current: Tensor
+    v: Tensor
+    fired: Tensor
 
 
 class _Cell(nn.Module):
@@ -125,49 +180,65 @@ class _Cell(nn.Module):
             self.register_buffer(name, torch.tensor(_collapsed(array)))
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and _is_plain(self.neuron):
-            return self._fused(x)
-        return self.scan(x)
+        if not self.can_be_fused(x):
+            return self.scan(x)
+        spikes: Tensor = FusedScan.apply(x.flatten(2), self._packed(), SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
+        return spikes.view(x.shape)
 
-    def _fused(self, x: Tensor) -> Tensor:
+    def can_be_fused(self, x: Tensor) -> bool:
+        """Say whether the fused scans cover these neurons, where ``x`` is."""
+        neuron = self.neuron
+        odd = neuron.is_readout or neuron.spikes == "integer" or neuron.floor is not None
+        return x.device.type == "cpu" and not odd
+
+    def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
+        arguments = (x.flatten(2), weight, bias, self._packed(), SURROGATE_SLOPE)
+        spikes: Tensor = FusedLoop.apply(*arguments)  # type: ignore[no-untyped-call]
+        return spikes.view(x.shape)
+
+    def _packed(self) -> Parameters:
         neuron = self.neuron
         assert neuron.threshold is not None
         arrays = (neuron.alpha, neuron.beta, neuron.gain, neuron.bias, neuron.threshold, neuron.reset_value)
-        parameters = tuple(np.ascontiguousarray(array.reshape(-1)) for array in arrays)
-        inclusive = neuron.comparison == "ge"
-        spikes: Tensor = FusedScan.apply(x.flatten(2), parameters, inclusive, SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
-        return spikes.view(x.shape)
+        alpha, beta, gain, bias, threshold, reset = (np.ascontiguousarray(array.reshape(-1)) for array in arrays)
+        kind = (neuron.comparison == "ge", neuron.reset == "subtract", neuron.late)
+        return Parameters(alpha, beta, gain, bias, threshold, reset, *kind)
 
     def scan(self, x: Tensor) -> Tensor:
         """Scan step by step in torch: every kind of neuron, every device."""
-        buffers: Any = self
-        alpha, beta, gain, bias = buffers.alpha, buffers.beta, buffers.gain, buffers.bias
-        current = torch.zeros_like(x[0])
-        v = buffers.reset_value.expand_as(x[0])
-        outputs = []
-        pending: Tensor | None = None
-        for step in range(x.shape[0]):
-            current = alpha * current + x[step] if self.neuron.has_current else x[step]
-            v = beta * v + gain * current + bias
-            if self.neuron.is_readout:
-                outputs.append(v)
-                continue
-            if pending is not None:
-                v = self._reset(v, pending)
-            spikes = self._fire(v)
-            outputs.append(spikes)
-            if self.neuron.late:
-                pending = spikes
-            else:
-                v = self._reset(v, spikes)
-            if self.neuron.floor is not None:
-                v = v.clamp(min=self.neuron.floor)
+        state, outputs = self.start(x[0]), []
+        for arriving in x:
+            state, out = self.step(state, arriving)
+            outputs.append(out)
         return torch.stack(outputs)
+
+    def start(self, like: Tensor) -> _State:
+        """Return the state before the first step, for inputs (B, *shape) like this one."""
+        buffers: Any = self
+        return _State(torch.zeros_like(like), buffers.reset_value.expand_as(like), torch.zeros_like(like))
+
+    def step(self, state: _State, arriving: Tensor) -> tuple[_State, Tensor]:
+        """Integrate one step's summed input (B, *shape); return the new state and what is sent."""
+        buffers: Any = self
+        current = buffers.alpha * state.current + arriving if self.neuron.has_current else arriving
+        v = buffers.beta * state.v + buffers.gain * current + buffers.bias
+        if self.neuron.is_readout:
+            return _State(current, v, state.fired), v
+        if self.neuron.late:
+            v = self._reset(v, state.fired)
+        spikes = self._fire(v)
+        if not self.neuron.late:
+            v = self._reset(v, spikes)
+        if self.neuron.floor is not None:
+            v = v.clamp(min=self.neuron.floor)
+        return _State(current, v, spikes), spikes
 
     def _fire(self, v: Tensor) -> Tensor:
         buffers: Any = self
         threshold: Tensor = buffers.threshold
-        distance = (v - threshold) / (threshold - buffers.reset_value)
+        width = (threshold - buffers.reset_value).abs().clamp(min=1e-6)
+        distance = (v - threshold) / width
         spikes: Tensor = _Spike.apply(distance, self.neuron.comparison == "ge")  # type: ignore[no-untyped-call]
         if self.neuron.spikes == "integer":
             return spikes * torch.clamp(torch.trunc(v.detach() / threshold), min=1.0)
@@ -183,15 +254,20 @@ class _Cell(nn.Module):
         )
 
 
-def _is_plain(neuron: Neuron) -> bool:
-    """Whether the fused scan covers the neuron."""
-    return not (
-        neuron.is_readout
-        or neuron.reset != "value"
-        or neuron.late
-        or neuron.spikes == "integer"
-        or neuron.floor is not None
-    )
+def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection]]) -> bool:
+    """Say whether a loop is one population that feeds back to itself through a matrix, a step later."""
+    projections = inner[members[0]]
+    if len(members) > 1 or len(projections) != 1 or projections[0].delay != 1:
+        return False
+    return len(projections[0].ops) == 1 and isinstance(projections[0].ops[0], Linear)
+
+
+def _delayed(x: Tensor, steps: int) -> Tensor:
+    """Return (T, B, *shape) shifted along time, zeros first."""
+    if steps == 0:
+        return x
+    steps = min(steps, len(x))
+    return torch.cat([torch.zeros_like(x[:steps]), x[: len(x) - steps]])
 
 
 class _Spike(torch.autograd.Function):

@@ -24,6 +24,9 @@ from spear_deploy.simulate.measure import to_tensor
 from spear_deploy.simulate.synops import fan_outs
 from spear_deploy.train.recipe import Recipe
 
+_LARGEST_COUNT = 16.0
+"""Spikes of an output neuron that fires in every step, as a logit."""
+
 
 def finetune(
     network: Network,
@@ -75,8 +78,11 @@ def finetune(
 
 
 def _scores(out: Tensor) -> Tensor:
-    """Sum over time: spike counts, or the summed membrane of a readout."""
-    return out.sum(dim=0).flatten(1)
+    """Sum over time, spike counts or the summed membrane of a readout, as logits.
+
+    Counts of many steps would be logits of hundreds, whose softmax has no gradient left: they are scaled down.
+    """
+    return out.sum(dim=0).flatten(1) * min(1.0, _LARGEST_COUNT / len(out))
 
 
 def _distance(scores: Tensor, target: Tensor) -> Tensor:

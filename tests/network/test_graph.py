@@ -50,7 +50,7 @@ def copied(value: Any, changed: int = -1) -> Any:
 
 
 @settings(max_examples=40, deadline=None)
-@given(networks(), st.data())
+@given(networks(timed=True), st.data())
 def test_hash_is_of_the_content(network, data):
     """Equal content in other objects: equal hash.  Any single weight, bias or neuron parameter changed: another."""
     content = (network.populations, network.projections)
@@ -123,19 +123,16 @@ def wirings(draw: st.DrawFn) -> Network:
 
 @settings(max_examples=60, deadline=None)
 @given(wirings())
-def test_levels_are_longest_paths_and_order_follows_them(network):
-    """Levels count the longest way from an input; sources come before targets, ties as declared."""
-
-    def longest(name: str) -> int:
-        ways = [longest(p.source) for p in network.projections if p.target == name]
-        return 0 if name == "n0" else 1 + max(ways, default=0)
+def test_sources_come_before_targets(network):
+    """Without loops every population is a component of its own, after all that feed it; ties as declared."""
 
     def depth(name: str) -> int:
         return max((1 + depth(p.source) for p in network.projections if p.target == name), default=0)
 
     declared = [population.name for population in network.populations]
-    assert network.levels == {name: longest(name) for name in declared}
     assert list(network.order) == sorted(declared, key=lambda name: (depth(name), declared.index(name)))
+    assert network.components == tuple((name,) for name in network.order)
+    assert network.loops == frozenset()
 
 
 def test_lookups_follow_the_wiring():
@@ -171,13 +168,41 @@ def test_all_faults_are_reported_at_once():
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 4), generators())
-def test_cycle_is_refused_with_its_path(length, rng):
+def test_loop_without_delay_is_refused_with_its_path(length, rng):
     """A ring of any length, even of one neuron, is E022, and every member is named."""
     names = [f"n{i}" for i in range(length)]
-    one = (Linear(np.ones((1, 1), np.float32)),)
-    projections = tuple(Projection(f"e{i}", name, names[(i + 1) % length], one) for i, name in enumerate(names))
     with pytest.raises(UnsupportedError) as caught:
-        Network(tuple(Population(name, (1,), neuron(rng, (1,))) for name in names), projections, (names[0],))
+        Network(tuple(Population(name, (1,), neuron(rng, (1,))) for name in names), ring(names), (names[0],))
     (finding,) = caught.value.findings
     assert finding.code == "E022"
     assert set(finding.where.split(" -> ")) == set(names)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 4), st.integers(0, 3), generators())
+def test_loop_with_a_delay_is_one_component(length, where, rng):
+    """One delayed projection makes a ring executable: its target comes first, and its source last."""
+    names = [f"n{i}" for i in range(length)]
+    projections = list(ring(names))
+    late = replace(projections[where % length], delay=2)
+    projections[where % length] = late
+    network = Network(
+        tuple(Population(name, (1,), neuron(rng, (1,))) for name in names), tuple(projections), (names[0],)
+    )
+    (component,) = network.components
+    assert (component[0], component[-1]) == (late.target, late.source)
+    assert set(component) == set(names)
+    assert network.loops == {component}
+
+
+def ring(names: list[str]) -> tuple[Projection, ...]:
+    """Projections from each of the populations to the next, and from the last to the first."""
+    one = (Linear(np.ones((1, 1), np.float32)),)
+    return tuple(Projection(f"e{i}", name, names[(i + 1) % len(names)], one) for i, name in enumerate(names))
+
+
+def test_negative_delay_is_refused():
+    """No spike arrives before it was sent: E004."""
+    network = small_network()
+    with pytest.raises(InputError, match="E004 .*delay of -1"):
+        replace(network, projections=(replace(network.projections[0], delay=-1), *network.projections[1:]))

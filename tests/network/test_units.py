@@ -40,7 +40,7 @@ def silenced(network: Network, removed: dict[str, np.ndarray]) -> Network:
 
 
 @settings(max_examples=40, deadline=None)
-@given(networks(readout=False), st.data())
+@given(networks(readout=False, timed=True), st.data())
 def test_removing_units_equals_silencing_them(network, data):
     """Spikes of all units that stay are those of the whole network in which the removed ones reach nothing."""
     kept = {}
@@ -57,7 +57,7 @@ def test_removing_units_equals_silencing_them(network, data):
 
 
 @settings(max_examples=40, deadline=None)
-@given(networks())
+@given(networks(timed=True))
 def test_every_population_is_in_one_group_or_frozen_with_a_reason(network):
     """Groups and frozen populations are a partition; members of a group have equally many units."""
     found = unit_groups(network)

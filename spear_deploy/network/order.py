@@ -1,0 +1,84 @@
+"""In which order populations are executed within a time step, and which of them form loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
+from typing import NamedTuple
+
+
+class Link(NamedTuple):
+    """A connection by the names of its ends; ``lag`` is how many steps later the target sees a spike."""
+
+    source: str
+    target: str
+    lag: int
+
+
+def components(names: Sequence[str], links: Iterable[Link]) -> tuple[tuple[str, ...], ...]:
+    """Return the strongly connected components of a graph, sources before targets.
+
+    A component of several names, or of one that is linked to itself, is a loop: its members have to be run step
+    by step together, in the order given, which puts sources before targets where the link has no lag.  Ties are
+    broken by the order of ``names``.  Raises :class:`graphlib.CycleError` for a loop in which no link lags.
+    """
+    links = tuple(links)
+    rank = {name: index for index, name in enumerate(names)}
+    ahead: dict[str, list[str]] = {name: [] for name in names}
+    back: dict[str, list[str]] = {name: [] for name in names}
+    for link in links:
+        ahead[link.source].append(link.target)
+        back[link.target].append(link.source)
+    leader: dict[str, str] = {}
+    visited: set[str] = set()
+    for name in reversed(_finished(names, ahead, set())):  # Kosaraju: reversed, a search stays in a component
+        leader |= dict.fromkeys(_finished([name], back, visited), name)
+    members: dict[str, list[str]] = {}
+    for name in names:
+        members.setdefault(leader[name], []).append(name)
+    prompt: dict[str, set[str]] = {name: set() for name in names}
+    for link in links:
+        if link.lag == 0 and leader[link.source] == leader[link.target]:
+            prompt[link.target].add(link.source)
+    outer = {first: {leader[s] for name in group for s in back[name]} - {first} for first, group in members.items()}
+    first_rank = {first: min(rank[name] for name in group) for first, group in members.items()}
+    return tuple(
+        tuple(_sorted({name: prompt[name] for name in members[first]}, rank)) for first in _sorted(outer, first_rank)
+    )
+
+
+def loops(groups: Iterable[tuple[str, ...]], links: Iterable[Link]) -> frozenset[tuple[str, ...]]:
+    """Return those of the :func:`components` that are loops."""
+    to_itself = {link.source for link in links if link.source == link.target}
+    return frozenset(group for group in groups if len(group) > 1 or group[0] in to_itself)
+
+
+def _finished(roots: Sequence[str], edges: Mapping[str, Sequence[str]], visited: set[str]) -> list[str]:
+    """Return what ``roots`` reach and was not ``visited``, in the order in which a depth-first search leaves it."""
+    left: list[str] = []
+    for root in roots:
+        if root in visited:
+            continue
+        visited.add(root)
+        path = [(root, iter(edges[root]))]
+        while path:
+            name, following = path[-1]
+            unseen = next((other for other in following if other not in visited), None)
+            if unseen is None:
+                left.append(name)
+                path.pop()
+            else:
+                visited.add(unseen)
+                path.append((unseen, iter(edges[unseen])))
+    return left
+
+
+def _sorted(sources: Mapping[str, set[str]], rank: Mapping[str, int]) -> list[str]:
+    sorter = TopologicalSorter(sources)
+    sorter.prepare()
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=rank.__getitem__)
+        order.extend(ready)
+        sorter.done(*ready)
+    return order
