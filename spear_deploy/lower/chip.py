@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from spear_deploy.errors import Finding, UnsupportedError
-from spear_deploy.lower.compose import compose
+from spear_deploy.lower.compose import Synapses, compose
 from spear_deploy.lower.place import Placement, place
 from spear_deploy.lower.program import ChipProgram
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
+from spear_deploy.network.ops import Shape
 from spear_deploy.profiles.schema import ChipProfile
 
 
@@ -46,13 +48,28 @@ class Chip:
             raise UnsupportedError([*error.findings, *unplaceable]) from error
         program = quantised.program
         inputs = {port.name for port in program.inputs}
-        placement = place(
-            program.shapes, program.synapses, self.profile, inputs=inputs, weight_bits=self.registers.weight_bits
-        )
-        return Lowered(program, placement, quantised.notes)
+        subtracting = {p.name for p in program.populations if p.reset == "subtract"}
+        return Lowered(program, self._placement(program.shapes, program.synapses, inputs, subtracting), quantised.notes)
 
     def place(self, network: Network) -> Placement:
         """Place a network by its shapes alone, without quantising it."""
         shapes = {p.name: p.shape for p in network.populations}
         inputs = {p.name for p in network.inputs}
-        return place(shapes, compose(network), self.profile, inputs=inputs, weight_bits=self.registers.weight_bits)
+        subtracting = {
+            p.name
+            for p in network.neurons
+            if p.neuron and p.neuron.threshold is not None and p.neuron.reset == "subtract"
+        }
+        return self._placement(shapes, compose(network), inputs, subtracting)
+
+    def _placement(
+        self,
+        shapes: Mapping[str, Shape],
+        synapses: Sequence[Synapses],
+        inputs: Collection[str],
+        subtracting: Collection[str],
+    ) -> Placement:
+        cost = self.profile.neuron.subtract_compartments
+        compartments = dict.fromkeys(subtracting, cost.value) if cost else {}
+        bits = self.registers.weight_bits
+        return place(shapes, synapses, self.profile, inputs=inputs, weight_bits=bits, compartments=compartments)

@@ -24,15 +24,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from math import ceil
+from types import MappingProxyType
 
-from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.errors import Finding
 from spear_deploy.lower.compose import Synapses
 from spear_deploy.lower.core_use import CoreUse, Fibres, Tile, Tiling, fibres, unread_axons_out
+from spear_deploy.network.order import Link, components
 from spear_deploy.profiles.schema import ChipProfile
 
 _UNIT = Tile(1, 1, 1)
+_ROUNDS = 16
+"""Enough for the tiles of a loop to settle: cores that a population gains cost those that feed it axons."""
 
 
 @dataclass(frozen=True)
@@ -76,21 +79,26 @@ def place(
     *,
     inputs: Collection[str],
     weight_bits: int,
-    compartments: int = 1,
+    compartments: Mapping[str, int] = MappingProxyType({}),
 ) -> Placement:
     """Place the populations ``shapes`` (name to (C, H, W) or (N,)) other than ``inputs`` on the cores of ``chip``.
 
-    Of the synapses only the shapes matter.  ``compartments`` is what one neuron costs (2 where the chip emulates
-    a subtracting reset).  Raises :class:`UnsupportedError` (E022) if the synapses form a cycle.
+    Of the synapses only the shapes matter.  ``compartments`` tells for populations whose neurons cost more than one
+    compartment what one costs (2 where the chip emulates a subtracting reset).
     """
     joined = [fibres(s, shapes[s.source]) for s in synapses]
     limits = _limits(chip)
-    tilings: dict[str, Tiling] = {}
+    tilings = {name: Tiling(Tile.of(shape), _UNIT) for name, shape in shapes.items() if name not in inputs}
     uses: dict[str, CoreUse] = {}
-    for name in _targets_first(joined, [name for name in shapes if name not in inputs]):
-        use = _use_of(name, joined, tilings, chip, weight_bits, compartments)
-        tilings[name] = _tiling(shapes[name], use, limits)
-        uses[name] = use(tilings[name].tile)
+    order = _targets_first(joined, tuple(tilings))
+    for _ in range(_ROUNDS):
+        before = dict(tilings)
+        for name in order:
+            use = _use_of(name, joined, tilings, chip, weight_bits, compartments.get(name, 1))
+            tilings[name] = _tiling(shapes[name], use, limits)
+            uses[name] = use(tilings[name].tile)
+        if tilings == before:
+            break
     populations = tuple(_placements(shapes, tilings, uses, limits))
     cores = sum(p.cores for p in populations)
     words = sum(p.cores * p.synapse_words_per_core for p in populations)
@@ -108,15 +116,12 @@ def _limits(chip: ChipProfile) -> CoreUse:
 
 
 def _targets_first(joined: Sequence[Fibres], names: Sequence[str]) -> list[str]:
-    """Order populations so that the tiles of all targets are known when a source's out-axons are counted."""
-    targets: dict[str, list[str]] = {name: [] for name in names}
-    for f in joined:
-        if f.source in targets:
-            targets[f.source].append(f.target)
-    try:
-        return list(TopologicalSorter(targets).static_order())
-    except CycleError as error:
-        raise UnsupportedError.of("E022", " -> ".join(error.args[1]), "these populations feed each other") from error
+    """Order populations so that the tiles of targets are known when a source's out-axons are counted.
+
+    Within a loop no order does that: there the tiles of the round before are taken.
+    """
+    links = [Link(f.source, f.target, 1) for f in joined if f.source in names]
+    return [name for component in reversed(components(names, links)) for name in component]
 
 
 def _use_of(

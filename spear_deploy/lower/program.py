@@ -1,11 +1,13 @@
 """The integer network of one chip, and the file ``program.h5`` in which a backend reads it.
 
-The file (schema 1) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
+The file (schema 2) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -16,10 +18,12 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
 from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.network.neuron import ResetKind
 from spear_deploy.network.ops import Pair, Shape
+from spear_deploy.network.order import Link, components, loops
 from spear_deploy.storage import atomic
 
-SCHEMA = 1
+SCHEMA = 2
 IntArray: TypeAlias = NDArray[np.int32]
 _REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
 
@@ -59,7 +63,9 @@ class ChipPopulation:
     """Neurons of Loihi's LIF equations; each register is a scalar () or of the population's shape.
 
     ``kind`` is ``lif``, or ``readout``: the same dynamics without firing, its output is v.
-    ``level`` is the longest path from an input; ``scale`` is chip units of v >> 6 per float unit.
+    ``level`` is the number of steps by which its time lags behind the input's (:mod:`spear_deploy.lower.timing`);
+    ``scale`` is chip units of v >> 6 per float unit.  ``reset`` is what a spike does to v: ``value`` zeroes it,
+    ``subtract`` takes vth << 6 off; ``late``: in the following step, as :class:`~spear_deploy.network.Neuron` has it.
     """
 
     name: str
@@ -72,6 +78,8 @@ class ChipPopulation:
     vth: IntArray
     bias_mant: IntArray
     bias_exp: IntArray
+    reset: ResetKind = "value"
+    late: bool = False
 
     @property
     def size(self) -> int:
@@ -81,7 +89,7 @@ class ChipPopulation:
 
 @dataclass(frozen=True, eq=False)
 class ChipProjection:
-    """Integer synapses: effective weight = mantissa * 2**exponent; ``delay`` extra steps on the way."""
+    """Integer synapses: effective weight = mantissa * 2**exponent; ``delay`` counts steps beyond the chip's one."""
 
     synapses: Synapses
     exponent: int
@@ -103,6 +111,27 @@ class ChipProgram:
         """Shape of every population, inputs first."""
         ports = {port.name: port.shape for port in self.inputs}
         return ports | {population.name: population.shape for population in self.populations}
+
+    def lag(self, projection: ChipProjection) -> int:
+        """Return in how many steps of its own time the target sees a spike, counted from the source's step."""
+        levels = {population.name: population.level for population in self.populations}
+        source, target = projection.synapses.source, projection.synapses.target
+        return projection.delay + 1 + levels.get(source, 0) - levels[target]
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Projections by their ends and lag."""
+        return tuple(Link(p.synapses.source, p.synapses.target, self.lag(p)) for p in self.projections)
+
+    @cached_property
+    def components(self) -> tuple[tuple[str, ...], ...]:
+        """Population names, inputs too, in order of execution; those that feed each other in a loop together."""
+        return components(tuple(self.shapes), self.links)
+
+    @cached_property
+    def loops(self) -> frozenset[tuple[str, ...]]:
+        """The recurrent ones of the :attr:`components`."""
+        return loops(self.components, self.links)
 
     @property
     def synapses(self) -> tuple[Synapses, ...]:
@@ -133,7 +162,7 @@ def write_program(path: Path, program: ChipProgram) -> None:
         for population in program.populations:
             group = file.create_group(f"populations/{population.name}")
             group.attrs.update({"kind": population.kind, "shape": population.shape, "level": population.level})
-            group.attrs["scale"] = population.scale
+            group.attrs.update({"scale": population.scale, "reset": population.reset, "late": population.late})
             for register in _REGISTERS:
                 group.create_dataset(register, data=getattr(population, register))
         for projection in sorted(program.projections, key=lambda item: item.synapses.name):
@@ -151,9 +180,24 @@ def read_program(path: Path) -> ChipProgram:
             populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
             projections = tuple(_read_projection(n, g) for n, g in file["projections"].items())
             outputs = tuple(str(name) for name in file.attrs["outputs"])
-            return ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs)
+            program = ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs)
+            _check(program)
+            return program
+    except CycleError as error:
+        raise InputError.of("E010", path, "its projections form a loop without delay", "compile again") from error
     except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
+
+
+def _check(program: ChipProgram) -> None:
+    """Check that projections join what there is, and that no spike arrives before it was sent."""
+    for projection in program.projections:
+        synapses = projection.synapses
+        if synapses.source not in program.shapes or synapses.target not in {p.name for p in program.populations}:
+            raise ValueError(f"projection {synapses.name!r} leads from {synapses.source!r} to {synapses.target!r}")
+        if projection.delay < 0 or program.lag(projection) < 0:
+            raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
+    program.components  # noqa: B018  (a loop without delay is refused here)
 
 
 def _write_projection(group: h5py.Group, projection: ChipProjection) -> None:
@@ -178,7 +222,11 @@ def _read_population(name: str, group: h5py.Group) -> ChipPopulation:
     kind: Literal["lif", "readout"] = "readout" if attrs["kind"] == "readout" else "lif"
     if attrs["kind"] != kind:
         raise ValueError(f"population {name!r} is of unknown kind {attrs['kind']!r}")
-    return ChipPopulation(name, _shape(group), kind, int(attrs["level"]), float(attrs["scale"]), **registers)
+    reset: ResetKind = "subtract" if attrs["reset"] == "subtract" else "value"
+    if attrs["reset"] != reset:
+        raise ValueError(f"population {name!r} has the unknown reset {attrs['reset']!r}")
+    level, scale, late = int(attrs["level"]), float(attrs["scale"]), bool(attrs["late"])
+    return ChipPopulation(name, _shape(group), kind, level, scale, **registers, reset=reset, late=late)
 
 
 def _read_projection(name: str, group: h5py.Group) -> ChipProjection:

@@ -3,13 +3,14 @@
 For each population a scale ``P`` (units of v >> 6 per float unit) turns weights, threshold and bias into
 integers of one common unit::
 
-    weight      P * w   ~ m * 2^e          |m| <= 2^(bits-1) - 1, one exponent a projection
+    weight      P * w   ~ m * 2^e          |m| < 2^(bits-1), 2^bits if all share a sign; e of the projection
     threshold   vth   = round(P * (theta - v_reset) / gain)            17 bits
     bias        64 P (bias - (1 - beta) v_reset) / gain = mant << exp  13 bits signed, exponent 0..7
     decays      du = round(4096 (1 - alpha)) - 1,  dv = round(4096 (1 - beta))        12 bits
 
 ``P`` is the largest that fills the weights' mantissa and keeps every register in range and the current
-from wrapping at 24 bits.  The gain is divided out (v / gain fires at the same steps), v_reset is shifted
+from wrapping at 24 bits; 64 where all parameters are multiples of 1/64 that fit as they are (lava-dl trains on
+those, and netx runs these integers).  The gain is divided out (v / gain fires at the same steps), v_reset is shifted
 to 0.  Source: Lava's equations, docs/fixed-point.md.
 """
 
@@ -23,10 +24,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, UnsupportedError
-from spear_deploy.lower.compose import Synapses, compose, constant_input
+from spear_deploy.lower.compose import ConvSynapses, Synapses, compose, constant_input
+from spear_deploy.lower.lacking import lacking, too_long
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
+from spear_deploy.lower.registers import InputRange, Registers
+from spear_deploy.lower.timing import extra_delays, levels
 from spear_deploy.network import Network, Neuron, Population
-from spear_deploy.profiles.schema import ChipProfile
 
 Array = NDArray[np.float64]
 
@@ -34,47 +37,8 @@ CURRENT_BOUND = 1 << 17
 """|u| >> 6 must stay below this: Loihi's current wraps at 24 bits."""
 _THRESHOLD_AIM = 1 << 14
 """Thresholds are kept below an eighth of the register, so that v has head-room before it clips."""
-
-
-@dataclass(frozen=True)
-class Registers:
-    """The integer ranges of a chip's neuron and synapse that quantisation must respect."""
-
-    weight_bits: int = 8
-    max_weight_exponent: int = 7
-    max_threshold: int = 131_071
-    max_decay: int = 4095
-    max_bias_mantissa: int = 4095
-    max_bias_exponent: int = 7
-    max_payload: int = 255
-
-    @classmethod
-    def of(cls, chip: ChipProfile, weight_bits: int | None = None) -> Registers:
-        """Return the ranges of a chip; ``weight_bits`` may ask for fewer bits than it has."""
-        bits = min(weight_bits or chip.weights.bits_max.value, chip.weights.bits_max.value, 8)
-        exponent = chip.weights.exponent_max
-        return cls(
-            weight_bits=bits,
-            max_weight_exponent=min(7, exponent.value) if exponent else 7,
-            max_threshold=(1 << chip.neuron.threshold_bits.value) - 1,
-            max_decay=(1 << chip.neuron.decay_bits.value) - 1,
-            max_bias_mantissa=chip.neuron.bias_mantissa_max.value,
-            max_bias_exponent=chip.neuron.bias_exponent_max.value,
-            max_payload=min(255, (1 << chip.spikes.payload_bits.value) - 1) or 1,
-        )
-
-    @property
-    def max_mantissa(self) -> int:
-        """Largest weight mantissa of either sign."""
-        return (1 << (self.weight_bits - 1)) - 1
-
-
-@dataclass(frozen=True)
-class InputRange:
-    """What is fed into an input population: values 0..``maximum``; ``integral`` if all are integers."""
-
-    maximum: float = 1.0
-    integral: bool = True
+_GRID = 64.0
+"""lava-dl trains on multiples of 1/64 and stores 64 times that: the scale that gives back its integers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,27 +56,30 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     neurons the chip does not have, E033 for graded input on a chip that takes binary spikes, E034 for values
     that fit no register at any scale.
     """
-    findings = [f for population in network.neurons for f in _neuron_findings(population)]
-    findings += _graded_findings(network)
-    findings += _input_findings(network, registers, ranges)
+    findings = list(lacking(network, registers, ranges))
+    try:
+        level = levels(network)
+    except UnsupportedError as error:
+        raise UnsupportedError([*findings, *error.findings]) from error
+    delays = extra_delays(network, level)
+    findings += too_long(delays, registers)
     if findings:
         raise UnsupportedError(findings)
     by_target: dict[str, list[Synapses]] = {population.name: [] for population in network.populations}
     for synapses in compose(network):
         by_target[synapses.target].append(synapses)
     ports = {p.name: _port(p, ranges.get(p.name, InputRange()), registers) for p in network.inputs}
-    ports = {name: _fitted(port, network, by_target) for name, port in ports.items()}
+    ports = {name: _fitted(port, network, by_target, registers) for name, port in ports.items()}
     populations, projections, notes = [], [], []
     for population in network.neurons:
         incoming = by_target[population.name]
         chip_population, exponents, mantissas, found = _quantise_population(
-            network, population, incoming, ports, registers
+            network, population, level[population.name], incoming, ports, registers
         )
         notes += found
         populations.append(chip_population)
         for synapses, exponent, mantissa in zip(incoming, exponents, mantissas, strict=True):
-            delay = network.levels[population.name] - network.levels[synapses.source] - 1
-            projections.append(ChipProjection(replace(synapses, weight=mantissa), exponent, delay))
+            projections.append(ChipProjection(replace(synapses, weight=mantissa), exponent, delays[synapses.name]))
     errors = [note for note in notes if note.severity == "error"]
     if errors:
         raise UnsupportedError(errors)
@@ -122,53 +89,6 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     return Quantised(program, tuple(notes))
 
 
-def _neuron_findings(population: Population) -> list[Finding]:
-    neuron, where = population.neuron, f"population {population.name!r}"
-    assert neuron is not None
-    findings: list[Finding] = []
-    if neuron.is_readout:
-        return findings
-    if neuron.reset != "value" or neuron.late:
-        how = "by subtraction" if neuron.reset != "value" else "to a value"
-        when = ", one step late" if neuron.late else ""
-        message = f"it resets {how}{when}; the chip's neuron resets to a value in the step of the spike"
-        overrides = ["--reset zero"] * (neuron.reset != "value") + ["--no-reset-delay"] * neuron.late
-        fix = f"retrain with it, or override with {' '.join(overrides)} and let fine-tuning repair the accuracy"
-        findings.append(Finding("E030", where, message, fix))
-    if neuron.spikes == "integer":
-        message = "it emits several spikes a step; the chip's neuron emits one"
-        findings.append(Finding("E031", where, message, "override it with --spikes binary and fine-tune"))
-    if neuron.floor is not None:
-        message = f"its membrane is clipped at {neuron.floor:g}; the chip's neuron has no lower bound"
-        findings.append(Finding("E032", where, message, "import it without --floor and fine-tune"))
-    return findings
-
-
-def _graded_findings(network: Network) -> list[Finding]:
-    readouts = {p.name for p in network.neurons if _neuron(p).is_readout}
-    message = "its membrane feeds other neurons; only spikes can be sent"
-    return [
-        Finding("E021", f"population {p.source!r}", message, "read it at an Output, or give it a threshold")
-        for p in network.projections
-        if p.source in readouts
-    ]
-
-
-def _input_findings(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> list[Finding]:
-    if registers.max_payload > 1:
-        return []
-    return [
-        Finding(
-            "E033",
-            f"input {p.name!r}",
-            "the chip takes binary input spikes only",
-            "use --encoding rate, or binary events",
-        )
-        for p in network.inputs
-        if (r := ranges.get(p.name, InputRange())) and not (r.integral and r.maximum <= 1)
-    ]
-
-
 def _port(population: Population, values: InputRange, registers: Registers) -> InputPort:
     if values.integral:
         return InputPort(population.name, population.shape, max(1, int(values.maximum)))
@@ -176,29 +96,35 @@ def _port(population: Population, values: InputRange, registers: Registers) -> I
     return InputPort(population.name, population.shape, levels, levels / values.maximum)
 
 
-def _fitted(port: InputPort, network: Network, by_target: Mapping[str, Sequence[Synapses]]) -> InputPort:
-    """Halve the levels of a graded input until full mantissas of its projections cannot wrap the current."""
+def _fitted(
+    port: InputPort, network: Network, by_target: Mapping[str, Sequence[Synapses]], registers: Registers
+) -> InputPort:
+    """Halve the payloads of a graded input until full mantissas of its projections cannot wrap the current."""
     worst = 0.0
     for projection in network.out_of(port.name):
         synapses = next(s for s in by_target[projection.target] if s.name == projection.name)
         peak = np.abs(synapses.weight).max(initial=0)
         alpha = _neuron(network[projection.target]).alpha
         if peak > 0:
-            worst = max(worst, float(_reach(synapses.weight) / peak / (1 - alpha.max())))
-    levels = port.max_value
-    while port.scale != 1.0 and levels > 15 and worst * levels * 127 >= CURRENT_BOUND:
-        levels //= 2
-    return replace(port, max_value=levels, scale=port.scale * levels / port.max_value)
+            full = (
+                (1 << (registers.weight_bits - 1)) - 1
+            ) / peak  # a bit that one sign saves is not worth one of input
+            worst = max(worst, float(full * _reach(synapses.weight) / (1 - alpha.max())))
+    payload = port.max_value
+    while port.scale != 1.0 and payload > 15 and worst * payload >= CURRENT_BOUND:
+        payload //= 2
+    return replace(port, max_value=payload, scale=port.scale * payload / port.max_value)
 
 
 def _quantise_population(
     network: Network,
     population: Population,
+    level: int,
     incoming: Sequence[Synapses],
     ports: Mapping[str, InputPort],
     registers: Registers,
 ) -> tuple[ChipPopulation, list[int], list[NDArray[np.int16]], list[Finding]]:
-    neuron = _neuron(population)
+    neuron, incoming = _with_one_gain(_neuron(population), incoming)
     alpha, beta = neuron.alpha.astype(np.float64), neuron.beta.astype(np.float64)
     gain, reset_value = neuron.gain.astype(np.float64), neuron.reset_value.astype(np.float64)
     constant = constant_input(network, population.name)
@@ -206,10 +132,15 @@ def _quantise_population(
     theta = None if neuron.threshold is None else (neuron.threshold - reset_value) / gain
     per_payload = [s.weight / (ports[s.source].scale if s.source in ports else 1.0) for s in incoming]
     payload = [ports[s.source].max_value if s.source in ports else 1 for s in incoming]
-    peak = max((float(np.abs(w).max(initial=0)) for w in per_payload), default=0.0)
+    full = min(
+        (registers.max_mantissa(w) / peak for w in per_payload if (peak := np.abs(w).max(initial=0)) > 0), default=0
+    )
     du = np.maximum(np.rint(4096 * (1 - alpha)).astype(np.int64) - 1, 0)
     gathered = 4096 / (float(du.min()) + 1)  # a constant input adds up to so many times itself in u
-    scale = _scale(peak, _worst_sum(per_payload, payload) * gathered, theta, bias, registers)
+    if _is_on_grid(per_payload, theta, bias, registers):
+        scale = _GRID
+    else:
+        scale = _scale(float(full), _worst_sum(per_payload, payload) * gathered, theta, bias, registers)
     exponents, mantissas, rounded = _rounded(per_payload, scale, registers)
     while _worst_sum(rounded, payload) * gathered >= CURRENT_BOUND:  # where many were rounded up
         scale /= 2
@@ -222,16 +153,60 @@ def _quantise_population(
         population.name,
         population.shape,
         kind,
-        network.levels[population.name],
+        level,
         scale,
-        *(_register(value) for value in (du, dv, vth, bias_mant, np.full((), bias_exp))),
+        du=_register(du),
+        dv=_register(dv),
+        vth=_register(vth),
+        bias_mant=_register(bias_mant),
+        bias_exp=_register(np.full((), bias_exp)),
+        reset="value" if neuron.is_readout else neuron.reset,
+        late=neuron.late and not neuron.is_readout,
     )
     notes = _notes(population, neuron, constant, vth, bias_mant, registers)
     return chip_population, exponents, mantissas, notes
 
 
-def _scale(peak: float, reach: float, theta: Array | None, bias: Array, registers: Registers) -> float:
-    """Return the largest scale that fills the mantissa and respects the bounds, else the bound itself."""
+def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron, Sequence[Synapses]]:
+    """Move the differences between the gains of a readout's neurons into the weights in front, where they can go.
+
+    A spiking neuron's gain is divided out of its threshold; a readout has none.
+    """
+    largest = neuron.gain.max()
+    share = neuron.gain.astype(np.float64) / largest if largest else np.ones(neuron.gain.shape)
+    by_unit = share.reshape(len(share), -1)
+    shared = any(isinstance(s, ConvSynapses) for s in incoming) and np.ptp(by_unit, axis=1).any()
+    if not neuron.is_readout or not np.ptp(share) or shared:
+        return neuron, incoming
+    scaled = [
+        replace(
+            s, weight=s.weight * (by_unit[:, :1, None, None] if isinstance(s, ConvSynapses) else share.reshape(-1, 1))
+        )
+        for s in incoming
+    ]
+    return replace(neuron, gain=np.full_like(neuron.gain, largest)), scaled
+
+
+def _is_on_grid(weights: Sequence[Array], theta: Array | None, bias: Array, registers: Registers) -> bool:
+    """Say whether the scale ``_GRID`` makes integers that fit of every weight, threshold and bias, without rounding."""
+    exponents, _, rounded = _rounded(weights, _GRID, registers)
+    mantissa, exponent = _bias(64 * _GRID * bias, registers)
+    vth = np.zeros(1) if theta is None else _GRID * theta
+    return (
+        max(exponents, default=8) <= registers.max_weight_exponent
+        and vth.max() <= registers.max_threshold
+        and bool(np.abs(mantissa).max() <= registers.max_bias_mantissa)
+        and np.array_equal(vth, np.rint(vth))
+        and np.array_equal(64 * _GRID * bias, np.ldexp(mantissa, exponent))
+        and all(np.array_equal(w * _GRID, r) for w, r in zip(weights, rounded, strict=True))
+    )
+
+
+def _scale(full: float, reach: float, theta: Array | None, bias: Array, registers: Registers) -> float:
+    """Return the largest scale that fills the mantissa and respects the bounds, else the bound itself.
+
+    ``full`` is the scale that fills the first mantissa at exponent 0; 0 without weights.
+    """
     top = float(theta.max()) if theta is not None else 0.0
     bias_limit = registers.max_bias_mantissa << registers.max_bias_exponent
     limits = [
@@ -240,9 +215,8 @@ def _scale(peak: float, reach: float, theta: Array | None, bias: Array, register
         bias_limit / (64 * np.abs(bias).max()) if np.any(bias) else np.inf,
     ]
     bound = float(min(limits))
-    if peak == 0:
+    if full == 0:
         return min(bound, _THRESHOLD_AIM / top if top else 1.0)
-    full = registers.max_mantissa / peak
     for exponent in range(registers.max_weight_exponent, -1, -1):
         scale = full * 2.0**exponent
         if scale <= bound and scale * top <= _THRESHOLD_AIM:
@@ -254,23 +228,27 @@ def _rounded(
     weights: Sequence[Array], scale: float, registers: Registers
 ) -> tuple[list[int], list[NDArray[np.int16]], list[Array]]:
     """Return exponents, mantissas, and the weights in chip units that they stand for."""
-    exponents = [_exponent(scale * float(np.abs(w).max(initial=0)), registers) for w in weights]
+    exponents = [_exponent(scale * float(np.abs(w).max(initial=0)), registers.max_mantissa(w)) for w in weights]
+    if registers.layered:
+        exponents = [max(exponents, default=0)] * len(exponents)
     mantissas = [np.rint(scale * w / 2.0**e).astype(np.int16) for w, e in zip(weights, exponents, strict=True)]
     return exponents, mantissas, [m.astype(np.float64) * 2.0**e for m, e in zip(mantissas, exponents, strict=True)]
 
 
-def _exponent(peak: float, registers: Registers) -> int:
+def _exponent(peak: float, max_mantissa: int) -> int:
     """Return the least exponent at which ``peak`` rounds to a mantissa in range."""
-    return max(0, int(np.floor(np.log2(peak / (registers.max_mantissa + 0.5)))) + 1) if peak > 0 else 0
+    return max(0, int(np.floor(np.log2(peak / (max_mantissa + 0.5)))) + 1) if peak > 0 else 0
 
 
 def _worst_sum(weights: Sequence[Array], payloads: Sequence[int]) -> float:
-    """Return the largest |sum| that one step of spikes can cause through all projections together."""
-    return sum(_reach(weight) * payload for weight, payload in zip(weights, payloads, strict=True))
+    """Return the largest |sum| that one step of spikes can cause in a neuron through all its projections together."""
+    reach = [_reach_by_unit(weight) * payload for weight, payload in zip(weights, payloads, strict=True)]
+    size = max((r.shape[1] for r in reach), default=0)  # a matrix has the neurons of a map, a kernel its channels
+    return float(np.sum([np.repeat(r, size // r.shape[1], axis=1) for r in reach], axis=0).max(initial=0))
 
 
 def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
-    exponent = 0
+    exponent = registers.min_bias_exponent
     while (
         np.abs(np.rint(value / 2**exponent)).max() > registers.max_bias_mantissa
         and exponent < registers.max_bias_exponent
@@ -281,8 +259,13 @@ def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
 
 def _reach(weight: NDArray[np.generic]) -> float:
     """Return the largest |sum| that spikes can cause in an output unit: positive or negative weights alone."""
+    return float(_reach_by_unit(weight).max())
+
+
+def _reach_by_unit(weight: NDArray[np.generic]) -> Array:
+    """Return the sums of the positive weights, and of the negative ones, of each output unit: (2, units)."""
     flat = np.asarray(weight, np.float64).reshape(len(weight), -1)
-    return float(np.maximum(np.maximum(flat, 0).sum(axis=1), np.maximum(-flat, 0).sum(axis=1)).max())
+    return np.stack([np.maximum(flat, 0).sum(axis=1), np.maximum(-flat, 0).sum(axis=1)])
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -317,6 +300,10 @@ def _notes(
             f"the bias mantissa reaches {np.abs(bias_mant).max()}, the register holds {registers.max_bias_mantissa}"
         )
         notes.append(Finding("E034", where, message, "train with a smaller bias"))
+    if not neuron.is_readout and (neuron.reset != "value" or neuron.late):
+        how = "subtracts its threshold" if neuron.reset == "subtract" else "resets"
+        message = f"it {how}{' one step late' if neuron.late else ''}: exact here, on silicon not the built-in neuron"
+        notes.append(Finding("N005", where, message, severity="note"))
     if neuron.comparison == "ge" and not neuron.is_readout:
         message = "the source fires at v >= threshold, the chip at v > threshold; they differ only at equality"
         notes.append(Finding("N003", where, message, severity="note"))

@@ -90,7 +90,8 @@ class NeuronFormat:
 
     The membrane is compared with ``threshold << threshold_shift``; ``state_bits`` are those of u and of v,
     signed; ``bias_mantissa_max`` is the magnitude that both signs have.  ``resets`` are the kinds the silicon
-    has; ``subtract_compartments`` is how many neurons a subtracting one costs where it is emulated.
+    has built in; ``programmable`` says whether a neuron program of one's own can do others;
+    ``subtract_compartments`` is how many neurons a subtracting one costs where it is emulated.
     """
 
     threshold_bits: Count
@@ -102,6 +103,7 @@ class NeuronFormat:
     state_bits: Count
     resets: Sourced[tuple[ResetKind, ...]]
     multi_spike: Sourced[bool]
+    programmable: Sourced[bool]
     subtract_compartments: Count | None = None
 
 

@@ -14,7 +14,8 @@ from spear_deploy.errors import InputError
 from spear_deploy.frontends import Semantics, load
 from spear_deploy.lower import bundle as module
 from spear_deploy.lower.bundle import Bundle, read_bundle, write_bundle
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Flatten
 from tests.strategies import Builder, linear
 

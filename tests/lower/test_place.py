@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.errors import UnsupportedError
 from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.lower.place import Placement, place
 from spear_deploy.profiles import ChipProfile, load_chip
@@ -163,7 +162,7 @@ def test_words_for_each_axon_on_loihi1(targets, bits, index, words, axons):
 def test_emulated_reset_takes_two_neurons_for_one():
     """With two compartments for each neuron a core holds half as many neurons."""
     one = place(*mlp(4, 1024), LOIHI1, inputs={"p0"}, weight_bits=8)
-    two = place(*mlp(4, 1024), LOIHI1, inputs={"p0"}, weight_bits=8, compartments=2)
+    two = place(*mlp(4, 1024), LOIHI1, inputs={"p0"}, weight_bits=8, compartments={"p1": 2})
     assert (one.cores, two.cores) == (1, 2)
 
 
@@ -200,10 +199,17 @@ def test_unit_that_no_core_can_hold_is_found():
     assert [p.cores for p in placement.populations] == [20, 1]
 
 
-def test_cycle_is_refused():
-    """Populations that feed each other raise E022."""
-    with pytest.raises(UnsupportedError, match="E022"):
-        place({"a": (2,), "b": (2,)}, [dense("a", "b", 2, 2), dense("b", "a", 2, 2)], LOIHI2, inputs=(), weight_bits=8)
+def test_loops_are_placed():
+    """A population that feeds itself stores its own synapses too; two that feed each other are placed as any."""
+    alone = place({"a": (4,), "b": (64,)}, [dense("a", "b", 64, 4)], LOIHI2, inputs={"a"}, weight_bits=8).populations[0]
+    recurrent = [dense("a", "b", 64, 4), dense("b", "b", 64, 64)]
+    itself = place({"a": (4,), "b": (64,)}, recurrent, LOIHI2, inputs={"a"}, weight_bits=8).populations[0]
+    assert itself.synapse_words_per_core == 17 * alone.synapse_words_per_core
+    ring = [dense("a", "b", 900, 900), dense("b", "a", 900, 900)]
+    for chip in (LOIHI1, LOIHI2):
+        placement = place({"a": (900,), "b": (900,)}, ring, chip, inputs=(), weight_bits=8)
+        assert placement.findings == ()
+        assert all(max(p.utilisation.values()) <= 1 for p in placement.populations)
 
 
 @st.composite

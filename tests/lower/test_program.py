@@ -83,7 +83,10 @@ def change(path: Path, name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("/@schema", 2),
+        ("/@schema", 3),
+        ("populations/p@reset", "never"),
+        ("projections/w@delay", -1),
+        ("projections/w@source", "ghost"),
         ("populations/p@kind", "izhikevich"),
         ("/@order", ["in", "ghost"]),
         ("projections/w@stride", [1]),

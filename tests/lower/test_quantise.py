@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.lower.compose import ConvSynapses, compose
 from spear_deploy.lower.program import ChipPopulation, ChipProgram
-from spear_deploy.lower.quantise import InputRange, Quantised, Registers, quantise
+from spear_deploy.lower.quantise import Quantised, quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import AvgPool2d, Flatten, Linear, Network, Neuron, Population, Projection
 from spear_deploy.profiles import load_chip
 from spear_deploy.simulate.emulator import Emulator
@@ -27,22 +28,23 @@ def quantised(network: Network, registers: Registers = REGISTERS, values: InputR
     return quantise(network, "loihi2", registers, {"in": values or InputRange()})
 
 
-def reach(weight: np.ndarray) -> np.ndarray:
-    """Largest sum that spikes can cause in each output unit, through positive or through negative weights."""
+def reach(weight: np.ndarray, neurons: int) -> np.ndarray:
+    """Largest sums that spikes can cause in each neuron, through positive and negative weights: (2, neurons)."""
     flat = weight.reshape(len(weight), -1).astype(np.int64)
-    return np.maximum(flat.clip(min=0).sum(axis=1), (-flat).clip(min=0).sum(axis=1))
+    by_unit = np.stack([flat.clip(min=0).sum(axis=1), (-flat).clip(min=0).sum(axis=1)])
+    return np.repeat(by_unit, neurons // len(weight), axis=1)  # a kernel's channels have many neurons
 
 
 def assert_current_cannot_wrap(program: ChipProgram) -> None:
     """Whatever spikes and payloads arrive, for however long, |u| stays below 2^23."""
     payload = {port.name: port.max_value for port in program.inputs}
     for population in program.populations:
-        sums = 0
+        sums = np.zeros((2, population.size), np.int64)
         for projection in program.into(population.name):
             largest = payload.get(projection.synapses.source, 1)
-            sums += (reach(projection.synapses.weight) << projection.exponent).max() * largest
+            sums += (reach(projection.synapses.weight, population.size) << projection.exponent) * largest
         slowest = int(population.du.min()) + 1
-        assert (sums << 6) * 4096 < (1 << 23) * slowest
+        assert (int(sums.max()) << 6) * 4096 < (1 << 23) * slowest
 
 
 def assert_registers_hold(program: ChipProgram, registers: Registers) -> None:
@@ -60,7 +62,9 @@ def assert_registers_hold(program: ChipProgram, registers: Registers) -> None:
             assert low <= register.min(), name
             assert register.max() <= high, name
     for projection in program.projections:
-        assert np.abs(projection.synapses.weight).max(initial=0) <= (1 << (registers.weight_bits - 1)) - 1
+        weight = projection.synapses.weight
+        one_sign = weight.min(initial=0) == 0 or weight.max(initial=0) == 0
+        assert np.abs(weight).max(initial=0) <= (1 << (registers.weight_bits - (not one_sign))) - 1
         assert 0 <= projection.exponent <= registers.max_weight_exponent
 
 
@@ -85,7 +89,7 @@ def attempt(network: Network, registers: Registers, values: InputRange) -> tuple
 
 
 @settings(max_examples=60, deadline=None)
-@given(networks(), st.integers(4, 8), st.sampled_from(INPUTS), st.floats(-3, 1))
+@given(networks(timed=True), st.integers(4, 8), st.sampled_from(INPUTS), st.floats(-3, 1))
 def test_registers_hold_and_currents_cannot_wrap(network, bits, values, magnitude):
     """Random networks of strong or weak synapses, 4 to 8 bits, graded input; else a threshold too small is E034."""
     registers = Registers(weight_bits=bits)
@@ -130,13 +134,23 @@ def test_weights_that_are_all_rounded_up_cannot_wrap():
 
 def test_mantissa_half_way_beyond_the_register_takes_a_larger_exponent():
     """127.5 would round to 128: a second projection's largest weight is exactly there."""
-    strong, halfway = np.full((1, 1), 127 / 64, np.float32), np.full((1, 1), 255 / 256, np.float32)
+    strong, halfway = (np.array([[size, -0.1]], np.float32) for size in (127 / 64, 255 / 256))
     program = quantised(one_layer(cells(np.random.default_rng(0), 1), strong, halfway)).program
     assert_registers_hold(program, REGISTERS)
 
 
+@pytest.mark.parametrize("bits", range(2, 9))
+@pytest.mark.parametrize("signs", [(1, -1), (1, 0.5), (-1, -0.5), (-1, 0)])
+def test_weights_of_one_sign_need_no_bit_for_it(bits, signs):
+    """Mixed weights fill 2^(bits-1) - 1, weights that share a sign 2^bits - 1; both as far as the registers allow."""
+    network = one_layer(cells(np.random.default_rng(0), 1, threshold=1.0), np.array([signs], np.float32))
+    (projection,) = quantised(network, Registers(weight_bits=bits)).program.projections
+    mixed = min(signs) < 0 < max(signs)
+    assert np.abs(projection.synapses.weight).max() == 2 ** (bits - mixed) - 1
+
+
 @settings(max_examples=40, deadline=None)
-@given(networks(), st.integers(4, 8))
+@given(networks(timed=True), st.integers(4, 8))
 def test_integers_follow_the_equations(network, bits):
     """Weights, thresholds, decays and biases are the documented products with the scale, rounded once."""
     program = quantised(network, Registers(weight_bits=bits)).program
@@ -200,8 +214,9 @@ def test_everything_the_chip_lacks_is_reported_at_once():
     populations = tuple(
         replace(p, neuron=replace(p.neuron, **kinds[p.name])) if p.name in kinds else p for p in network.populations
     )
+    registers = Registers(max_payload=1, resets=frozenset({"value"}))
     with pytest.raises(UnsupportedError) as caught:
-        quantised(replace(network, populations=populations), Registers(max_payload=1), InputRange(1.0, integral=False))
+        quantised(replace(network, populations=populations), registers, InputRange(1.0, integral=False))
     assert [(finding.code, finding.where) for finding in caught.value.findings] == [
         ("E030", "population 'p2'"),
         ("E030", "population 'p3'"),
@@ -242,8 +257,54 @@ def test_registers_come_from_the_chip(asked, bits):
     """Loihi 2's ranges; fewer weight bits may be asked for, more are not given."""
     registers = Registers.of(load_chip("loihi2"), asked)
     assert registers.weight_bits == bits
-    assert registers.max_mantissa == 2 ** (bits - 1) - 1
+    assert registers.max_mantissa(np.array([1.0, -1.0])) == 2 ** (bits - 1) - 1
     assert (registers.max_threshold, registers.max_decay, registers.max_bias_mantissa) == (131_071, 4095, 4095)
+
+
+@pytest.mark.parametrize(
+    ("chip", "resets"),
+    [("loihi1", {"value", "subtract"}), ("loihi2", {"value", "subtract", "late"})],
+)
+def test_resets_come_from_the_chip(chip, resets):
+    """Loihi 1 emulates subtraction with a second compartment; Loihi 2 runs neuron programs."""
+    assert Registers.of(load_chip(chip)).resets == resets
+
+
+@pytest.mark.parametrize("kind", [{"reset": "subtract"}, {"late": True}, {"reset": "subtract", "late": True}])
+def test_resets_are_kept_and_noted(kind):
+    """A population resets on the chip as in the network, and N005 says that the built-in neuron does not."""
+    cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), **kind)
+    result = quantised(one_layer(cell, np.ones((2, 3), np.float32)))
+    (population,) = result.program.populations
+    assert (population.reset, population.late) == (cell.reset, cell.late)
+    assert [note.code for note in result.notes] == ["N005"]
+
+
+def test_subtraction_from_a_shifted_membrane_is_refused():
+    """v_reset cannot be shifted away where the threshold is subtracted: E030."""
+    cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.1, threshold=1.0), reset="subtract")
+    with pytest.raises(UnsupportedError, match="E030.*starts at"):
+        quantised(one_layer(cell, np.ones((2, 3), np.float32)))
+
+
+def test_delays_become_extra_steps_and_are_bounded():
+    """A chip's projection takes a step anyway; what the register cannot hold is E034 and names the projection."""
+    network = one_layer(cells(np.random.default_rng(0), 2), *[np.ones((2, 3), np.float32)] * 2)
+    near, far = network.projections
+    program = quantised(replace(network, projections=(near, replace(far, delay=62)))).program
+    assert [p.delay for p in program.projections] == [0, 62]
+    assert [program.lag(p) for p in program.projections] == [0, 62]
+    with pytest.raises(UnsupportedError, match="E034 projection 'w1'.*63 steps"):
+        quantised(replace(network, projections=(near, replace(far, delay=63))))
+
+
+def test_ranges_of_a_net_file_are_kept():
+    """Within a .net file weights have exponents of at most 1 and biases are multiples of 64."""
+    rng = np.random.default_rng(0)
+    network = one_layer(cells(rng, 4), weights(rng, 4, 8), bias=rng.normal(size=4).astype(np.float32))
+    program = quantised(network, Registers().within_net()).program
+    assert all(p.exponent <= 1 for p in program.projections)
+    assert all(p.bias_exp >= 6 and p.bias_mant.any() for p in program.populations)
 
 
 def test_geometry_levels_and_delays_are_kept():
@@ -318,10 +379,28 @@ def test_integers_fire_as_the_float_network_does_and_the_more_bits_the_closer(cu
     assert mean[8] < mean[6] / 2 < mean[4] / 4
 
 
+def test_gains_of_readouts_move_into_the_weights():
+    """Membranes of readouts are compared with one another: neurons with different gains keep their proportions."""
+    rng = np.random.default_rng(0)
+    cell = replace(neuron(rng, (3,), readout=True), gain=np.array([1.0, 0.25, 0.5], np.float32))
+    network = one_layer(cell, np.abs(weights(rng, 3, 4)))
+    x = spikes(rng, 16, 1, 4)
+    with torch.no_grad():
+        exact = FloatSimulator(network)({"in": torch.from_numpy(x)})["p"][-1, 0].numpy() - cell.reset_value
+    program = quantised(network).program
+    got = Emulator(program).run({"in": x.astype(np.uint8)}).potentials["p"][-1, 0] / 64 / program.populations[0].scale
+    np.testing.assert_allclose(got, exact, rtol=0.02, atol=0.02)
+
+
 def test_readouts_that_would_lose_their_gains_are_refused():
-    """A gain is divided out of the membrane, which a readout is compared by: different ones are E034."""
-    cell = neuron(np.random.default_rng(0), (3,), readout=True)
-    uneven = replace(cell, gain=np.array([1.0, 0.1, 1.0], np.float32))
-    network = one_layer(uneven, weights(np.random.default_rng(1), 3, 4))
-    with pytest.raises(UnsupportedError, match="E034.*different gains"):
-        quantised(network)
+    """A convolution's weights are shared: gains that differ within a channel, or reset values, are E034."""
+    rng = np.random.default_rng(0)
+    build = Builder(rng, (1, 2, 2))
+    build.add((build.same(2),), readout=True)
+    network = build.network()
+    cell = network["p1"].neuron
+    gain = np.linspace(0.5, 1, 8, dtype=np.float32).reshape(2, 2, 2)
+    for uneven in (replace(cell, gain=gain), replace(cell, reset_value=gain)):
+        populations = (network["in"], replace(network["p1"], neuron=uneven))
+        with pytest.raises(UnsupportedError, match="E034.*different gains"):
+            quantised(replace(network, populations=populations))
