@@ -1,6 +1,8 @@
 """How fast the bit-exact emulator is, beside the Lava runtime and an eager float simulation in snnTorch.
 
 The same network and the same input spikes for all three, in one run on the same cores; rates are sample-steps a second.
+"Products" is the emulator without its sums by events: dense arithmetic.  "Of memory" is the share of the rate at which
+the spikes, once read and once written, could be copied: what is left when all arithmetic is free.
 
     python -m benchmarks.emulator            # a table
     python -m benchmarks.emulator --json     # {"dense": {"vs_lava": r, "vs_snntorch": r}, "conv": {...}}
@@ -13,8 +15,10 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +31,12 @@ from torch import nn
 
 from spear_deploy.backends.lava import run_lava
 from spear_deploy.lower.program import ChipProgram, write_program
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Population, Projection
 from spear_deploy.network.ops import Shape, chain_shapes
 from spear_deploy.simulate.emulator import Emulator
+from spear_deploy.simulate.layer import MEASURED
 from spear_deploy.simulate.threads import use_threads
 
 BETA, RATE, LAVA_SAMPLES = 0.9, 0.1, 8
@@ -83,12 +89,36 @@ def network_of(case: Case) -> Network:
     return Network(tuple(populations), tuple(projections), (populations[-1].name,))
 
 
-def emulator_rate(program: ChipProgram, x: NDArray[np.uint8]) -> tuple[float, dict[str, float]]:
-    """Return sample-steps a second, and the firing rate of each population."""
-    emulator = Emulator(program)
+@dataclass(frozen=True)
+class Measured:
+    """The emulator on one case: sample-steps a second, bytes of spikes in one of them, and firing rates."""
+
+    rate: float
+    rate_of_products: float
+    bytes_moved: float
+    firing: Mapping[str, float]
+
+
+def measure_emulator(program: ChipProgram, x: NDArray[np.uint8]) -> Measured:
+    """Measure the emulator as it is, and confined to dense arithmetic."""
+    sample_steps = x.shape[0] * x.shape[1]
+    seconds = []
+    for costs in (MEASURED, replace(MEASURED, event=1e9)):
+        emulator = Emulator(program, costs)
+        seconds.append(fastest(partial(emulator.run, {"p0": x})))
     recording = emulator.run({"p0": x})
-    rates = {name: float(spikes.mean()) for name, spikes in recording.spikes.items()}
-    return x.shape[0] * x.shape[1] / fastest(lambda: emulator.run({"p0": x})), rates
+    moved = sum(spikes.nbytes for spikes in recording.spikes.values()) / sample_steps
+    firing = {name: float(spikes.mean()) for name, spikes in recording.spikes.items()}
+    return Measured(sample_steps / seconds[0], sample_steps / seconds[1], moved, firing)
+
+
+def copy_rate(threads: int) -> float:
+    """Return bytes a second that a copy of large arrays writes, all threads together."""
+    source = [np.ones(1 << 26, np.uint8) for _ in range(threads)]
+    target = [np.zeros_like(part) for part in source]
+    with ThreadPoolExecutor(threads) as pool:
+        seconds = fastest(lambda: list(pool.map(np.copyto, target, source)), repeats=5)
+    return threads * (1 << 26) / seconds
 
 
 def lava_rate(program: ChipProgram, x: NDArray[np.uint8]) -> float:
@@ -155,20 +185,24 @@ def main() -> None:
     arguments = parser.parse_args()
     use_threads(arguments.threads)
     rng = np.random.default_rng(0)
+    copied = copy_rate(arguments.threads)
     ratios: dict[str, dict[str, float]] = {}
-    table = Table("network", "emulator", "Lava", "snnTorch", "vs Lava", "vs snnTorch", "firing rates", box=None)
+    heads = ("emulator", "products", "Lava", "snnTorch", "vs products", "vs Lava", "vs snnTorch", "of memory")
+    table = Table("network", *heads, "firing rates", box=None)
     for case in (dense_case(rng), conv_case(rng)):
         program = quantise(network_of(case), "loihi2", Registers(), {"p0": InputRange()}).program
         x = (rng.random((case.steps, case.samples, *case.shape)) < RATE).astype(np.uint8)
-        ours, rates = emulator_rate(program, x)
-        lava, peer = lava_rate(program, x), snntorch_rate(case, x)
-        ratios[case.name] = {"vs_lava": ours / lava, "vs_snntorch": ours / peer}
-        firing = " ".join(f"{rate:.1%}" for rate in rates.values())
-        table.add_row(case.name, *(f"{r:,.0f}" for r in (ours, lava, peer, ours / lava)), f"{ours / peer:.1f}", firing)
+        ours, lava, peer = measure_emulator(program, x), lava_rate(program, x), snntorch_rate(case, x)
+        ratios[case.name] = {"vs_lava": ours.rate / lava, "vs_snntorch": ours.rate / peer}
+        rates = (f"{rate:,.0f}" for rate in (ours.rate, ours.rate_of_products, lava, peer))
+        share = ours.rate * ours.bytes_moved / copied
+        against = (ours.rate / ours.rate_of_products, ours.rate / lava, ours.rate / peer)
+        firing = " ".join(f"{rate:.0%}" for rate in ours.firing.values())
+        table.add_row(case.name, *rates, *(f"{ratio:,.1f}" for ratio in against), f"{share:.1%}", firing)
     if arguments.json:
         sys.stdout.write(json.dumps(ratios) + "\n")
     else:
-        Console().print(table)
+        Console(width=160).print(table)
 
 
 if __name__ == "__main__":

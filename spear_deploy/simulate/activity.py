@@ -59,20 +59,21 @@ def _sum(parts: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
 
 @dataclass
 class Tally:
-    """Reduces batches of events to an :class:`Activity`."""
+    """Reduces batches of events to an :class:`Activity`.
+
+    Any value other than 0 is one spike, but for the populations in ``several``: their values are numbers of spikes.
+    """
 
     fan_outs: Sequence[FanOut]
     output: str
+    several: frozenset[str] = frozenset()
     _parts: list[Activity] = field(default_factory=list)
 
     def add(
         self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]
     ) -> None:
         """Add a batch: ``events`` (T, B, *shape) of all that spikes, ``scores`` (T, B, n) of the output."""
-        counts = {
-            name: np.count_nonzero(array.reshape(*array.shape[:2], -1), axis=0).astype(np.int64)
-            for name, array in events.items()
-        }
+        counts = {name: self._count(name, array.reshape(*array.shape[:2], -1)) for name, array in events.items()}
         self._parts.append(
             Activity(
                 {f.name: counts[f.source] @ f.every for f in self.fan_outs},
@@ -82,6 +83,12 @@ class Tally:
                 labels,
             )
         )
+
+    def _count(self, name: str, events: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the spikes of each neuron in each sample: (B, n)."""
+        spikes = events.sum(axis=0) if name in self.several else np.count_nonzero(events, axis=0)
+        counted: NDArray[np.int64] = spikes.astype(np.int64)
+        return counted
 
     def activity(self) -> Activity:
         """Return the record of all batches so far."""

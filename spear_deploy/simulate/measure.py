@@ -14,6 +14,7 @@ from spear_deploy.lower.program import ChipProgram, InputPort
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.activity import Activity, Tally
+from spear_deploy.simulate.device_emulator import DeviceEmulator
 from spear_deploy.simulate.emulator import Emulator
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.synops import fan_outs
@@ -22,7 +23,8 @@ from spear_deploy.simulate.synops import fan_outs
 def measure_float(network: Network, split: Split, batch: int = 128, tick: Tick | None = None) -> Activity:
     """Run the float network over a split."""
     shapes = {p.name: p.shape for p in network.populations}
-    tally = Tally(fan_outs(compose(network), shapes), network.outputs[0])
+    several = frozenset(p.name for p in network.neurons if p.neuron and p.neuron.spikes == "integer")
+    tally = Tally(fan_outs(compose(network), shapes), network.outputs[0], several)
     simulator = FloatSimulator(network)
     (port,) = network.inputs
     done = 0
@@ -37,10 +39,10 @@ def measure_float(network: Network, split: Split, batch: int = 128, tick: Tick |
     return tally.activity()
 
 
-def measure_chip(program: ChipProgram, split: Split, tick: Tick | None = None) -> Activity:
-    """Run the chip program on the bit-exact emulator over a split."""
+def measure_chip(program: ChipProgram, split: Split, tick: Tick | None = None, device: str | None = None) -> Activity:
+    """Run the chip program on the bit-exact emulator over a split; on a ``device`` of torch's, if one is given."""
     tally = Tally(fan_outs(program.synapses, program.shapes), program.outputs[0])
-    emulator = Emulator(program)
+    emulator = Emulator(program) if device is None else DeviceEmulator(program, device)
     (port,) = program.inputs
     done = 0
     for x, labels in split.batches(emulator.batch_size(split.samples.steps)):

@@ -23,6 +23,14 @@ def use_threads(count: int) -> None:
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
 
 
+def shares(count: int, most: int) -> list[range]:
+    """Cut ``count`` items into ranges of at most ``most``, about as long as each other and as many for each thread."""
+    threads = torch.get_num_threads()
+    rounds = max(1, -(-count // (threads * max(1, most))))
+    size = max(1, -(-count // (threads * rounds)))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
 def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Apply ``function`` to all items, each on one thread, as many at a time as torch was told to use.
 

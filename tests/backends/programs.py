@@ -1,7 +1,7 @@
 """Small programs, written as files and evaluated by plain numpy from the equations of Lava's neuron.
 
-The evaluation runs in local time: a population's step depends on the same step of its sources, since
-levels and delays align them.  All arithmetic is int64.
+The evaluation runs in local time: what a population sends in its step t arrives in step ``t + lag`` of its
+targets, and not at all if the sample is over by then.  All arithmetic is int64.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIMIT = 1 << 23
 
 @dataclass(frozen=True)
 class Population:
-    """A population; parameters are integers or arrays of its shape."""
+    """A population; registers are integers or arrays of its shape."""
 
     name: str
     kind: str
@@ -31,6 +31,8 @@ class Population:
     vth: Any = 100
     bias_mant: Any = 0
     bias_exp: Any = 0
+    reset: str = "value"
+    late: bool = False
     max_value: int = 1
 
     @property
@@ -41,7 +43,7 @@ class Population:
 
 @dataclass(frozen=True)
 class Projection:
-    """A convolution if there is a ``stride``, otherwise dense."""
+    """A convolution if there is a ``stride``, otherwise dense; ``lag`` is in steps of local time."""
 
     source: str
     target: str
@@ -51,11 +53,12 @@ class Projection:
     padding: tuple[int, int] = (0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
+    lag: int = 0
 
 
 @dataclass(frozen=True)
 class Program:
-    """Populations in execution order, and the projections between them."""
+    """Populations in execution order (sources first where there is no lag), and the projections between them."""
 
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...]
@@ -75,10 +78,10 @@ class Evaluation:
 
 
 def write(program: Program, path: Path) -> Path:
-    """Write ``program`` as program.h5 of schema 1."""
+    """Write ``program`` as program.h5 of schema 2."""
     names = {kind: [p.name for p in program.populations if p.kind == kind] for kind in ("input", "lif", "readout")}
     with h5py.File(path, "w") as file:
-        file.attrs["schema"] = 1
+        file.attrs["schema"] = 2
         file.attrs["chip"] = "loihi2"
         file.attrs["inputs"] = names["input"]
         file.attrs["outputs"] = names["readout"]
@@ -91,6 +94,7 @@ def write(program: Program, path: Path) -> Path:
             if population.kind == "input":
                 group.attrs["max_value"] = population.max_value
             else:
+                group.attrs["reset"], group.attrs["late"] = population.reset, population.late
                 for field in ("du", "dv", "vth", "bias_mant", "bias_exp"):
                     group[field] = np.asarray(getattr(population, field), np.int32)
         for index, projection in enumerate(program.projections):
@@ -98,7 +102,7 @@ def write(program: Program, path: Path) -> Path:
             source, target = program.population(projection.source), program.population(projection.target)
             group.attrs["kind"] = "conv" if projection.stride else "dense"
             group.attrs["source"], group.attrs["target"] = source.name, target.name
-            group.attrs["delay"] = target.level - source.level - 1
+            group.attrs["delay"] = projection.lag - 1 + target.level - source.level
             group.attrs["weight_exp"] = projection.weight_exp
             group["weight"] = projection.weight.astype(np.int16)
             if projection.stride:
@@ -109,38 +113,57 @@ def write(program: Program, path: Path) -> Path:
 
 def evaluate(program: Program, inputs: dict[str, npt.NDArray[Any]]) -> Evaluation:
     """Evaluate ``program`` on ``inputs``: (samples, steps, *shape) for each input population."""
+    samples, steps = next(iter(inputs.values())).shape[:2]
+    neurons = [population for population in program.populations if population.kind != "input"]
     sent = {name: values.astype(np.int64) for name, values in inputs.items()}
-    evaluation = Evaluation({}, {}, {})
-    for population in program.populations:
-        if population.kind == "input":
-            continue
-        samples, steps = next(iter(sent.values())).shape[:2]
-        arriving = np.zeros((samples, steps, *population.shape), np.int64)
-        for projection in program.projections:
-            if projection.target == population.name:
-                arriving += _weighted(projection, sent[projection.source], population)
-        u = v = np.zeros((samples, *population.shape), np.int64)
-        output = np.zeros_like(arriving)
-        for step in range(steps):
-            u, v = _integrate(population, u, v, arriving[:, step])
-            if population.kind == "lif":
-                output[:, step] = v > np.asarray(population.vth) << 6
-                v = np.where(output[:, step], 0, v)
-            else:
-                output[:, step] = v
-        sent[population.name] = output
-        flat = output.reshape(samples, steps, -1)
-        (evaluation.spikes if population.kind == "lif" else evaluation.potentials)[population.name] = flat
-        evaluation.final[population.name] = (u[-1].ravel(), v[-1].ravel())
-    return evaluation
+    sent |= {population.name: np.zeros((samples, steps, *population.shape), np.int64) for population in neurons}
+    states = {population.name: _States.zero((samples, *population.shape)) for population in neurons}
+    for step in range(steps):
+        for population in neurons:
+            arriving = np.zeros((samples, *population.shape), np.int64)
+            for projection in program.projections:
+                if projection.target == population.name and step >= projection.lag:
+                    arriving += _weighted(projection, sent[projection.source][:, step - projection.lag], population)
+            states[population.name], sent[population.name][:, step] = _step(
+                population, states[population.name], arriving
+            )
+    flat = {population.name: sent[population.name].reshape(samples, steps, -1) for population in neurons}
+    return Evaluation(
+        spikes={population.name: flat[population.name] for population in neurons if population.kind == "lif"},
+        potentials={population.name: flat[population.name] for population in neurons if population.kind == "readout"},
+        final={name: (state.u[-1].ravel(), state.v[-1].ravel()) for name, state in states.items()},
+    )
 
 
-def _integrate(population: Population, u: Array, v: Array, arriving: Array) -> tuple[Array, Array]:
-    u = _decayed(u, 4096 - (np.asarray(population.du) + 1)) + (arriving << 6)
+@dataclass(frozen=True)
+class _States:
+    """States (samples, *shape) after a step, and which neurons are still to be reset for a spike in it."""
+
+    u: Array
+    v: Array
+    owed: Array
+
+    @classmethod
+    def zero(cls, shape: tuple[int, ...]) -> _States:
+        return cls(*(np.zeros(shape, np.int64) for _ in range(3)))
+
+
+def _step(population: Population, states: _States, arriving: Array) -> tuple[_States, Array]:
+    """Integrate a step; return the states and what is sent."""
+    threshold = np.asarray(population.vth, np.int64) << 6
+    subtracts = population.reset == "subtract"
+    u = _decayed(states.u, 4096 - (np.asarray(population.du) + 1)) + (arriving << 6)
     u = np.where(u > _LIMIT, u - 2 * _LIMIT, np.where(u <= -_LIMIT, u + 2 * _LIMIT, u))
     bias = np.asarray(population.bias_mant, np.int64) << np.asarray(population.bias_exp)
-    v = np.clip(_decayed(v, 4096 - np.asarray(population.dv)) + u + bias, 1 - _LIMIT, _LIMIT - 1)
-    return u, v
+    v = _decayed(states.v, 4096 - np.asarray(population.dv)) + u + bias
+    v = np.clip(v - states.owed * threshold if subtracts else v, 1 - _LIMIT, _LIMIT - 1)
+    v = v if subtracts else np.where(states.owed, 0, v)
+    if population.kind == "readout":
+        return _States(u, v, states.owed), v
+    spikes = (v > threshold).astype(np.int64)
+    if population.late:
+        return _States(u, v, spikes), spikes
+    return _States(u, v - spikes * threshold if subtracts else np.where(spikes, 0, v), states.owed), spikes
 
 
 def _decayed(value: Array, factor: Any) -> Array:
@@ -149,18 +172,20 @@ def _decayed(value: Array, factor: Any) -> Array:
 
 
 def _weighted(projection: Projection, sent: Array, target: Population) -> Array:
+    """Apply the synapses to what was sent in a step (samples, *source shape)."""
     weight = projection.weight.astype(np.int64) << projection.weight_exp
     if projection.stride is None:
-        return (sent.reshape(*sent.shape[:2], -1) @ weight.T).reshape(*sent.shape[:2], *target.shape)
+        result: Array = (sent.reshape(len(sent), -1) @ weight.T).reshape(-1, *target.shape)
+        return result
     (sy, sx), (py, px), (dy, dx) = projection.stride, projection.padding, projection.dilation
-    padded = np.pad(sent, ((0, 0), (0, 0), (0, 0), (py, py), (px, px)))
+    padded = np.pad(sent, ((0, 0), (0, 0), (py, py), (px, px)))
     height, width = target.shape[1:]
-    result = np.zeros((*sent.shape[:2], *target.shape), np.int64)
+    result = np.zeros((len(sent), *target.shape), np.int64)
     made, taken = weight.shape[0] // projection.groups, weight.shape[1]
     for channel, y, x in np.ndindex(weight.shape[0], *weight.shape[2:]):
         first = channel // made * taken
         rows = slice(y * dy, y * dy + (height - 1) * sy + 1, sy)
         columns = slice(x * dx, x * dx + (width - 1) * sx + 1, sx)
-        window = padded[:, :, first : first + taken, rows, columns]
-        result[:, :, channel] += np.einsum("ntchw,c->nthw", window, weight[channel, :, y, x])
+        window = padded[:, first : first + taken, rows, columns]
+        result[:, channel] += np.einsum("nchw,c->nhw", window, weight[channel, :, y, x])
     return (result + _LIMIT) % (2 * _LIMIT) - _LIMIT

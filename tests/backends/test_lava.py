@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -174,7 +176,127 @@ def _wide(random: Random) -> Program:
     )
 
 
-PROGRAMS = [_convolutional, _residual, _graded, _biased, _zero, _extreme, _two_networks, _wide]
+def _one_sign(random: Random) -> Program:
+    """Weights of one sign that need all 8 bits, dense and convolved, odd ones and zeros among them."""
+    return Program(
+        (
+            Population("input", "input", (2, 4, 4), 0),
+            Population("a", "lif", (3, 4, 4), 1, dv=200, vth=900),
+            Population("b", "lif", (6,), 2, dv=100, vth=2500),
+            Population("c", "readout", (5,), 3),
+            Population("d", "readout", (1, 2, 2), 2),
+        ),
+        (
+            Projection("input", "a", random.integers(0, 256, (3, 2, 3, 3)), 0, (1, 1), (1, 1)),
+            Projection("a", "b", random.integers(0, 256, (6, 48)), 1),
+            Projection("b", "c", -random.integers(0, 256, (5, 6))),
+            Projection("input", "c", -random.integers(1, 256, (5, 32)), 2),
+            Projection("a", "d", -random.integers(0, 256, (1, 3, 2, 2)), 1, (2, 2)),
+        ),
+    )
+
+
+def _resets(random: Random) -> Program:
+    """All four resets, driven so hard by input and bias that several thresholds lie between v and 0."""
+    names = [("value", False), ("value", True), ("subtract", False), ("subtract", True)]
+    shape = (2, 3, 2)
+    populations, projections = [Population("input", "input", (5,), 0)], []
+    for index, (reset, late) in enumerate(names):
+        own: dict[str, Any] = {
+            "du": random.integers(1000, 4096, shape),
+            "dv": random.integers(0, 900, shape),
+            "vth": random.integers(0, 150, shape),
+            "bias_mant": random.integers(-300, 1000, shape),
+            "bias_exp": random.integers(0, 3, shape),
+        }
+        name = f"{reset}{' late' if late else ''}"
+        populations.append(Population(name, "lif", shape, 1, reset=reset, late=late, **own))
+        projections.append(Projection("input", name, _weights(random, 12, 5)))
+        populations.append(Population(f"after {index}", "lif", (3,), 2, dv=300, vth=90, reset=reset, late=late))
+        projections.append(Projection(name, f"after {index}", _weights(random, 3, 12)))
+    return Program(tuple(populations), tuple(projections))
+
+
+def _clipped_resets(random: Random) -> Program:
+    """Membranes at their limit when the threshold, the largest there is, comes off: before or after clipping."""
+    names = {"at once": False, "late": True}
+    return Program(
+        (
+            Population("input", "input", (20,), 0),
+            *(
+                Population(name, "lif", (12,), 1, du=4095, dv=0, vth=131071, reset="subtract", late=late)
+                for name, late in names.items()
+            ),
+        ),
+        tuple(Projection("input", name, random.integers(-30, 256, (12, 20)) // 2, 7) for name in names),
+    )
+
+
+def _lagging(random: Random) -> Program:
+    """Lags in feed-forward, through relays that share a source, longer than a sample, of graded input, of a bias."""
+    return Program(
+        (
+            Population("input", "input", (1, 4, 4), 0, max_value=9),
+            Population("driver", "lif", (3,), 2, bias_mant=900, bias_exp=1, vth=70, dv=100),
+            Population("a", "lif", (2, 4, 4), 1, dv=500, vth=700),
+            Population("b", "lif", (6,), 3, dv=100, vth=90),
+            Population("c", "readout", (4,), 2),
+        ),
+        (
+            Projection("input", "a", _weights(random, 2, 1, 3, 3), 0, (1, 1), (1, 1), lag=2),
+            Projection("input", "b", _weights(random, 6, 16), lag=3),
+            Projection("driver", "b", _weights(random, 6, 3), lag=2),
+            Projection("driver", "b", _weights(random, 6, 3), lag=11),
+            Projection("a", "b", _weights(random, 6, 32), lag=2),
+            Projection("a", "b", _weights(random, 6, 32)),
+            Projection("a", "c", _weights(random, 4, 32)),
+            Projection("b", "c", _weights(random, 4, 6), lag=2),
+            Projection("driver", "c", _weights(random, 4, 3), lag=1),
+        ),
+    )
+
+
+def _recurrent(random: Random) -> Program:
+    """Loops of one population with itself, at once and later, and of three populations and a convolution."""
+    image = (2, 3, 3)
+    return Program(
+        (
+            Population("input", "input", (6,), 0),
+            Population("alone", "lif", (7,), 1, du=2000, dv=300, vth=100, reset="subtract"),
+            Population("x", "lif", image, 2, dv=200, vth=110),
+            Population("y", "lif", image, 3, dv=100, vth=90, late=True),
+            Population("z", "lif", (5,), 4, dv=100, vth=80),
+            Population("out", "readout", (3,), 5, du=1000, dv=50),
+        ),
+        (
+            Projection("input", "alone", _weights(random, 7, 6)),
+            Projection("alone", "alone", _weights(random, 7, 7), lag=1),
+            Projection("alone", "alone", _weights(random, 7, 7), lag=4),
+            Projection("alone", "x", _weights(random, 18, 7), 1),
+            Projection("x", "y", _weights(random, 2, 2, 3, 3), 0, (1, 1), (1, 1)),
+            Projection("y", "z", _weights(random, 5, 18)),
+            Projection("z", "x", _weights(random, 18, 5), lag=3),
+            Projection("y", "x", _weights(random, 2, 2, 1, 1), 0, (1, 1), lag=2),
+            Projection("z", "out", _weights(random, 3, 5), 2),
+        ),
+    )
+
+
+PROGRAMS = [
+    _convolutional,
+    _residual,
+    _graded,
+    _biased,
+    _zero,
+    _extreme,
+    _two_networks,
+    _wide,
+    _one_sign,
+    _resets,
+    _clipped_resets,
+    _lagging,
+    _recurrent,
+]
 
 
 def _inputs(program: Program, random: Random, samples: int, steps: int) -> dict[str, npt.NDArray[np.int32]]:
@@ -223,13 +345,40 @@ def test_the_programs_are_active() -> None:
             assert 0 < spikes.mean() < 1, f"{make.__name__} {name}"
         if make is _extreme:
             assert evaluation.potentials["clips"].max() == 2**23 - 1
+        if make is _clipped_resets:
+            assert evaluation.final["late"][1].max() == 2**23 - 1
+            assert 2**23 - 1 - (131071 << 6) in evaluation.final["at once"][1]
 
 
+def _in_flight(program: Program, inputs: dict[str, npt.NDArray[np.int32]]) -> list[int]:
+    """How many spikes of each lagging projection arrive after the end of their sample."""
+    sent = {name: np.asarray(x, np.int64) for name, x in inputs.items()} | evaluate(program, inputs).spikes
+    return [int(np.count_nonzero(sent[p.source][:, -p.lag :])) for p in program.projections if p.lag]
+
+
+@pytest.mark.parametrize("make", [_lagging, _recurrent], ids=["feed-forward", "recurrent"])
+def test_samples_do_not_meet(make: Callable[[Random], Program], tmp_path: Path) -> None:
+    """Three samples in one stream give what three runs give, although each ends with spikes in flight."""
+    random = np.random.default_rng(7)
+    program = make(random)
+    inputs = _inputs(program, random, samples=3, steps=6)
+    assert all(_in_flight(program, inputs))
+    path = write(program, tmp_path / "program.h5")
+    together = run_lava(path, inputs, timeout=120)
+    for sample in range(3):
+        alone = run_lava(path, {name: x[sample : sample + 1] for name, x in inputs.items()}, timeout=120)
+        for name, spikes in together.spikes.items():
+            np.testing.assert_array_equal(spikes[sample], alone.spikes[name][0], err_msg=name)
+        for name, potentials in together.potentials.items():
+            np.testing.assert_array_equal(potentials[sample], alone.potentials[name][0], err_msg=name)
+
+
+@pytest.mark.parametrize("make", [_residual, _recurrent], ids=lambda make: make.__name__.strip("_"))
 @pytest.mark.parametrize(("samples", "steps"), [(1, 6), (5, 1)], ids=["one-sample", "one-step"])
-def test_lengths(samples: int, steps: int, tmp_path: Path) -> None:
+def test_lengths(make: Callable[[Random], Program], samples: int, steps: int, tmp_path: Path) -> None:
     """One sample alone, and samples of a single step, are run like any others."""
     random = np.random.default_rng(3)
-    program = _residual(random)
+    program = make(random)
     inputs = _inputs(program, random, samples, steps)
     record = run_lava(write(program, tmp_path / "program.h5"), inputs, timeout=120, final_state=True)
     _assert_equal(program, inputs, record)
@@ -251,36 +400,39 @@ def test_progress_and_timings(tmp_path: Path) -> None:
     assert not record.final
 
 
+INPUT = Population("input", "input", (3,), 0)
+
+
+def _two(population: Population, weight: Any = 1, lag: int = 0, source: Population = INPUT) -> Program:
+    return Program((source, population), (Projection("input", "a", np.broadcast_to(weight, (2, 3)), lag=lag),))
+
+
 @pytest.mark.parametrize(
     ("program", "values", "message"),
     [
-        (Program((Population("input", "input", (3,), 0),), ()), 1, "at least one other"),
-        (
-            Program(
-                (Population("input", "input", (3,), 0), Population("a", "lif", (2,), 1)),
-                (Projection("input", "a", np.full((2, 3), 128)),),
-            ),
-            1,
-            "-127..127",
-        ),
-        (
-            Program(
-                (Population("input", "input", (3,), 0), Population("a", "lif", (2,), 1, bias_mant=40000)),
-                (Projection("input", "a", np.ones((2, 3), np.int64)),),
-            ),
-            1,
-            "bias_mant",
-        ),
-        (
-            Program(
-                (Population("input", "input", (3,), 0), Population("a", "lif", (2,), 1)),
-                (Projection("input", "a", np.ones((2, 3), np.int64)),),
-            ),
-            2,
-            "beyond 0..1",
-        ),
+        (Program((INPUT,), ()), 1, "at least one other"),
+        (_two(Population("a", "lif", (2,), 1), [-1, 0, 128]), 1, "-1..128 lie beyond"),
+        (_two(Population("a", "lif", (2,), 1), -256), 1, "-256..-256 lie beyond"),
+        (_two(Population("a", "lif", (2,), 1, bias_mant=40000)), 1, "bias_mant"),
+        (_two(Population("a", "lif", (2,), 1, reset="twice")), 1, "unknown reset 'twice'"),
+        (_two(Population("a", "lif", (2,), 1), lag=63), 1, "delay 63 lies beyond 0..62"),
+        (_two(Population("a", "lif", (2,), 2), lag=-1), 1, "delay 0 is too short"),
+        (_two(Population("a", "lif", (2,), -1), lag=2), 1, "level -1"),
+        (_two(Population("a", "lif", (2,), 2), source=replace(INPUT, level=1)), 1, "level 1 of kind input"),
+        (_two(Population("a", "lif", (2,), 1)), 2, "beyond 0..1"),
     ],
-    ids=["nothing-to-run", "mantissa", "bias", "graded-into-binary"],
+    ids=[
+        "nothing-to-run",
+        "mixed-mantissa",
+        "inhibitory-mantissa",
+        "bias",
+        "reset",
+        "long-delay",
+        "arrives-before-sent",
+        "negative-level",
+        "late-input",
+        "graded-into-binary",
+    ],
 )
 def test_refuses_what_lava_would_run_wrongly(program: Program, values: int, message: str, tmp_path: Path) -> None:
     """Values that Lava would wrap or clip silently end the run with a message that names them."""
@@ -291,11 +443,15 @@ def test_refuses_what_lava_would_run_wrongly(program: Program, values: int, mess
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    """A program that is not HDF5, and inputs of another shape, are refused with the reason."""
+    """A program that is not HDF5 or of an older schema, and inputs of another shape, are refused with the reason."""
     broken = tmp_path / "broken.h5"
     broken.write_bytes(b"not HDF5")
     with pytest.raises(BackendError, match="not a program"):
         run_lava(broken, {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)
     program = _extreme(np.random.default_rng(0))
+    with h5py.File(write(program, tmp_path / "older.h5"), "r+") as file:
+        file.attrs["schema"] = 1
+    with pytest.raises(BackendError, match="schema 1, this backend reads schema 2"):
+        run_lava(tmp_path / "older.h5", {"input": np.zeros((1, 2, 20), np.uint8)}, timeout=60)
     with pytest.raises(BackendError, match=r"expected integers \(N, T, 20\)"):
         run_lava(write(program, tmp_path / "p.h5"), {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)

@@ -289,7 +289,7 @@ def test_parent_that_is_already_dead(starter: Starter) -> None:
 
 @pytest.mark.parametrize(
     ("module", "line"),
-    [("source.py", "index = self.time_step - 1"), ("readout.py", "arriving = self.a_in.recv()")],
+    [("source.py", "index = self.time_step - 1"), ("readout.py", '"""Send v."""')],
     ids=["first", "last"],
 )
 def test_exception_in_a_lava_process(starter: Starter, module: str, line: str) -> None:

@@ -3,9 +3,10 @@
 For an interpreter of the Lava backend's environment.  Every subfolder of FOLDER that holds a ``program.h5``
 and an ``input.h5`` gets an ``output.h5`` as the backend's runs write it, final states included.
 
-The processes are those that the backend builds.  Their models are constructed by Lava's own builder, but
-joined by queues instead of channels between operating-system processes, and stepped in topological order:
-nothing is compiled, forked or shared, and nothing can hang.
+The processes are those that the backend builds.  Their models are constructed by Lava's own builder, but run in
+threads and are joined by queues, instead of operating-system processes and channels: nothing is compiled, forked or
+shared.  Each thread goes through all steps by itself and waits for nothing but messages, so the order in which
+threads happen to run changes no message (a Kahn network), with loops as without.
 """
 
 # ruff: noqa: E402 - on Python 3.11 and later Lava can be imported only after the call of import_lava
@@ -13,11 +14,11 @@ nothing is compiled, forked or shared, and nothing can hang.
 from __future__ import annotations
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import h5py
@@ -41,11 +42,14 @@ from lava.proc.dense.process import Dense
 from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
 from spear_deploy_lava.network import build
+from spear_deploy_lava.processes.late_lif import LateLIF, PyLateLIF
+from spear_deploy_lava.processes.late_subtracting_lif import LateSubtractingLIF, PyLateSubtractingLIF
 from spear_deploy_lava.processes.readout import PyReadout, Readout
 from spear_deploy_lava.processes.relay import PyRelay, Relay
 from spear_deploy_lava.processes.silence import PySilence, Silence
 from spear_deploy_lava.processes.sink import PySink, Sink
 from spear_deploy_lava.processes.source import DataSource, PyDataSource
+from spear_deploy_lava.processes.subtracting_lif import PySubtractingLIF, SubtractingLIF
 from spear_deploy_lava.processes.wide_conv import PyWideConv, WideConv
 from spear_deploy_lava.program import Inputs, Program, read_inputs, read_program
 
@@ -54,13 +58,19 @@ MODELS = {
     Dense: PyDenseModelBitAcc,
     LIFReset: PyLifResetModelBitAcc,
     DataSource: PyDataSource,
+    LateLIF: PyLateLIF,
+    LateSubtractingLIF: PyLateSubtractingLIF,
     Readout: PyReadout,
     Relay: PyRelay,
     Silence: PySilence,
     Sink: PySink,
+    SubtractingLIF: PySubtractingLIF,
     WideConv: PyWideConv,
 }
 """The model of each process that the backend uses: the first three are Lava's, the others the backend's."""
+
+PATIENCE = 60.0
+"""Seconds after which a model that still waits for a message will never get it."""
 
 State = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
@@ -70,15 +80,15 @@ class End:
     """One end of a connection; what is sent at one end is received at the other."""
 
     name: str
-    queue: deque[npt.NDArray[np.int32]]
+    queue: SimpleQueue[npt.NDArray[np.int32]]
 
     def send(self, data: npt.NDArray[Any]) -> None:
         """Append a message; like Lava's channels, it is a copy in 32 bits."""
-        self.queue.append(np.array(data, np.int32))
+        self.queue.put(np.array(data, np.int32))
 
     def recv(self) -> npt.NDArray[np.int32]:
-        """Take the oldest message, of which there always is one."""
-        return self.queue.popleft()
+        """Take the oldest message; wait for it."""
+        return self.queue.get(timeout=PATIENCE)
 
 
 def run(folder: Path) -> None:
@@ -86,25 +96,24 @@ def run(folder: Path) -> None:
     program = read_program(folder / "program.h5")
     inputs = read_inputs(folder / "input.h5", program)
     network = build(program, inputs, np.zeros(1, np.int64))
-    processes = _sources_first(find_processes(network.anchor))
-    models = _models(processes)
-    states: dict[str, State] = {}
+    models = _models(find_processes(network.anchor))
     last_step = inputs.samples * inputs.steps
-    for step in range(1, last_step + program.depth + 1):
-        for model in models.values():
+    names = {process: name for name, process in network.neurons.items()}
+    states: dict[str, State] = {}
+
+    def go(process: AbstractProcess, model: PyLoihiProcessModel) -> None:
+        name = names.get(process)
+        end = last_step + program.populations[name].level if name else 0
+        for step in range(1, last_step + program.depth + 1):
             model.time_step = step
             model.run_spk()
-        for name, process in network.neurons.items():
-            if step == last_step + program.populations[name].level:
-                model = models[process]
+            if name and step == end:
                 states[name] = layout.flat(model.u).copy(), layout.flat(model.v).copy()
+
+    with ThreadPoolExecutor(len(models)) as pool:
+        for ended in as_completed([pool.submit(go, *item) for item in models.items()]):
+            ended.result()
     _write(folder / "output.h5", program, inputs, network.records, states)
-
-
-def _sources_first(processes: Iterable[AbstractProcess]) -> list[AbstractProcess]:
-    """Sort so that a process comes after those it receives from."""
-    sources = {p: [port.process for own in p.in_ports for port in own.get_src_ports()] for p in processes}
-    return list(TopologicalSorter(sources).static_order())
 
 
 def _models(processes: list[AbstractProcess]) -> dict[AbstractProcess, PyLoihiProcessModel]:
@@ -122,7 +131,7 @@ def _models(processes: list[AbstractProcess]) -> dict[AbstractProcess, PyLoihiPr
 
 def _join(source: Any, sender: PyProcessBuilder, target: Any, receiver: PyProcessBuilder) -> None:
     """Join an output port to an input port, as Lava's runtime does with a channel."""
-    queue: deque[npt.NDArray[np.int32]] = deque()
+    queue: SimpleQueue[npt.NDArray[np.int32]] = SimpleQueue()
     sender.set_csp_ports([End(source.name, queue)])
     end = End(target.name, queue)
     receiver.set_csp_ports([end])

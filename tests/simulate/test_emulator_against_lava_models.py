@@ -22,7 +22,8 @@ from spear_deploy.backends.lava import run_lava
 from spear_deploy.errors import BackendError
 from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort, write_program
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network.ops import Shape
 from spear_deploy.simulate.emulator import Emulator, Recording
 from tests.strategies import chip_programs, generators, networks
@@ -67,7 +68,7 @@ def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     programs += drawn(on_edge(), ON_EDGE) + drawn(wide(), WIDE)
     programs += [
         quantise(network, "loihi2", Registers(), {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
-        for index, network in enumerate(drawn(networks(), QUANTISED))
+        for index, network in enumerate(drawn(networks(timed=True), QUANTISED))
     ]
     folder = tmp_path_factory.mktemp("networks")
     rng = np.random.default_rng(0)
@@ -203,23 +204,46 @@ def recorded(program: ChipProgram, path: Path) -> Arrays:
 
 def synapse_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
     """What a projection has of the things that converters get wrong."""
-    weight, source = projection.synapses.weight, case.program.shapes[projection.synapses.source]
-    active = (case.recording.spikes[projection.synapses.source] > 0).mean()
+    synapses = projection.synapses
+    weight, source = synapses.weight, case.program.shapes[synapses.source]
+    active = (case.recording.spikes[synapses.source] > 0).mean()
     if len(weight) >= 32 and 0 < active < 0.25:
         yield "many neurons, few spikes"
     if not weight.any():
         yield "all weights zero"
     if weight.max() == 0 and weight.min() < 0:
         yield "weights of 0 and below"
-    if projection.delay:
-        yield "skipped levels"
-    if isinstance(projection.synapses, ConvSynapses):
+    if weight.max() > 127:
+        yield "excitatory weights beyond 127"
+    if weight.min() < -127:
+        yield "inhibitory weights beyond 127"
+    if isinstance(synapses, ConvSynapses):
         if source[0] == 1:
             yield "one channel in"
         if len(weight) == 1:
             yield "one channel out"
-        if projection.synapses.groups > 1:
+        if synapses.groups > 1:
             yield "groups"
+
+
+def timing_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
+    """What the spikes of a projection meet on their way."""
+    source, target = projection.synapses.source, projection.synapses.target
+    lag, sent = case.program.lag(projection), case.recording.spikes[source]
+    if not sent.any():
+        return
+    if projection.delay and not lag:
+        yield "skipped levels"
+    if lag and not any(source in loop and target in loop for loop in case.program.loops):
+        yield "delay outside of loops"
+    if lag and sent[-lag:, 0].any():
+        yield "spikes in flight when the next sample starts"
+    if lag > STEPS:
+        yield "delay beyond the sample"
+    if any(loop == (source,) == (target,) for loop in case.program.loops):
+        yield "loop of one population"
+    if any(source in loop and target in loop for loop in case.program.loops if len(loop) > 1):
+        yield "loop of several populations"
 
 
 def neuron_regimes(case: Case, population: ChipPopulation) -> Iterator[str]:
@@ -232,7 +256,7 @@ def neuron_regimes(case: Case, population: ChipPopulation) -> Iterator[str]:
     if population.kind == "readout":
         yield "readout"
     elif case.recording.spikes[name].any():
-        yield "spikes"
+        yield f"spikes that reset by {population.reset}{', late' if population.late else ''}"
 
 
 def regimes(case: Case) -> set[str]:
@@ -241,7 +265,8 @@ def regimes(case: Case) -> set[str]:
     sent = case.recording.spikes[port.name]
     found = {"graded input"} if port.max_value > 1 else set()
     found |= {"constant input"} if sent.any() and (sent == sent[0]).all() else set()
-    found |= {regime for projection in case.program.projections for regime in synapse_regimes(case, projection)}
+    for projection in case.program.projections:
+        found |= {*synapse_regimes(case, projection), *timing_regimes(case, projection)}
     return found | {regime for population in case.program.populations for regime in neuron_regimes(case, population)}
 
 
@@ -266,11 +291,21 @@ def test_hard_regimes_are_among_the_networks(cases: list[Case]) -> None:
         "one channel in",
         "one channel out",
         "groups",
+        "excitatory weights beyond 127",
+        "inhibitory weights beyond 127",
         "skipped levels",
+        "delay outside of loops",
+        "delay beyond the sample",
+        "spikes in flight when the next sample starts",
+        "loop of one population",
+        "loop of several populations",
         "current wrapped",
         "membrane saturated",
         "readout",
-        "spikes",
+        "spikes that reset by value",
+        "spikes that reset by value, late",
+        "spikes that reset by subtract",
+        "spikes that reset by subtract, late",
         "graded input",
         "constant input",
         "many neurons, few spikes",
@@ -281,7 +316,8 @@ def test_hard_regimes_are_among_the_networks(cases: list[Case]) -> None:
 def test_lava_models_in_process_equal_a_run_of_lava(python: Path, tmp_path: Path) -> None:
     """The oracle is Lava: in one process its models give what its runtime gives."""
     rng = np.random.default_rng(1)
-    program = quantise(drawn(networks(readout=True), 5)[-1], "loihi2", Registers(), {}).program
+    looped = [network for network in drawn(networks(readout=True, timed=True), 20) if network.loops]
+    program = quantise(looped[0], "loihi2", Registers(), {}).program
     x = payloads(rng, program.inputs[0])
     write_case(tmp_path / "network", program, x)
     subprocess.run([str(python), str(LAVA_MODELS), str(tmp_path)], check=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from spear_deploy.data.datasets import Split, ValueSamples
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Linear, Network, Neuron, Population, Projection
 from spear_deploy.simulate.activity import Activity
 from spear_deploy.simulate.measure import measure_chip, measure_float, to_tensor
@@ -114,3 +119,26 @@ def test_chip_is_measured_over_the_whole_split():
     assert activity.total[-1] == last.total[0]
     expected = (x.sum(axis=1) @ np.array([2, 1])).astype(int)
     np.testing.assert_array_equal(activity.synops["f"], expected)
+
+
+def largest_size(*samples: int) -> list[int]:
+    """Bytes that a process has resident at most, after each of these splits of large samples."""
+    script = Path(__file__).with_name("stream_split.py")
+    command = [sys.executable, str(script), *map(str, samples)]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return [int(line) for line in printed.stdout.split()]
+
+
+def test_memory_is_bounded_by_the_batch():
+    """Ten times as many samples of 2x34x34 and 300 steps take no more memory."""
+    few, many = largest_size(24, 240)
+    assert many < few + (64 << 20)
+    assert many < 2 << 30
+
+
+@pytest.mark.slow
+def test_a_whole_data_set_streams_through_two_gigabytes():
+    """10,000 samples of 2x34x34 and 300 steps."""
+    assert largest_size(10_000)[0] < 2 << 30

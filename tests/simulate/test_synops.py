@@ -18,8 +18,9 @@ from neurobench.models import SNNTorchModel
 from torch import nn
 
 from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, compose
-from spear_deploy.network import Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.ops import Shape, chain_shapes
+from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import measure_float
 from spear_deploy.simulate.synops import fan_out, fan_outs, synapse_count
 from tests.strategies import convolutions, generators, networks, spikes, split_of, weights
@@ -99,6 +100,9 @@ class SnnTorchTwin(nn.Module):
                 case Flatten():
                     layers.append(nn.Flatten())
                     continue
+                case AvgPool2d():
+                    layers.append(nn.AvgPool2d(op.kernel, op.stride))
+                    continue
                 case Linear():
                     layer: nn.Module = nn.Linear(*op.weight.shape[::-1])
                 case Conv2d():
@@ -114,16 +118,15 @@ class SnnTorchTwin(nn.Module):
         return self.layers(x), None
 
 
-def neurobench_synops(network: Network, x: np.ndarray) -> float:
-    """Effective accumulates per sample as NeuroBench counts them, for input (N, T, *shape)."""
+def neurobench(network: Network, x: np.ndarray) -> dict[str, float]:
+    """Operations per sample as NeuroBench counts them, for input (N, T, *shape)."""
     model, metric = SNNTorchModel(SnnTorchTwin(network)), SynapticOperations()
     model.register_hooks()
     data = torch.from_numpy(x)
     with torch.no_grad():
-        result = metric(model, model(data), (data, None))
+        result: dict[str, float] = metric(model, model(data), (data, None))
     model.cleanup_hooks()
-    assert result["Effective_MACs"] == 0
-    return result["Effective_ACs"]
+    return result
 
 
 def stack(shape: Shape, *chains: tuple[Linear | Conv2d | Flatten, ...]) -> Network:
@@ -164,5 +167,105 @@ def test_synops_equal_neurobench(build, seed):
     x = spikes(rng, 8, 6, *network["in"].shape, rate=0.3)
     activity = measure_float(network, split_of(x))
     assert all(counts.sum() > 0 for counts in activity.spikes.values())
-    assert activity.total.mean() == neurobench_synops(network, x)
+    counted = neurobench(network, x)
+    assert (activity.total.mean(), 0) == (counted["Effective_ACs"], counted["Effective_MACs"])
     assert activity.total_all.sum() > activity.total.sum()
+
+
+# Line by line, the table of docs/synops.md: where the definitions part, and by how much
+
+
+def test_real_valued_first_layer():
+    """Values other than zero count here in every step; NeuroBench counts the same operations, as MACs."""
+    rng = np.random.default_rng(3)
+    network = dense(rng)
+    x = (rng.random((4, 6, 20)) * (rng.random((4, 6, 20)) < 0.5)).astype(np.float32)
+    activity, counted = measure_float(network, split_of(x)), neurobench(network, x)
+    assert activity.synops["c0"].mean() == counted["Effective_MACs"]
+    assert activity.total.mean() == counted["Effective_MACs"] + counted["Effective_ACs"]
+
+
+def test_pooling():
+    """Here the spikes in front of a pool count through the composed synapses; NeuroBench sees MACs on the averages."""
+    rng = np.random.default_rng(0)
+    first, second = with_bias(Conv2d(weights(rng, 4, 2, 3, 3))), with_bias(Conv2d(weights(rng, 3, 4, 3, 3)))
+    network = stack((2, 10, 10), (first,), (AvgPool2d((2, 2), (2, 2)), second))
+    x = spikes(rng, 4, 6, 2, 10, 10, rate=0.3)
+    activity, counted = measure_float(network, split_of(x)), neurobench(network, x)
+    assert activity.synops["c0"].mean() == counted["Effective_ACs"]
+    assert counted["Effective_MACs"] > 0
+    pooled_kernel = np.repeat(np.repeat(second.weight, 2, axis=2), 2, axis=3)
+    composed = ConvSynapses("c1", "p0", "p1", pooled_kernel, stride=(2, 2))
+    with torch.no_grad():
+        sent = FloatSimulator(network)({"in": torch.from_numpy(x.swapaxes(0, 1))})["p0"].sum(dim=(0, 1)).flatten()
+    assert activity.synops["c1"].sum() == sent.numpy() @ reached(composed, pooled_kernel, (4, 8, 8))
+
+
+def test_residual_sums():
+    """Two projections into one population: a spike counts in each; no tool's sum of spikes (0, 1, 2) enters."""
+    rng = np.random.default_rng(0)
+    conv = with_bias(Conv2d(weights(rng, 2, 2, 3, 3), None, padding=(1, 1)))
+    shape = (2, 5, 5)
+    populations = (Population("in", shape), Population("p", shape, plain(shape)))
+    projections = (Projection("main", "in", "p", (conv,)), Projection("skip", "in", "p", ()))
+    x = spikes(rng, 4, 6, *shape, rate=0.3)
+    activity = measure_float(Network(populations, projections, ("p",)), split_of(x))
+    alone = measure_float(Network(populations, projections[:1], ("p",)), split_of(x))
+    np.testing.assert_array_equal(activity.synops["main"], alone.synops["main"])
+    assert activity.synops["skip"].sum() == x.sum()
+
+
+def test_biases_and_neuron_updates_are_no_operations():
+    """A network that only its biases drive has the SynOps of its spikes; a silent one has none."""
+    rng = np.random.default_rng(0)
+    firing = stack((20,), (Linear(weights(rng, 16, 20), np.full(16, 2, np.float32)),), (Linear(weights(rng, 5, 16)),))
+    activity = measure_float(firing, split_of(np.zeros((3, 6, 20), np.float32)))
+    assert activity.synops["c0"].tolist() == [0, 0, 0]
+    assert activity.synops["c1"].tolist() == [6 * np.count_nonzero(firing.projections[1].ops[0].weight)] * 3
+    silent = stack((20,), (Linear(weights(rng, 16, 20)),))
+    assert measure_float(silent, split_of(np.zeros((3, 6, 20), np.float32))).total_all.tolist() == [0, 0, 0]
+
+
+def test_zeroed_weights_are_no_synapses():
+    """As in NeuroBench's effective count; the count over all synapses keeps them."""
+    rng = np.random.default_rng(0)
+    full = stack((20,), (with_bias(Linear(rng.uniform(0.1, 1, (16, 20)).astype(np.float32))),))
+    mask = rng.random((16, 20)) < 0.5
+    (projection,) = full.projections
+    (op,) = projection.ops
+    sparse = replace(full, projections=(replace(projection, ops=(replace(op, weight=op.weight * mask),)),))
+    x = spikes(rng, 4, 6, 20, rate=0.3)
+    activity, before = measure_float(sparse, split_of(x)), measure_float(full, split_of(x))
+    assert activity.total.mean() == neurobench(sparse, x)["Effective_ACs"] < before.total.mean()
+    np.testing.assert_array_equal(activity.total_all, before.total)
+
+
+def test_unit_is_a_sample():
+    """Twice the steps are twice the operations; twice the samples are the same mean."""
+    rng = np.random.default_rng(0)
+    network = stack((20,), (Linear(weights(rng, 16, 20)),))
+    x = spikes(rng, 4, 6, 20, rate=0.3)
+    once = measure_float(network, split_of(x))
+    longer = measure_float(network, split_of(np.concatenate([x, x], axis=1)))
+    more = measure_float(network, split_of(np.concatenate([x, x])))
+    np.testing.assert_array_equal(longer.total, 2 * once.total)
+    assert more.mean_synops == once.mean_synops == neurobench(with_biases(network), x)["Effective_ACs"]
+
+
+def test_graded_spikes_count_once():
+    """A payload of 3 is one spike."""
+    rng = np.random.default_rng(0)
+    network = stack((20,), (Linear(weights(rng, 16, 20)),))
+    x = spikes(rng, 4, 6, 20, rate=0.3)
+    np.testing.assert_array_equal(
+        measure_float(network, split_of(3 * x)).total, measure_float(network, split_of(x)).total
+    )
+
+
+def with_biases(network: Network) -> Network:
+    """The network with a bias of zero in every layer: the twin needs one."""
+    projections = tuple(
+        replace(p, ops=tuple(replace(op, bias=np.zeros(len(op.weight), np.float32)) for op in p.ops))
+        for p in network.projections
+    )
+    return replace(network, projections=projections)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from spear_deploy.backends import environment
 from spear_deploy.errors import BackendError
 from spear_deploy.lower.program import ChipProgram, write_program
-from spear_deploy.lower.quantise import InputRange, Registers, quantise
+from spear_deploy.lower.quantise import quantise
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.validate.crosscheck import cross_check
 from spear_deploy.validate.record import record_run
@@ -68,12 +69,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @few(6)
 @given(program=chip_programs(), seed=st.integers(0, 99))
 def test_random_programs(program: ChipProgram, seed: int, folder: Path) -> None:
-    """Programs with registers anywhere in their ranges, wrapping and clipping included, agree."""
+    """Programs with registers anywhere in their ranges agree: loops, delays, resets, wrapping and clipping included."""
     assert_equal_on_lava(program, folder, seed)
 
 
 @few(6)
-@given(network=networks(), seed=st.integers(0, 99))
+@given(network=networks(timed=True), seed=st.integers(0, 99))
 def test_random_networks_as_they_are_quantised(network: Network, seed: int, folder: Path) -> None:
     """Float networks of every topology, lowered as a deployment lowers them, agree."""
     ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}
@@ -90,7 +91,7 @@ def test_many_random_programs(program: ChipProgram, seed: int, folder: Path) -> 
 
 @pytest.mark.slow
 @few(60)
-@given(network=networks(), seed=st.integers(0, 99))
+@given(network=networks(timed=True), seed=st.integers(0, 99))
 def test_many_random_networks(network: Network, seed: int, folder: Path) -> None:
     """As above, sixty times."""
     ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}

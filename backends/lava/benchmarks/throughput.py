@@ -30,10 +30,11 @@ def write(folder: Path, shapes: list[tuple[int, ...]], samples: int) -> None:
     """Write a random program and a random input with 20 % activity."""
     random = np.random.default_rng(0)
     with h5py.File(folder / "program.h5", "w") as file:
-        file.attrs.update({"schema": 1, "order": [str(level) for level in range(len(shapes))]})
+        file.attrs.update({"schema": 2, "order": [str(level) for level in range(len(shapes))]})
         for level, shape in enumerate(shapes):
             group = file.create_group(f"populations/{level}")
             group.attrs.update({"kind": "lif" if level else "input", "shape": shape, "level": level, "max_value": 1})
+            group.attrs.update({"reset": "value", "late": False} if level else {})
             for field, value in NEURONS.items() if level else ():
                 group[field] = np.int32(value)
         for level, (source, target) in enumerate(pairwise(shapes)):

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -18,8 +18,20 @@ from spear_deploy_lava.program import SCHEMA
 from spear_deploy_lava.supervisor import Outcome
 
 _SIZES = (12, 9, 4)
+_ENDS = ((0, 1), (1, 1), (1, 2))
+_RESETS = ("", "value", "subtract")
 _SAMPLES, _STEPS = 2, 12
 _DU, _DV, _VTH = 2047, 410, 300
+
+Integers = npt.NDArray[np.int64]
+
+
+class _Weights(NamedTuple):
+    """Into a first layer, from that back to itself, and on to a second."""
+
+    first: Integers
+    back: Integers
+    second: Integers
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,9 @@ class Report:
 
 
 def check(run: Callable[[Job], Outcome]) -> Report:
-    """Run a random two-layer network with ``run`` and compare its spikes bit by bit."""
+    """Run a random recurrent network of two layers with ``run`` and compare its spikes bit by bit."""
     random = np.random.default_rng(0)
-    weights = [random.integers(-127, 128, (_SIZES[i + 1], _SIZES[i])) for i in range(2)]
+    weights = _Weights(*(random.integers(-127, 128, (_SIZES[target], _SIZES[source])) for source, target in _ENDS))
     spikes = (random.random((_SAMPLES, _STEPS, _SIZES[0])) < 0.4).astype(np.uint8)
     with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
         program, inputs, output = (str(Path(folder, name)) for name in ("program.h5", "input.h5", "output.h5"))
@@ -49,7 +61,7 @@ def check(run: Callable[[Job], Outcome]) -> Report:
             return _report(f"{outcome.failure.message}\n{outcome.failure.traceback}".strip())
         if outcome.code != 0:
             return _report("interrupted")
-        for index, expected in enumerate(_reference(weights, spikes)):
+        for index, expected in enumerate(_reference(weights, spikes.astype(np.int64))):
             with h5py.File(job.output, "r") as file:
                 measured = file[f"spikes/layer{index}"][()]
                 lava = str(file.attrs["lava_version"])
@@ -62,41 +74,43 @@ def _report(message: str, lava: str = "") -> Report:
     return Report(not message, message, platform.python_version(), np.__version__, lava)
 
 
-def _write_program(path: Path, weights: list[npt.NDArray[np.int64]]) -> None:
+def _write_program(path: Path, weights: _Weights) -> None:
     names = ["input", "layer0", "layer1"]
-    neurons = {"du": _DU, "dv": _DV, "vth": _VTH, "bias_mant": 0, "bias_exp": 0}
+    registers = {"du": _DU, "dv": _DV, "vth": _VTH, "bias_mant": 0, "bias_exp": 0}
     with h5py.File(path, "w") as file:
         file.attrs.update({"schema": SCHEMA, "order": names})
         for level, name in enumerate(names):
             group = file.create_group(f"populations/{name}")
             group.attrs.update({"kind": "lif" if level else "input", "shape": [_SIZES[level]], "level": level})
-            group.attrs["max_value"] = 1
-            for field, value in neurons.items() if level else ():
-                group[field] = np.int32(value)
-        for index, weight in enumerate(weights):
-            group = file.create_group(f"projections/synapses{index}")
-            ends = {"source": names[index], "target": names[index + 1]}
+            group.attrs.update({"max_value": 1, "reset": _RESETS[level], "late": False})
+            for register, value in registers.items() if level else ():
+                group[register] = np.int32(value)
+        for (source, target), weight in zip(_ENDS, weights, strict=True):
+            group = file.create_group(f"projections/{names[source]} to {names[target]}")
+            ends = {"source": names[source], "target": names[target]}
             group.attrs.update({"kind": "dense", "delay": 0, "weight_exp": 0, **ends})
             group["weight"] = weight.astype(np.int16)
 
 
-def _reference(weights: list[npt.NDArray[np.int64]], spikes: npt.NDArray[Any]) -> list[npt.NDArray[np.bool_]]:
+def _reference(weights: _Weights, spikes: Integers) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Spikes (samples, steps, neurons) of each layer, from the equations of Lava's fixed-point LIF."""
 
-    def decayed(value: npt.NDArray[np.int64], decay: int) -> npt.NDArray[np.int64]:
-        result: npt.NDArray[np.int64] = np.sign(value) * (np.abs(value) * (4096 - decay) >> 12)
+    def decayed(value: Integers, decay: int) -> Integers:
+        result: Integers = np.sign(value) * (np.abs(value) * (4096 - decay) >> 12)
         return result
 
-    layers = []
-    for weight in weights:
-        arriving = spikes.astype(np.int64) @ weight.T
-        u = v = np.zeros((_SAMPLES, len(weight)), np.int64)
-        fired = np.zeros(arriving.shape, bool)
-        for step in range(_STEPS):
-            u = decayed(u, _DU + 1) + (arriving[:, step] << 6)
-            v = decayed(v, _DV) + u
-            fired[:, step] = v > _VTH << 6
-            v = np.where(fired[:, step], 0, v)
-        layers.append(fired)
-        spikes = fired
-    return layers
+    u0 = v0 = s0 = np.zeros((_SAMPLES, _SIZES[1]), np.int64)
+    u1 = v1 = np.zeros((_SAMPLES, _SIZES[2]), np.int64)
+    layer0, layer1 = [], []
+    for step in range(_STEPS):
+        u0 = decayed(u0, _DU + 1) + (spikes[:, step] @ weights.first.T + s0 @ weights.back.T << 6)
+        v0 = decayed(v0, _DV) + u0
+        s0 = (v0 > _VTH << 6).astype(np.int64)
+        v0 = np.where(s0, 0, v0)
+        u1 = decayed(u1, _DU + 1) + (s0 @ weights.second.T << 6)
+        v1 = decayed(v1, _DV) + u1
+        s1 = v1 > _VTH << 6
+        v1 = np.where(s1, v1 - (_VTH << 6), v1)
+        layer0.append(s0 > 0)
+        layer1.append(s1)
+    return np.stack(layer0, axis=1), np.stack(layer1, axis=1)

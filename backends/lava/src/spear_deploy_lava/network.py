@@ -16,20 +16,31 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.proc.conv.process import Conv
 from lava.proc.dense.process import Dense
 from lava.proc.lif.process import LIFReset
-from lava.utils.weightutils import SignMode
+from lava.utils.weightutils import SignMode, determine_sign_mode
 
 from spear_deploy_lava import layout
+from spear_deploy_lava.processes.late_lif import LateLIF
+from spear_deploy_lava.processes.late_subtracting_lif import LateSubtractingLIF
 from spear_deploy_lava.processes.readout import Readout
 from spear_deploy_lava.processes.relay import Relay
 from spear_deploy_lava.processes.silence import Silence
 from spear_deploy_lava.processes.sink import Sink
 from spear_deploy_lava.processes.source import DataSource
+from spear_deploy_lava.processes.subtracting_lif import SubtractingLIF
 from spear_deploy_lava.processes.wide_conv import WideConv
 from spear_deploy_lava.program import Convolution, Inputs, Neurons, Population, Program, Projection
 from spear_deploy_lava.records import shared_array
 
 _LARGEST_IN_CONV = 127
 """Lava's model of Conv keeps its geometry in int8."""
+
+_SPIKING = {
+    ("value", False): LIFReset,
+    ("value", True): LateLIF,
+    ("subtract", False): SubtractingLIF,
+    ("subtract", True): LateSubtractingLIF,
+}
+"""The process of neurons that fire, by what their spikes do to v and whether they do so late."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +78,12 @@ def build(program: Program, inputs: Inputs, clock: npt.NDArray[np.int64]) -> Net
             neurons[population.name], records[population.name] = neuron, record
 
     outputs = {name: process.s_out for name, process in {**sources, **neurons}.items()}
-    relays: dict[tuple[str, int], AbstractPort] = {}
+    relayed: dict[tuple[str, int, int], AbstractPort] = {}
     for projection in program.projections:
-        key = (projection.source, projection.delay)
-        if key not in relays:
-            relays[key] = _delayed(outputs[projection.source], projection.delay)
-        _connect(program, projection, relays[key], neurons[projection.target])
+        key = (projection.source, projection.delay, program.lag(projection))
+        if key not in relayed:
+            relayed[key] = _relayed(program, projection, outputs[projection.source], inputs.steps)
+        _connect(program, projection, relayed[key], neurons[projection.target])
 
     first = program.inputs[0]
     for name in _out_of_reach(program, first.name):
@@ -108,13 +119,16 @@ def _neuron(population: Population, neurons: Neurons, steps: int) -> AbstractPro
     }
     if population.kind == "readout":
         return Readout(**options)
-    return LIFReset(vth=layout.parameter(neurons.vth), **options)
+    return _SPIKING[neurons.reset, neurons.late](vth=layout.parameter(neurons.vth), **options)
 
 
-def _delayed(port: AbstractPort, delay: int) -> AbstractPort:
-    if delay == 0:
+def _relayed(program: Program, projection: Projection, port: AbstractPort, steps: int) -> AbstractPort:
+    """Return where to fetch the spikes that the projection is to see; loops do not block, since synapses send first."""
+    lag = program.lag(projection)
+    if projection.delay == lag == 0:
         return port
-    relay = Relay(shape=port.shape, delay=delay)
+    level = program.populations[projection.source].level
+    relay = Relay(shape=port.shape, delay=projection.delay, level=level, interval=steps, lag=lag)
     port.connect(relay.s_in)
     return relay.s_out
 
@@ -155,13 +169,16 @@ def _convolution(
 def _dense(
     projection: Projection, target: tuple[int, ...], source: tuple[int, ...], message_bits: int
 ) -> AbstractProcess:
-    # Mixed-sign weights of 8 bits are even numbers in Lava; doubled mantissas with the exponent less
+    weight = layout.dense_weight(projection.weight, target, source)
+    sign_mode = determine_sign_mode(weight)
+    # Of mixed sign, weights of 8 bits are even numbers in Lava; doubled mantissas with the exponent less
     # one are exact, since the shift by a negative exponent acts on a sum of even numbers.
+    doubled = int(sign_mode is SignMode.MIXED)
     return Dense(
-        weights=2 * layout.dense_weight(projection.weight, target, source),
-        weight_exp=projection.weight_exp - 1,
+        weights=weight << doubled,
+        weight_exp=projection.weight_exp - doubled,
         num_weight_bits=8,
-        sign_mode=SignMode.MIXED,
+        sign_mode=sign_mode,
         num_message_bits=message_bits,
     )
 

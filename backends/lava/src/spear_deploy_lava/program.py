@@ -1,4 +1,4 @@
-"""Reads the program and the input file (HDF5, schema 1; all integers)."""
+"""Reads the program and the input file (HDF5, schema 2; all integers)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,32 @@ import numpy.typing as npt
 
 from spear_deploy_lava.errors import BadInputError
 
-SCHEMA = 1
-NEURON_FIELDS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+SCHEMA = 2
+REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+
+LONGEST_DELAY = 62
+"""Steps that a spike may be kept back, as in lava-dl."""
+LARGEST_MIXED, LARGEST_OF_ONE_SIGN = 127, 255
+"""Weight mantissas in 8 bits: among weights of both signs one bit is the sign."""
 
 IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
 class Neurons:
-    """Parameters of a population's neurons; each is a scalar () or has the population's shape."""
+    """Registers of a population's neurons, each a scalar () or of the population's shape, and their reset.
+
+    ``reset`` is what a spike does to v: ``value`` zeroes it, ``subtract`` takes ``vth << 6`` off.  It does so
+    at once, or, if ``late``, in the following step.  Neither matters for a readout.
+    """
 
     du: IntArray
     dv: IntArray
     vth: IntArray
     bias_mant: IntArray
     bias_exp: IntArray
+    reset: str
+    late: bool
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,11 @@ class Program:
         """The largest level: the number of steps until the last population has seen the last input step."""
         return max(population.level for population in self.populations.values())
 
+    def lag(self, projection: Projection) -> int:
+        """Steps from the source's step to that in which the target sees its spikes, both in time of their own."""
+        source, target = self.populations[projection.source], self.populations[projection.target]
+        return projection.delay + 1 + source.level - target.level
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -162,8 +178,13 @@ def _population(name: str, group: h5py.Group) -> Population:
         shape=shape,
         level=int(group.attrs["level"]),
         max_value=int(group.attrs["max_value"]) if kind == "input" else 1,
-        neurons=None if kind == "input" else Neurons(*(np.asarray(group[field][()]) for field in NEURON_FIELDS)),
+        neurons=None if kind == "input" else _neurons(group),
     )
+
+
+def _neurons(group: h5py.Group) -> Neurons:
+    registers = {register: np.asarray(group[register][()]) for register in REGISTERS}
+    return Neurons(**registers, reset=_text(group.attrs["reset"]), late=bool(group.attrs["late"]))
 
 
 def _projection(name: str, group: h5py.Group) -> Projection:
@@ -193,6 +214,8 @@ def _check(program: Program) -> None:
     if not program.inputs or len(program.inputs) == len(program.populations):
         raise BadInputError("a program needs an input and at least one other population")
     for population in program.populations.values():
+        if population.level < 0 or (population.kind == "input" and population.level > 0):
+            raise BadInputError(f"population {population.name}: level {population.level} of kind {population.kind}")
         if population.neurons is not None:
             _check_neurons(population, population.neurons)
     for projection in program.projections:
@@ -200,6 +223,8 @@ def _check(program: Program) -> None:
 
 
 def _check_neurons(population: Population, neurons: Neurons) -> None:
+    if neurons.reset not in ("value", "subtract"):
+        raise BadInputError(f"population {population.name}: unknown reset {neurons.reset!r}")
     limits = {"du": (0, 4095), "dv": (0, 4096), "vth": (0, 131071), "bias_mant": (-4096, 4095), "bias_exp": (0, 7)}
     for field, (low, high) in limits.items():
         value = getattr(neurons, field)
@@ -217,12 +242,17 @@ def _check_projection(program: Program, projection: Projection) -> None:
     target = program.populations.get(projection.target)
     if source is None or target is None or target.kind == "input" or source.kind == "readout":
         raise BadInputError(f"projection {projection.name}: cannot join {projection.source} to {projection.target}")
-    if projection.delay < 0 or projection.delay != target.level - source.level - 1:
-        refuse(f"delay {projection.delay} does not join level {source.level} to level {target.level}")
+    if not 0 <= projection.delay <= LONGEST_DELAY:
+        refuse(f"delay {projection.delay} lies beyond 0..{LONGEST_DELAY}")
+    if program.lag(projection) < 0:
+        refuse(f"delay {projection.delay} is too short to join level {source.level} to level {target.level}")
     if projection.weight_exp < 0:
         refuse(f"negative weight_exp {projection.weight_exp}")
-    if projection.weight.size == 0 or np.abs(projection.weight.astype(np.int64)).max() > 127:
-        refuse("weight mantissas lie beyond -127..127")
+    if projection.weight.size == 0:
+        refuse("no weights")
+    low, high = int(projection.weight.min()), int(projection.weight.max())
+    if max(-low, high) > (LARGEST_MIXED if low < 0 < high else LARGEST_OF_ONE_SIGN):
+        refuse(f"weight mantissas {low}..{high} lie beyond -127..127, 0..255 and -255..0")
     geometry = projection.convolution
     if geometry is None:
         expected: tuple[int, ...] = (target.size, source.size)

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
-from lava.magma.core.model.py.ports import PyOutPort
-from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.lif.models import AbstractPyLifModelFixed
 from lava.proc.lif.process import AbstractLIF
+
+from spear_deploy_lava.neurons import PyPeriodicNeuron
 
 
 class Readout(AbstractLIF):
@@ -44,22 +42,15 @@ class Readout(AbstractLIF):
 @implements(proc=Readout, protocol=LoihiProtocol)
 @requires(CPU)
 @tag("fixed_pt")
-class PyReadout(AbstractPyLifModelFixed):
+class PyReadout(PyPeriodicNeuron):
     """Model of :class:`Readout`; the arithmetic is Lava's own."""
 
-    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    def scale_threshold(self) -> None:
+        """There is none."""
 
-    def __init__(self, proc_params: Any) -> None:
-        super().__init__(proc_params)
-        self.reset_interval = proc_params["reset_interval"]
-        self.reset_offset = proc_params["reset_offset"] % self.reset_interval
+    def spiking_activation(self) -> Any:
+        """Send v."""
+        return self.v
 
-    def run_spk(self) -> None:
-        """Integrate one step and send v."""
-        arriving = self.a_in.recv()
-        if self.time_step % self.reset_interval == self.reset_offset:
-            self.u[:] = 0
-            self.v[:] = 0
-        self.scale_bias()
-        self.subthr_dynamics(activation_in=arriving)
-        self.s_out.send(self.v)
+    def reset_voltage(self, spike_vector: Any) -> None:
+        """Nothing fires, nothing is reset."""

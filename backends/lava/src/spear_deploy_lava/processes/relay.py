@@ -1,4 +1,4 @@
-"""Delays spikes."""
+"""Passes spikes on: later, and only those that arrive within their sample."""
 
 from typing import Any
 
@@ -14,10 +14,15 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 
 class Relay(AbstractProcess):
-    """Sends at step t what it received at step ``t - delay``; ``delay`` is 1 or more."""
+    """Sends at step t what it received at step ``t - delay``, which may be t itself.
 
-    def __init__(self, *, shape: tuple[int, ...], delay: int) -> None:
-        super().__init__(shape=shape, delay=delay)
+    ``level``, ``interval`` and ``lag`` are steps: the source starts a sample every ``interval`` steps, the first
+    at step ``level + 1``, and its target sees a spike ``lag`` steps later in time of its own.  What the source
+    sends in the last ``lag`` steps of a sample would arrive after the sample's end, in the next one; it is dropped.
+    """
+
+    def __init__(self, *, shape: tuple[int, ...], delay: int, level: int, interval: int, lag: int) -> None:
+        super().__init__(shape=shape, delay=delay, level=level, interval=interval, lag=lag)
         self.s_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
 
@@ -33,10 +38,14 @@ class PyRelay(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
-        self.waiting = np.zeros((proc_params["delay"], *proc_params["shape"]), np.int32)
+        self.level = proc_params["level"]
+        self.interval = proc_params["interval"]
+        self.in_time = self.interval - proc_params["lag"]
+        self.kept = np.zeros((proc_params["delay"] + 1, *proc_params["shape"]), np.int32)
 
     def run_spk(self) -> None:
-        """Send the oldest step and keep the newest in its place."""
-        slot = self.time_step % len(self.waiting)
-        self.s_out.send(self.waiting[slot])
-        self.waiting[slot] = self.s_in.recv()
+        """Keep the newest step in place of the oldest, and send what is now the oldest."""
+        arrived = self.s_in.recv()
+        elapsed = (self.time_step - 1 - self.level) % self.interval
+        self.kept[self.time_step % len(self.kept)] = arrived if elapsed < self.in_time else 0
+        self.s_out.send(self.kept[(self.time_step + 1) % len(self.kept)])
