@@ -7,9 +7,10 @@ Layout (NIR 1.0.8)::
     /node/edges                      (N, 2) byte strings
     /node/nodes/<name>/type          "LIF", "Conv2d", ...
     /node/nodes/<name>/<field>       one data set a field
+    /node/nodes/<name>/nodes, edges  if its type is "NIRGraph": again a graph
     /node/metadata/...               nested groups
 
-Nothing is evaluated or unpickled; sizes are bounded before anything is read.
+A file is read in a process of its own and within bounds (:mod:`spear_deploy.untrusted.hdf5`).
 """
 
 from __future__ import annotations
@@ -17,26 +18,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from spear_deploy.errors import InputError
 from spear_deploy.storage import atomic
+from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.untrusted.hdf5 import Group, Value
+
+if TYPE_CHECKING:
+    import h5py
 
 NIR_VERSION = "1.0.8"
-_MAX_ELEMENTS = 1 << 28
 _MAX_NODES = 10_000
-_MAX_DEPTH = 32
+_SHAPES = ("shape", "input_shape", "input_type", "kernel_size", "stride", "padding", "dilation")
+"""Fields with a number for each axis."""
+_MAX_AXES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class NirNode:
-    """A node as stored: ``type`` is NIR's class name, ``values`` its data sets (arrays or text)."""
+    """A node as stored: ``type`` is NIR's class name, ``values`` its data sets (arrays or text).
+
+    Nodes of type NIRGraph, and no others, have a ``graph``.
+    """
 
     type: str
     values: Mapping[str, Any]
+    graph: NirGraph | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,92 +67,79 @@ def read(path: Path) -> NirGraph:
     if not path.is_file():
         raise InputError.of("E001", path, "no such file", "check the path")
     try:
-        with h5py.File(path, "r") as file:
-            return _read_graph(file)
+        return _read_file(hdf5.read(path))
+    except OSError as error:
+        raise InputError.of("E001", path, f"cannot be read: {error.strerror}", "check its permissions") from error
+    except UnreadableError as error:
+        raise InputError.of("E002", path, str(error), "check the file; write it with nir.write") from error
     except _MalformedError as error:
         raise InputError.of("E002", path, str(error), "write it with nir.write of nir 1.0 or later") from error
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, UnicodeDecodeError) as error:
-        reason = "it is no HDF5 file" if not h5py.is_hdf5(path) else f"it is damaged or truncated ({error})"
-        raise InputError.of("E002", path, reason, "check the file; write it with nir.write") from error
 
 
 def write(path: Path, graph: NirGraph) -> None:
     """Write the graph so that nir 1.0.8 reads it; equal graphs give equal bytes."""
+    import h5py
+
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
         file.create_dataset("version", data=graph.version)
-        node = file.create_group("node")
-        node.create_dataset("type", data="NIRGraph")
-        node.create_dataset("edges", data=np.array(graph.edges, dtype="S").reshape(-1, 2))
-        if graph.metadata:
-            _write_group(node.create_group("metadata"), graph.metadata)
-        nodes = node.create_group("nodes")
-        for name, stored in graph.nodes.items():
-            group = nodes.create_group(name)
-            group.create_dataset("type", data=stored.type)
-            _write_group(group, stored.values)
+        _write_graph(file.create_group("node"), graph)
 
 
 class _MalformedError(Exception):
     """The file is HDF5 but not laid out as NIR."""
 
 
-def _read_graph(file: h5py.File) -> NirGraph:
-    root = file.get("node")
-    if not isinstance(root, h5py.Group) or "nodes" not in root or "edges" not in root:
+def _read_file(file: Group) -> NirGraph:
+    root = file.members.get("node")
+    if not isinstance(root, Group) or not {"nodes", "edges"} <= set(root.members):
         raise _MalformedError("it is HDF5, but has no NIR graph in /node")
-    stored = root["nodes"]
-    if not isinstance(stored, h5py.Group) or len(stored) > _MAX_NODES:
-        raise _MalformedError("/node/nodes is no group of nodes")
-    nodes = {name: _read_node(name, _member(stored, name)) for name in stored}
-    edges = np.asarray(_value(root["edges"]))
-    if edges.size and (edges.ndim != 2 or edges.shape[1] != 2):
-        raise _MalformedError(f"/node/edges has shape {edges.shape} instead of (N, 2)")
-    pairs = tuple((_text(a), _text(b)) for a, b in edges.reshape(-1, 2))
-    metadata = _read_group(root["metadata"]) if isinstance(root.get("metadata"), h5py.Group) else {}
-    version = _text(_value(file["version"])) if "version" in file else "unknown"
-    return NirGraph(nodes, pairs, metadata, version)
+    return _read_graph(root, "/node", str(file.members.get("version", "unknown")))
 
 
-def _read_node(name: str, group: Any) -> NirNode:
-    if not isinstance(group, h5py.Group) or "type" not in group:
-        raise _MalformedError(f"node {name!r} has no type")
-    kind = _text(_value(group["type"]))
+def _read_graph(root: Group, where: str, version: str) -> NirGraph:
+    stored, edges = root.members["nodes"], root.members["edges"]
+    if not isinstance(stored, Group) or len(stored.members) > _MAX_NODES:
+        raise _MalformedError(f"{where}/nodes is no group of nodes")
+    nodes = {name: _read_node(f"{where}/nodes/{name}", node, version) for name, node in stored.members.items()}
+    if not isinstance(edges, np.ndarray) or (edges.size and (edges.dtype != object or edges.shape[1:] != (2,))):
+        raise _MalformedError(f"{where}/edges is no table of pairs of names")
+    pairs = tuple((str(a), str(b)) for a, b in edges.reshape(-1, 2))
+    metadata = root.members.get("metadata")
+    return NirGraph(nodes, pairs, _values(metadata) if isinstance(metadata, Group) else {}, version)
+
+
+def _read_node(where: str, node: Group | Value, version: str) -> NirNode:
+    if not isinstance(node, Group) or not isinstance(node.members.get("type"), str):
+        raise _MalformedError(f"{where} has no type")
+    kind = str(node.members["type"])
     if kind == "NIRGraph":
-        return NirNode(kind, {})
-    return NirNode(kind, {key: value for key, value in _read_group(group).items() if key != "type"})
+        if not {"nodes", "edges"} <= set(node.members):
+            raise _MalformedError(f"{where} is a graph without nodes or edges")
+        return NirNode(kind, {}, _read_graph(node, where, version))
+    values = {key: value for key, value in _values(node).items() if key != "type"}
+    for key in _SHAPES:
+        if np.size(values.get(key, ())) > _MAX_AXES:
+            raise _MalformedError(f"{where}/{key} is of {np.size(values[key])} axes")
+    return NirNode(kind, values)
 
 
-def _read_group(group: h5py.Group, depth: int = 0) -> dict[str, Any]:
-    if depth > _MAX_DEPTH:
-        raise _MalformedError("groups are nested too deeply")
-    values: dict[str, Any] = {}
-    for key in group:
-        item = _member(group, key)
-        values[key] = _read_group(item, depth + 1) if isinstance(item, h5py.Group) else _value(item)
-    return values
+def _values(group: Group) -> dict[str, Any]:
+    return {key: _values(item) if isinstance(item, Group) else item for key, item in group.members.items()}
 
 
-def _member(group: h5py.Group, key: str) -> Any:
-    if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
-        raise _MalformedError(f"{group.name}/{key} refers to another file")
-    return group[key]
-
-
-def _value(dataset: h5py.Dataset) -> Any:
-    if not isinstance(dataset, h5py.Dataset):
-        raise _MalformedError("a group stands where a value is expected")
-    if dataset.shape is None:
-        return None
-    if dataset.size is None or dataset.size > _MAX_ELEMENTS:
-        raise _MalformedError(f"{dataset.name} declares {dataset.size} elements")
-    if dataset.external or dataset.is_virtual:
-        raise _MalformedError(f"{dataset.name} refers to another file")
-    value = dataset[()]
-    return _text(value) if isinstance(value, (bytes, str)) else value
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+def _write_graph(group: h5py.Group, graph: NirGraph) -> None:
+    group.create_dataset("type", data="NIRGraph")
+    group.create_dataset("edges", data=np.array(graph.edges, dtype="S").reshape(-1, 2))
+    if graph.metadata:
+        _write_group(group.create_group("metadata"), graph.metadata)
+    nodes = group.create_group("nodes")
+    for name, node in graph.nodes.items():
+        member = nodes.create_group(name)
+        if node.graph is not None:
+            _write_graph(member, node.graph)
+        else:
+            member.create_dataset("type", data=node.type)
+            _write_group(member, node.values)
 
 
 def _write_group(group: h5py.Group, values: Mapping[str, Any]) -> None:

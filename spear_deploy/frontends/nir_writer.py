@@ -6,8 +6,9 @@ stored beside it in the metadata, so that reading it back needs no option.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from spear_deploy.frontends import nir_file
 from spear_deploy.frontends.nir_file import NirGraph, NirNode
-from spear_deploy.frontends.nir_neurons import node_of
+from spear_deploy.frontends.nir_loops import Edge, closing_edges
+from spear_deploy.frontends.nir_neurons import NEURON_TYPES, node_of
 from spear_deploy.frontends.nir_reader import METADATA_KEY
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import (
@@ -38,31 +40,73 @@ def save(path: Path | str, network: Network, semantics: Semantics, **notes: str)
 
 
 def to_graph(network: Network, semantics: Semantics, **notes: str) -> NirGraph:
-    """Return the stored form of ``network``; equal networks give equal graphs."""
+    """Return the stored form of ``network``; equal networks give equal graphs.
+
+    A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write
+    recurrent networks, where reading puts them back in the same places.
+    """
     dt = semantics.dt or 1.0
+    left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
+    nodes, edges, first = _joined(network, dt, left_out)
+    if _implied(nodes, edges) != {first[name] for name in left_out}:
+        nodes, edges, _ = _joined(network, dt, ())
+    written = replace(semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal")
+    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **notes}}
+    return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
+
+
+def _may_be_implied(projection: Projection, network: Network) -> bool:
+    """Whether reading could give the projection its delay and its name without a Delay node."""
+    source, target = projection.source, projection.target
+    in_loop = any(source in loop and target in loop for loop in network.loops)
+    return projection.delay == 1 and in_loop and bool(projection.ops or projection.name == f"{source}-{target}")
+
+
+def _implied(nodes: Mapping[str, NirNode], edges: Collection[Edge]) -> frozenset[Edge]:
+    """Return the edges that reading delays by a step."""
+    named = {kind: [n for n, node in nodes.items() if node.type == kind] for kind in ("Input", "Output", "Delay")}
+    neurons = {name for name, node in nodes.items() if node.type in NEURON_TYPES}
+    return closing_edges(edges, neurons, named["Input"], named["Output"], set(named["Delay"]))
+
+
+def _joined(
+    network: Network, dt: float, implied: Collection[str]
+) -> tuple[dict[str, NirNode], list[Edge], dict[str, Edge]]:
+    """Return nodes, edges, and the first edge of each projection; ``implied`` projections get no Delay node."""
     nodes: dict[str, NirNode] = {}
-    edges: list[tuple[str, str]] = []
+    edges: list[Edge] = []
+    first: dict[str, Edge] = {}
     for population in network.populations:
         if population.is_input:
             nodes[population.name] = NirNode("Input", {"shape": np.array(population.shape)})
         else:
-            nodes[population.name] = node_of(population, dt)
+            itself = any(p.source == p.target == population.name for p in network.projections)
+            nodes[population.name] = node_of(population, dt, feeds_itself=itself)
+    reserved = {p.name for p in network.projections}
     for projection in network.projections:
-        previous = projection.source
-        for name, op, shape in _named_ops(projection, network[projection.source].shape):
-            nodes[name] = _node(op, shape)
-            edges.append((previous, name))
-            previous = name
-        edges.append((previous, projection.target))
+        chain: list[tuple[str, NirNode]] = []
+        shape = network[projection.source].shape
+        if projection.delay and projection.name not in implied:
+            name = projection.name if not projection.ops else _unused(f"{projection.name}.delay", nodes, reserved)
+            chain.append((name, NirNode("Delay", {"delay": np.full(shape, projection.delay * dt)})))
+        for name, op, into in _named_ops(projection, shape):
+            free = name if name == projection.name else _unused(name, nodes, reserved)
+            chain.append((free, _node(op, into)))
+        nodes |= chain
+        stations = [projection.source, *(name for name, _ in chain), projection.target]
+        edges += pairwise(stations)
+        first[projection.name] = (stations[0], stations[1])
     for output in network.outputs:
-        name = "output" if len(network.outputs) == 1 else f"output.{output}"
-        while name in nodes:
-            name += "_"
+        name = _unused("output" if len(network.outputs) == 1 else f"output.{output}", nodes, ())
         nodes[name] = NirNode("Output", {"shape": np.array(network[output].shape)})
         edges.append((output, name))
-    written = replace(semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal")
-    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **notes}}
-    return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
+    return nodes, edges, first
+
+
+def _unused(name: str, *taken: Collection[str]) -> str:
+    while any(name in names for names in taken):
+        name += "_"
+    return name
 
 
 def _named_ops(projection: Projection, shape: Shape) -> Iterator[tuple[str, LinearOp, Shape]]:

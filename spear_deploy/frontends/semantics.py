@@ -19,6 +19,7 @@ from spear_deploy.errors import Finding, InputError
 
 Integration = Literal["euler", "exponential"]
 Gain = Literal["literal", "unit"]
+CurrentGain = Literal["literal", "unit", "decayed"]
 Reset = Literal["value", "zero", "subtract"]
 Comparison = Literal["gt", "ge"]
 Spikes = Literal["binary", "integer"]
@@ -31,11 +32,13 @@ class Semantics:
     Attributes:
         dt: time step in the unit of the file's time constants; None: recover it from the file.
         integration: ``euler``: a decay is 1 - dt/tau; ``exponential``: exp(-dt/tau).
-        current_gain: what an input adds to a synaptic current: ``literal`` w_in * (1 - decay), ``unit`` 1.
+        current_gain: what an input adds to a synaptic current: ``literal`` w_in * (1 - decay), ``unit`` 1,
+            ``decayed`` the decay itself (it is added before the current decays).
         gain: what a current adds to the membrane: ``literal`` r * (1 - decay), ``unit`` 1.
-        if_gain: the same for IF: ``literal`` r * dt, ``unit`` 1.
+        if_gain: the same for IF and I: ``literal`` r * dt, ``unit`` 1.
         reset: ``value`` to v_reset, ``zero`` to 0, ``subtract`` the threshold.
-        late: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).
+        late: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).  A late reset to zero
+            blanks that step; of LIF and IF that do not feed themselves it is an immediate one (snnTorch's Leaky).
         compare: a spike at v > threshold (``gt``) or v >= threshold (``ge``).
         spikes: at most one a step (``binary``), or floor(v / threshold) (``integer``).
         floor: lowest membrane value, or None.
@@ -43,7 +46,7 @@ class Semantics:
 
     dt: float | None = None
     integration: Integration = "euler"
-    current_gain: Gain = "literal"
+    current_gain: CurrentGain = "literal"
     gain: Gain = "literal"
     if_gain: Gain = "literal"
     reset: Reset = "value"
@@ -63,7 +66,7 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
         "the literal NIR equations, forward Euler, reset to v_reset in the same step; needs --dt",
     ),
     "snntorch": (
-        Semantics(dt=1e-4, if_gain="unit", reset="subtract", late=True),
+        Semantics(dt=1e-4, current_gain="unit", gain="unit", if_gain="unit", reset="subtract", late=True),
         "snnTorch 1.0: dt 1e-4, subtracts the threshold one step late; with reset_mechanism='zero' add --reset zero",
     ),
     "norse": (
@@ -77,6 +80,27 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
     "sinabs": (
         Semantics(dt=1.0, integration="exponential", if_gain="unit", reset="subtract", compare="ge", spikes="integer"),
         "sinabs 3: time constants in steps, several spikes a step, subtract; IAF with min_v_mem: add --floor",
+    ),
+    "rockpool": (
+        Semantics(
+            integration="exponential",
+            current_gain="decayed",
+            gain="unit",
+            if_gain="unit",
+            reset="subtract",
+            compare="ge",
+            spikes="integer",
+        ),
+        "Rockpool 3: exponential decays, several spikes a step, subtract; the file implies dt",
+    ),
+    # slayer's threshold lies 0.01 of its state's resolution higher: that never decides, so it is a plain >=.
+    "lava-dl": (
+        Semantics(dt=1e-4, current_gain="unit", gain="unit", if_gain="unit", reset="zero", compare="ge"),
+        "lava-dl's CUBA through NIR's script: dt 1e-4, unit gains, reset to 0, fires at v >= threshold",
+    ),
+    "lava": (
+        Semantics(current_gain="unit", gain="unit", if_gain="unit", reset="zero"),
+        "Lava's LIF process: unit gains, reset to 0 in the same step; needs --dt where the file does not imply it",
     ),
 }
 """Preset name to semantics and a line of help."""

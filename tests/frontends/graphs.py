@@ -30,6 +30,11 @@ def lif(*shape: int, tau: float = 2.0, r: float = 2.0, v_threshold: float = 1.0,
     return node("LIF", **{key: np.full(shape, value) for key, value in fields.items()})
 
 
+def summing(*shape: int) -> NirNode:
+    """Return a readout that gives exactly its input: a LI with no memory."""
+    return node("LI", **{key: np.full(shape, value) for key, value in {"tau": 1.0, "r": 1.0, "v_leak": 0.0}.items()})
+
+
 def linear(rows: int, columns: int, seed: int = 0, bias: list[float] | None = None) -> NirNode:
     """Return a Linear, or with a bias an Affine, with random weights."""
     weight = np.random.default_rng(seed).normal(0, 1, (rows, columns)).astype(np.float32)
@@ -48,6 +53,11 @@ def chain(*nodes: NirNode, shape: tuple[int, ...]) -> NirGraph:
     numbered = {f"n{index}": item for index, item in enumerate(nodes)}
     named = {"input": port("Input", *shape), **numbered, "output": port("Output", 1)}
     return NirGraph(named, tuple(pairwise(named)))
+
+
+def nested(graph: NirGraph) -> NirNode:
+    """Return a node that holds a graph."""
+    return NirNode("NIRGraph", {}, graph)
 
 
 def joined(nodes: dict[str, NirNode], edges: str) -> NirGraph:

@@ -67,7 +67,31 @@ def shared_weights() -> NirGraph:
     return joined(nodes, edges)
 
 
+def every_other_node() -> NirGraph:
+    """A recurrent graph of the nodes that are left: maps of one dimension, delays, readouts, odd neurons."""
+    mixed = {"tau": [4.0, np.inf, 2.0], "r": [2.0, np.inf, 1.0], "v_leak": [0.5, 0.0, 0.0], "v_threshold": [1.0] * 3}
+    cuba = {"tau_syn": 3.0, "tau_mem": 4.0, "r": 2.0, "v_leak": 0.1, "w_in": 1.5}
+    nodes = {
+        "input": port("Input", 2, 6),
+        "conv": node("Conv1d", weight=np.ones((2, 2, 3), np.float32), padding=1, bias=np.array([0.5, 0.0])),
+        "threshold": node("Threshold", threshold=np.full((2, 6), 1.5)),
+        "spread": node("Delay", delay=np.arange(12.0).reshape(2, 6) % 3),
+        "flat": node("Flatten", input_type=np.array([2, 6]), start_dim=0, end_dim=-1),
+        "w": linear(3, 12, 1),
+        "mixed": node("LIF", **mixed),
+        "w_rec": linear(3, 3, 2, [0.1, 0.2, 0.3]),
+        "late": node("Delay", delay=np.full(3, 2.0)),
+        "i": node("I", r=np.full(3, 0.5)),
+        "cuba": node("CubaLI", **{key: np.full(3, value) for key, value in cuba.items()}),
+        "first": port("Output", 3),
+        "second": port("Output", 3),
+    }
+    edges = "input>conv conv>threshold threshold>spread spread>flat flat>w w>mixed mixed>w_rec w_rec>mixed"
+    return joined(nodes, f"{edges} mixed>late late>i mixed>cuba i>first cuba>second")
+
+
 GRAPHS = {
+    "every other node": every_other_node,
     "every node": every_supported_node,
     "shared weights": shared_weights,
     "linear output": lambda: chain(linear(2, 3, 0, [1.0, 2.0]), shape=(3,)),
@@ -98,6 +122,26 @@ def test_round_trip_of_semantics(name: str, reset: str, late: bool, tmp_path: Pa
     semantics = replace(preset(name), dt=0.5, reset=reset, late=late)
     imported = convert(every_supported_node(), semantics)
     assert_round_trip(imported.network, imported.semantics, tmp_path)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("late", [False, True])
+def test_round_trip_of_neurons_of_every_kind(name: str, late: bool, tmp_path: Path) -> None:
+    """Readouts, thresholds and recurrent neurons keep their own resets beside the others' conventions."""
+    for reset in ("zero", "subtract"):
+        imported = convert(every_other_node(), replace(preset(name), dt=1.0, reset=reset, late=late))
+        assert_round_trip(imported.network, imported.semantics, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["braille_srnn_zero", "braille_srnn_subtract_nested", "snntorch_rleaky_subtract_rowmnist"]
+)
+def test_round_trip_of_recurrent_networks(name: str, shared: Path, tmp_path: Path) -> None:
+    """Real recurrent networks come back with their hash, without a Delay node that other tools would not expect."""
+    imported = load(shared / f"nir/{name}.nir", preset("snntorch"))
+    assert imported.network.loops
+    assert_round_trip(imported.network, imported.semantics, tmp_path)
+    assert "Delay" not in {type(item).__name__ for item in nir.read(tmp_path / "one.nir").nodes.values()}
 
 
 def test_round_trip_of_the_digits_example(tmp_path: Path) -> None:
@@ -142,7 +186,7 @@ def test_nir_reads_what_we_write(name: str, tmp_path: Path) -> None:
     imported = convert(GRAPHS[name](), LITERAL)
     path, copy = tmp_path / "ours.nir", tmp_path / "theirs.nir"
     save(path, imported.network, LITERAL)
-    theirs = nir.read(path)
+    theirs = nir.read(path, type_check=name != "every other node")  # nir 1.0.8 misreads kernels that are not square
     nir.write(copy, theirs)
     assert load(copy).network.content_hash == imported.network.content_hash
 

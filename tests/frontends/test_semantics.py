@@ -1,4 +1,4 @@
-"""Semantics: presets, TOML files with all mistakes at once, and dt recovered from the file."""
+"""Semantics: presets, TOML files with all mistakes at once, and the neurons that they make."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
 from spear_deploy.frontends.nir_reader import convert
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json, from_mapping, from_toml, preset
-from tests.frontends.graphs import LITERAL, chain, lif, linear, node
+from tests.frontends.graphs import LITERAL, chain, joined, lif, linear, node, port
+from tests.frontends.running import simulate
 
 
 def codes(error: InputError) -> list[str]:
     return [finding.code for finding in error.findings]
-
-
-def cuba(**values: float) -> object:
-    fields = {"tau_syn": 2e-3, "tau_mem": 5e-3, "r": 50.0, "w_in": 20.0, "v_leak": 0.0, "v_threshold": 1.0, **values}
-    return node("CubaLIF", **{key: np.full(3, value) for key, value in fields.items()})
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -40,6 +37,9 @@ def test_presets_follow_their_exporters() -> None:
         "norse": ("value", False, "gt", "euler", "binary"),
         "spikingjelly": ("value", False, "ge", "euler", "binary"),
         "sinabs": ("subtract", False, "ge", "exponential", "integer"),
+        "rockpool": ("subtract", False, "ge", "exponential", "integer"),
+        "lava-dl": ("zero", False, "ge", "euler", "binary"),
+        "lava": ("zero", False, "gt", "euler", "binary"),
     }
 
 
@@ -103,6 +103,7 @@ def test_damaged_stored_semantics(text: str) -> None:
         Semantics,
         dt=st.none() | st.floats(1e-6, 10),
         integration=st.sampled_from(["euler", "exponential"]),
+        current_gain=st.sampled_from(["literal", "unit", "decayed"]),
         reset=st.sampled_from(["value", "zero", "subtract"]),
         late=st.booleans(),
         compare=st.sampled_from(["gt", "ge"]),
@@ -114,37 +115,6 @@ def test_json_and_mapping_are_exact(semantics: Semantics) -> None:
     """Any semantics survives its stored form, to the last bit of its numbers."""
     assert from_json(semantics.to_json(), "x") == semantics
     assert from_mapping(asdict(semantics), "x") == semantics
-
-
-@pytest.mark.parametrize(
-    ("neuron", "dt"),
-    [
-        (lif(3, tau=2e-3, r=20.0), 1e-4),  # snnTorch: r = tau/dt
-        (node("IF", r=np.full(3, 1e4), v_threshold=np.ones(3)), 1e-4),  # SpikingJelly: r = 1/dt
-        (cuba(), 1e-4),  # snnTorch, lava-dl: tau_mem/r = tau_syn/w_in
-        (lif(3, tau=20.0, r=20.0), 1.0),
-    ],
-)
-def test_dt_is_recovered(neuron, dt: float) -> None:
-    """Exporters that write r = tau/dt or 1/dt give the time step away."""
-    imported = convert(chain(linear(3, 2), neuron, shape=(2,)), Semantics())
-    assert imported.semantics.dt == pytest.approx(dt, rel=1e-5)
-
-
-def test_dt_that_the_file_does_not_imply() -> None:
-    """With r = 1 everywhere dt is unknown: E023 asks for it."""
-    with pytest.raises(InputError, match="--dt") as caught:
-        convert(chain(linear(3, 2), lif(3, r=1.0), shape=(2,)), Semantics())
-    assert codes(caught.value) == ["E023"]
-
-
-def test_contradicting_nodes() -> None:
-    """Nodes that imply different time steps are E023 with each node's value; a given dt settles it."""
-    graph = chain(linear(3, 2), lif(3, tau=2e-3, r=20.0), linear(3, 3), lif(3, tau=2e-3, r=2.0), shape=(2,))
-    with pytest.raises(InputError, match=r"n1: 0\.0001, n3: 0\.001") as caught:
-        convert(graph, Semantics())
-    assert codes(caught.value) == ["E023"]
-    assert convert(graph, Semantics(dt=1e-4)).semantics.dt == 1e-4
 
 
 @pytest.mark.parametrize("dt", [0.0, -1.0, float("nan"), float("inf"), 3.0])
@@ -164,6 +134,10 @@ def test_impossible_dt(dt: float) -> None:
         ("nir", "IF", (0.0, 1.0, 2.0)),
         ("snntorch", "IF", (0.0, 1.0, 1.0)),  # every exporter of IF means v = v + x
         ("sinabs", "LIF", (0.0, np.exp(-0.25), 2 * (1 - np.exp(-0.25)))),
+        ("rockpool", "LIF", (0.0, np.exp(-0.25), 1.0)),
+        ("rockpool", "CubaLIF", (np.exp(-0.5), np.exp(-0.25), np.exp(-0.5))),  # added before the current decays
+        ("lava-dl", "CubaLIF", (0.5, 0.75, 1.0)),
+        ("lava", "CubaLIF", (0.5, 0.75, 1.0)),
     ],
 )
 def test_normal_form(name: str, kind: str, expected: tuple[float, float, float]) -> None:
@@ -173,3 +147,52 @@ def test_normal_form(name: str, kind: str, expected: tuple[float, float, float])
     network = convert(chain(linear(3, 2), neuron, shape=(2,)), replace(preset(name), dt=1.0)).network
     read = network["n1"].neuron
     assert (read.alpha[0], read.beta[0], read.gain[0]) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["LIF", "IF", "CubaLIF"])
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_late_reset_to_zero(kind: str, itself: bool) -> None:
+    """It blanks the next step, but of snnTorch's Leaky, one-state and not recurrent, it is an immediate one."""
+    values = {"tau": 4.0, "tau_mem": 4.0, "tau_syn": 2.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0}
+    neuron = node(kind, **{key: np.full(3, value) for key, value in values.items()})
+    nodes = {"input": port("Input", 3), "n": neuron, "w": linear(3, 3), "output": port("Output", 3)}
+    graph = joined(nodes, "input>n n>output" + (" n>w w>n" if itself else ""))
+    for reset in ("zero", "subtract"):
+        semantics = replace(preset("snntorch"), dt=1.0, reset=reset)
+        read = convert(graph, semantics).network["n"].neuron
+        assert read.late == (reset == "subtract" or itself or kind == "CubaLIF")
+
+
+SNNTORCH = [
+    (kind, reset, True) for kind in ("Leaky", "Synaptic", "RLeaky", "RSynaptic") for reset in ("zero", "subtract")
+]
+
+
+@pytest.mark.parametrize(("kind", "reset", "delay"), [*SNNTORCH, ("Leaky", "zero", False), ("RLeaky", "zero", False)])
+def test_snntorch_itself_gives_the_same_spikes(kind: str, reset: str, delay: bool) -> None:
+    """Each neuron of snnTorch, run beside its file's reading, fires in the same bins, recurrent biases included."""
+    snntorch = pytest.importorskip("snntorch")
+    torch.manual_seed(0)
+    size, steps, alpha, beta = 20, 100, 0.8, 0.9
+    decays = ({"alpha": alpha} if "Synaptic" in kind else {}) | {"beta": beta}
+    recurrent = {"linear_features": size} if kind.startswith("R") else {}
+    cell = getattr(snntorch, kind)(**decays, **recurrent, reset_mechanism=reset, reset_delay=delay)
+    synapse = {"tau_syn": 1e-4 / (1 - alpha), "tau_mem": 1e-4 / (1 - beta), "w_in": 1 / (1 - alpha)}
+    fields = {"r": 1 / (1 - beta), "v_leak": 0.0, "v_threshold": 1.0}
+    fields |= synapse if "Synaptic" in kind else {"tau": 1e-4 / (1 - beta)}
+    neuron = node("CubaLIF" if "Synaptic" in kind else "LIF", **{k: np.full(size, v) for k, v in fields.items()})
+    nodes = {"input": port("Input", size), "n": neuron, "output": port("Output", size)}
+    if recurrent:
+        weight, bias = (p.detach().numpy() for p in cell.recurrent.parameters())
+        nodes["w_rec"] = node("Affine", weight=weight, bias=bias)
+    graph = joined(nodes, "input>n n>output" + (" n>w_rec w_rec>n" if recurrent else ""))
+    network = convert(graph, replace(preset("snntorch"), reset=reset, late=delay)).network
+    x = torch.randn(steps, 2, size)
+    state, spikes = (torch.zeros(2, size),) * (3 if "Synaptic" in kind else 2), []
+    with torch.no_grad():
+        for step in x:
+            state = cell(step, *(state if recurrent else state[1:]))
+            spikes.append(state[0])
+    expected = torch.stack(spikes).numpy()
+    assert 0.05 < expected.mean() < 0.9
+    np.testing.assert_array_equal(simulate(network, x.numpy())["n"], expected)
