@@ -1,6 +1,7 @@
-"""Networks in and out: NIR files, and the semantics that NIR does not carry."""
+"""Networks in and out: NIR and .net files, live modules, and the semantics that files do not carry."""
 
-from spear_deploy.frontends.nir_reader import Imported, load
+from spear_deploy.frontends.files import load
+from spear_deploy.frontends.nir_reader import Imported
 from spear_deploy.frontends.nir_writer import save
 from spear_deploy.frontends.semantics import PRESETS, Semantics
 

@@ -1,8 +1,10 @@
 """Runs ``.net`` files on lava-dl's netx: ``run_netx.py FOLDER``.
 
-For an interpreter with lava-nc 0.10.0, lava-dl 0.6.0 (``pip install --no-deps``) and h5py.  Beside every
-``NAME.net`` lies ``NAME.npz`` with the input ``x`` (\\*shape, steps) in netx's layout, ``message_bits`` and
-``reset_interval``; what the last layer sends is written to ``NAME.npy``, (\\*shape, steps).
+For the Lava backend's interpreter, with lava-dl 0.6.0 (``pip install --no-deps``) on its path.  Beside every
+``NAME.net`` lies ``NAME.npz`` in netx's layout, axes reversed: the input ``x`` (\\*shape, steps) of a file whose
+input layer has no neurons, else their ``bias`` (\\*shape); the number of ``steps``; ``layers``, how many to load, or 0;
+``message_bits`` and ``reset_interval``.  What the last layer did is written to ``NAME.out.npz``: ``spikes``
+(\\*shape, steps) and its last ``v`` (\\*shape).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from spear_deploy_lava import compat
 
 
 def import_network() -> Any:
@@ -23,6 +26,7 @@ def import_network() -> Any:
     Only the training side of lava-dl uses it, but netx imports that.  The stand-ins stay in place, since
     Lava's compiler imports the modules beside a process again.
     """
+    compat.import_lava()
     netx = str(importlib.metadata.distribution("lava-dl").locate_file("lava/lib/dl/netx"))
     stand_ins: dict[str, dict[str, Any]] = {
         "torch": {"tensor": object, "is_tensor": lambda value: False},
@@ -39,20 +43,30 @@ def import_network() -> Any:
 
 
 def run(path: Path, network: Any) -> None:
-    """Run one file for all steps of its input; ``network`` is netx's class."""
+    """Run one file; ``network`` is netx's class."""
     from lava.magma.core.run_conditions import RunSteps
     from lava.magma.core.run_configs import Loihi2SimCfg
     from lava.proc.io.sink import RingBuffer as Sink
     from lava.proc.io.source import RingBuffer as Source
 
-    with np.load(path.with_suffix(".npz")) as given:
-        x, message_bits, reset_interval = given["x"], int(given["message_bits"]), int(given["reset_interval"])
-    net = network(str(path), input_message_bits=message_bits, reset_interval=reset_interval, reset_offset=1)
-    source, sink = Source(data=x), Sink(shape=net.out.shape, buffer=x.shape[-1])
-    source.s_out.connect(net.inp)
+    with np.load(path.with_suffix(".npz")) as stored:
+        given = dict(stored)
+    net = network(
+        str(path),
+        num_layers=int(given["layers"]) or None,
+        input_message_bits=int(given["message_bits"]),
+        reset_interval=int(given["reset_interval"]),
+        reset_offset=int("x" in given),  # input neurons are the first to integrate, else the first synapses' targets
+    )
+    if "x" in given:
+        source = Source(data=given["x"])
+        source.s_out.connect(net.inp)
+    else:
+        net.in_layer.neuron.bias_mant.init = given["bias"]
+    sink = Sink(shape=net.out.shape, buffer=int(given["steps"]))
     net.out.connect(sink.a_in)
-    net.run(condition=RunSteps(num_steps=x.shape[-1]), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-    np.save(path.with_suffix(".npy"), sink.data.get())
+    net.run(condition=RunSteps(num_steps=int(given["steps"])), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
+    np.savez(path.with_suffix(".out.npz"), spikes=sink.data.get(), v=net.out_layer.neuron.v.get())
     net.stop()
 
 

@@ -1,0 +1,28 @@
+"""Reading a network from a file of any format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spear_deploy.errors import InputError
+from spear_deploy.frontends import net_reader, nir_reader
+from spear_deploy.frontends.nir_reader import Imported
+from spear_deploy.frontends.semantics import Semantics
+
+
+def load(path: Path | str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None) -> Imported:
+    """Read a NIR file, or lava-dl's ``.net``, which says itself how its neurons compute.
+
+    ``semantics`` is omitted for files that this tool wrote: they carry them.  ``overrides`` replaces single fields of
+    either.  Raises what :func:`nir_reader.load` and :func:`net_reader.read_net` raise, and :class:`InputError` (E024)
+    for semantics given with a ``.net`` file.
+    """
+    path = Path(path)
+    if path.suffix != ".net":
+        return nir_reader.load(path, semantics, overrides)
+    if semantics is not None or overrides:
+        message = "a .net file says how its neurons compute"
+        raise InputError.of("E024", path, message, "leave out --semantics, --dt and what overrides them")
+    return net_reader.read_net(path)
