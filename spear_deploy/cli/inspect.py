@@ -13,10 +13,10 @@ from rich.table import Table
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
 from spear_deploy.errors import UnsupportedError
-from spear_deploy.frontends import load
+from spear_deploy.frontends import Imported, Semantics, load
 from spear_deploy.lower.chip import Chip, Lowered
 from spear_deploy.lower.compose import compose
-from spear_deploy.lower.quantise import InputRange, Registers
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.network.units import unit_groups
 from spear_deploy.profiles.loader import load_chip
@@ -28,17 +28,29 @@ from spear_deploy.simulate.synops import synapse_count
 @semantics_options
 @data_options
 @click.option("--chip", help="Check against this chip: findings, cores, memory.")
-def inspect_command(model: Path, chip: str | None, **options: Any) -> None:
+@click.option(
+    "--golden",
+    type=click.Path(path_type=Path),
+    metavar="TRACE",
+    help="Compare with recorded spikes (.npz, or written by nir.write_data), and find the semantics that give them.",
+)
+def inspect_command(model: Path, chip: str | None, golden: Path | None, **options: Any) -> None:
     """Show the populations and projections of MODEL (.nir), and with --chip whether it fits."""
     console = console_for()
     profile = load_chip(chip) if chip is not None else None
-    imported = load(model, *resolve_semantics(options))
+    named = options["semantics"]
+    semantics, overrides = resolve_semantics(options)
+    imported = _load(model, semantics, overrides, golden)
     name, data = resolve_data(options)
     network = imported.network
     _print_network(network, console)
     console.print(f"semantics: {imported.semantics.to_json()}", markup=False, soft_wrap=True)
     for note in imported.notes:
         console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
+    if golden is not None:
+        from spear_deploy.cli.golden import check_golden
+
+        check_golden(model, imported, golden, named, overrides, console)
     ranges = {p.name: InputRange() for p in network.inputs}
     if name is not None:
         ranges = _print_activity(network, name, data, console)
@@ -47,6 +59,18 @@ def inspect_command(model: Path, chip: str | None, **options: Any) -> None:
         _print_placement(lowered, console)
         if lowered.placement.findings:
             raise UnsupportedError(lowered.placement.findings)
+
+
+def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], golden: Path | None) -> Imported:
+    """Load the model; without its semantics, a golden trace tells them."""
+    try:
+        return load(model, semantics, overrides)
+    except UnsupportedError as error:
+        if golden is None or [finding.code for finding in error.findings] != ["E020"]:
+            raise
+        from spear_deploy.cli.golden import fitting_semantics
+
+        raise fitting_semantics(model, golden, overrides) from error
 
 
 def _print_network(network: Network, console: Console) -> None:
@@ -74,14 +98,14 @@ def _print_network(network: Network, console: Console) -> None:
 
 
 def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
-    from spear_deploy.data.datasets import check_fit, load_data
+    from spear_deploy.data.datasets import fitted, load_data
     from spear_deploy.simulate.measure import measure_float
 
     if len(network.inputs) != 1:
         names = ", ".join(population.name for population in network.inputs)
         raise UnsupportedError.of("E021", "Input", f"the network has several ({names}); data is fed into one")
     data = load_data(name, options)
-    check_fit(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    data = fitted(data, network.inputs[0].shape, network[network.outputs[0]].size)
     activity = measure_float(network, data.test)
     console.print(
         f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps"

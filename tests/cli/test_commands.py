@@ -11,12 +11,9 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from spear_deploy.frontends import nir_file
-from spear_deploy.frontends.nir_file import NirGraph
 from spear_deploy.lower.bundle import MODEL, PROGRAM, read_bundle
 from spear_deploy.profiles.loader import chip_names
 from spear_deploy.report.schema import schema
-from spear_deploy.resources import resource
 from tests.cli.conftest import Done, Run
 
 FAST = ("--episodes", 8, "--candidates", 1, "--epochs", 20, "--samples", 8)
@@ -156,48 +153,6 @@ def test_resume(compiled: tuple[Done, Path], spear: Run, tiny_nir: Path, tiny_np
     resumed = spear("compile", *model, "--synops", "70%")
     assert resumed.code == 0
     assert json.loads(resumed.out)["hashes"] == json.loads(done.out)["hashes"]
-
-
-def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
-    """``inspect`` shows populations, activity on data, and the placement on a chip."""
-    done = spear("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2")
-    assert done.code == 0
-    shown = ("hidden1", "to_hidden1: Linear", "10 units", "it is an output", "on 24 test samples", "cores")
-    assert all(text in done.out for text in shown)
-
-
-def test_inspect_of_an_example(spear: Run) -> None:
-    """A foreign file is shown with the semantics that it was read with."""
-    folder = resource("examples/digits")
-    done = spear("inspect", folder / "digits.nir", "--semantics", folder / "semantics.toml")
-    assert done.code == 0
-    assert '"reset": "zero"' in done.out
-    assert "16x8x8" in done.out
-
-
-def test_inspect_with_two_inputs(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
-    """A network with several inputs is shown; with data it is refused: 3."""
-    graph = nir_file.read(tiny_nir)
-    nodes = {**graph.nodes, "second": graph.nodes["input"]}
-    path = tmp_path / "two.nir"
-    nir_file.write(path, NirGraph(nodes, (*graph.edges, ("second", "to_hidden1")), graph.metadata))
-    assert spear("inspect", path).code == 0
-    done = spear("inspect", path, "--data", tiny_npz)
-    assert done.code == 3
-    assert "input, second" in done.err
-
-
-def test_inspect_shows_names_as_they_are(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
-    """Node names with brackets are no markup."""
-    graph = nir_file.read(tiny_nir)
-    renamed = {"hidden1": "conv[relu]", "to_hidden1": "odd[bold]"}
-    nodes = {renamed.get(name, name): node for name, node in graph.nodes.items()}
-    edges = tuple((renamed.get(a, a), renamed.get(b, b)) for a, b in graph.edges)
-    nir_file.write(tmp_path / "odd.nir", NirGraph(nodes, edges, graph.metadata))
-    done = spear("inspect", tmp_path / "odd.nir", "--chip", "loihi2")
-    assert done.code == 0
-    assert "conv[relu]" in done.out
-    assert "odd[bold]: Linear" in done.out
 
 
 def test_chips(spear: Run) -> None:

@@ -1,0 +1,79 @@
+"""What ``inspect --golden`` does: compare the network with a recording, and say which options would fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from spear_deploy.errors import Finding, MismatchError, SpearError, UnsupportedError
+from spear_deploy.frontends import PRESETS, Imported, nir_file
+from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.validate.golden import compare
+from spear_deploy.validate.semantics_search import Fit, candidates, search
+from spear_deploy.validate.trace_file import read_golden
+
+_NEAREST = 3
+_PRESETS = {f"--semantics {name}": semantics for name, (semantics, _) in PRESETS.items()}
+
+
+def check_golden(
+    model: Path, imported: Imported, trace: Path, named: str | None, overrides: Mapping[str, Any], console: Console
+) -> None:
+    """Print how many recorded bins each population misses.
+
+    ``named`` is what --semantics was given, and ``overrides`` the fields beside it.
+
+    Raises :class:`InputError` (E001, E014), and :class:`MismatchError` (E051) with the options that would fit.
+    """
+    golden = read_golden(trace, imported.network, imported.semantics.dt)
+    agreement = compare(imported.network, golden)
+    table = Table("population", "recorded bins", "differ", box=None)
+    for name, bins in agreement.bins.items():
+        table.add_row(escape(name), f"{bins:,}", f"{agreement.mismatches[name]:,}")
+    console.print(f"\ngolden trace: {golden.samples} samples of {golden.steps} steps")
+    console.print(table)
+    verdict = f"{agreement.total:,} of {golden.bins:,} recorded bins differ"
+    console.print(verdict)
+    if agreement.first is not None:
+        given = " ".join(filter(None, (named and f"--semantics {named}", *map(_option, overrides.items()))))
+        bases = {given: imported.semantics} | (_PRESETS if named else {})
+        graph = nir_file.read(model)
+        fits = search(graph, golden, candidates(graph, bases, _numbers(overrides)))
+        raise MismatchError(Finding("E051", str(trace), f"{verdict}; the first at {agreement.first}", _advice(fits)))
+
+
+def fitting_semantics(model: Path, trace: Path, overrides: Mapping[str, Any]) -> SpearError:
+    """Return the error (E020) that says with which presets and options a file gives the recorded spikes.
+
+    Raises :class:`InputError` (E001, E014), and what the importer raises for every preset.
+    """
+    graph = nir_file.read(model)
+    tried = candidates(graph, _PRESETS, _numbers(overrides))
+    imported = convert(graph, tried[0].semantics)
+    golden = read_golden(trace, imported.network, overrides.get("dt", imported.semantics.dt))
+    message = "the file does not say how its neurons integrate, compare and reset"
+    return UnsupportedError.of("E020", model, message, _advice(search(graph, golden, tried)))
+
+
+def _advice(fits: list[Fit]) -> str:
+    matching = [fit for fit in fits if not fit.mismatches]
+    if matching:
+        return "\n".join(["these options give every recorded spike:", *(f"       {fit.options}" for fit in matching)])
+    nearest = (f"       {fit.options or 'as it was read'}: {fit.mismatches:,} bins" for fit in fits[:_NEAREST])
+    return "\n".join(["no preset, and no variant of one, gives every recorded spike; the nearest are", *nearest])
+
+
+def _numbers(overrides: Mapping[str, Any]) -> dict[str, float]:
+    return {key: overrides[key] for key in ("dt", "floor") if key in overrides}
+
+
+def _option(override: tuple[str, Any]) -> str:
+    key, value = override
+    if key == "late":
+        return "--reset-delay" if value else "--no-reset-delay"
+    return f"--{key} {value}"

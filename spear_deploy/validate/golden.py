@@ -1,0 +1,107 @@
+"""Golden traces: what the source's own simulator did, compared bin by bin with the imported network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spear_deploy.network import Network
+from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.simulate.measure import to_tensor
+
+Raster = NDArray[np.generic]
+_BATCH_VALUES = 1 << 25
+"""Values that one batch may take over all populations and steps: 128 MiB in single precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """A recording: values of every input population and spikes of some others, each (N, T, *shape)."""
+
+    inputs: Mapping[str, Raster]
+    spikes: Mapping[str, Raster]
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        return len(next(iter(self.inputs.values())))
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return int(next(iter(self.inputs.values())).shape[1])
+
+    @property
+    def bins(self) -> int:
+        """Recorded bins (sample x step x neuron) over all populations."""
+        return sum(raster.size for raster in self.spikes.values())
+
+    def head(self, count: int) -> Golden:
+        """Return the first ``count`` samples."""
+        inputs, spikes = ({k: v[:count] for k, v in part.items()} for part in (self.inputs, self.spikes))
+        return Golden(inputs, spikes)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A bin that differs: spikes ``recorded`` and ``computed``."""
+
+    step: int
+    sample: int
+    population: str
+    neuron: tuple[int, ...]
+    recorded: float
+    computed: float
+
+    def __str__(self) -> str:
+        place = f"step {self.step}, sample {self.sample}, population {self.population!r}, neuron {self.neuron}"
+        return f"{place}: recorded {self.recorded:g}, computed {self.computed:g}"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many bins of each recorded population differ, in execution order; ``first`` differs earliest in time."""
+
+    bins: Mapping[str, int]
+    mismatches: Mapping[str, int]
+    first: Difference | None
+
+    @property
+    def total(self) -> int:
+        """Bins that differ over all populations."""
+        return sum(self.mismatches.values())
+
+
+def compare(network: Network, golden: Golden) -> Agreement:
+    """Run the network on the recorded input and compare it with the recorded spikes.
+
+    Of several bins that differ in the earliest step, the first population in execution order counts, then the
+    first sample.
+    """
+    recorded = [population.name for population in network.neurons if population.name in golden.spikes]
+    size = sum(population.size for population in network.populations)
+    batch = max(1, _BATCH_VALUES // (size * golden.steps))
+    simulator = FloatSimulator(network)
+    mismatches = dict.fromkeys(recorded, 0)
+    found: list[tuple[tuple[int, int, int], Difference]] = []
+    for start in range(0, golden.samples, batch):
+        chosen = slice(start, start + batch)
+        inputs = {name: to_tensor(np.moveaxis(x[chosen], 1, 0)) for name, x in golden.inputs.items()}
+        with torch.no_grad():
+            outputs = simulator(inputs)
+        for rank, name in enumerate(recorded):
+            theirs, ours = np.moveaxis(golden.spikes[name][chosen], 1, 0), outputs[name].numpy()
+            differs = ours != theirs
+            count = int(np.count_nonzero(differs))
+            mismatches[name] += count
+            if count:
+                where = tuple(int(i) for i in np.unravel_index(differs.argmax(), differs.shape))
+                step, sample, neuron = where[0], start + where[1], where[2:]
+                difference = Difference(step, sample, name, neuron, float(theirs[where]), float(ours[where]))
+                found.append(((step, rank, sample), difference))
+    first = min(found, key=lambda entry: entry[0])[1] if found else None
+    return Agreement({name: golden.spikes[name].size for name in recorded}, mismatches, first)

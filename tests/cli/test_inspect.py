@@ -1,0 +1,164 @@
+"""``inspect``: what it shows of a network, and what a golden trace says of how it was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from spear_deploy.frontends import load, nir_file
+from spear_deploy.frontends.nir_file import NirGraph
+from spear_deploy.frontends.semantics import Semantics, preset
+from spear_deploy.resources import resource
+from spear_deploy.simulate.float_sim import FloatSimulator
+from tests.cli.conftest import Run
+from tests.frontends.graphs import chain, lif, linear
+
+
+def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
+    """``inspect`` shows populations, activity on data, and the placement on a chip."""
+    done = spear("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2")
+    assert done.code == 0
+    shown = ("hidden1", "to_hidden1: Linear", "10 units", "it is an output", "on 24 test samples", "cores")
+    assert all(text in done.out for text in shown)
+
+
+def test_inspect_of_an_example(spear: Run) -> None:
+    """A foreign file is shown with the semantics that it was read with."""
+    folder = resource("examples/digits")
+    done = spear("inspect", folder / "digits.nir", "--semantics", folder / "semantics.toml")
+    assert done.code == 0
+    assert '"reset": "zero"' in done.out
+    assert "16x8x8" in done.out
+
+
+def test_inspect_with_two_inputs(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """A network with several inputs is shown; with data it is refused: 3."""
+    graph = nir_file.read(tiny_nir)
+    nodes = {**graph.nodes, "second": graph.nodes["input"]}
+    path = tmp_path / "two.nir"
+    nir_file.write(path, NirGraph(nodes, (*graph.edges, ("second", "to_hidden1")), graph.metadata))
+    assert spear("inspect", path).code == 0
+    done = spear("inspect", path, "--data", tiny_npz)
+    assert done.code == 3
+    assert "input, second" in done.err
+
+
+def test_inspect_shows_names_as_they_are(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
+    """Node names with brackets are no markup."""
+    graph = nir_file.read(tiny_nir)
+    renamed = {"hidden1": "conv[relu]", "to_hidden1": "odd[bold]"}
+    nodes = {renamed.get(name, name): node for name, node in graph.nodes.items()}
+    edges = tuple((renamed.get(a, a), renamed.get(b, b)) for a, b in graph.edges)
+    nir_file.write(tmp_path / "odd.nir", NirGraph(nodes, edges, graph.metadata))
+    done = spear("inspect", tmp_path / "odd.nir", "--chip", "loihi2")
+    assert done.code == 0
+    assert "conv[relu]" in done.out
+    assert "odd[bold]: Linear" in done.out
+
+
+# Golden traces
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """A network of leaky neurons as snnTorch would write it, without its semantics."""
+    parameters = {"tau": 2e-3, "r": 20.0}
+    graph = chain(linear(12, 6, 1), lif(12, **parameters), linear(5, 12, 2), lif(5, **parameters), shape=(6,))
+    nir_file.write(tmp_path / "foreign.nir", graph)
+    return tmp_path / "foreign.nir"
+
+
+@pytest.fixture
+def trace(foreign: Path, tmp_path: Path) -> Path:
+    """What that network does under snnTorch's semantics: 8 samples of 60 steps."""
+    return recorded(foreign, preset("snntorch"), tmp_path / "trace.npz")
+
+
+def recorded(model: Path, semantics: Semantics | None, path: Path) -> Path:
+    network = load(model, semantics).network
+    x = (np.random.default_rng(0).random((8, 60, *network.inputs[0].shape)) < 0.5).astype(np.float32)
+    with torch.no_grad():
+        out = FloatSimulator(network)({"input": torch.from_numpy(np.swapaxes(x, 0, 1).copy())})
+    np.savez(path, input=x, **{name: np.swapaxes(value.numpy(), 0, 1) for name, value in out.items()})
+    return path
+
+
+def test_golden_spikes_that_agree(spear: Run, foreign: Path, trace: Path) -> None:
+    """With the right semantics every population's bins are counted and none differs: 0."""
+    done = spear("inspect", foreign, "--semantics", "snntorch", "--golden", trace)
+    assert done.code == 0
+    assert "8 samples of 60 steps" in done.out
+    assert "0 of 8,160 recorded bins differ" in done.out
+
+
+def test_golden_spikes_that_differ(spear: Run, foreign: Path, trace: Path) -> None:
+    """With wrong semantics: 5, the first divergence, and the options that give every spike."""
+    done = spear("inspect", foreign, "--semantics", "snntorch", "--no-reset-delay", "--golden", trace)
+    assert done.code == 5
+    assert "population" in done.out
+    expected = (
+        "E051",
+        str(trace),
+        "of 8,160 recorded bins differ; the first at step ",
+        "sample ",
+        "neuron (",
+        "computed",
+    )
+    assert all(text in done.err for text in expected)
+    assert "these options give every recorded spike:\n       --semantics snntorch\n" in done.err
+    advised = ("--semantics", "snntorch", "--golden", trace)
+    assert spear("inspect", foreign, *advised).code == 0
+
+
+def test_golden_spikes_tell_the_semantics(spear: Run, foreign: Path, trace: Path) -> None:
+    """A file without semantics: 3 as without a trace, but with the options that give every spike."""
+    done = spear("inspect", foreign, "--golden", trace)
+    assert done.code == 3
+    assert "E020" in done.err
+    assert "these options give every recorded spike:\n       --semantics snntorch\n" in done.err
+
+
+def test_golden_spikes_of_none(spear: Run, foreign: Path, trace: Path, tmp_path: Path) -> None:
+    """Spikes that no semantics give: the three nearest, with how many bins they miss."""
+    with np.load(trace) as arrays:
+        changed = {name: arrays[name].copy() for name in arrays.files}
+    changed["n1"][0, 0] = 1 - changed["n1"][0, 0]
+    np.savez(tmp_path / "other.npz", **changed)
+    for options, code in (((), 3), (("--semantics", "snntorch"), 5)):
+        done = spear("inspect", foreign, *options, "--golden", tmp_path / "other.npz")
+        assert done.code == code
+        assert "the nearest are\n       --semantics snntorch: 12 bins\n" in done.err
+        assert done.err.count(" bins\n") == 3
+
+
+def test_golden_spikes_of_a_file_with_semantics(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
+    """A file that carries its semantics is judged by them; overrides that spoil them are told from them."""
+    trace = recorded(tiny_nir, None, tmp_path / "trace.npz")
+    assert spear("inspect", tiny_nir, "--golden", trace).code == 0
+    done = spear("inspect", tiny_nir, "--reset", "subtract", "--golden", trace)
+    assert done.code == 5
+    assert "       --reset subtract --reset zero\n" in done.err
+    assert "--semantics" not in done.err
+
+
+def test_golden_file_that_cannot_be_used(spear: Run, foreign: Path, tmp_path: Path) -> None:
+    """A trace that does not fit: 2, all of it, with or without semantics."""
+    np.savez(tmp_path / "bad.npz", input=np.ones((2, 3, 7)), other=np.ones(3))
+    for options in ((), ("--semantics", "snntorch")):
+        done = spear("inspect", foreign, *options, "--golden", tmp_path / "bad.npz")
+        assert done.code == 2
+        assert all(text in done.err for text in ("E014", "'input' has shape", "'other' names no"))
+        assert "Traceback" not in done.err
+
+
+def test_real_golden_spikes(spear: Run, shared: Path) -> None:
+    """snnTorch's recurrent network: its preset gives all 197,120 bins, and is named when another is given."""
+    model = shared / "nir/snntorch_rleaky_subtract_rowmnist.nir"
+    trace = model.with_suffix(".npz")
+    good = spear("inspect", model, "--semantics", "snntorch", "--golden", trace)
+    assert (good.code, "0 of 197,120 recorded bins differ" in good.out) == (0, True)
+    wrong = spear("inspect", model, "--semantics", "nir", "--dt", "1e-4", "--golden", trace)
+    assert (wrong.code, "       --semantics snntorch\n" in wrong.err) == (5, True)
