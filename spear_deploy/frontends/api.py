@@ -1,0 +1,33 @@
+"""``spear_deploy.load``: reading a NIR file from Python, with presets by name and fields as keywords."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from spear_deploy import frontends
+from spear_deploy.frontends.nir_reader import Imported
+from spear_deploy.frontends.semantics import PRESETS, Semantics, from_mapping, from_toml, preset
+
+
+def load(
+    path: str | PathLike[str], semantics: Semantics | str | PathLike[str] | None = None, **overrides: Any
+) -> Imported:
+    """Read a NIR file.
+
+    ``semantics`` says how its neurons compute: a :class:`~spear_deploy.frontends.Semantics`, a preset's name or a
+    TOML file; it is omitted for files that this tool wrote, which carry it.  ``overrides`` replaces single fields,
+    as in ``load("net.nir", "snntorch", reset="zero")``.
+
+    Raises what :func:`spear_deploy.frontends.load` raises, and :class:`~spear_deploy.errors.InputError` (E008) for
+    a preset or field that does not exist, with all of them at once.
+    """
+    from_mapping({"preset": "nir", **overrides}, "load")  # for its findings only
+    stated = semantics if semantics is None or isinstance(semantics, Semantics) else _named(Path(semantics))
+    return frontends.load(Path(path), stated, overrides)
+
+
+def _named(name: Path) -> Semantics:
+    is_file = str(name) not in PRESETS and (name.suffix == ".toml" or name.exists())
+    return from_toml(name) if is_file else preset(str(name))

@@ -1,0 +1,96 @@
+"""Live modules: a copy that may be changed, and what its layers emit over time."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from spear_deploy.errors import Finding, InputError, UnsupportedError
+
+OUTPUT = ""
+"""The name under which a module's own output is recorded."""
+
+
+def framework(name: str, *parts: str) -> list[ModuleType]:
+    """Import parts of a framework, and nirtorch, which its exporter needs; raise InputError (E064) without it."""
+    try:
+        return [importlib.import_module(part) for part in ("nirtorch", name, *(f"{name}.{part}" for part in parts))][1:]
+    except ModuleNotFoundError as error:
+        package = name.partition(".")[0]
+        message = f"cannot be imported: there is no module {error.name!r}"
+        raise InputError.of("E064", package, message, f"pip install {package} nir nirtorch") from error
+
+
+def working_copy(module: nn.Module) -> nn.Module:
+    """Return a copy on the CPU in evaluation mode that shares nothing with ``module``; it has children.
+
+    Tensors with a history, such as the states that training leaves behind, are copied without it.
+    """
+    memo = {
+        id(leaf): leaf.detach().clone()
+        for part in module.modules()
+        for leaf in tree_leaves(vars(part))
+        if isinstance(leaf, Tensor) and not leaf.is_leaf
+    }
+    model: nn.Module = copy.deepcopy(module, memo).cpu().eval()
+    return model if any(True for _ in model.children()) else nn.Sequential(model)
+
+
+@dataclass(frozen=True)
+class Live:
+    """A module with all that is needed to run it over time, whatever its framework's habits are.
+
+    ``layers`` are its neuron layers by the names that the exporter gives their nodes.  ``split`` turns values
+    (T, B, *shape) into what the module and its layers take, call by call, and ``join`` turns back what they return.
+    ``start`` sets all states to their first values and returns the function that makes a call.
+    """
+
+    model: nn.Module
+    layers: Mapping[str, nn.Module]
+    split: Callable[[Tensor], Iterable[Tensor]]
+    join: Callable[[list[Tensor]], Tensor]
+    start: Callable[[], Callable[[Tensor], object]]
+
+    def run(self, x: Tensor, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return what every neuron layer and (as :data:`OUTPUT`) the module emit: (T, B, *shape).
+
+        ``drive`` is added to the input of neuron layers.  Raises :class:`UnsupportedError` (E021) for layers that
+        are not called exactly once for each call of the module: two places would share one state.
+        """
+        parts = [*self.split(x)]
+        drives = {name: iter([*self.split(value)]) for name, value in drive.items()}
+        seen: dict[str, list[Tensor]] = {name: [] for name in (*self.layers, OUTPUT)}
+
+        def enter(name: str, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            more = next(drives[name], None) if name in drives else None
+            return None if more is None else (arguments[0] + more, *arguments[1:])
+
+        handles = []
+        for name, layer in {**self.layers, OUTPUT: self.model}.items():
+            handles.append(layer.register_forward_pre_hook(lambda _, x, name=name: enter(name, x)))
+            handles.append(layer.register_forward_hook(lambda _, __, y, name=name: seen[name].append(_first(y))))
+        with torch.no_grad():
+            call = self.start()
+            for part in parts:
+                call(part)
+        for handle in handles:
+            handle.remove()
+        wrong = {name: len(outputs) for name, outputs in seen.items() if len(outputs) != len(parts)}
+        if wrong:
+            fix = "use every neuron layer once, and let the module compute one step a call"
+            told = [f"ran {count} times where the module ran {len(parts)} times" for count in wrong.values()]
+            raise UnsupportedError([Finding("E021", f"layer {n!r}", t, fix) for n, t in zip(wrong, told, strict=True)])
+        return {name: self.join(outputs) for name, outputs in seen.items()}
+
+
+def _first(output: Tensor | Sequence[Tensor]) -> Tensor:
+    """Return what is sent on: a layer's spikes, where it returns its states with them."""
+    return (output if isinstance(output, Tensor) else output[0]).detach()

@@ -1,0 +1,107 @@
+"""What a module must not hold when it is exported: unknown layers, batch normalisation, dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from spear_deploy.errors import Finding, UnsupportedError
+
+_WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
+_PASSING = (_DropoutNd, nn.Identity)
+
+
+def refuse_unknown(model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = ()) -> None:
+    """Raise :class:`UnsupportedError` (E021) with every layer that is of no ``known`` type, nor simplified away."""
+    names = ", ".join(sorted({kind.__name__ for kind in known}))
+    expected = (*known, *passing, *_PASSING, _BatchNorm)
+    findings = [
+        Finding("E021", f"layer {name!r}", f"{type(layer).__name__} cannot be exported", f"supported: {names}")
+        for name, layer in _leaves(model, expected)
+        if not isinstance(layer, expected)
+    ]
+    if findings:
+        raise UnsupportedError(findings)
+
+
+def _leaves(model: nn.Module, known: tuple[type, ...], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Layers that compute something: known ones, whatever they hold inside, and others without children."""
+    for name, layer in model.named_children():
+        inner = isinstance(layer, known) or not any(True for _ in layer.children())
+        yield from [(prefix + name, layer)] if inner else _leaves(layer, known, f"{prefix}{name}.")
+
+
+def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -> None:
+    """Fold batch normalisation into the layer before it and take out dropout, in place.
+
+    A layer that is taken out leaves a plain function behind, which no exporter's tracer sees.  ``sample`` is run
+    through the model once; ``passing`` are types of the framework's own that pass their input on in evaluation.
+    Raises :class:`UnsupportedError` (E021) where nothing can take the normalisation.
+    """
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, (*_PASSING, *passing)):
+            _take_out(model, name)
+    norms = {name: layer for name, layer in model.named_modules() if isinstance(layer, _BatchNorm)}
+    sources = _sources(model, norms, sample) if norms else {}
+    findings = []
+    for name, norm in norms.items():
+        before = sources.get(name)
+        if before is None or norm.running_mean is None:
+            message = "batch normalisation that does not follow a linear or convolutional layer of its own"
+            findings.append(Finding("E021", f"layer {name!r}", message, "use it with running statistics, behind one"))
+            continue
+        _fold(before, norm)
+        _take_out(model, name)
+    if findings:
+        raise UnsupportedError(findings)
+
+
+def _take_out(model: nn.Module, name: str) -> None:
+    path, _, last = name.rpartition(".")
+    parent = model.get_submodule(path)
+    delattr(parent, last)
+    if not isinstance(parent, nn.Sequential):
+        object.__setattr__(parent, last, _unchanged)
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def _sources(model: nn.Module, norms: Mapping[str, nn.Module], sample: Tensor) -> dict[str, nn.Module]:
+    """Which weighted layer, used once in a run, gives each normalisation its input."""
+    made: list[tuple[nn.Module, Tensor]] = []
+    sources: dict[str, nn.Module] = {}
+
+    def enter(name: str, x: Tensor) -> None:
+        layer = next((layer for layer, y in made if y is x), None)
+        if layer is not None and sum(other is layer for other, _ in made) == 1:
+            sources[name] = layer
+
+    handles = [
+        layer.register_forward_hook(lambda layer, _, y: made.append((layer, y)))
+        for layer in model.modules()
+        if isinstance(layer, _WEIGHTED)
+    ]
+    for name, norm in norms.items():
+        handles.append(norm.register_forward_pre_hook(lambda _, x, name=name: enter(name, x[0])))
+    with torch.no_grad():
+        model(sample)
+    for handle in handles:
+        handle.remove()
+    return sources
+
+
+def _fold(layer: nn.Module, norm: _BatchNorm) -> None:
+    assert isinstance(layer, _WEIGHTED)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = torch.rsqrt(norm.running_var + norm.eps) * (1.0 if norm.weight is None else norm.weight)
+    shift = (0.0 if norm.bias is None else norm.bias) - norm.running_mean * scale
+    bias = shift if layer.bias is None else layer.bias * scale + shift
+    layer.weight = nn.Parameter((layer.weight * scale.reshape(-1, *[1] * (layer.weight.ndim - 1))).detach())
+    layer.bias = nn.Parameter(bias.detach())
