@@ -80,6 +80,17 @@ def _shared(command: Any) -> Any:
                 show_default=True,
                 help="Test samples that validation runs.",
             ),
+            click.option(
+                "--weight-bits",
+                type=click.IntRange(2, 8),
+                help="Bits of a weight. [default: what the chip has]",
+            ),
+            click.option("--net", is_flag=True, help="Keep to what lava-dl's .net format can hold; see export."),
+            click.option(
+                "--adapt",
+                is_flag=True,
+                help="Give MODEL the chip's built-in neuron (resets, one spike a step) and fine-tune it first.",
+            ),
             click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
             click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
         )
@@ -160,6 +171,9 @@ def run_deploy(**options: Any) -> int:
         validate_samples=options["samples"],
         backend_timeout=options["timeout"],
         threads=options["threads"],
+        weight_bits=options["weight_bits"],
+        net=options["net"],
+        adapt=options["adapt"],
         resume=options["resume"],
     )
     progress = Progress(console)

@@ -110,8 +110,9 @@ def show(error: SpearError, console: Console) -> None:
 
 
 def _plain(text: str) -> str:
-    """Keep rich from reading brackets in names and values as markup."""
-    return text.replace("[", r"\[")
+    """Keep rich from reading brackets as markup, and the terminal from obeying what names from files hold."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return printable.replace("[", r"\[")
 
 
 def _missing_dependency(error: ModuleNotFoundError) -> None:

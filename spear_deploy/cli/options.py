@@ -22,7 +22,8 @@ def semantics_options(command: Command) -> Command:
             click.option(
                 "--semantics",
                 metavar="PRESET|FILE.toml",
-                help="How the file's neurons compute: nir, snntorch, norse, spikingjelly, sinabs, or a TOML file.",
+                help="How the file's neurons compute: nir, snntorch, norse, spikingjelly, sinabs, rockpool, lava-dl, "
+                "lava, or a TOML file.",
             ),
             click.option("--dt", type=float, help="Time step, in the unit of the file's time constants."),
             click.option(

@@ -56,8 +56,8 @@ def run_command(
 
 
 def _test_split(data: Dataset, program: ChipProgram, samples: int | None) -> Split:
-    from spear_deploy.data.datasets import check_fit
+    from spear_deploy.data.datasets import fitted
 
     (port,) = program.inputs
-    check_fit(data, port.shape, program.population(program.outputs[0]).size)
+    data = fitted(data, port.shape, program.population(program.outputs[0]).size)
     return data.test.head(samples or len(data.test))

@@ -258,12 +258,16 @@ def _refuse_unused(name: str, options: DataOptions, taken: tuple[str, ...]) -> N
         raise InputError(findings)
 
 
-def check_fit(data: Dataset, shape: Shape, outputs: int) -> None:
-    """Check a data set against a network's input shape and number of outputs.
+def fitted(data: Dataset, shape: Shape, outputs: int) -> Dataset:
+    """Return a data set that fits a network's input shape and number of outputs.
 
+    Samples (C, L) are given to a network of one-dimensional convolutions as maps of height 1.
     Raises :class:`InputError` with all findings: E005 for the shape, E006 for labels.
     """
     findings = []
+    if len(data.shape) == 2 and shape == (data.shape[0], 1, data.shape[1]):
+        splits = (_with_height(split) for split in (data.train, data.val, data.test))
+        data = Dataset(data.name, *splits)
     if data.shape != shape:
         message = f"samples have shape {data.shape} in a step, the network's input has {shape}"
         findings.append(
@@ -277,6 +281,16 @@ def check_fit(data: Dataset, shape: Shape, outputs: int) -> None:
             findings.append(Finding("E006", f"data {data.name}", message, "the network has that many outputs"))
     if findings:
         raise InputError(findings)
+    return data
+
+
+def _with_height(split: Split) -> Split:
+    samples = split.samples
+    if isinstance(samples, SpikeSamples):
+        return replace(split, samples=replace(samples, spikes=samples.spikes[..., None, :]))
+    if isinstance(samples, ValueSamples):
+        return replace(split, samples=replace(samples, values=samples.values[..., None, :]))
+    return split
 
 
 def _digits(options: DataOptions) -> Dataset:

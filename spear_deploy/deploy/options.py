@@ -63,7 +63,11 @@ class Budgets:
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """A whole deployment: where to, under which budgets, proven on which backend."""
+    """A whole deployment: where to, under which budgets, proven on which backend.
+
+    ``weight_bits`` None: as many as the chip has.  ``net``: keep within what lava-dl's .net format can hold.
+    ``adapt``: give the network the chip's built-in neuron first.
+    """
 
     output: Path
     budgets: Budgets
@@ -73,4 +77,7 @@ class DeployOptions:
     validate_samples: int | None = 32
     backend_timeout: float | None = None
     threads: int = 1
+    weight_bits: int | None = None
+    net: bool = False
+    adapt: bool = False
     resume: bool = False

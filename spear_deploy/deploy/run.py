@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spear_deploy.data.datasets import Dataset, check_fit
+from spear_deploy.data.datasets import Dataset, fitted
+from spear_deploy.deploy.adapt import Adaptation, adapt, changed, effect
 from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
 from spear_deploy.deploy.loop import Limits, SearchResult, search
 from spear_deploy.deploy.options import DeployOptions
@@ -27,8 +28,8 @@ from spear_deploy.errors import (
 from spear_deploy.frontends import Imported
 from spear_deploy.journal import Journal
 from spear_deploy.lower.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, Bundle, versions, write_bundle
-from spear_deploy.lower.chip import Chip
-from spear_deploy.lower.quantise import InputRange, Registers
+from spear_deploy.lower.chip import Chip, Lowered
+from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
 from spear_deploy.progress import Progress
@@ -56,6 +57,7 @@ class Deployment:
     bundle: Bundle
     backend: BackendRun | None
     failure: BackendError | None
+    adaptation: Adaptation | None
 
     @property
     def error(self) -> SpearError | None:
@@ -105,9 +107,14 @@ def deploy(
     A backend that fails (E060..E062) is kept in :attr:`Deployment.failure`.
     """
     use_threads(options.threads)
+    data = _fitted(imported.network, data)
+    chip = _chip(imported.network, data, profile, options)
+    adaptation = None
+    if options.adapt and changed(imported.network):
+        with progress.step("adapt") as tick:
+            imported, adaptation = adapt(imported, data, options.search.finish, options.seed, tick)
     network = imported.network
-    chip = _chip(network, data, profile)
-    lowered = chip.lower(network)
+    lowered = _lower(chip, network, data)
     hopeless = [f for f in lowered.placement.findings if f.code != "E035"]  # pruning may free cores
     if hopeless:
         raise UnsupportedError(hopeless)
@@ -155,11 +162,22 @@ def deploy(
             failure = error  # the search is worth a report all the same
     in_float = measure_float(measured.network, data.test).accuracy
     return Deployment(
-        imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend, failure
+        imported, data, chip, options, baseline, found, measured, in_float, limits, bundle, backend, failure, adaptation
     )
 
 
-def _chip(network: Network, data: Dataset, profile: ChipProfile) -> Chip:
+def _lower(chip: Chip, network: Network, data: Dataset) -> Lowered:
+    """Lower the network as imported; say what its neurons would do as the chip's own where they are refused."""
+    try:
+        return chip.lower(network)
+    except UnsupportedError as error:
+        if not changed(network) or not {f.code for f in error.findings} & {"E030", "E031", "E032"}:
+            raise
+        raise UnsupportedError([*error.findings, effect(network, data)]) from error
+
+
+def _fitted(network: Network, data: Dataset) -> Dataset:
+    """Return the data as the network takes them: it has one input and one output."""
     findings = [
         Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported")
         for kind, names in (("Input", [p.name for p in network.inputs]), ("Output", list(network.outputs)))
@@ -167,9 +185,13 @@ def _chip(network: Network, data: Dataset, profile: ChipProfile) -> Chip:
     ]
     if findings:
         raise UnsupportedError(findings)
-    (port,) = network.inputs
-    check_fit(data, port.shape, network[network.outputs[0]].size)
-    return Chip(profile, Registers.of(profile), {port.name: InputRange(data.maximum, data.integral)})
+    return fitted(data, network.inputs[0].shape, network[network.outputs[0]].size)
+
+
+def _chip(network: Network, data: Dataset, profile: ChipProfile, options: DeployOptions) -> Chip:
+    registers = Registers.of(profile, options.weight_bits)
+    ranges = {network.inputs[0].name: InputRange(data.maximum, data.integral)}
+    return Chip(profile, registers.within_net() if options.net else registers, ranges)
 
 
 def _search(
@@ -187,6 +209,8 @@ def _search(
     header = {
         "network": baseline.network.content_hash,
         "semantics": imported.semantics.to_json(),
+        "weight_bits": chip.registers.weight_bits,
+        "net": options.net,
         "chip": [chip.profile.name, hashlib.sha256(repr(chip.profile).encode()).hexdigest()],
         "data": [data.name, data.fingerprint],
         "limits": asdict(limits),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.deploy.adapt import Adaptation
 from spear_deploy.deploy.run import REPORT, Deployment
 from spear_deploy.errors import Finding
 from spear_deploy.lower.bundle import versions
@@ -59,6 +60,8 @@ def build_report(deployment: Deployment, seconds: Mapping[str, float], command: 
             "steps": d.data.steps,
         },
         "semantics": asdict(d.imported.semantics),
+        "weight_bits": d.chip.registers.weight_bits,
+        "adaptation": _adaptation(d.adaptation),
         "within": all(budget["within"] for budget in budgets),
         "budgets": budgets,
         "accuracy": {
@@ -181,6 +184,10 @@ def _energy(d: Deployment) -> dict[str, Any] | None:
     spikes = sum(float(value.mean()) for name, value in d.measured.activity.spikes.items() if name not in inputs)
     energy = estimate(d.chip.profile, synops=d.measured.synops, neuron_updates=updates, spikes=spikes)
     return None if energy is None else asdict(energy)
+
+
+def _adaptation(adaptation: Adaptation | None) -> dict[str, Any] | None:
+    return None if adaptation is None else {**asdict(adaptation), "changed": list(adaptation.changed)}
 
 
 def _note(finding: Finding) -> dict[str, str]:

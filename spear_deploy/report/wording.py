@@ -164,6 +164,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("LRE", _lre(report)),
         ("validation", _validation(report)),
         ("energy", _energy(report)),
+        ("adaptation", _adaptation(report)),
         ("data", _data(report)),
         ("time", _time(report)),
         *(("note", f"{note['code']} {plain(note['where'])}: {plain(note['message'])}") for note in report["notes"]),
@@ -255,6 +256,18 @@ def _energy(report: Report) -> str:
         return ""
     bounds = f"{joules(energy['low'])} to {joules(energy['high'])} a sample"
     return f"{bounds}, dynamic only: an ESTIMATE from published figures, not a measurement ({plain(energy['source'])})"
+
+
+def _adaptation(report: Report) -> str:
+    adaptation = report["adaptation"]
+    if adaptation is None:
+        return ""
+    steps = (("as trained", "source"), ("with the built-in neuron", "adapted"), ("fine-tuned", "finetuned"))
+    spoken = [
+        f"{label} {percent(adaptation[key]['accuracy'], 2)} and {number(adaptation[key]['spikes'])} spikes a sample"
+        for label, key in steps
+    ]
+    return f"{', '.join(map(plain, adaptation['changed']))}: {'; '.join(spoken)}"
 
 
 def _data(report: Report) -> str:

@@ -90,10 +90,10 @@ def test_hdf5_that_is_no_nir(refuse: Refuse, tmp_path: Path) -> None:
 
 def test_unsupported_nodes(refuse: Refuse, tiny_nir: Path, tmp_path: Path) -> None:
     """Nodes that are not supported: 3, every one by name, and what is supported."""
-    graph = changed(tiny_nir, "hidden1", NirNode("Threshold", {"threshold": np.ones(10)}))
-    graph = replace(graph, nodes={**graph.nodes, "hidden2": NirNode("Delay", {"delay": np.ones(8)})})
+    graph = changed(tiny_nir, "hidden1", NirNode("MaxPool2d", {"kernel_size": np.ones(2)}))
+    graph = replace(graph, nodes={**graph.nodes, "hidden2": NirNode("BatchNorm", {"weight": np.ones(8)})})
     path = written(tmp_path / "odd.nir", graph)
-    refuse(3, "E021", "node 'hidden1'", "Threshold", "node 'hidden2'", "Delay", "supported: Affine", model=path)
+    refuse(3, "E021", "node 'hidden1'", "MaxPool2d", "node 'hidden2'", "BatchNorm", "supported: Affine", model=path)
 
 
 def test_missing_semantics(refuse: Refuse) -> None:
@@ -193,8 +193,9 @@ def test_budget_out_of_reach(refuse: Refuse) -> None:
 
 
 def test_neurons_the_chip_does_not_have(refuse: Refuse) -> None:
-    """Semantics that the chip's neuron cannot follow: 3, with the population."""
-    refuse(3, "E030", model=DIGITS, semantics="snntorch", data="digits")
+    """Semantics that the chip's neuron cannot follow: 3, with the population and what reading them otherwise does."""
+    refuse(3, "E031", "N007", "--adapt", model=DIGITS, semantics="snntorch", data="digits", spikes="integer")
+    refuse(3, "E030", "subtraction", model=DIGITS, semantics="snntorch", data="digits", chip="loihi1")
 
 
 @pytest.mark.parametrize("command", ["run", "validate", "report"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.data.datasets import DataOptions, EventSamples, check_fit, load_data
+from spear_deploy.data.datasets import DataOptions, EventSamples, fitted, load_data
 from spear_deploy.errors import InputError
 
 LABELS = np.arange(10) % 3
@@ -189,14 +189,23 @@ def test_data_that_does_not_fit_the_network(tmp_path: Path) -> None:
     labels[1], labels[5] = 7, -1
     data = load_data(saved(tmp_path, x=SPIKES, y=labels), DataOptions())
     with pytest.raises(InputError) as caught:
-        check_fit(data, (6,), 3)
+        fitted(data, (6,), 3)
     assert [finding.code for finding in caught.value.findings] == ["E005", "E006", "E006"]
     assert "shape (5,)" in caught.value.findings[0].message
     assert "0..2" in caught.value.findings[2].message
-    check_fit(load_data(saved(tmp_path, x=SPIKES, y=LABELS), DataOptions()), (5,), 3)
+    fitted(load_data(saved(tmp_path, x=SPIKES, y=LABELS), DataOptions()), (5,), 3)
 
 
 # Folders
+
+
+@pytest.mark.parametrize("arrays", [{"x": np.ones((20, 7, 2, 5), np.uint8)}, {"x": np.ones((20, 2, 5), np.float32)}])
+def test_sequences_fit_maps_of_height_one(tmp_path, arrays):
+    """Samples (C, L), spikes or values, are fed to one-dimensional convolutions as (C, 1, L)."""
+    options = DataOptions(steps=7 if arrays["x"].ndim == 3 else None)
+    data = fitted(load_data(saved(tmp_path, **arrays, y=np.arange(20) % 3), options), (2, 1, 5), 3)
+    assert data.shape == (2, 1, 5)
+    assert data.test.samples.batch(data.test.indices).shape == (7, len(data.test), 2, 1, 5)
 
 
 def test_data_set_without_its_folder(tmp_path: Path) -> None:

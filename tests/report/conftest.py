@@ -43,6 +43,12 @@ def validated(report: dict[str, Any]) -> dict[str, Any]:
         "source": "Davies et al. 2018, https://doi.org/x",
         "estimate": True,
     }
+    full["adaptation"] = {
+        "changed": ["1", "3"],
+        "source": {"accuracy": 0.9833, "spikes": 1527.4},
+        "adapted": {"accuracy": 0.9111, "spikes": 1204.9},
+        "finetuned": {"accuracy": 0.9806, "spikes": 1318.2},
+    }
     full["notes"] = [{"code": "N003", "where": "population '1'", "message": "they differ only at equality"}]
     return full
 

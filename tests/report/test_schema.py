@@ -83,7 +83,7 @@ def test_unknown_properties_are_refused(diverged):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("schema",), 2),
+        (("schema",), 1),
         (("accuracy", "float"), 98.3),
         (("hashes", "model"), "abc"),
         (("budgets",), []),

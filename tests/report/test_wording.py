@@ -79,6 +79,15 @@ def test_energy_is_flagged(validated):
     assert "ESTIMATE" in dict(wording.facts(validated))["energy"]
 
 
+def test_adaptation_line(validated):
+    """Which neurons were replaced, and accuracy and activity before, after, and after fine-tuning."""
+    line = dict(wording.facts(validated))["adaptation"]
+    assert line == (
+        "1, 3: as trained 98.33% and 1,527 spikes a sample; with the built-in neuron 91.11% and 1,205 spikes a "
+        "sample; fine-tuned 98.06% and 1,318 spikes a sample"
+    )
+
+
 def test_unpruned_report(report):
     """Without a search there is no LRE line and no step that did not happen."""
     report["lre"] = report["search"] = None
