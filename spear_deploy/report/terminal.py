@@ -67,7 +67,7 @@ class _Layers:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for columns in _layouts(self.layers):
             table = _layers_table(columns, len(self.layers))
-            if Measurement.get(console, options.update_width(1000), table).minimum <= options.max_width:
+            if Measurement.get(console, options.update_width(1000), table).maximum <= options.max_width:
                 break
         yield table
         missing = [title for title in _DISPENSABLE if title not in columns]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.ops import Shape
-from spear_deploy.simulate.lanes import LANE_BYTES, MOST_LANES
+from spear_deploy.simulate.lanes import LANE_BYTES
 
 Array = NDArray[Any]
 
@@ -85,20 +85,15 @@ class Cells:
 
     @cached_property
     def size(self) -> int:
-        """Cells in all, with room behind the last one: a row is added in whole lanes."""
-        cells = (self.layout.rows + self.margin[0] + self.margin[1]) * self.stride + MOST_LANES * LANE_BYTES
-        return -(-cells // LANE_BYTES) * LANE_BYTES
+        """Cells of the map and its margin; kernels that add whole lanes need some more behind them."""
+        return (self.layout.rows + self.margin[0] + self.margin[1]) * self.stride
 
     def inner(self, total: Array) -> Array:
-        """Return a view (S, b, rows, width) of the cells ``total`` (S, b, size) that belong to neurons."""
-        rows = total[..., self.origin :][..., : self.layout.rows * self.stride]
-        return rows.reshape(*total.shape[:2], self.layout.rows, self.stride)[..., : self.layout.width]
-
-    def zeros(self, memory: NDArray[np.uint8], steps: int, samples: int, kind: np.dtype[Any]) -> Array:
-        """Return cells (steps, samples, size) of zeros, which lie in ``memory``."""
-        total = memory[: steps * samples * self.size * kind.itemsize].view(kind)
-        total.fill(0)
-        return total.reshape(steps, samples, self.size)
+        """Return a view (S, b, rows, width) of those of the sums ``total`` (S, b, cells) that belong to neurons."""
+        first, left = self.margin[0] * self.stride, self.margin[2] * self.pixel
+        rows = total[..., first : first + self.layout.rows * self.stride]
+        rows = rows.reshape(*total.shape[:2], self.layout.rows, self.stride)
+        return rows[..., left : left + self.layout.width]
 
 
 def aligned(count: int) -> NDArray[np.uint8]:

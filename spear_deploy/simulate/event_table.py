@@ -39,6 +39,12 @@ class BlockTable:
         """Mean number of lanes that a spike adds."""
         return float(self.rows.mean()) * self.lanes
 
+    @property
+    def end(self) -> int:
+        """The cell behind the last one that is written to."""
+        length = self.lanes * LANE_BYTES // self.weight.itemsize
+        return int(np.max(self.at + (self.rows - 1) * self.stride, where=self.rows > 0, initial=0)) + length
+
     def add(self, spikes: NDArray[Any], step: int, sample: int, total: NDArray[Any]) -> None:
         """Add to ``total`` (S, b, cells) what the spikes (T, B, m) from ``step`` and ``sample`` on cause."""
         kernel = block_kernel(self.lanes)
@@ -58,6 +64,12 @@ class MatrixTable:
     def added(self) -> float:
         """Number of lanes that a spike adds."""
         return float(self.weight.shape[1] * self.lanes)
+
+    @property
+    def end(self) -> int:
+        """The cell behind the last one that is written to."""
+        _, rows, length = self.weight.shape
+        return int(self.origin + (rows - 1) * self.stride + length)
 
     def add(self, spikes: NDArray[Any], step: int, sample: int, total: NDArray[Any]) -> None:
         """Add to ``total`` (S, b, cells) what the spikes (T, B, m) from ``step`` and ``sample`` on cause."""

@@ -28,7 +28,7 @@ from spear_deploy.network import (
     Scale,
     SumPool2d,
 )
-from spear_deploy.simulate.training_kernel import FusedLoop, FusedScan, Parameters
+from spear_deploy.simulate.training_kernel import DAMPENING, FusedLoop, FusedScan, Parameters
 
 SURROGATE_SLOPE = 2.0
 """Slope of the arctan surrogate (Fang et al. 2021), in units of 1/threshold."""
@@ -84,7 +84,7 @@ class FloatSimulator(nn.Module):
                 total = outside[name][step]
                 for projection in inner[name]:
                     source, when = projection.source, step - projection.delay
-                    arriving = sent[source][when] if when >= 0 else silence[source]
+                    arriving = _dampened(sent[source][when]) if when >= 0 else silence[source]
                     total = total + self._chains[projection.name](arriving[None])[0]
                 states[name], out = self._cells[name].step(states[name], total)
                 sent[name].append(out)
@@ -260,6 +260,11 @@ def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection
     if len(members) > 1 or len(projections) != 1 or projections[0].delay != 1:
         return False
     return len(projections[0].ops) == 1 and isinstance(projections[0].ops[0], Linear)
+
+
+def _dampened(spikes: Tensor) -> Tensor:
+    """Return the spikes; only a share of the gradient goes back through them."""
+    return spikes.detach() + DAMPENING * (spikes - spikes.detach()) if spikes.requires_grad else spikes
 
 
 def _delayed(x: Tensor, steps: int) -> Tensor:

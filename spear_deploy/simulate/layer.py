@@ -14,6 +14,7 @@ from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection
 from spear_deploy.simulate.cells import Cells, Layout, aligned
 from spear_deploy.simulate.event_table import EventTable, conv_table, dense_table, margin, matrix_of
+from spear_deploy.simulate.lanes import LANE_BYTES
 from spear_deploy.simulate.lif_kernel import scan_of
 from spear_deploy.simulate.products import Product, wraps
 
@@ -100,6 +101,8 @@ class Layer:
         self.kind = np.dtype(np.int16 if small else np.int32)
         self.cells = _cells(self.layout, plans, layouts)
         self.incoming = tuple(self._incoming(plan, program, layouts) for plan in plans)
+        ends = [incoming.table.end for incoming in self.incoming if incoming.table is not None]
+        self.size = -(-max(self.cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES
         self._scan = scan_of(
             filtered=bool(np.any(population.du != 4095)),
             fires=population.kind == "lif",
@@ -130,8 +133,14 @@ class Layer:
 
     @property
     def bytes(self) -> int:
-        """Size of the sums of one sample in one step."""
-        return self.cells.size * self.kind.itemsize
+        """Size of the sums of one sample in one step: whole lanes, so that each sample's are aligned."""
+        return self.size * self.kind.itemsize
+
+    def _zeros(self, memory: NDArray[np.uint8], steps: int, samples: int) -> Array:
+        """Return sums (steps, samples, cells) of zero, which lie in ``memory``."""
+        total = memory[: steps * samples * self.bytes].view(self.kind)
+        total.fill(0)
+        return total.reshape(steps, samples, self.size)
 
     def adders(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> list[Adder]:
         """Return how to sum each projection, by how active its source is; ``unknown`` ones have not been run yet."""
@@ -146,7 +155,7 @@ class Layer:
 
     def _held(self, adder: Adder, spikes: Array, samples: range) -> Adder:
         """Sum once what arrives in every step."""
-        once = self.cells.zeros(aligned(self.bytes * len(samples)), 1, len(samples), self.kind)
+        once = self._zeros(aligned(self.bytes * len(samples)), 1, len(samples))
         adder(spikes, 0, samples.start, once)
 
         def add(spikes: Array, step: int, sample: int, total: Array) -> None:
@@ -159,7 +168,7 @@ class Layer:
         self, states: States, adders: Sequence[Adder], steps: range, samples: range, memory: NDArray[np.uint8]
     ) -> None:
         """Run the given steps of the given samples: write what is sent, update u and v; the sums lie in ``memory``."""
-        total = self.cells.zeros(memory, len(steps), len(samples), self.kind)
+        total = self._zeros(memory, len(steps), len(samples))
         for incoming, add in zip(self.incoming, adders, strict=True):
             early = max(0, incoming.lag - steps.start)  # steps before the first spike can arrive
             if early < len(steps):

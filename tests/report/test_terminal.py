@@ -72,6 +72,16 @@ def test_large_networks_fit(report):
     assert "120.0M     60.0M" in row
 
 
+@pytest.mark.parametrize("width", [70, 80, 90, 100, 120])
+def test_types_of_several_words_cut_no_number(report, width):
+    """A population that two projections feed has a type with blanks, at which it must not be thought to wrap."""
+    for layer in report["layers"]:
+        layer["type"] = "Linear + Linear>CubaLIF"
+        layer["name"] = "recurrent.lif"
+    table = _COLOUR.sub("", _printed(report, width, terminal=True))
+    assert "\u2026" not in table
+
+
 def test_names_are_no_markup(diverged):
     """Brackets in names are printed, not obeyed."""
     for layer in diverged["layers"]:

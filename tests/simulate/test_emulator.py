@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,11 @@ from spear_deploy.lower.compose import ConvSynapses, DenseSynapses
 from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
 from spear_deploy.network import Conv2d
 from spear_deploy.simulate import emulator as emulator_module
+from spear_deploy.simulate.cells import Layout
 from spear_deploy.simulate.emulator import Emulator
-from spear_deploy.simulate.layer import MEASURED
+from spear_deploy.simulate.event_table import EventTable, MatrixTable
+from spear_deploy.simulate.lanes import LANE_BYTES
+from spear_deploy.simulate.layer import MEASURED, Layer
 from spear_deploy.simulate.threads import shares
 from tests.strategies import chip_programs
 
@@ -206,6 +210,16 @@ def test_order_of_summation_does_not_round():
     assert_equal_to_reference(one_layer(weight, max_value=255), x)
 
 
+def written(table: EventTable) -> Iterator[range]:
+    """The cells of each row that is added by some neuron."""
+    length = table.lanes * LANE_BYTES // table.weight.itemsize
+    if isinstance(table, MatrixTable):
+        starts = [table.origin + row * table.stride for row in range(table.weight.shape[1])]
+    else:
+        starts = [at + row * table.stride for at, rows in zip(table.at, table.rows, strict=True) for row in range(rows)]
+    return (range(start, start + length) for start in starts)
+
+
 GEOMETRIES = [  # source, targets, kernel, stride, padding, dilation, groups
     ((2, 34, 34), 16, (3, 3), (2, 2), (1, 1), (1, 1), 1),
     ((16, 9, 11), 32, (3, 5), (1, 2), (2, 0), (1, 2), 1),
@@ -213,6 +227,7 @@ GEOMETRIES = [  # source, targets, kernel, stride, padding, dilation, groups
     ((3, 6, 5), 130, (3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((8, 5, 5), 8, (2, 2), (3, 3), (1, 1), (1, 1), 8),
     ((64, 4, 4), 48, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 9, 9), 300, (3, 3), (2, 2), (0, 0), (1, 1), 1),
     ((3, 7, 8), 5, (7, 8), (1, 1), (0, 0), (1, 1), 1),
     ((4, 2, 2), 6, (3, 3), (1, 1), (1, 1), (1, 1), 2),
 ]
@@ -221,7 +236,7 @@ GEOMETRIES = [  # source, targets, kernel, stride, padding, dilation, groups
 @pytest.mark.parametrize("most", [3, 127])
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_convolution_of_events_is_the_convolution(geometry, most):
-    """Borders, strides, dilation, groups, kernels as wide as the map, one lane and many, sums of 16 and of 32 bits."""
+    """Borders, strides, dilation, groups, wide kernels, one lane and many, sums of 16 and of 32 bits; all in bounds."""
     source, targets, kernel, stride, padding, dilation, groups = geometry
     rng = np.random.default_rng(0)
     weight = rng.integers(-most, most + 1, (targets, source[0] // groups, *kernel)).astype(np.int16)
@@ -231,6 +246,11 @@ def test_convolution_of_events_is_the_convolution(geometry, most):
     projection = ChipProjection(synapses, 0, 0)
     program = ChipProgram("loihi2", (InputPort("in", source, 255),), (population,), (projection,), ("p",))
     assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
+    layer = Layer(
+        population, program, {"in": Layout(source, channels_last=False), "p": Layout.computed(population.shape)}
+    )
+    for row in written(layer.incoming[0].table):
+        assert 0 <= row.start < row.stop <= layer.size
 
 
 @pytest.mark.parametrize("targets", [1, 15, 16, 17, 33, 100, 128, 129, 300])
