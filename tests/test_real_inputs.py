@@ -76,3 +76,15 @@ def test_fashion_mnist(tmp_path: Path, shared: Path) -> None:
     data = ("--data", "fashion-mnist", "--data-dir", str(shared / "data"), "--synops", "50%", "--episodes", "60")
     arguments = (str(folder / "fashion_mnist.nir"), "--semantics", str(folder / "semantics.toml"), *data)
     assert_done(deploy(tmp_path / "build", *arguments), points=2.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "reset"), [("braille_srnn_zero", "zero"), ("braille_srnn_subtract_nested", "subtract")]
+)
+def test_braille(tmp_path: Path, shared: Path, name: str, reset: str) -> None:
+    """The NIR paper's recurrent networks, trained on for a recording at hand, lose half of their SynOps."""
+    prepare = ["-m", "examples.braille.prepare", "--model", str(shared / f"nir/{name}.nir"), "--reset", reset]
+    given = ["--data-dir", str(shared / "data"), "--epochs", "30", "-o", str(tmp_path)]
+    subprocess.run([sys.executable, *prepare, *given], cwd=ROOT, check=True, capture_output=True)
+    files = (str(tmp_path / "braille.nir"), "--data", str(tmp_path / "braille.npz"), "--synops", "50%")
+    assert_done(deploy(tmp_path / "build", *files), points=10.0)
