@@ -8,9 +8,8 @@ from __future__ import annotations
 import difflib
 import gzip
 import hashlib
-import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from spear_deploy.data.coding import Encoding, constant, regular_rate
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.network.ops import Shape
+from spear_deploy.untrusted import UnreadableError, npz
 
 Array = NDArray[Any]
 
@@ -318,7 +318,12 @@ def _fashion_mnist(options: DataOptions) -> Dataset:
 
 def _nmnist(options: DataOptions) -> Dataset:
     folder = _folder("nmnist-small", options)
-    arrays = _arrays(folder / "nmnist_small_events.npz", ("x", "y", "p", "t", "offsets", "label", "is_test"))
+    names = ("x", "y", "p", "t", "offsets", "label", "is_test")
+    path = folder / "nmnist_small_events.npz"
+    arrays = _arrays(path, names)
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise InputError.of("E005", path, f"it lacks {', '.join(missing)}", "download it again")
     x, y, p = (arrays[key].astype(np.int64) for key in ("x", "y", "p"))
     bin_us = round((options.bin_ms or 5.0) * 1000)
     offsets, t = arrays["offsets"], arrays["t"]
@@ -342,11 +347,12 @@ def _nmnist(options: DataOptions) -> Dataset:
 
 
 def _npz(path: Path, options: DataOptions) -> Dataset:
-    arrays = _arrays(path, ())
-    has_split = {"x_train", "y_train", "x_test", "y_test"} <= set(arrays)
+    split = ("x_train", "y_train", "x_test", "y_test")
+    arrays = _arrays(path, (*split, "x", "y"))
+    has_split = set(split) <= set(arrays)
     if not has_split and not {"x", "y"} <= set(arrays):
-        held = ", ".join(arrays) or "nothing"
-        message = f"it holds {held} instead of x_train, y_train, x_test, y_test (or x, y)"
+        held = ", ".join(arrays) or "nothing usable"
+        message = f"it holds {held} instead of {', '.join(split)} (or x, y)"
         raise InputError.of("E005", path, message, "save it with numpy.savez")
     if has_split:
         try:
@@ -360,9 +366,7 @@ def _npz(path: Path, options: DataOptions) -> Dataset:
         fifth = np.arange(len(x)) % 5 == 0
         train, test = np.flatnonzero(~fifth), np.flatnonzero(fifth)
     findings = []
-    if x.dtype.kind not in "biuf":
-        findings.append(Finding("E005", str(path), f"x is of type {x.dtype}", "numbers are needed"))
-    elif not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
+    if not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
         findings.append(Finding("E005", str(path), "x holds NaN, infinite or negative values", "inputs are 0 or above"))
     if not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),):
         message = f"y has type {y.dtype} and shape {y.shape}; {len(x)} integers are needed"
@@ -425,26 +429,11 @@ def _idx(path: Path, header: int, shape: Shape) -> NDArray[np.uint8]:
         raise InputError.of("E005", path, f"is damaged: {error}", "download it again") from error
 
 
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    AttributeError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What numpy and zipfile raise for files that are damaged, or no .npz."""
-
-
-def _arrays(path: Path, required: tuple[str, ...]) -> dict[str, Array]:
-    if not path.is_file():
-        raise InputError.of("E001", path, "no such file")
+def _arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:
+    """Return those of the ``wanted`` arrays that a file holds; what else it holds is not read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in (required or file.files)}
-    except _UNREADABLE as error:
+        return npz.read(path, wanted)
+    except FileNotFoundError as error:
+        raise InputError.of("E001", path, "no such file") from error
+    except (OSError, UnreadableError) as error:
         raise InputError.of("E005", path, f"is no usable .npz: {error}", "pickled objects are not read") from error
-    return arrays

@@ -34,12 +34,12 @@ from spear_deploy.network import (
 from spear_deploy.network.ops import Shape
 
 
-def save(path: Path | str, network: Network, semantics: Semantics, **notes: str) -> None:
-    """Write ``network``; ``notes`` are texts for the metadata (pruning history, quantisation)."""
+def save(path: Path | str, network: Network, semantics: Semantics, **notes: Any) -> None:
+    """Write ``network``; ``notes`` go into the metadata: texts, numbers, arrays, and mappings of such by name."""
     nir_file.write(Path(path), to_graph(network, semantics, **notes))
 
 
-def to_graph(network: Network, semantics: Semantics, **notes: str) -> NirGraph:
+def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     """Return the stored form of ``network``; equal networks give equal graphs.
 
     A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write

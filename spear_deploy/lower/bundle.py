@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 import spear_deploy
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends import Semantics, save
-from spear_deploy.lower.program import ChipProgram, read_program, write_program
+from spear_deploy.lower.program import REGISTERS, ChipProgram, read_program, write_program
 from spear_deploy.network import Network
 from spear_deploy.storage import atomic, sha256, write_json
+from spear_deploy.untrusted import UnreadableError, npz
 
 SCHEMA = 1
 PROGRAM, MODEL, SAMPLES, MANIFEST = "program.h5", "model.nir", "samples.npz", "manifest.json"
@@ -64,7 +65,8 @@ def write_bundle(
     """
     (folder / MANIFEST).unlink(missing_ok=True)
     write_program(folder / PROGRAM, program)
-    save(folder / MODEL, network, semantics, kept_units=json.dumps(dict(kept), sort_keys=True))
+    notes = {"kept_units": json.dumps(dict(kept), sort_keys=True), "quantised": _integers(program)}
+    save(folder / MODEL, network, semantics, **notes)
     with atomic(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, x=samples[0], y=samples[1])
     manifest = {
@@ -77,6 +79,20 @@ def write_bundle(
     }
     write_json(folder / MANIFEST, manifest)
     return Bundle(folder, program, *samples, manifest)
+
+
+def _integers(program: ChipProgram) -> dict[str, Any]:
+    """Return the integers of a program by the names that the float network has: what other tools may want of it."""
+    return {
+        "chip": program.chip,
+        "populations": {
+            p.name: {name: getattr(p, name) for name in ("scale", *REGISTERS)} for p in program.populations
+        },
+        "projections": {
+            p.synapses.name: {"weight": p.synapses.weight, "weight_exp": p.exponent, "delay": p.delay}
+            for p in program.projections
+        },
+    }
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -102,8 +118,12 @@ def read_bundle(folder: Path) -> Bundle:
             findings.append(Finding("E010", str(file), "was changed after it was written", "compile again"))
     if findings:
         raise InputError(findings)
-    with np.load(folder / SAMPLES, allow_pickle=False) as samples:
-        return Bundle(folder, read_program(folder / PROGRAM), samples["x"], samples["y"], manifest)
+    try:
+        samples = npz.read(folder / SAMPLES, ("x", "y"))
+        x, y = samples["x"], samples["y"]
+    except (UnreadableError, LookupError) as error:
+        raise InputError.of("E010", folder / SAMPLES, f"cannot be read: {error}", "compile again") from error
+    return Bundle(folder, read_program(folder / PROGRAM), x, y, manifest)
 
 
 def versions() -> dict[str, str]:

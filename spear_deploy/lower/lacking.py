@@ -10,6 +10,8 @@ from spear_deploy.errors import Finding
 from spear_deploy.lower.registers import InputRange, Registers, Reset
 from spear_deploy.network import Network, Neuron
 
+_ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes"
+
 
 def lacking(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> Iterator[Finding]:
     """Find neurons that the chip does not have (E030..E032) and values that cannot be sent (E021, E033)."""
@@ -41,19 +43,17 @@ def _neuron_findings(name: str, neuron: Neuron, registers: Registers) -> Iterato
     if needed - registers.resets:
         how = "by subtraction" if neuron.reset != "value" else "to a value"
         when = ", one step late" if neuron.late else ""
-        message = f"it resets {how}{when}; the chip's neuron cannot"
-        overrides = ["--reset zero"] * (neuron.reset not in registers.resets) + ["--no-reset-delay"] * neuron.late
-        fix = f"retrain with it, or override with {' '.join(overrides)} and let fine-tuning repair the accuracy"
-        yield Finding("E030", where, message, fix)
+        message = f"it resets {how}{when}; the built-in neuron cannot"
+        yield Finding("E030", where, message, f"{_ADAPT}, or train with a reset to zero in the step of the spike")
     elif neuron.reset == "subtract" and np.any(neuron.reset_value):
         message = "it subtracts its threshold, but starts at a membrane other than 0"
         yield Finding("E030", where, message, "export it with v_reset = 0")
     if neuron.spikes == "integer":
         message = "it emits several spikes a step; the chip's neuron emits one"
-        yield Finding("E031", where, message, "override it with --spikes binary and fine-tune")
+        yield Finding("E031", where, message, f"{_ADAPT}, or train with binary spikes")
     if neuron.floor is not None:
         message = f"its membrane is clipped at {neuron.floor:g}; the chip's neuron has no lower bound"
-        yield Finding("E032", where, message, "import it without --floor and fine-tune")
+        yield Finding("E032", where, message, f"{_ADAPT}, or train without the clip")
 
 
 def _input_findings(name: str, values: InputRange, registers: Registers) -> Iterator[Finding]:

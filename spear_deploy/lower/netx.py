@@ -165,10 +165,10 @@ def _neuron_findings(program: ChipProgram) -> Iterator[Finding]:
             how = "by subtraction" if population.reset != "value" else "to zero"
             when = ", a step after the spike" if population.late else ""
             message = f"it resets {how}{when}; netx's neuron resets to zero in the step of the spike"
-            yield _finding("population", population.name, message, "train with that reset")
+            yield _finding("population", population.name, message, "compile with --adapt, or train with that reset")
         if np.any(bias % (1 << BIAS_EXPONENT)):
             message = f"its bias is no multiple of {1 << BIAS_EXPONENT}, the unit of a .net file"
-            yield _finding("population", population.name, message, "quantise within the limits of the format")
+            yield _finding("population", population.name, message, "compile with --net")
         elif np.abs(bias >> BIAS_EXPONENT).max() > _MAX_BIAS:
             message = f"its bias exceeds {_MAX_BIAS} * {1 << BIAS_EXPONENT}"
             yield _finding("population", population.name, message, "train with a smaller bias")
@@ -216,7 +216,7 @@ def _weight_problems(stage: _Stage) -> Iterator[tuple[str, str]]:
     if not blocks:
         return
     if (problem := range_problem(*blocks)) or (problem := bits_problem(*blocks)):
-        yield problem, "quantise within the limits of the format"
+        yield problem, "compile with --net"
     elif not isinstance(first, ConvSynapses) and (problem := loading_problem(*blocks)):
         yield problem, "prune less, or quantise with other bits"
 

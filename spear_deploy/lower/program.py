@@ -5,6 +5,7 @@ The file (schema 2) is HDF5: populations and projections as groups, integers onl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError
@@ -17,15 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
-from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.lower.compose import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.network.neuron import ResetKind
-from spear_deploy.network.ops import Pair, Shape
+from spear_deploy.network.ops import Conv2d, Pair, Shape
 from spear_deploy.network.order import Link, components, loops
 from spear_deploy.storage import atomic
+from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.untrusted.hdf5 import Group
 
 SCHEMA = 2
 IntArray: TypeAlias = NDArray[np.int32]
-_REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+_BELIEVED = 16 * 2 * MAX_DENSE_ELEMENTS
+"""Bytes of weights that a small program may hold: matrices of pooling compress a hundredfold."""
+REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
+"""The arrays of a :class:`ChipPopulation`."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,9 @@ class InputPort:
         """
         if len(x) > 1 and x.strides[0] == 0:
             return np.broadcast_to(self.encode(x[:1]), x.shape)
-        integers = np.rint(np.asarray(x, dtype=np.float64) * self.scale)
-        if self.scale == 1.0 and np.any(integers != x):
+        counts = self.scale == 1.0 and np.issubdtype(x.dtype, np.integer)
+        integers = x if counts else np.rint(np.asarray(x, dtype=np.float64) * self.scale)
+        if self.scale == 1.0 and not counts and np.any(integers != x):
             message = "values are no integers, but the program was compiled for spikes or counts"
             raise InputError.of("E039", f"input {self.name!r}", message, "code the data as for compiling")
         low, high = integers.min(initial=0), integers.max(initial=0)
@@ -55,7 +62,7 @@ class InputPort:
                 f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {self.max_value / self.scale:g}"
             )
             raise InputError.of("E039", f"input {self.name!r}", message, "compile with data that covers the range")
-        return integers.astype(np.uint8 if self.max_value < 256 else np.int32)
+        return integers.astype(np.uint8 if self.max_value < 256 else np.int32, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,41 +170,65 @@ def write_program(path: Path, program: ChipProgram) -> None:
             group = file.create_group(f"populations/{population.name}")
             group.attrs.update({"kind": population.kind, "shape": population.shape, "level": population.level})
             group.attrs.update({"scale": population.scale, "reset": population.reset, "late": population.late})
-            for register in _REGISTERS:
+            for register in REGISTERS:
                 group.create_dataset(register, data=getattr(population, register))
         for projection in sorted(program.projections, key=lambda item: item.synapses.name):
             _write_projection(file.create_group(f"projections/{projection.synapses.name}"), projection)
 
 
 def read_program(path: Path) -> ChipProgram:
-    """Read ``program.h5``; raise :class:`InputError` (E010) if it is not one or is damaged."""
+    """Read ``program.h5``, in a process of its own (:mod:`spear_deploy.untrusted.hdf5`).
+
+    Raises :class:`InputError` (E010) if it is no program or is damaged.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            if file.attrs["schema"] != SCHEMA:
-                raise InputError.of("E010", path, f"schema {file.attrs['schema']} is not {SCHEMA}")
-            groups = [(name, file["populations"][name]) for name in file.attrs["order"]]
-            ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
-            populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
-            projections = tuple(_read_projection(n, g) for n, g in file["projections"].items())
-            outputs = tuple(str(name) for name in file.attrs["outputs"])
-            program = ChipProgram(str(file.attrs["chip"]), ports, populations, projections, outputs)
-            _check(program)
-            return program
+        root = hdf5.read(path, _BELIEVED)
+        attrs: Mapping[str, Any] = root.attrs
+        if attrs["schema"] != SCHEMA:
+            raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
+        groups = [(str(name), _group(root, "populations", name)) for name in attrs["order"]]
+        ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
+        populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
+        names = _group(root, "projections").members
+        projections = tuple(_read_projection(n, _group(root, "projections", n)) for n in names)
+        outputs = tuple(str(name) for name in attrs["outputs"])
+        program = ChipProgram(str(attrs["chip"]), ports, populations, projections, outputs)
+        _check(program)
+        return program
     except CycleError as error:
         raise InputError.of("E010", path, "its projections form a loop without delay", "compile again") from error
-    except (OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
 
 
 def _check(program: ChipProgram) -> None:
-    """Check that projections join what there is, and that no spike arrives before it was sent."""
+    """Check that registers and weights fit the populations, and that no spike arrives before it was sent."""
+    shapes, targets = program.shapes, {p.name for p in program.populations}
+    for population in program.populations:
+        for register in REGISTERS:
+            if getattr(population, register).shape not in ((), population.shape):
+                raise ValueError(f"{register} of population {population.name!r} does not fit its shape")
     for projection in program.projections:
         synapses = projection.synapses
-        if synapses.source not in program.shapes or synapses.target not in {p.name for p in program.populations}:
+        if synapses.source not in shapes or synapses.target not in targets:
             raise ValueError(f"projection {synapses.name!r} leads from {synapses.source!r} to {synapses.target!r}")
         if projection.delay < 0 or program.lag(projection) < 0:
             raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
+        if not _fits(synapses, shapes[synapses.source], shapes[synapses.target]):
+            raise ValueError(f"projection {synapses.name!r} has a weight of shape {synapses.weight.shape}")
     program.components  # noqa: B018  (a loop without delay is refused here)
+
+
+def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
+    """Say whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
+    if isinstance(synapses, DenseSynapses):
+        return synapses.weight.shape == (prod(target), prod(source))
+    steps = (*synapses.stride, *synapses.dilation, synapses.groups)
+    if synapses.weight.ndim != 4 or min(steps) < 1 or min(synapses.padding) < 0:
+        return False
+    geometry = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
+    is_divisible = synapses.weight.shape[0] % synapses.groups == 0
+    return is_divisible and Conv2d(synapses.weight, None, *geometry).output_shape(source) == target
 
 
 def _write_projection(group: h5py.Group, projection: ChipProjection) -> None:
@@ -212,13 +243,24 @@ def _write_projection(group: h5py.Group, projection: ChipProjection) -> None:
     group.attrs.update({"dilation": synapses.dilation, "groups": synapses.groups})
 
 
-def _read_port(name: str, group: h5py.Group) -> InputPort:
-    return InputPort(name, _shape(group), int(group.attrs["max_value"]), float(group.attrs["scale"]))
+def _group(group: Group, *names: str) -> Group:
+    """Return the group at a path of ``names``; raise KeyError if there is none."""
+    for name in names:
+        member = group.members[name]
+        if not isinstance(member, Group):
+            raise KeyError(f"{name} is no group")
+        group = member
+    return group
 
 
-def _read_population(name: str, group: h5py.Group) -> ChipPopulation:
-    attrs = group.attrs
-    registers = {register: np.asarray(group[register][()], dtype=np.int32) for register in _REGISTERS}
+def _read_port(name: str, group: Group) -> InputPort:
+    attrs: Mapping[str, Any] = group.attrs
+    return InputPort(name, _shape(attrs), int(attrs["max_value"]), float(attrs["scale"]))
+
+
+def _read_population(name: str, group: Group) -> ChipPopulation:
+    attrs: Mapping[str, Any] = group.attrs
+    registers = {register: _integers(group, register).astype(np.int32) for register in REGISTERS}
     kind: Literal["lif", "readout"] = "readout" if attrs["kind"] == "readout" else "lif"
     if attrs["kind"] != kind:
         raise ValueError(f"population {name!r} is of unknown kind {attrs['kind']!r}")
@@ -226,12 +268,12 @@ def _read_population(name: str, group: h5py.Group) -> ChipPopulation:
     if attrs["reset"] != reset:
         raise ValueError(f"population {name!r} has the unknown reset {attrs['reset']!r}")
     level, scale, late = int(attrs["level"]), float(attrs["scale"]), bool(attrs["late"])
-    return ChipPopulation(name, _shape(group), kind, level, scale, **registers, reset=reset, late=late)
+    return ChipPopulation(name, _shape(attrs), kind, level, scale, **registers, reset=reset, late=late)
 
 
-def _read_projection(name: str, group: h5py.Group) -> ChipProjection:
-    attrs = group.attrs
-    source, target, weight = str(attrs["source"]), str(attrs["target"]), group["weight"][()]
+def _read_projection(name: str, group: Group) -> ChipProjection:
+    attrs: Mapping[str, Any] = group.attrs
+    source, target, weight = str(attrs["source"]), str(attrs["target"]), _integers(group, "weight")
     if attrs["kind"] == "dense":
         synapses: Synapses = DenseSynapses(name, source, target, weight)
     else:
@@ -241,8 +283,15 @@ def _read_projection(name: str, group: h5py.Group) -> ChipProjection:
     return ChipProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
 
 
-def _shape(group: h5py.Group) -> Shape:
-    return tuple(int(n) for n in group.attrs["shape"])
+def _integers(group: Group, name: str) -> NDArray[np.integer]:
+    array = np.asarray(group.members[name])
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds no integers")
+    return array
+
+
+def _shape(attrs: Mapping[str, Any]) -> Shape:
+    return tuple(int(n) for n in attrs["shape"])
 
 
 def _pair(value: Any) -> Pair:

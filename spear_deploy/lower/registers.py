@@ -52,7 +52,9 @@ class Registers:
 
     def within_net(self) -> Registers:
         """Return those of these ranges that lava-dl's .net format can hold (:mod:`spear_deploy.lower.netx`)."""
-        return replace(self, max_weight_exponent=min(1, self.max_weight_exponent), min_bias_exponent=6, layered=True)
+        exponent = min(1, self.max_weight_exponent)
+        resets: frozenset[Reset] = frozenset({"value"})
+        return replace(self, max_weight_exponent=exponent, min_bias_exponent=6, resets=resets, layered=True)
 
     def max_mantissa(self, weight: NDArray[np.float64]) -> int:
         """Return the largest magnitude of a mantissa: weights that share a sign need no bit for it."""

@@ -60,24 +60,25 @@ class Limits:
     seconds: float
 
     @classmethod
-    def of(cls, size: int) -> Limits:
+    def of(cls, size: int, least: int = 64 * _MIB) -> Limits:
         """Return the limits for a file of ``size`` bytes.
 
         What a file claims to hold may be 32 times its size (a weight matrix of 97 % zeros compresses so far), and
-        64 MiB in any case.  Reading takes about 0.4 s for each MiB of small objects, the slowest kind of content.
+        ``least`` bytes more.  Reading takes about 0.4 s for each MiB of small objects, the slowest kind of content.
         """
-        content = 64 * _MIB + 32 * size
+        content = least + 32 * size
         return cls(content, 128 * _MIB + 2 * content, 1.0 + 2 * size / _MIB)
 
 
-def read(path: Path) -> Group:
+def read(path: Path, least: int = 64 * _MIB) -> Group:
     """Return the root group of an HDF5 file, with all that it holds.
 
+    ``least`` bytes of content are believed of a file however small: see :meth:`Limits.of`.
     Links other than hard ones, groups that are reached twice, data outside the file, and types other than
     numbers and text are refused.  Raises :class:`UnreadableError`; :class:`OSError` for a file that cannot be opened.
     """
     with path.open("rb") as file:
-        limits = Limits.of(os.fstat(file.fileno()).st_size)
+        limits = Limits.of(os.fstat(file.fileno()).st_size, least)
     search = "\n".join([*sys.path, str(_PACKAGES)])
     arguments = [search, str(limits.content), str(limits.memory), str(limits.seconds), os.fspath(path)]
     # Isolated and without site: only what this process would import is imported.
@@ -92,7 +93,12 @@ def read(path: Path) -> Group:
             return _receive(child.stdout, limits.content)
         except EOFError:
             message = child.stderr.read().decode(errors="replace")
-        except (ValueError, TypeError, LookupError):  # whose memory HDF5 has overwritten may send anything
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            RecursionError,
+        ):  # whose memory HDF5 has overwritten may send anything
             message = ""
         finally:
             child.kill()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,21 @@ def test_boolean_spikes(tmp_path: Path) -> None:
 def test_unusable_arrays(arrays: dict[str, Any], codes: list[str], tmp_path: Path) -> None:
     """Missing arrays, NaN, negative or non-numeric values, and shapes that do not fit are findings, all at once."""
     assert refused(saved(tmp_path, **arrays)) == codes
+
+
+def test_more_than_the_arrays_needed(tmp_path: Path) -> None:
+    """Names of classes and the like beside the samples are left alone."""
+    assert len(load_data(saved(tmp_path, x=SPIKES, y=LABELS, classes=np.array(["a", "b"])), DataOptions()).test) == 2
+
+
+def test_sizes_are_not_believed(tmp_path: Path) -> None:
+    """An array whose header claims a terabyte is E005, not an attempt to make room for it."""
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "|u1", "fortran_order": False, "shape": (1 << 40,)})
+    name = saved(tmp_path, y=LABELS)
+    with zipfile.ZipFile(name, "a") as archive:
+        archive.writestr("x.npy", stream.getvalue())
+    assert refused(name) == ["E005"]
 
 
 def test_rate_coding_needs_values_up_to_one(tmp_path: Path) -> None:

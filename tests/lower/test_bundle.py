@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nir
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from spear_deploy.lower.bundle import Bundle, read_bundle, write_bundle
 from spear_deploy.lower.quantise import quantise
 from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Flatten
+from spear_deploy.storage import sha256
 from tests.strategies import Builder, linear
 
 FILES = ("program.h5", "model.nir", "samples.npz")
@@ -53,6 +55,20 @@ def findings(folder: Path) -> list[tuple[str, str]]:
     with pytest.raises(InputError) as caught:
         read_bundle(folder)
     return [(finding.code, Path(finding.where).name) for finding in caught.value.findings]
+
+
+def test_model_carries_what_was_kept_and_the_integers(sound):
+    """Any NIR tool finds in the metadata the kept units, and the weights and registers of the program."""
+    program = read_bundle(sound).program
+    notes = nir.read(sound / "model.nir").metadata["spear_deploy"]
+    assert json.loads(notes["kept_units"]) == {"p1": [0, 2]}
+    quantised = notes["quantised"]
+    for projection in program.projections:
+        stored = quantised["projections"][projection.synapses.name]
+        np.testing.assert_array_equal(stored["weight"], projection.synapses.weight)
+        assert (stored["weight_exp"], stored["delay"]) == (projection.exponent, projection.delay)
+    for population in program.populations:
+        np.testing.assert_array_equal(quantised["populations"][population.name]["vth"], population.vth)
 
 
 def test_reading_gives_back_what_was_written(tmp_path):
@@ -99,6 +115,17 @@ def test_manifest_that_is_none_is_damage(sound, tmp_path, text):
     folder = copied(sound, tmp_path)
     (folder / "manifest.json").write_text(text)
     assert findings(folder) == [("E010", "manifest.json")]
+
+
+@pytest.mark.parametrize("arrays", [{"x": X}, {"x": X, "y": np.array([None] * 4)}])
+def test_samples_that_are_none_are_damage(sound, tmp_path, arrays):
+    """A file whose hash is right and whose content is not: a missing array, pickled objects."""
+    folder = copied(sound, tmp_path)
+    np.savez(folder / "samples.npz", **arrays)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["samples.npz"] = sha256(folder / "samples.npz")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert findings(folder) == [("E010", "samples.npz")]
 
 
 def test_manifest_cannot_name_files_elsewhere(sound, tmp_path):

@@ -239,6 +239,7 @@ def test_death_of_the_child(death: signal.Signals, text: str, path: Path, monkey
         "no JSON",
         "[1]",
         "7",
+        "[" * 100_000,
         '{"dtype": "O", "shape": [1]}',
         '{"attrs": {}, "members": {"x": {"dtype": "<f8", "shape": [-1]}}}',
         '{"attrs": {}, "members": {"x": {"dtype": "<f8", "shape": [1000000000000]}}}',
