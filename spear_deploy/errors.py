@@ -148,7 +148,9 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "golden trace that cannot be used",
         (
             "Expected: an .npz with the recorded input and the spikes of one population or more, or a file written by\n"
-            "nir.write_data. Arrays are (samples, steps, neurons) or (samples, steps, *shape)."
+            "nir.write_data. Arrays are named after populations, or input, hidden and output where there is one such.\n"
+            "They are (samples, steps, neurons) or (samples, steps, *shape); (steps, samples, ...) needs an array\n"
+            "labels (samples,) that shows it."
         ),
     ),
     "E020": (
@@ -183,9 +185,12 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E030": (
         "reset the chip does not have",
-        "The chip's neuron cannot reset as the source's does: by subtraction, or a step after the spike.",
+        (
+            "The chip's neuron, or with --net that of a .net file, cannot reset as the source's does: by subtraction,\n"
+            "or a step after the spike. --adapt gives the network the built-in neuron and fine-tunes it."
+        ),
     ),
-    "E031": ("integer spikes", "The chip's neuron emits at most one spike per step; the source emits several."),
+    "E031": ("integer spikes", "The chip's neuron emits one spike a step at most, the source several. See --adapt."),
     "E032": (
         "lower clip of the membrane",
         "The chip's neuron has no lower bound on the membrane; the source clips it.",

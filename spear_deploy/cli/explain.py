@@ -24,4 +24,4 @@ def explain_command(code: str | None) -> None:
         raise InputError.of("E008", code, "no such code", f"did you mean {near[0]}?" if near else "")
     title, text = CATALOGUE[code.upper()]
     console.print(f"[bold]{code.upper()}[/]  {title}\n")
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)

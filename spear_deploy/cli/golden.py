@@ -13,7 +13,7 @@ from rich.table import Table
 from spear_deploy.errors import Finding, MismatchError, SpearError, UnsupportedError
 from spear_deploy.frontends import PRESETS, Imported, nir_file
 from spear_deploy.frontends.nir_reader import convert
-from spear_deploy.validate.golden import compare
+from spear_deploy.validate.golden import Golden, compare
 from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden
 
@@ -44,7 +44,9 @@ def check_golden(
         bases = {given: imported.semantics} | (_PRESETS if named else {})
         graph = nir_file.read(model)
         fits = search(graph, golden, candidates(graph, bases, _numbers(overrides)))
-        raise MismatchError(Finding("E051", str(trace), f"{verdict}; the first at {agreement.first}", _advice(fits)))
+        raise MismatchError(
+            Finding("E051", str(trace), f"{verdict}; the first at {agreement.first}", _advice(fits, golden))
+        )
 
 
 def fitting_semantics(model: Path, trace: Path, overrides: Mapping[str, Any]) -> SpearError:
@@ -57,15 +59,17 @@ def fitting_semantics(model: Path, trace: Path, overrides: Mapping[str, Any]) ->
     imported = convert(graph, tried[0].semantics)
     golden = read_golden(trace, imported.network, overrides.get("dt", imported.semantics.dt))
     message = "the file does not say how its neurons integrate, compare and reset"
-    return UnsupportedError.of("E020", model, message, _advice(search(graph, golden, tried)))
+    return UnsupportedError.of("E020", model, message, _advice(search(graph, golden, tried), golden))
 
 
-def _advice(fits: list[Fit]) -> str:
+def _advice(fits: list[Fit], golden: Golden) -> str:
     matching = [fit for fit in fits if not fit.mismatches]
     if matching:
         return "\n".join(["these options give every recorded spike:", *(f"       {fit.options}" for fit in matching)])
     nearest = (f"       {fit.options or 'as it was read'}: {fit.mismatches:,} bins" for fit in fits[:_NEAREST])
-    return "\n".join(["no preset, and no variant of one, gives every recorded spike; the nearest are", *nearest])
+    none = "no preset, and no variant of one, gives every recorded spike; the nearest are"
+    read = f"     read as {golden.samples} samples of {golden.steps} steps"
+    return "\n".join([none, *nearest, f"{read}; if its axes are (steps, samples, ...), swap them"])
 
 
 def _numbers(overrides: Mapping[str, Any]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
@@ -75,7 +75,8 @@ def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], g
 
 def _print_network(network: Network, console: Console) -> None:
     shapes = {p.name: p.shape for p in network.populations}
-    table = Table("population", "fed by", "shape", "neurons", "synapses", "prunable", box=None)
+    fed_by = Column("fed by", overflow="fold")  # names stay whole on narrow terminals
+    table = Table("population", fed_by, "shape", "neurons", "synapses", "prunable", box=None)
     groups = unit_groups(network)
     counts = {s.name: synapse_count(s, shapes) for s in compose(network)}
     for population in (*network.inputs, *network.neurons):
@@ -103,7 +104,8 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
 
     if len(network.inputs) != 1:
         names = ", ".join(population.name for population in network.inputs)
-        raise UnsupportedError.of("E021", "Input", f"the network has several ({names}); data is fed into one")
+        message = f"the network has several ({names}); data is fed into one"
+        raise UnsupportedError.of("E021", "Input", message, "join them into one, or leave out --data")
     data = load_data(name, options)
     data = fitted(data, network.inputs[0].shape, network[network.outputs[0]].size)
     activity = measure_float(network, data.test)
@@ -113,7 +115,8 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
     for population in (*network.inputs, *network.neurons):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
-        table.add_row(escape(population.name), f"{activity.spikes[population.name].mean():,.1f}", f"{synops:,.0f}")
+        spikes = activity.spikes.get(population.name)  # readouts have none
+        table.add_row(escape(population.name), "" if spikes is None else f"{spikes.mean():,.1f}", f"{synops:,.0f}")
     table.add_row("total", "", f"{activity.mean_synops:,.0f}")
     console.print(table)
     return {network.inputs[0].name: InputRange(data.maximum, data.integral)}
@@ -133,8 +136,8 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
         )
     console.print()
     console.print(table)
-    console.print(
-        f"{lowered.placement.cores} cores, {lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
-    )
+    cores = lowered.placement.cores
+    memory = f"{lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
+    console.print(f"{cores} core{'s' * (cores != 1)}, {memory}")
     for note in lowered.notes:
         console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")

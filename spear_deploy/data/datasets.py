@@ -421,7 +421,7 @@ def _folder(name: str, options: DataOptions) -> Path:
 
 def _idx(path: Path, header: int, shape: Shape) -> NDArray[np.uint8]:
     if not path.is_file():
-        raise InputError.of("E001", path, "no such file")
+        raise InputError.of("E001", path, "no such file", "see the data set's page in examples/")
     try:
         with gzip.open(path) as stream:
             return np.frombuffer(stream.read(), np.uint8, offset=header).reshape(-1, *shape)
@@ -434,6 +434,6 @@ def _arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:
     try:
         return npz.read(path, wanted)
     except FileNotFoundError as error:
-        raise InputError.of("E001", path, "no such file") from error
+        raise InputError.of("E001", path, "no such file", "check the path") from error
     except (OSError, UnreadableError) as error:
         raise InputError.of("E005", path, f"is no usable .npz: {error}", "pickled objects are not read") from error

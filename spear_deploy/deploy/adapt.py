@@ -8,6 +8,7 @@ measured and reported, never silent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from spear_deploy.data.datasets import Dataset, Split
 from spear_deploy.errors import Finding
@@ -47,7 +48,7 @@ def with_builtin_neurons(network: Network) -> Network:
 
 def changed(network: Network) -> tuple[str, ...]:
     """Return the populations that the built-in neuron would change, in order of execution."""
-    return tuple(p.name for p in network.neurons if p.neuron is not _builtin(p).neuron)
+    return tuple(p.name for p in network.neurons if _departs(p.neuron))
 
 
 def adapt(imported: Imported, data: Dataset, recipe: Recipe, seed: int, tick: Tick) -> tuple[Imported, Adaptation]:
@@ -62,7 +63,8 @@ def adapt(imported: Imported, data: Dataset, recipe: Recipe, seed: int, tick: Ti
 def effect(network: Network, data: Dataset) -> Finding:
     """Measure what reading a network with the built-in neuron does to it (N007)."""
     before, after = behaviour(network, data.test), behaviour(with_builtin_neurons(network), data.test)
-    where = f"population{'s' * (len(changed(network)) > 1)} {', '.join(changed(network))}"
+    names = changed(network)
+    where = f"population{'s' * (len(names) > 1)} {', '.join(names)}"
     message = f"with the chip's built-in neuron: {after}; as trained: {before} ({len(data.test)} test samples)"
     return Finding("N007", where, message, "--adapt fine-tunes it under the built-in neuron", "note")
 
@@ -76,12 +78,14 @@ def behaviour(network: Network, split: Split) -> Behaviour:
 
 def _builtin(population: Population) -> Population:
     neuron = population.neuron
-    if neuron is None or neuron.is_readout or not _departs(neuron):
+    if not _departs(neuron):
         return population
     return replace(population, neuron=replace(neuron, reset="value", late=False, spikes="binary", floor=None))
 
 
-def _departs(neuron: Neuron) -> bool:
+def _departs(neuron: Neuron | None) -> TypeGuard[Neuron]:
+    if neuron is None or neuron.is_readout:
+        return False
     return neuron.reset != "value" or neuron.late or neuron.spikes != "binary" or neuron.floor is not None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.data.datasets import Dataset, fitted
-from spear_deploy.deploy.adapt import Adaptation, adapt, changed, effect
+from spear_deploy.deploy.adapt import Adaptation, adapt, changed, effect, with_builtin_neurons
 from spear_deploy.deploy.evaluate import Baseline, Evaluator, Measured
 from spear_deploy.deploy.loop import Limits, SearchResult, search
 from spear_deploy.deploy.options import DeployOptions
@@ -29,6 +29,7 @@ from spear_deploy.frontends import Imported
 from spear_deploy.journal import Journal
 from spear_deploy.lower.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, Bundle, versions, write_bundle
 from spear_deploy.lower.chip import Chip, Lowered
+from spear_deploy.lower.netx import refusals
 from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
 from spear_deploy.profiles.schema import ChipProfile
@@ -101,7 +102,7 @@ def deploy(
 
     Raises:
         InputError: E005, E006 (data), E009 (output), E012 (journal of another run).
-        UnsupportedError: E021, E030..E037, all findings at once.
+        UnsupportedError: E021, E030..E037, with ``net`` E038: all findings at once.
         BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
 
     A backend that fails (E060..E062) is kept in :attr:`Deployment.failure`.
@@ -109,16 +110,20 @@ def deploy(
     use_threads(options.threads)
     data = _fitted(imported.network, data)
     chip = _chip(imported.network, data, profile, options)
-    adaptation = None
-    if options.adapt and changed(imported.network):
-        with progress.step("adapt") as tick:
-            imported, adaptation = adapt(imported, data, options.search.finish, options.seed, tick)
-    network = imported.network
-    lowered = _lower(chip, network, data)
+    adapts = options.adapt and bool(changed(imported.network))
+    lowered = _lower(chip, with_builtin_neurons(imported.network) if adapts else imported.network, data)
     hopeless = [f for f in lowered.placement.findings if f.code != "E035"]  # pruning may free cores
+    if options.net:
+        hopeless += refusals(lowered.program)
     if hopeless:
         raise UnsupportedError(hopeless)
     _claim(options.output, resume=options.resume)
+    adaptation = None
+    if adapts:
+        with progress.step("adapt") as tick:
+            imported, adaptation = adapt(imported, data, options.search.finish, options.seed, tick)
+        lowered = chip.lower(imported.network)
+    network = imported.network
     with progress.step("baseline") as tick:
         baseline = Baseline(
             network,
@@ -178,8 +183,9 @@ def _lower(chip: Chip, network: Network, data: Dataset) -> Lowered:
 
 def _fitted(network: Network, data: Dataset) -> Dataset:
     """Return the data as the network takes them: it has one input and one output."""
+    fix = "join them into one, or leave the others out"
     findings = [
-        Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported")
+        Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported", fix)
         for kind, names in (("Input", [p.name for p in network.inputs]), ("Output", list(network.outputs)))
         if len(names) != 1
     ]

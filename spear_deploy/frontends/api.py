@@ -1,20 +1,20 @@
-"""``spear_deploy.load``: reading a NIR file from Python, with presets by name and fields as keywords."""
+"""``spear_deploy.load``: reading a file from Python, with presets by name and fields as keywords."""
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
 from spear_deploy import frontends
 from spear_deploy.frontends.nir_reader import Imported
-from spear_deploy.frontends.semantics import PRESETS, Semantics, from_mapping, from_toml, preset
+from spear_deploy.frontends.semantics import Semantics, check_fields, named
 
 
 def load(
     path: str | PathLike[str], semantics: Semantics | str | PathLike[str] | None = None, **overrides: Any
 ) -> Imported:
-    """Read a NIR file.
+    """Read a NIR file, or lava-dl's ``.net``, which says itself how its neurons compute.
 
     ``semantics`` says how its neurons compute: a :class:`~spear_deploy.frontends.Semantics`, a preset's name or a
     TOML file; it is omitted for files that this tool wrote, which carry it.  ``overrides`` replaces single fields,
@@ -23,11 +23,6 @@ def load(
     Raises what :func:`spear_deploy.frontends.load` raises, and :class:`~spear_deploy.errors.InputError` (E008) for
     a preset or field that does not exist, with all of them at once.
     """
-    from_mapping({"preset": "nir", **overrides}, "load")  # for its findings only
-    stated = semantics if semantics is None or isinstance(semantics, Semantics) else _named(Path(semantics))
+    check_fields(overrides, "load")
+    stated = semantics if semantics is None or isinstance(semantics, Semantics) else named(fspath(semantics))
     return frontends.load(Path(path), stated, overrides)
-
-
-def _named(name: Path) -> Semantics:
-    is_file = str(name) not in PRESETS and (name.suffix == ".toml" or name.exists())
-    return from_toml(name) if is_file else preset(str(name))

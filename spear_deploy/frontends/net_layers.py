@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from spear_deploy.frontends.net_file import NetLayer
 from spear_deploy.frontends.net_limits import MAX_DELAY, MAX_GEOMETRY, loading_problem, range_problem
+from spear_deploy.frontends.nir_neurons import identity_readout
 from spear_deploy.network import Conv2d, Neuron
 from spear_deploy.network.ops import Pair, Shape
+from spear_deploy.untrusted import MAX_NEURONS
 
 Integers: TypeAlias = NDArray[np.int64]
 Values: TypeAlias = Mapping[str, Any]
@@ -31,7 +33,6 @@ _FIXES = {
     "average": "leave the layer out, and average the counts of its inputs",
 }
 _FULL_DECAY = 4096
-_MAX_NEURONS = 1 << 24
 _MAX_INTEGER = 1 << 23
 _MAX_DELAYED_WEIGHTS = 1 << 27
 
@@ -95,7 +96,7 @@ def refusals(layer: NetLayer) -> Iterator[tuple[str, str]]:
         yield f"netx leaves such a layer out without a word; it runs {', '.join(SUPPORTED)}", "train without it"
         return
     kind = values.get("neuron/type", "CUBA")
-    if kind not in ("CUBA", "LOIHI"):
+    if not isinstance(kind, str) or kind not in ("CUBA", "LOIHI"):
         yield f"its neurons are of type {kind}, only CUBA is supported", cuba
     elif not np.all(values.get("neuron/iDecay", 1)):
         yield "its current never decays (iDecay 0), which the register of a chip does not hold", cuba
@@ -194,8 +195,7 @@ def _neuron(values: Values, shape: Shape) -> Neuron:
 
 def _integrator(shape: Shape) -> Neuron:
     """Return what netx makes of a layer without neurons: it sums its input and never fires."""
-    zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-    return Neuron(alpha=zero, beta=one, gain=one, bias=zero, reset_value=zero, threshold=None)
+    return replace(identity_readout(shape), beta=np.ones(shape, np.float32))
 
 
 def _delay(values: Values, weight: Integers) -> Integers:
@@ -217,8 +217,8 @@ def delays_of(weight: NDArray[Any], delay: Integers) -> list[int]:
 
 def _shape(values: Values) -> Shape:
     shape = tuple(int(n) for n in _integers(values, "shape").reshape(-1))
-    if len(shape) not in (1, 3) or min(shape) < 1 or prod(shape) > _MAX_NEURONS:
-        raise BadLayerError(f"shape {shape} is neither (N,) nor (C, H, W) of 1 to {_MAX_NEURONS} neurons")
+    if len(shape) not in (1, 3) or min(shape) < 1 or prod(shape) > MAX_NEURONS:
+        raise BadLayerError(f"shape {shape} is neither (N,) nor (C, H, W) of 1 to {MAX_NEURONS} neurons")
     return shape
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir_dt import recover_dt
-from spear_deploy.frontends.nir_file import NirGraph, NirNode
+from spear_deploy.frontends.nir_file import NirGraph, NirNode, unused
 from spear_deploy.frontends.nir_flatten import IDENTITY
 from spear_deploy.frontends.nir_loops import closing_edges, feeding_themselves
 from spear_deploy.frontends.nir_neurons import (
@@ -30,8 +30,7 @@ from spear_deploy.frontends.nir_paths import paths_into
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Conv2d, Linear, Network, Population, Projection, Scale, ShapeError
 from spear_deploy.network.ops import Shape
-
-_MAX_NEURONS = 1 << 22
+from spear_deploy.untrusted import MAX_NEURONS
 
 
 @dataclass
@@ -209,8 +208,9 @@ class NetworkBuilder:
         self._set_shape(population.name, population.shape)
 
     def _set_shape(self, name: str, shape: Shape) -> None:
-        if prod(shape) > _MAX_NEURONS:
-            self._error("E004", f"node {name!r}", f"its shape {shape} has {prod(shape)} elements")
+        if prod(shape) > MAX_NEURONS:
+            message = f"its shape {shape} has {prod(shape)} elements; {MAX_NEURONS} are believed"
+            self._error("E004", f"node {name!r}", message)
         else:
             self.shapes[name] = shape
 
@@ -236,7 +236,7 @@ class NetworkBuilder:
             else:
                 self.outputs.append(sources[0])
             return
-        readout = _unused(f"{name}.readout", {*self.graph.nodes, *self.populations})
+        readout = unused(f"{name}.readout", self.graph.nodes, self.populations)
         if len(sources) > 1:
             message = f"it is the sum of {', '.join(map(repr, sources))}; a membrane without memory adds them"
         else:
@@ -266,7 +266,7 @@ class NetworkBuilder:
                     if (path.origin, path.delay) in bare:  # a file cannot hold an edge twice, but a node between
                         ops = (Scale(np.ones(self.shapes[path.origin], np.float32)),)
                     bare.add((path.origin, path.delay))
-                name = _unused(path.name(target), taken)
+                name = unused(path.name(target), taken)
                 taken.add(name)
                 yield Projection(name, path.origin, target, ops, path.delay)
 
@@ -301,11 +301,3 @@ class NetworkBuilder:
 
     def _note(self, code: str, where: str, message: str) -> None:
         self.findings.append(Finding(code, where, message, severity="note"))
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}.{count}"
-    return candidate

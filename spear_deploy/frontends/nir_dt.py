@@ -32,7 +32,8 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
     implied: dict[str, float] = {}
     for name, node in sorted(graph.nodes.items()):
         try:
-            step = implied_dt(node)
+            with np.errstate(all="ignore"):  # of parameters that are no neuron's
+                step = implied_dt(node)
         except (TypeError, ValueError):
             continue  # the node's own finding will say why
         if step is not None:

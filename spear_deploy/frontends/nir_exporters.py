@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from spear_deploy.frontends.nir_dt import Float64, lambert_w
-from spear_deploy.frontends.nir_file import NirGraph
+from spear_deploy.frontends.nir_file import NirGraph, NirNode
 from spear_deploy.frontends.nir_neurons import NEURON_TYPES
 
 _DT = 1e-4  # fixed in snnTorch and lava-dl's script
@@ -21,20 +21,22 @@ Fields: TypeAlias = Mapping[str, Float64]
 
 
 def likely_exporters(graph: NirGraph) -> list[str]:
-    """Return the presets whose exporters write such neurons, of a flat graph."""
-    neurons: list[tuple[str, Fields]] = []
-    for node in graph.nodes.values():
-        if node.type not in NEURON_TYPES:
-            continue
-        try:
-            fields = {key: np.asarray(value, np.float64) for key, value in node.values.items() if key != "metadata"}
-        except (TypeError, ValueError):
-            return []
-        if any(not fields.get(key, np.empty(0)).size for key in NEURON_TYPES[node.type]):
-            return []
-        neurons.append((node.type, fields))
-    with np.errstate(all="ignore"):
-        return [name for name, mark in _MARKS.items() if neurons and all(mark(*neuron) for neuron in neurons)]
+    """Return the presets whose exporters write such neurons, of a flat graph; none if their fields are damaged."""
+    neurons = [node for node in graph.nodes.values() if node.type in NEURON_TYPES]
+    try:
+        marked = [(node.type, _fields(node)) for node in neurons]
+        with np.errstate(all="ignore"):
+            return [name for name, mark in _MARKS.items() if marked and all(mark(*neuron) for neuron in marked)]
+    except (TypeError, ValueError):
+        return []
+
+
+def _fields(node: NirNode) -> Fields:
+    fields = {key: np.asarray(value, np.float64) for key, value in node.values.items() if key != "metadata"}
+    missing = [key for key in NEURON_TYPES[node.type] if not fields.get(key, np.empty(0)).size]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} is missing")
+    return fields
 
 
 def _snntorch(kind: str, fields: Fields) -> bool:
@@ -67,9 +69,9 @@ def _sinabs(kind: str, fields: Fields) -> bool:
 
 
 def _rockpool(kind: str, fields: Fields) -> bool:
-    if kind not in ("LIF", "CubaLIF") or not _are(fields, 1.0, "w_in") or bool(np.any(fields["r"] <= 0)):
+    if kind not in ("LI", "LIF", "CubaLIF") or not _are(fields, 1.0, "w_in") or bool(np.any(fields["r"] <= 0)):
         return False
-    tau = fields["tau" if kind == "LIF" else "tau_mem"]
+    tau = fields["tau_mem" if kind == "CubaLIF" else "tau"]
     marked = not _constant(tau / fields["r"]) or not _is_power(float((tau / fields["r"]).flat[0]))
     return marked and _constant(tau * lambert_w(1.0 / fields["r"])) and not _are(fields, 1.0, "r")
 
@@ -112,4 +114,4 @@ def _zero(fields: Fields, *keys: str) -> bool:
 
 def _is_power(value: float) -> bool:
     exponent = np.log10(value)
-    return bool(abs(exponent - round(exponent)) < _CLOSE)
+    return bool(abs(exponent - np.rint(exponent)) < _CLOSE)

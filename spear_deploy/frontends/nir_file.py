@@ -15,7 +15,7 @@ A file is read in a process of its own and within bounds (:mod:`spear_deploy.unt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,6 +85,15 @@ def write(path: Path, graph: NirGraph) -> None:
         _write_graph(file.create_group("node"), graph)
 
 
+def unused(name: str, *taken: Collection[str]) -> str:
+    """Return a name, with a number behind it if ``taken`` holds it."""
+    candidate, count = name, 1
+    while any(candidate in names for names in taken):
+        count += 1
+        candidate = f"{name}.{count}"
+    return candidate
+
+
 class _MalformedError(Exception):
     """The file is HDF5 but not laid out as NIR."""
 
@@ -143,12 +152,8 @@ def _write_graph(group: h5py.Group, graph: NirGraph) -> None:
 
 
 def _write_group(group: h5py.Group, values: Mapping[str, Any]) -> None:
-    for key, value in _sorted_items(values):
+    for key, value in sorted(values.items()):
         if isinstance(value, Mapping):
             _write_group(group.create_group(key), value)
         else:
             group.create_dataset(key, data=value)
-
-
-def _sorted_items(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    yield from sorted(values.items())

@@ -7,6 +7,8 @@ write the outer size there.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from spear_deploy.errors import Finding
@@ -28,7 +30,8 @@ def flatten(graph: NirGraph) -> tuple[NirGraph, list[Finding]]:
     """
     flat = _Flat()
     _inline(graph, "", flat)
-    edges = tuple((_end(a, "Output", flat), _end(b, "Input", flat)) for a, b in flat.edges)
+    names = sorted(flat.nodes)
+    edges = tuple((_end(a, "Output", flat, names), _end(b, "Input", flat, names)) for a, b in flat.edges)
     inside = {"Input": {target for _, target in edges}, "Output": {source for source, _ in edges}}
     for name, node in flat.nodes.items():
         if "." in name and name in inside.get(node.type, ()):  # it was the port of a subgraph
@@ -102,21 +105,23 @@ def _port(graph: NirGraph, kind: str, name: str, flat: _Flat) -> str | None:
     return None
 
 
-def _end(name: str, kind: str, flat: _Flat) -> str:
-    """Return the flat node that an edge's end means: of a subgraph its port."""
+def _end(name: str, kind: str, flat: _Flat, names: Sequence[str]) -> str:
+    """Return the flat node that an edge's end means, of a subgraph its port; ``names`` of all nodes are sorted."""
     ends = flat.entries if kind == "Input" else flat.exits
     while name not in flat.nodes and name in ends:
         name = ends[name]
-    members = {inner: node for inner, node in flat.nodes.items() if inner.startswith(f"{name}.")}
-    if name in flat.nodes or not members:
+    if name in flat.nodes:
+        return name
+    members = names[bisect_left(names, f"{name}.") : bisect_left(names, f"{name}/")]  # "/" comes after "."
+    if not members:
         return name
     if name not in flat.subgraphs:
         for types in ((kind,), tuple(NEURON_TYPES)):
-            candidates = [inner for inner, node in members.items() if node.type in types]
+            candidates = [inner for inner in members if flat.nodes[inner].type in types]
             if len(candidates) == 1:
                 message = f"edges name the subgraph {name!r}, of which only nodes are left; this is its {kind}"
                 flat.note(f"node {candidates[0]!r}", message)
                 return candidates[0]
     message = f"an edge names it, but it is a subgraph without a single {kind}"
-    flat.error(f"node {name!r}", message, f"let the edge name one of {', '.join(sorted(members)[:8])}")
+    flat.error(f"node {name!r}", message, f"let the edge name one of {', '.join(members[:8])}")
     return name

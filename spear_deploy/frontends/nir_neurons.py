@@ -209,6 +209,8 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
         loss = _loss(params["tau_mem"] if kind.startswith("Cuba") else params["tau"], semantics)
         beta = 1.0 - loss
         gain = _literal_gain(params["r"], loss) if semantics.gain == "literal" else full
+        if kind == "LI" and semantics.current_gain == "decayed":  # Rockpool's ExpSyn: a synaptic current that is read
+            gain = beta
         bias = params["v_leak"] * loss
     if kind.startswith("Cuba"):
         loss = _loss(params["tau_syn"], semantics)
@@ -234,11 +236,8 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
 
 
 def _threshold(threshold: Float64, semantics: Semantics) -> Neuron:
-    zero, one = np.zeros(threshold.shape, np.float32), np.ones(threshold.shape, np.float32)
     single = np.ascontiguousarray(threshold, np.float32)
-    return Neuron(
-        alpha=zero, beta=zero, gain=one, bias=zero, reset_value=zero, threshold=single, comparison=semantics.compare
-    )
+    return replace(identity_readout(threshold.shape), threshold=single, comparison=semantics.compare)
 
 
 def _single(arrays: dict[str, Float64]) -> dict[str, Any]:

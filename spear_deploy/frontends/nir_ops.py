@@ -62,19 +62,18 @@ Note: TypeAlias = Callable[[str, str], None]
 Values: TypeAlias = Mapping[str, Any]
 
 
-def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Step:
-    weight = _weight(values, 2, note)
+def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Linear:
+    weight = _matrix(values, note)
     if shape == weight.shape[:1] != weight.shape[1:]:
         raise ShapeError(f"its weight {weight.shape} fits {shape} only if it is transposed, as old Spyx files are")
     return Linear(weight)
 
 
-def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Step:
+def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:
     if values.get("bias") is None:
         raise BadFieldError("field 'bias' is missing")
-    step = _linear(values, shape, dt, note)
-    assert isinstance(step, Linear)
-    return Linear(step.weight, _bias(values, len(step.weight), "outputs", note))
+    weight = _linear(values, shape, dt, note).weight
+    return Linear(weight, _bias(values, len(weight), "outputs", note))
 
 
 def _conv2d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
@@ -180,15 +179,16 @@ def _single_precision(array: NDArray[np.float64], key: str) -> NDArray[np.float3
     return single
 
 
-def _weight(values: Values, ndim: int, note: Note) -> NDArray[np.float32]:
+def _matrix(values: Values, note: Note) -> NDArray[np.float32]:
+    """Return a weight of two axes; batch axes of length 1 in front of them are removed."""
     raw: Any = values.get("weight")
     stored = np.shape(raw)
-    if len(stored) <= ndim:
-        return _array(values, "weight", ndim)
-    if any(n != 1 for n in stored[:-ndim]):
+    if len(stored) <= 2:
+        return _array(values, "weight", 2)
+    if any(n != 1 for n in stored[:-2]):
         raise NoReadingError(f"its weight has shape {stored}: a batch of matrices is not supported")
     note("N006", f"weight has shape {stored}; batch axes were removed")
-    return _array({"weight": np.reshape(raw, stored[-ndim:])}, "weight", ndim)
+    return _array({"weight": np.reshape(raw, stored[-2:])}, "weight", 2)
 
 
 def _bias(values: Values, size: int, of: str, note: Note) -> NDArray[np.float32] | None:

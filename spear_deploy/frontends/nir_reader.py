@@ -134,6 +134,7 @@ def _refuse_unsupported(graph: NirGraph) -> None:
     ]
     neurons = {name for name, node in graph.nodes.items() if node.type in NEURON_TYPES}
     for loop in loops_without_neuron(graph.edges, neurons):
-        findings.append(Finding("E022", " -> ".join((*loop, loop[0])), "no node of this loop has a neuron"))
+        where = " -> ".join((*loop, loop[0]))
+        findings.append(Finding("E022", where, "no node of this loop has a neuron", "put a neuron into the loop"))
     if findings:
         raise UnsupportedError(findings)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spear_deploy.frontends import nir_file
-from spear_deploy.frontends.nir_file import NirGraph, NirNode
+from spear_deploy.frontends.nir_file import NirGraph, NirNode, unused
 from spear_deploy.frontends.nir_loops import Edge, closing_edges
 from spear_deploy.frontends.nir_neurons import NEURON_TYPES, node_of
 from spear_deploy.frontends.nir_reader import METADATA_KEY
@@ -82,31 +82,29 @@ def _joined(
         else:
             itself = any(p.source == p.target == population.name for p in network.projections)
             nodes[population.name] = node_of(population, dt, feeds_itself=itself)
-    reserved = {p.name for p in network.projections}
+    populations, reserved = set(nodes), {p.name for p in network.projections}
+
+    def free(name: str, projection: Projection) -> str:
+        is_own = name == projection.name and name not in populations
+        return name if is_own else unused(name, nodes, reserved)
+
     for projection in network.projections:
         chain: list[tuple[str, NirNode]] = []
         shape = network[projection.source].shape
         if projection.delay and projection.name not in implied:
-            name = projection.name if not projection.ops else _unused(f"{projection.name}.delay", nodes, reserved)
-            chain.append((name, NirNode("Delay", {"delay": np.full(shape, projection.delay * dt)})))
+            name = f"{projection.name}.delay" if projection.ops else projection.name
+            chain.append((free(name, projection), NirNode("Delay", {"delay": np.full(shape, projection.delay * dt)})))
         for name, op, into in _named_ops(projection, shape):
-            free = name if name == projection.name else _unused(name, nodes, reserved)
-            chain.append((free, _node(op, into)))
+            chain.append((free(name, projection), _node(op, into)))
         nodes |= chain
         stations = [projection.source, *(name for name, _ in chain), projection.target]
         edges += pairwise(stations)
         first[projection.name] = (stations[0], stations[1])
     for output in network.outputs:
-        name = _unused("output" if len(network.outputs) == 1 else f"output.{output}", nodes, ())
+        name = unused("output" if len(network.outputs) == 1 else f"output.{output}", nodes)
         nodes[name] = NirNode("Output", {"shape": np.array(network[output].shape)})
         edges.append((output, name))
     return nodes, edges, first
-
-
-def _unused(name: str, *taken: Collection[str]) -> str:
-    while any(name in names for names in taken):
-        name += "_"
-    return name
 
 
 def _named_ops(projection: Projection, shape: Shape) -> Iterator[tuple[str, LinearOp, Shape]]:

@@ -33,7 +33,8 @@ class Semantics:
         dt: time step in the unit of the file's time constants; None: recover it from the file.
         integration: ``euler``: a decay is 1 - dt/tau; ``exponential``: exp(-dt/tau).
         current_gain: what an input adds to a synaptic current: ``literal`` w_in * (1 - decay), ``unit`` 1,
-            ``decayed`` the decay itself (it is added before the current decays).
+            ``decayed`` the decay itself (it is added before the current decays).  A tool that does the latter
+            has no LI but a current that is read, whose gain is that too, whatever ``gain``.
         gain: what a current adds to the membrane: ``literal`` r * (1 - decay), ``unit`` 1.
         if_gain: the same for IF and I: ``literal`` r * dt, ``unit`` 1.
         reset: ``value`` to v_reset, ``zero`` to 0, ``subtract`` the threshold.
@@ -121,19 +122,32 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
     Raises :class:`InputError` (E008) listing every unknown key or value at once.
     """
     base = preset(str(values["preset"])) if "preset" in values else Semantics()
-    overrides = {key: value for key, value in values.items() if key != "preset"}
+    fields = {key: value for key, value in values.items() if key != "preset"}
+    check_fields(fields, where)
+    return replace(base, **fields)
+
+
+def check_fields(values: Mapping[str, Any], where: str) -> None:
+    """Raise :class:`InputError` (E008) listing every name that is no field of semantics, or whose value is none."""
     hints = get_type_hints(Semantics)
     findings = []
-    for key, value in overrides.items():
+    for key, value in values.items():
         if key not in hints:
-            known = ", ".join(["preset", *hints])
-            findings.append(Finding("E008", f"{where}: {key}", "no such field of semantics", f"fields: {known}"))
+            message = "no such field of semantics"
+            findings.append(Finding("E008", f"{where}: {key}", message, f"fields: {', '.join(hints)}"))
         elif not _fits(value, hints[key]):
-            choices = " or ".join(repr(c) for c in get_args(hints[key]) if isinstance(c, str)) or "a number"
+            texts = " or ".join(repr(c) for c in get_args(hints[key]) if isinstance(c, str))
+            choices = texts or ("true or false" if hints[key] is bool else "a number")
             findings.append(Finding("E008", f"{where}: {key}", f"{value!r} is no possible value", f"use {choices}"))
     if findings:
         raise InputError(findings)
-    return replace(base, **overrides)
+
+
+def named(name: str) -> Semantics:
+    """Return a preset, or what the TOML file of that path says; raise :class:`InputError` (E001, E008) for neither."""
+    path = Path(name)
+    is_file = name not in PRESETS and (path.suffix == ".toml" or path.exists())
+    return from_toml(path) if is_file else preset(name)
 
 
 def from_toml(path: Path) -> Semantics:

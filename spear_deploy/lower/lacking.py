@@ -14,11 +14,14 @@ _ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes
 
 
 def lacking(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> Iterator[Finding]:
-    """Find neurons that the chip does not have (E030..E032) and values that cannot be sent (E021, E033)."""
+    """Find neurons that the chip does not have (E030..E032, E034) and values that cannot be sent (E021, E033)."""
     readouts = {p.name for p in network.neurons if p.neuron is not None and p.neuron.is_readout}
     for population in network.neurons:
         if population.neuron is not None and population.name not in readouts:
             yield from _neuron_findings(population.name, population.neuron, registers)
+        if population.neuron is not None and np.any(population.neuron.alpha == 1):
+            message = "its synaptic current never decays; the chip's loses 1/4096 in a step at least"
+            yield Finding("E034", f"population {population.name!r}", message, "train with a finite tau_syn")
     for source in sorted({p.source for p in network.projections} & readouts):
         message = "its membrane feeds other neurons; only spikes can be sent"
         yield Finding("E021", f"population {source!r}", message, "read it at an Output, or give it a threshold")

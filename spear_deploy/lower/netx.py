@@ -38,14 +38,20 @@ def write_net(path: Path, program: ChipProgram) -> None:
 
     Raises :class:`UnsupportedError` (E038) with all that the format or netx cannot take.
     """
-    stages = [_Stage.of(program, population) for population in program.populations]
+    findings = refusals(program)
+    if findings:
+        raise UnsupportedError(findings)
+    net_file.write(path, _layers(program, _stages(program)))
+
+
+def refusals(program: ChipProgram) -> tuple[Finding, ...]:
+    """Find all that the format cannot hold, or that netx would not run bit for bit (E038)."""
+    stages = _stages(program)
     findings = [*_chain_findings(program, stages), *_neuron_findings(program)]
     findings += [finding for stage in stages for finding in _synapse_findings(program, stage)]
     if not findings:  # only of a chain can it be told
         findings += _early_findings(program, stages)
-    if findings:
-        raise UnsupportedError(findings)
-    net_file.write(path, _layers(program, stages))
+    return tuple(findings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +67,10 @@ class _Stage:
         incoming = program.into(population.name)
         forward = [p for p in incoming if p.synapses.source != population.name]
         return cls(population, forward, [p for p in incoming if p.synapses.source == population.name])
+
+
+def _stages(program: ChipProgram) -> list[_Stage]:
+    return [_Stage.of(program, population) for population in program.populations]
 
 
 def _layers(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[NetLayer]:

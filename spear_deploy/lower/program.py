@@ -204,6 +204,8 @@ def read_program(path: Path) -> ChipProgram:
 def _check(program: ChipProgram) -> None:
     """Check that registers and weights fit the populations, and that no spike arrives before it was sent."""
     shapes, targets = program.shapes, {p.name for p in program.populations}
+    if not set(program.outputs) <= set(shapes):
+        raise ValueError(f"an output of {program.outputs} is no population")
     for population in program.populations:
         for register in REGISTERS:
             if getattr(population, register).shape not in ((), population.shape):
@@ -276,10 +278,12 @@ def _read_projection(name: str, group: Group) -> ChipProjection:
     source, target, weight = str(attrs["source"]), str(attrs["target"]), _integers(group, "weight")
     if attrs["kind"] == "dense":
         synapses: Synapses = DenseSynapses(name, source, target, weight)
-    else:
+    elif attrs["kind"] == "conv":
         stride, padding, dilation = (_pair(attrs[key]) for key in ("stride", "padding", "dilation"))
         groups = int(attrs["groups"])
         synapses = ConvSynapses(name, source, target, weight, stride, padding, dilation, groups)
+    else:
+        raise ValueError(f"projection {name!r} is of unknown kind {attrs['kind']!r}")
     return ChipProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
 
 

@@ -86,7 +86,7 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     rank = {projection.name: index for index, projection in enumerate(network.projections)}
     projections.sort(key=lambda projection: rank[projection.synapses.name])
     program = ChipProgram(chip, tuple(ports.values()), tuple(populations), tuple(projections), network.outputs)
-    return Quantised(program, tuple(notes))
+    return Quantised(program, _gathered(notes))
 
 
 def _port(population: Population, values: InputRange, registers: Registers) -> InputPort:
@@ -271,7 +271,8 @@ def _reach_by_unit(weight: NDArray[np.generic]) -> Array:
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
     """Return a scalar where all neurons agree, the full array otherwise."""
     array = np.asarray(value, np.int32)
-    return array.reshape(-1)[0].reshape(()) if array.size and np.all(array == array.reshape(-1)[0]) else array
+    first = array.reshape(-1)[:1]
+    return first.reshape(()) if array.size and np.all(array == first) else array
 
 
 def _neuron(population: Population) -> Neuron:
@@ -319,3 +320,11 @@ def _notes(
         if error > 0.02:
             notes.append(Finding("N004", where, f"the {name} decay is off by {error:.1%}", severity="note"))
     return notes
+
+
+def _gathered(notes: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Say once what holds for several populations."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for note in notes:
+        places.setdefault((note.code, note.message), []).append(note.where)
+    return tuple(Finding(code, ", ".join(where), message, severity="note") for (code, message), where in places.items())

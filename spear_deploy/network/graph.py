@@ -6,6 +6,7 @@ A :class:`Network` is frozen and identified by a content hash; every stage makes
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
@@ -66,8 +67,8 @@ class Network:
     ``outputs`` names the populations that are read.  ``metadata`` is what the NIR file said beside
     the graph; it is no part of the content hash.
 
-    Raises :class:`InputError` (E004) if names clash or dangle, shapes do not fit or a delay is negative, and
-    :class:`UnsupportedError` (E022) for a loop without any delay.
+    Raises :class:`InputError` (E004) if names of populations or projections clash or dangle, a projection leads into
+    an input, shapes do not fit or a delay is negative, and :class:`UnsupportedError` (E022) for a loop without delay.
     """
 
     populations: tuple[Population, ...]
@@ -153,9 +154,13 @@ def _check(network: Network) -> Iterable[Finding]:
 
 def _check_names(network: Network) -> Iterable[Finding]:
     names = [p.name for p in network.populations]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        yield Finding("E004", name, "two populations have this name")
+    for kind, held in (("populations", names), ("projections", [p.name for p in network.projections])):
+        for name in sorted(name for name, count in Counter(held).items() if count > 1):
+            yield Finding("E004", name, f"two {kind} have this name")
+    inputs = {p.name for p in network.inputs}
     for projection in network.projections:
+        if projection.target in inputs:
+            yield Finding("E004", projection.name, f"leads into the input {projection.target!r}")
         for end in (projection.source, projection.target):
             if end not in names:
                 yield Finding("E004", projection.name, f"names a population {end!r} that does not exist")

@@ -1,6 +1,6 @@
 """Read golden traces: an .npz, or what ``nir.write_data`` wrote (NIRGraphData).
 
-Arrays are named after populations, ``NAME``, ``NAME_spikes`` or ``spikes_NAME``.  Where there is only one such
+Arrays are named after populations: ``NAME``, ``NAME_spikes``, ``spikes_NAME``, ``spikesNAME``.  Where there is one such
 population, ``input`` or ``x`` names the input, ``output`` the output and ``hidden`` the remaining one.  They are
 (samples, steps, *shape) or (samples, steps, neurons).  An input without the axis of steps is held constant.  If
 that, or an array of ``labels`` or ``y`` (samples,), shows that the samples are counted along the second axis, the
@@ -68,8 +68,9 @@ class _Reader:
         lengths = {name: len(array) for name, array in labels.items() if array.ndim == 1}
         lengths |= {name: len(raster) for name, (raster, axes) in rasters.items() if axes == 1}
         axes = self._leading({name: raster.shape[:2] for name, (raster, count) in rasters.items() if count == 2})
+        named = [_population(label, self.network) for label in arrays]
         for population in self.network.inputs:
-            if population.name not in rasters:
+            if population not in named:
                 self._error(f"it holds no array of the input {population.name!r}", "name one input, or as the node")
         if axes is None:
             return Golden({}, {})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spear_deploy.frontends import load, nir_file
-from spear_deploy.frontends.nir_file import NirGraph
+from spear_deploy.frontends.nir_file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.resources import resource
 from spear_deploy.simulate.float_sim import FloatSimulator
@@ -23,6 +23,17 @@ def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
     assert done.code == 0
     shown = ("hidden1", "to_hidden1: Linear", "10 units", "it is an output", "on 24 test samples", "cores")
     assert all(text in done.out for text in shown)
+
+
+def test_inspect_with_a_readout(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """A population that never fires is shown without spikes, beside those that do."""
+    graph = nir_file.read(tiny_nir)
+    readout = NirNode("LI", {key: graph.nodes["output"].values[key] for key in ("tau", "r", "v_leak")})
+    path = tmp_path / "readout.nir"
+    nir_file.write(path, NirGraph({**graph.nodes, "output": readout}, graph.edges, graph.metadata))
+    done = spear("inspect", path, "--data", tiny_npz)
+    assert done.code == 0
+    assert ["output", "0"] in [line.split() for line in done.out.splitlines()]
 
 
 def test_inspect_of_an_example(spear: Run) -> None:
@@ -122,7 +133,7 @@ def test_golden_spikes_tell_the_semantics(spear: Run, foreign: Path, trace: Path
 
 
 def test_golden_spikes_of_none(spear: Run, foreign: Path, trace: Path, tmp_path: Path) -> None:
-    """Spikes that no semantics give: the three nearest, with how many bins they miss."""
+    """Spikes that no semantics give: the three nearest, with how many bins they miss, and how the axes were read."""
     with np.load(trace) as arrays:
         changed = {name: arrays[name].copy() for name in arrays.files}
     changed["n1"][0, 0] = 1 - changed["n1"][0, 0]
@@ -132,6 +143,7 @@ def test_golden_spikes_of_none(spear: Run, foreign: Path, trace: Path, tmp_path:
         assert done.code == code
         assert "the nearest are\n       --semantics snntorch: 12 bins\n" in done.err
         assert done.err.count(" bins\n") == 3
+        assert "if its axes are (steps, samples, ...), swap them" in done.err
 
 
 def test_golden_spikes_of_a_file_with_semantics(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.lower.bundle import MODEL
 from spear_deploy.lower.netx import write_net
+from spear_deploy.network import Linear, Projection
 from spear_deploy.progress import Progress
 from spear_deploy.report.build import save_report
 from spear_deploy.report.schema import schema
@@ -87,3 +88,14 @@ def test_net_can_be_exported(run_deploy: Deploy, imported: Imported, tiny_data: 
     done = run_deploy(tmp_path / "out", synops="100%", net=True, search=SEARCH)
     write_net(tmp_path / "x.net", done.measured.lowered.program)
     assert (tmp_path / "x.net").stat().st_size > 0
+
+
+def test_net_is_refused_before_anything_is_trained(run_deploy: Deploy, imported: Imported, tmp_path: Path) -> None:
+    """A network that no .net file can hold, here one with a skip, is E038 at once."""
+    network = imported.network
+    first, last = network.neurons[0], network.neurons[-1]
+    skip = Projection("skip", first.name, last.name, (Linear(np.ones((last.size, first.size), np.float32)),))
+    model = replace(imported, network=replace(network, projections=(*network.projections, skip)))
+    with pytest.raises(UnsupportedError, match="E038"):
+        run_deploy(tmp_path / "out", model=model, net=True)
+    assert not (tmp_path / "out").exists()

@@ -65,3 +65,5 @@ def test_misspelt_names(path: Path) -> None:
     with pytest.raises(InputError) as caught:
         spear_deploy.load(path, "snntorch", rest="zero", compare="more")
     assert [finding.where for finding in caught.value.findings] == ["load: rest", "load: compare"]
+    with pytest.raises(InputError, match="load: preset"):
+        spear_deploy.load(path, Semantics(dt=1e-4), preset="snntorch")

@@ -15,6 +15,7 @@ import spear_deploy
 from spear_deploy.errors import InputError, MismatchError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, save
 from spear_deploy.frontends.modules.check import check
+from spear_deploy.frontends.modules.simplify import refuse_unknown
 from spear_deploy.network import Conv2d, Network
 from spear_deploy.simulate.float_sim import FloatSimulator
 
@@ -167,6 +168,15 @@ def test_kinds_of_neurons_in_nested_blocks(first, looped) -> None:
     assert len(imported.network.neurons) == 2
 
 
+@pytest.mark.parametrize("size", [20, 10])
+def test_last_layer_without_neurons_is_a_readout(size) -> None:
+    """Its values are the network's output, of the module's input's shape or another, and nothing else is driven."""
+    net = nn.Sequential(nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN), nn.Linear(30, size))
+    network = spear_deploy.from_snntorch(net, VECTOR).network
+    assert [p.neuron.is_readout for p in network.neurons] == [False, True]
+    assert network[network.outputs[0]].shape == (size,)
+
+
 def test_decays_are_exact() -> None:
     """Every beta comes back to the last bit, though the exporter rounds its time constant; clamped as in forward."""
     beta = torch.cat([torch.linspace(0, 0.999, 29), torch.tensor([-0.5])])
@@ -203,7 +213,7 @@ def test_stored_import_carries_its_semantics(tmp_path) -> None:
     ("net", "sample", "told"),
     [
         (Skipping, VECTOR, "writes a wrong graph"),
-        (Shifted, VECTOR, "step 1, population 'lif'"),
+        (Shifted, VECTOR, "step 0, population 'lif'"),
     ],
 )
 def test_lost_parts_are_refused(net, sample, told) -> None:
@@ -292,6 +302,14 @@ def test_unknown_layers_are_listed_at_once() -> None:
         nn.Sequential(nn.Linear(20, 30), nn.ReLU(), snn.Alpha(alpha=0.9, beta=0.8, **HIDDEN), nn.Softmax(1))
     )
     assert [finding.where for finding in error.findings] == ["layer '1'", "layer '2'", "layer '3'"]
+
+
+def test_unknown_neuron_with_parts_is_named_itself() -> None:
+    """A neuron that holds a surrogate function is refused by its own name, a block by those of its layers."""
+    net = nn.Sequential(nn.Linear(20, 30), nn.ModuleDict({"surrogate": nn.Sigmoid()}))
+    for whole, name in ((), "1.surrogate"), ((nn.ModuleDict,), "1"):
+        with pytest.raises(UnsupportedError, match=f"layer '{name}'"):
+            refuse_unknown(net, (nn.Linear,), whole=whole)
 
 
 @pytest.mark.parametrize(

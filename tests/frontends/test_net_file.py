@@ -221,6 +221,7 @@ CONV = conv((1, 4, 4), np.ones((1, 1, 1, 1)))
         ([MAP, CONV, layer("pool", {}, shape=[1, 2, 2])], "layer 2 (pool)", "netx cannot load"),
         ([INPUT, layer("add", shape=[2]), dense(ONE)], "layer 1 (add)", "without a word"),
         ([INPUT, dense(ONE, neuron={"type": b"SDNN"})], "layer 1 (dense)", "of type SDNN"),
+        ([INPUT, dense(ONE, neuron={"type": [b"CUBA", b"CUBA"]})], "layer 1 (dense)", "of type ['CUBA' 'CUBA']"),
         ([INPUT, dense(ONE, neuron={"type": b"RF_PHASE"})], "layer 1 (dense)", "of type RF_PHASE"),
         ([layer("dense", {}, shape=[1], **{"weight/real": ONE, "weight/imag": ONE})], "layer 0 (dense)", "complex"),
         ([dense(ONE, neuron={"iDecay": 0})], "layer 0 (dense)", "never decays"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from spear_deploy.errors import InputError
 from spear_deploy.frontends.nir_file import NirGraph, NirNode
 from spear_deploy.frontends.nir_flatten import flatten
 from spear_deploy.frontends.nir_reader import convert
-from tests.frontends.graphs import LITERAL, joined, lif, linear, nested, port
+from tests.frontends.graphs import LITERAL, chain, joined, lif, linear, nested, port
 from tests.frontends.running import simulate
 
 RECURRENT = {"lif": lif(3), "w_rec": linear(3, 3, 5, [0.5, 0.0, -0.5])}
@@ -74,6 +76,14 @@ def test_edges_that_still_name_a_flattened_subgraph() -> None:
         imported = convert(NirGraph(nodes, (*inside, *edges)), LITERAL)
         assert imported.network.content_hash == convert(graph, LITERAL).network.content_hash
         assert len([note for note in imported.notes if "subgraph" in note.message]) == 2
+
+
+def test_large_flat_graphs() -> None:
+    """Ten thousand nodes in a row, the most that are read, take no time that grows with their square."""
+    graph = chain(*[linear(1, 1)] * 9998, shape=(1,))
+    start = process_time()
+    assert flatten(graph)[0].edges == graph.edges
+    assert process_time() - start < 1.0
 
 
 def test_a_subgraph_without_ports() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from spear_deploy.data.datasets import DataOptions, load_data
 from spear_deploy.errors import Finding, SpearError, UnsupportedError
-from spear_deploy.frontends import Imported, load
+from spear_deploy.frontends import Imported, load, nir_file
 from spear_deploy.frontends.nir_file import NirGraph, NirNode
 from spear_deploy.frontends.nir_reader import convert
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_toml, preset
@@ -474,6 +474,23 @@ def test_missing_semantics_list_the_presets(tmp_path: Path) -> None:
     assert (finding.code, caught.value.exit_code) == ("E020", 3)
     assert all(name in finding.fix for name in PRESETS)
     assert finding.fix.splitlines()[-1].strip() == "the file's parameters fit: snntorch, spikingjelly"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("tau", "r"), [(0.0, 2.0), (-1.0, 2.0), (1e-320, 1e300), (1.0, 1e-320), (np.inf, 2.0)])
+def test_impossible_parameters_fit_no_exporter(tau: float, r: float, tmp_path: Path) -> None:
+    """Time constants and resistances at which a guess divides by zero are E020 too, without a warning."""
+    nir_file.write(tmp_path / "net.nir", chain(linear(3, 2), lif(3, tau=tau, r=r), shape=(2,)))
+    with pytest.raises(UnsupportedError, match="E020"):
+        load(tmp_path / "net.nir")
+
+
+def test_damaged_parameters_fit_no_exporter(tmp_path: Path) -> None:
+    """Fields of shapes that do not fit each other are E020 where the file does not say how it is read."""
+    damaged = node("LIF", tau=np.ones(2), r=np.ones(3), v_leak=np.zeros(3), v_threshold=np.ones(3))
+    nir_file.write(tmp_path / "net.nir", chain(linear(3, 2), damaged, shape=(2,)))
+    with pytest.raises(UnsupportedError, match="(?s)E020.*none of them"):
+        load(tmp_path / "net.nir")
 
 
 # Real networks

@@ -67,6 +67,15 @@ def shared_weights() -> NirGraph:
     return joined(nodes, edges)
 
 
+def test_projections_named_as_populations() -> None:
+    """Nodes have one space of names: the projection's gets another one, and neither is lost."""
+    network = convert(chain(linear(3, 2), lif(3), shape=(2,)), LITERAL).network
+    named = replace(network, projections=(replace(network.projections[0], name="n1"),))
+    again = convert(to_graph(named, LITERAL), LITERAL).network
+    assert [p.name for p in again.neurons] == ["n1"]
+    np.testing.assert_array_equal(again.projections[0].ops[0].weight, network.projections[0].ops[0].weight)
+
+
 def every_other_node() -> NirGraph:
     """A recurrent graph of the nodes that are left: maps of one dimension, delays, readouts, odd neurons."""
     mixed = {"tau": [4.0, np.inf, 2.0], "r": [2.0, np.inf, 1.0], "v_leak": [0.5, 0.0, 0.0], "v_threshold": [1.0] * 3}

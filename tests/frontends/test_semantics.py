@@ -135,6 +135,7 @@ def test_impossible_dt(dt: float) -> None:
         ("snntorch", "IF", (0.0, 1.0, 1.0)),  # every exporter of IF means v = v + x
         ("sinabs", "LIF", (0.0, np.exp(-0.25), 2 * (1 - np.exp(-0.25)))),
         ("rockpool", "LIF", (0.0, np.exp(-0.25), 1.0)),
+        ("rockpool", "LI", (0.0, np.exp(-0.25), np.exp(-0.25))),  # ExpSyn: a current that is read
         ("rockpool", "CubaLIF", (np.exp(-0.5), np.exp(-0.25), np.exp(-0.5))),  # added before the current decays
         ("lava-dl", "CubaLIF", (0.5, 0.75, 1.0)),
         ("lava", "CubaLIF", (0.5, 0.75, 1.0)),

@@ -242,6 +242,15 @@ def test_every_threshold_below_the_weights_is_reported():
     ]
 
 
+def test_a_current_that_never_decays():
+    """A bias would add up without end, and no register holds such a decay: E034, without a division by zero."""
+    endless = replace(cells(np.random.default_rng(0), 2, threshold=1.0), alpha=np.ones(2, np.float32))
+    op = Linear(np.ones((2, 3), np.float32), np.ones(2, np.float32))
+    populations = (Population("in", (3,)), Population("a", (2,), endless))
+    with pytest.raises(UnsupportedError, match="E034 population 'a': its synaptic current never decays"):
+        quantised(Network(populations, (Projection("w", "in", "a", (op,)),), ("a",)))
+
+
 def test_notes_tell_what_was_approximated():
     """An inclusive comparison is N003; a decay that 12 bits miss by more than two per cent is N004."""
     rng = np.random.default_rng(0)
@@ -280,6 +289,18 @@ def test_resets_are_kept_and_noted(kind):
     assert [note.code for note in result.notes] == ["N005"]
 
 
+def test_a_note_on_several_populations_is_one():
+    """What holds for all populations is said once, with their names in order."""
+    cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), reset="subtract")
+    populations = (Population("in", (2,)), Population("p1", (2,), cell), Population("p2", (2,), cell))
+    projections = tuple(
+        Projection(f"w{i}", source, f"p{i}", (Linear(np.ones((2, 2), np.float32)),))
+        for i, source in enumerate(("in", "p1"), 1)
+    )
+    (note,) = quantised(Network(populations, projections, ("p2",))).notes
+    assert (note.code, note.where) == ("N005", "population 'p1', population 'p2'")
+
+
 def test_subtraction_from_a_shifted_membrane_is_refused():
     """v_reset cannot be shifted away where the threshold is subtracted: E030."""
     cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.1, threshold=1.0), reset="subtract")
@@ -305,6 +326,14 @@ def test_ranges_of_a_net_file_are_kept():
     program = quantised(network, Registers().within_net()).program
     assert all(p.exponent <= 1 for p in program.projections)
     assert all(p.bias_exp >= 6 and p.bias_mant.any() for p in program.populations)
+
+
+@pytest.mark.parametrize("kind", [{"reset": "subtract"}, {"late": True}])
+def test_resets_that_a_net_file_lacks_are_refused(kind):
+    """A .net file's neuron resets to zero in the step of the spike: E030 before anything is trained for it."""
+    cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), **kind)
+    with pytest.raises(UnsupportedError, match="(?s)E030.*--adapt"):
+        quantised(one_layer(cell, np.ones((2, 3), np.float32)), Registers().within_net())
 
 
 def test_geometry_levels_and_delays_are_kept():

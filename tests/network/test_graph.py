@@ -145,7 +145,7 @@ def test_lookups_follow_the_wiring():
 
 
 def test_all_faults_are_reported_at_once():
-    """Clashing names, ends and outputs that do not exist, shapes and neuron parameters that do not fit."""
+    """Clashing names, ends and outputs that do not exist, fed inputs, shapes and parameters that do not fit."""
     two = neuron(RNG, (2,))
     with pytest.raises(InputError) as caught:
         Network(
@@ -154,6 +154,9 @@ def test_all_faults_are_reported_at_once():
                 Projection("dangling", "a", "nowhere", ()),
                 Projection("unfit", "a", "b", (Linear(np.ones((2, 5), np.float32)),)),
                 Projection("wrong", "a", "c", (Linear(np.ones((4, 2), np.float32)),)),
+                Projection("twice", "b", "b", (), 1),
+                Projection("twice", "b", "b", (), 2),
+                Projection("feeding", "b", "a", (), 1),
                 Projection("flat", "a", "b", (Conv2d(np.ones((1, 1, 1, 1), np.float32)),)),
             ),
             ("b", "void"),
@@ -162,7 +165,7 @@ def test_all_faults_are_reported_at_once():
     assert {finding.code for finding in findings} == {"E004"}
     parameters = len(two.arrays())
     assert sorted(finding.where for finding in findings) == sorted(
-        ["b", "dangling", "void", "unfit", "wrong", "flat", *["c"] * parameters]
+        ["b", "twice", "feeding", "dangling", "void", "unfit", "wrong", "flat", *["c"] * parameters]
     )
 
 

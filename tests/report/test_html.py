@@ -48,6 +48,7 @@ def test_all_is_on_the_page(validated):
     names = [layer["name"] for layer in validated["layers"]] + [step["name"] for step in validated["steps"]]
     expected = [*names, *validated["hashes"].values(), *validated["versions"].values(), "N003", "within budget"]
     expected += ["0 mismatches in 461,824 bins", "79,664", "97.78%", "3.1 uJ to 5.2 uJ", "after = 0.812 x before"]
+    expected += ["with the built-in neuron 91.11%"]
     assert [item for item in expected if item not in text] == []
 
 

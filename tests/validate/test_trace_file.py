@@ -118,6 +118,12 @@ def test_all_that_is_wrong(network: Network, tmp_path: Path) -> None:
     assert all(text in found for text in expected)
 
 
+def test_input_of_another_shape_is_not_missing_too(network: Network, tmp_path: Path) -> None:
+    """An array is told to be wrong once."""
+    (message,) = messages(saved(tmp_path, x=X[..., 1:], output=OUTPUT), network)
+    assert "'x' has shape" in message
+
+
 @pytest.mark.parametrize(
     ("arrays", "text"),
     [

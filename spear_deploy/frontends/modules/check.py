@@ -48,7 +48,8 @@ def check(network: Network, live: Live, seed: int, where: str) -> None:
     layers = {p.name: names.get(node_key(p.name), OUTPUT) for p in network.neurons}
     rng = np.random.default_rng(seed)
     x, drive = _excite(live, network, layers, rng, where)
-    strong = {p.name: _STRONG * drive.get(p.name, _noise(rng, p.shape)) for p in network.neurons}
+    driven = [p for p in network.neurons if layers[p.name] != OUTPUT]
+    strong = {p.name: _STRONG * drive.get(p.name, _noise(rng, p.shape)) for p in driven}
     for trial in ((x, drive), (_STRONG * x, strong)):
         _compare(live, network, layers, *trial, where)
 
@@ -123,7 +124,7 @@ def _first_difference(population: Population, x: Float64, live: Float64) -> tupl
         return None
     step, sample, *index = np.argwhere(wrong)[0]
     at = (step, sample, *index)
-    place = f"step {step + 1}, population {population.name!r}, neuron {tuple(map(int, index))}"
+    place = f"step {step}, population {population.name!r}, neuron {tuple(map(int, index))}"
     ours, theirs = _emitted(neuron, v)[at], live[at]
     return int(step), f"{place}: the module gives {theirs:g}, the imported network {ours:g} (membrane {v[at]:.6g})"
 

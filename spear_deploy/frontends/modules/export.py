@@ -26,9 +26,8 @@ def exported(name: str, export: Callable[[], Any]) -> NirGraph:
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of deprecated functions that the exporters call, and infinities mended here
+            # of deprecated functions that the exporters call, and infinities mended here
+            warnings.simplefilter("ignore")
             graph = export()
         return NirGraph({key: _node(node) for key, node in graph.nodes.items()}, tuple(sorted(graph.edges)))
     except Exception as error:
@@ -90,5 +89,6 @@ def agreed(semantics: Mapping[str, Semantics], name: str) -> Semantics:
         differing = [key for key in vars(other) if getattr(other, key) != getattr(first, key)]
         told = ", ".join(f"{key} {getattr(other, key)} instead of {getattr(first, key)}" for key in differing)
         if told:
-            findings.append(Finding("E021", f"layer {layer!r}", f"its neurons follow another convention: {told}"))
+            message = f"its neurons follow another convention: {told}"
+            findings.append(Finding("E021", f"layer {layer!r}", message, "make all neuron layers alike in this"))
     raise UnsupportedError(findings)

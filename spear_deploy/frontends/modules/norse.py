@@ -43,8 +43,7 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     simplify(model, sample.detach().cpu())
     for part, kinds in zip(sequences, stateful, strict=True):
         part.stateful_layers = [kinds[name] for name in part._modules]
-    timed = {name: layer for name, layer in layers.items() if not isinstance(layer, norse.IAFCell)}  # IAF has no dt
-    semantics = agreed({name: _semantics(layer, reset) for name, layer in (timed or layers).items()}, "norse")
+    semantics = _agreed(layers, norse, reset)
     # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
     graph = exported("norse", lambda: export.to_nir(model, sample[0].detach().cpu(), dt=1.0))
     imported = converted(_with_resets(graph, layers), semantics, "norse")
@@ -78,15 +77,27 @@ def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:
         raise UnsupportedError(findings)
 
 
-def _semantics(layer: Any, reset: Any) -> Semantics:
-    subtracts = getattr(layer.p, "reset_method", None) is reset.reset_subtract
-    values = {**vars(preset("norse")), "dt": float(layer.dt), "reset": "subtract" if subtracts else "value"}
-    return Semantics(**values)
+def _agreed(layers: Mapping[str, Any], norse: Any, reset: Any) -> Semantics:
+    """Semantics of the layers; the time step is that of those with a leak, the reset that of layers that fire."""
+    leaky = [layer for layer in layers.values() if not isinstance(layer, norse.IAFCell)]
+    firing = [layer for layer in layers.values() if not isinstance(layer, norse.LIBoxCell)]
+
+    def of(layer: Any) -> Semantics:
+        timed = leaky[0] if leaky and isinstance(layer, norse.IAFCell) else layer
+        fires = firing[0] if firing and isinstance(layer, norse.LIBoxCell) else layer
+        kind = "subtract" if _subtracts(fires.p, reset) else "value"
+        return Semantics(**{**vars(preset("norse")), "dt": float(timed.dt), "reset": kind})
+
+    return agreed({name: of(layer) for name, layer in layers.items()}, "norse")
+
+
+def _subtracts(parameters: Any, reset: Any) -> bool:
+    return getattr(parameters, "reset_method", None) is reset.reset_subtract
 
 
 def _reset_value(parameters: Any, reset: Any) -> Tensor:
     """The value that the import resets to, and starts from."""
-    if getattr(parameters, "reset_method", None) is reset.reset_subtract:
+    if _subtracts(parameters, reset):
         return torch.zeros(())
     value: Tensor = torch.as_tensor(parameters.v_reset)
     return value

@@ -15,13 +15,18 @@ _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _PASSING = (_DropoutNd, nn.Identity)
 
 
-def refuse_unknown(model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = ()) -> None:
-    """Raise :class:`UnsupportedError` (E021) with every layer that is of no ``known`` type, nor simplified away."""
+def refuse_unknown(
+    model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = (), whole: tuple[type, ...] = ()
+) -> None:
+    """Raise :class:`UnsupportedError` (E021) with every layer that is of no ``known`` type, nor simplified away.
+
+    Layers of a type in ``whole`` are named themselves, others by the parts that they hold.
+    """
     names = ", ".join(sorted({kind.__name__ for kind in known}))
     expected = (*known, *passing, *_PASSING, _BatchNorm)
     findings = [
         Finding("E021", f"layer {name!r}", f"{type(layer).__name__} cannot be exported", f"supported: {names}")
-        for name, layer in _leaves(model, expected)
+        for name, layer in _leaves(model, (*expected, *whole))
         if not isinstance(layer, expected)
     ]
     if findings:

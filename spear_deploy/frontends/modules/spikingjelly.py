@@ -38,7 +38,7 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, neuron.BaseNode)}
     dropped = (sj_layer.Dropout, sj_layer.Dropout2d)
-    refuse_unknown(model, (*known, *_PLAIN), dropped)
+    refuse_unknown(model, (*known, *_PLAIN), dropped, (neuron.BaseNode,))
     _refuse_settings(layers)
     steps_at_once = any(layer.step_mode == "m" for layer in layers.values())
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import norse.torch as norse
 import torch
+from norse.torch.functional.reset import reset_subtract
 from norse.torch.utils.export_nir import to_nir
 from torch import Tensor, nn
 
@@ -19,7 +20,11 @@ def cases() -> list[Case]:
     box = norse.LIFBoxParameters(tau_mem_inv=leak, v_leak=zero, v_th=one / 2, v_reset=zero)
     cuba = norse.LIFParameters(tau_syn_inv=4 * leak / 2, tau_mem_inv=leak, v_leak=zero, v_th=one / 2, v_reset=zero)
     summing = norse.IAFParameters(v_th=one, v_reset=zero)
+    soft = box._replace(reset_method=reset_subtract)
     reading = norse.LIBoxParameters(tau_mem_inv=leak, v_leak=zero)
+    soft_and_read = norse.SequentialState(
+        linear(), norse.LIFBoxCell(soft), nn.Linear(NEURONS, NEURONS), norse.LIBoxCell(reading)
+    )
     maps = norse.SequentialState(
         nn.Conv2d(2, 6, 3, bias=False),
         nn.BatchNorm2d(6),
@@ -33,6 +38,7 @@ def cases() -> list[Case]:
         case("LIFCell", behind(norse.LIFCell(cuba))),
         case("IAFCell", behind(norse.IAFCell(summing))),
         case("LIBoxCell", behind(norse.LIBoxCell(reading))),
+        case("soft-and-read", soft_and_read, writes=False),
         case("convolutional", louder(maps, 8.0), (2, 8, 8), writes=False),
     ]
 

@@ -1,4 +1,4 @@
-"""Rockpool: LIF with and without synapses, several spikes a step."""
+"""Rockpool: LIF with and without synapses, several spikes a step, and a synapse that is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from rockpool.nn.combinators import Sequential
-from rockpool.nn.modules import LIFNeuronTorch, LIFTorch, LinearTorch, TorchModule
+from rockpool.nn.modules import ExpSynTorch, LIFNeuronTorch, LIFTorch, LinearTorch, TorchModule
 from rockpool.nn.modules.torch.nir import to_nir
 from torch import Tensor
 
@@ -19,6 +19,7 @@ def cases() -> list[Case]:
     return [
         case("LIFTorch", LIFTorch((NEURONS, NEURONS), tau_mem=tau, tau_syn=tau / 3, dt=1e-3), 0.25),
         case("LIFNeuronTorch", LIFNeuronTorch(NEURONS, tau_mem=tau, dt=1e-3), 0.5),
+        case("ExpSynTorch", ExpSynTorch(NEURONS, tau=tau, dt=1e-3)),
     ]
 
 

@@ -49,7 +49,11 @@ SPIKING = {
     },
     "rockpool": {"LIFTorch": {}, "LIFNeuronTorch": {}},
 }
-READOUTS = {"norse": {"LIBoxCell": NORSE}, "sinabs": {"ExpLeak": {"gain": "unit"}}}
+READOUTS = {
+    "norse": {"LIBoxCell": NORSE},
+    "sinabs": {"ExpLeak": {"gain": "unit"}},
+    "rockpool": {"ExpSynTorch": {}},
+}
 LIVE = ("snntorch", "spikingjelly", "norse", "sinabs")  # with a from_* function
 LIVE_ONLY = {
     "spikingjelly": ("IF-soft", "LIF-soft", "convolutional", "convolutional-multistep", "residual"),
@@ -130,6 +134,14 @@ def test_readouts_agree(framework, case, fields, recorded) -> None:
     """Membranes of layers that do not fire are the framework's, to rounding."""
     x, membranes = recording(recorded(framework), case)
     network = spear_deploy.load(recorded(framework) / f"{case}.nir", framework, **fields).network
+    np.testing.assert_allclose(output(network, x), membranes, rtol=1e-4, atol=1e-4)
+
+
+def test_a_readout_does_not_say_how_others_reset(recorded) -> None:
+    """Norse neurons that subtract in front of a readout, which resets not at all, are one convention."""
+    x, membranes = recording(recorded("norse"), "soft-and-read")
+    network = spear_deploy.load(recorded("norse") / "soft-and-read.live.nir").network
+    assert network.neurons[0].neuron.reset == "subtract"
     np.testing.assert_allclose(output(network, x), membranes, rtol=1e-4, atol=1e-4)
 
 
