@@ -67,16 +67,13 @@ def resolve_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[s
 
     Raises :class:`InputError` (E001, E008).
     """
-    from spear_deploy.frontends.semantics import PRESETS, from_toml, preset
+    from spear_deploy.frontends.semantics import named
 
     name = options.pop("semantics")
     overrides = {key: options.pop(key) for key in ("dt", "reset", "compare", "spikes", "floor")}
     overrides["late"] = options.pop("reset_delay")
     overrides = {key: value for key, value in overrides.items() if value is not None}
-    if name is None:
-        return None, overrides
-    is_file = name not in PRESETS and (name.endswith(".toml") or Path(name).exists())
-    return from_toml(Path(name)) if is_file else preset(name), overrides
+    return None if name is None else named(name), overrides
 
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:

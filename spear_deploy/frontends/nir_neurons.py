@@ -255,6 +255,8 @@ def _implausible(neuron: Neuron, params: dict[str, Float64], semantics: Semantic
         return "the gain of its input is not positive everywhere"
     if neuron.threshold is not None and np.any(neuron.threshold <= neuron.reset_value):
         return "its threshold does not lie above its reset value"
+    if neuron.threshold is not None and neuron.floor is not None and np.any(neuron.threshold <= neuron.floor):
+        return f"its threshold does not lie above the floor {neuron.floor:g}"
     return ""
 
 

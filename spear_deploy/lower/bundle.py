@@ -32,6 +32,9 @@ from spear_deploy.untrusted import UnreadableError, npz
 SCHEMA = 1
 PROGRAM, MODEL, SAMPLES, MANIFEST = "program.h5", "model.nir", "samples.npz", "manifest.json"
 
+_LARGEST_NOTE = 1 << 20
+"""Weights of a projection that the model's metadata repeat; poolings may compose to far larger matrices."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
@@ -82,7 +85,10 @@ def write_bundle(
 
 
 def _integers(program: ChipProgram) -> dict[str, Any]:
-    """Return the integers of a program by the names that the float network has: what other tools may want of it."""
+    """Return the integers of a program by the names that the float network has: what other tools may want of it.
+
+    Matrices beyond ``_LARGEST_NOTE`` are in the program's file only.
+    """
     return {
         "chip": program.chip,
         "populations": {
@@ -91,6 +97,7 @@ def _integers(program: ChipProgram) -> dict[str, Any]:
         "projections": {
             p.synapses.name: {"weight": p.synapses.weight, "weight_exp": p.exponent, "delay": p.delay}
             for p in program.projections
+            if p.synapses.weight.size <= _LARGEST_NOTE
         },
     }
 

@@ -607,3 +607,11 @@ def test_graphs_of_todays_exporters(name: str, source: str, dt: float, layers: i
     weights = [op.weight for p in imported.network.projections for op in p.ops if isinstance(op, Conv2d | Linear)]
     assert len(weights) == layers
     assert all(map(np.any, weights))
+
+
+def test_floor_at_the_threshold_is_refused() -> None:
+    """A membrane that is clipped at its threshold or above would never rest: E024."""
+    graph = chain(lif(3, v_threshold=1.0), shape=(3,))
+    assert convert(graph, replace(LITERAL, floor=-1.0)).network.outputs
+    (finding,) = findings(graph, replace(LITERAL, floor=1.0))
+    assert (finding.code, "above the floor 1" in finding.message) == ("E024", True)
