@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.lava, pytest.mark.usefixtures("lava_python")]
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "SPEAR_DEPLOY_TEST_RUN"
 TRACKER = "multiprocessing.resource_tracker"
-SOON = 8.0
+SOON = 30.0
 """Seconds within which a run must have ended; most of it is for a loaded machine."""
 
 WEIGHT = np.arange(-12, 12).reshape(4, 6) * 9
