@@ -197,6 +197,17 @@ def test_run_without_spikes_to_save_gives_the_same_numbers(
     assert next(line for line in streamed.out.splitlines() if "accuracy" in line) in saved.out
 
 
+def test_run_on_a_device(compiled: tuple[Done, Path], spear: Run, tiny_npz: Path) -> None:
+    """The same numbers from a torch device; one that does not exist is E008, and one that is not used is a mistake."""
+    _, folder = compiled
+    here, there = spear("run", folder, "--data", tiny_npz), spear("run", folder, "--data", tiny_npz, "--device", "cpu")
+    assert there.code == 0
+    assert next(line for line in here.out.splitlines() if "accuracy" in line) in there.out
+    absent = spear("run", folder, "--data", tiny_npz, "--device", "abacus")
+    assert (absent.code, "E008" in absent.err, "abacus" in absent.err) == (2, True, True)
+    assert spear("run", folder, "--device", "cpu").code == 2
+
+
 def test_export(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
     """``export`` writes a .net file, or refuses with E038 and writes nothing."""
     _, folder = compiled
