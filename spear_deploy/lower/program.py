@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from graphlib import CycleError
 from math import prod
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -195,8 +194,6 @@ def read_program(path: Path) -> ChipProgram:
         program = ChipProgram(str(attrs["chip"]), ports, populations, projections, outputs)
         _check(program)
         return program
-    except CycleError as error:
-        raise InputError.of("E010", path, "its projections form a loop without delay", "compile again") from error
     except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
 
@@ -218,7 +215,6 @@ def _check(program: ChipProgram) -> None:
             raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
         if not _fits(synapses, shapes[synapses.source], shapes[synapses.target]):
             raise ValueError(f"projection {synapses.name!r} has a weight of shape {synapses.weight.shape}")
-    program.components  # noqa: B018  (a loop without delay is refused here)
 
 
 def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
