@@ -44,10 +44,13 @@ PROGRAM = Program(
 )
 CLIENT = """
 import json
+import signal
 import sys
 from pathlib import Path
 import numpy as np
 from spear_deploy.backends.lava import run_lava
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 
 def progress(done, total):
     print(json.dumps({"done": done}), flush=True)
