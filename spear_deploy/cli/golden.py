@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spear_deploy.errors import Finding, MismatchError, SpearError, UnsupportedError
+from spear_deploy.errors import Finding, MismatchError, SpearError
 from spear_deploy.frontends import PRESETS, Imported, nir_file
-from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends.nir_reader import convert, missing_semantics
 from spear_deploy.validate.golden import Golden, compare
 from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden
@@ -58,8 +58,7 @@ def fitting_semantics(model: Path, trace: Path, overrides: Mapping[str, Any]) ->
     tried = candidates(graph, _PRESETS, _numbers(overrides))
     imported = convert(graph, tried[0].semantics)
     golden = read_golden(trace, imported.network, overrides.get("dt", imported.semantics.dt))
-    message = "the file does not say how its neurons integrate, compare and reset"
-    return UnsupportedError.of("E020", model, message, _advice(search(graph, golden, tried), golden))
+    return missing_semantics(model, _advice(search(graph, golden, tried), golden))
 
 
 def _advice(fits: list[Fit], golden: Golden) -> str:

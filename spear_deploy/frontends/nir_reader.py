@@ -53,7 +53,7 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
         raise InputError.of("E024", path, message, "leave out --semantics; single fields may be overridden")
     base = semantics or carried
     if base is None:
-        raise missing_semantics(path, graph)
+        raise missing_semantics(path, _choice(graph))
     imported = convert(graph, replace(base, **(overrides or {})))
     presets = [name for name, (preset, _) in PRESETS.items() if base == preset]
     if semantics is None or not presets:
@@ -87,13 +87,17 @@ def _unlikely(preset: str, flat: NirGraph) -> list[Finding]:
     return [Finding("N006", "--semantics", message, severity="note")]
 
 
-def missing_semantics(path: Path, graph: NirGraph) -> SpearError:
-    """Return the error that lists the presets, and those that fit the file (E020)."""
-    presets = "\n".join(f"       {name:<13} {text}" for name, (_, text) in PRESETS.items())
+def missing_semantics(path: Path, fix: str) -> SpearError:
+    """Return the error for a file that needs semantics (E020); ``fix`` says which."""
     message = "the file does not say how its neurons integrate, compare and reset"
-    fitting = ", ".join(_fitting(graph)) or "none of them for certain"
-    fix = f"give --semantics with a preset or a TOML file:\n{presets}\n     the file's parameters fit: {fitting}"
     return UnsupportedError.of("E020", path, message, fix)
+
+
+def _choice(graph: NirGraph) -> str:
+    """List the presets, and those that fit the file."""
+    presets = "\n".join(f"       {name:<13} {text}" for name, (_, text) in PRESETS.items())
+    fitting = ", ".join(_fitting(graph)) or "none of them for certain"
+    return f"give --semantics with a preset or a TOML file:\n{presets}\n     the file's parameters fit: {fitting}"
 
 
 def _fitting(graph: NirGraph) -> list[str]:

@@ -55,11 +55,8 @@ class Chip:
         """Place a network by its shapes alone, without quantising it."""
         shapes = {p.name: p.shape for p in network.populations}
         inputs = {p.name for p in network.inputs}
-        subtracting = {
-            p.name
-            for p in network.neurons
-            if p.neuron and p.neuron.threshold is not None and p.neuron.reset == "subtract"
-        }
+        neurons = {p.name: p.neuron for p in network.neurons if p.neuron is not None}
+        subtracting = {name for name, n in neurons.items() if n.reset == "subtract" and not n.is_readout}
         return self._placement(shapes, compose(network), inputs, subtracting)
 
     def _placement(

@@ -30,12 +30,15 @@ from types import MappingProxyType
 from spear_deploy.errors import Finding
 from spear_deploy.lower.compose import Synapses
 from spear_deploy.lower.core_use import CoreUse, Fibres, Tile, Tiling, fibres, unread_axons_out
-from spear_deploy.network.order import Link, components
+from spear_deploy.network.order import Link, components, loops
 from spear_deploy.profiles.schema import ChipProfile
 
 _UNIT = Tile(1, 1, 1)
 _ROUNDS = 16
-"""Enough for the tiles of a loop to settle: cores that a population gains cost those that feed it axons."""
+"""Enough for the tiles of a loop to settle: cores that a population gains cost those that feed it axons.
+
+Until then the tiles of the round before are taken, at first one core for each population.
+"""
 
 
 @dataclass(frozen=True)
@@ -90,15 +93,18 @@ def place(
     limits = _limits(chip)
     tilings = {name: Tiling(Tile.of(shape), _UNIT) for name, shape in shapes.items() if name not in inputs}
     uses: dict[str, CoreUse] = {}
-    order = _targets_first(joined, tuple(tilings))
-    for _ in range(_ROUNDS):
-        before = dict(tilings)
-        for name in order:
-            use = _use_of(name, joined, tilings, chip, weight_bits, compartments.get(name, 1))
-            tilings[name] = _tiling(shapes[name], use, limits)
-            uses[name] = use(tilings[name].tile)
-        if tilings == before:
-            break
+    links = [Link(f.source, f.target, 1) for f in joined if f.source in tilings]
+    groups = components(tuple(tilings), links)
+    recurrent = loops(groups, links)
+    for group in reversed(groups):  # targets first: the tiles of targets decide on a source's out-axons
+        for _ in range(_ROUNDS if group in recurrent else 1):
+            before = [tilings[name] for name in group]
+            for name in group:
+                use = _use_of(name, joined, tilings, chip, weight_bits, compartments.get(name, 1))
+                tilings[name] = _tiling(shapes[name], use, limits)
+                uses[name] = use(tilings[name].tile)
+            if [tilings[name] for name in group] == before:
+                break
     populations = tuple(_placements(shapes, tilings, uses, limits))
     cores = sum(p.cores for p in populations)
     words = sum(p.cores * p.synapse_words_per_core for p in populations)
@@ -113,15 +119,6 @@ def _limits(chip: ChipProfile) -> CoreUse:
     return CoreUse(
         has.neurons_per_core.value, has.words_per_core.value, has.axons_in_per_core.value, has.axons_out_per_core.value
     )
-
-
-def _targets_first(joined: Sequence[Fibres], names: Sequence[str]) -> list[str]:
-    """Order populations so that the tiles of targets are known when a source's out-axons are counted.
-
-    Within a loop no order does that: there the tiles of the round before are taken.
-    """
-    links = [Link(f.source, f.target, 1) for f in joined if f.source in names]
-    return [name for component in reversed(components(names, links)) for name in component]
 
 
 def _use_of(

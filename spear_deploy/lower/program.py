@@ -120,9 +120,12 @@ class ChipProgram:
 
     def lag(self, projection: ChipProjection) -> int:
         """Return in how many steps of its own time the target sees a spike, counted from the source's step."""
-        levels = {population.name: population.level for population in self.populations}
         source, target = projection.synapses.source, projection.synapses.target
-        return projection.delay + 1 + levels.get(source, 0) - levels[target]
+        return projection.delay + 1 + self._levels.get(source, 0) - self._levels[target]
+
+    @cached_property
+    def _levels(self) -> dict[str, int]:
+        return {population.name: population.level for population in self.populations}
 
     @property
     def links(self) -> tuple[Link, ...]:

@@ -92,8 +92,8 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
 def _port(population: Population, values: InputRange, registers: Registers) -> InputPort:
     if values.integral:
         return InputPort(population.name, population.shape, max(1, int(values.maximum)))
-    levels = registers.max_payload
-    return InputPort(population.name, population.shape, levels, levels / values.maximum)
+    payload = registers.max_payload
+    return InputPort(population.name, population.shape, payload, payload / values.maximum)
 
 
 def _fitted(
@@ -106,9 +106,8 @@ def _fitted(
         peak = np.abs(synapses.weight).max(initial=0)
         alpha = _neuron(network[projection.target]).alpha
         if peak > 0:
-            full = (
-                (1 << (registers.weight_bits - 1)) - 1
-            ) / peak  # a bit that one sign saves is not worth one of input
+            # The bit that weights of one sign save is not worth one of input.
+            full = ((1 << (registers.weight_bits - 1)) - 1) / peak
             worst = max(worst, float(full * _reach(synapses.weight) / (1 - alpha.max())))
     payload = port.max_value
     while port.scale != 1.0 and payload > 15 and worst * payload >= CURRENT_BOUND:
@@ -178,28 +177,27 @@ def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron
     shared = any(isinstance(s, ConvSynapses) for s in incoming) and np.ptp(by_unit, axis=1).any()
     if not neuron.is_readout or not np.ptp(share) or shared:
         return neuron, incoming
+    by_channel, by_neuron = by_unit[:, :1, None, None], share.reshape(-1, 1)
     scaled = [
-        replace(
-            s, weight=s.weight * (by_unit[:, :1, None, None] if isinstance(s, ConvSynapses) else share.reshape(-1, 1))
-        )
-        for s in incoming
+        replace(s, weight=s.weight * (by_channel if isinstance(s, ConvSynapses) else by_neuron)) for s in incoming
     ]
     return replace(neuron, gain=np.full_like(neuron.gain, largest)), scaled
 
 
 def _is_on_grid(weights: Sequence[Array], theta: Array | None, bias: Array, registers: Registers) -> bool:
     """Say whether the scale ``_GRID`` makes integers that fit of every weight, threshold and bias, without rounding."""
-    exponents, _, rounded = _rounded(weights, _GRID, registers)
     mantissa, exponent = _bias(64 * _GRID * bias, registers)
     vth = np.zeros(1) if theta is None else _GRID * theta
-    return (
-        max(exponents, default=8) <= registers.max_weight_exponent
-        and vth.max() <= registers.max_threshold
-        and bool(np.abs(mantissa).max() <= registers.max_bias_mantissa)
+    if not (
+        vth.max() <= registers.max_threshold
+        and np.abs(mantissa).max() <= registers.max_bias_mantissa
         and np.array_equal(vth, np.rint(vth))
         and np.array_equal(64 * _GRID * bias, np.ldexp(mantissa, exponent))
-        and all(np.array_equal(w * _GRID, r) for w, r in zip(weights, rounded, strict=True))
-    )
+    ):
+        return False  # before the many weights are rounded
+    exponents, _, rounded = _rounded(weights, _GRID, registers)
+    fits = max(exponents, default=8) <= registers.max_weight_exponent
+    return fits and all(np.array_equal(w * _GRID, r) for w, r in zip(weights, rounded, strict=True))
 
 
 def _scale(full: float, reach: float, theta: Array | None, bias: Array, registers: Registers) -> float:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spear_deploy.lower.program import ChipProgram
-
-Raster = NDArray[np.generic]
+from spear_deploy.validate.rasters import Raster, earliest
 
 
 @dataclass(frozen=True)
@@ -54,10 +52,10 @@ def cross_check(
         bins += ours.size
         if population.kind == "lif":
             spikes += int(np.count_nonzero(ours))
-        differing = np.argwhere(ours != theirs)
-        mismatches += len(differing)
-        if len(differing):
-            where = min(map(tuple, differing.tolist()), key=lambda index: (index[1], index[0], index[2:]))
+        differs = ours != theirs
+        mismatches += int(np.count_nonzero(differs))
+        where = earliest(differs)
+        if where is not None:
             sample, step, *neuron = where
             found = Divergence(sample, step, population.name, tuple(neuron), int(ours[where]), int(theirs[where]))
             candidates.append(((step, rank, sample), found))

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from spear_deploy.network import Network
 from spear_deploy.simulate.float_sim import FloatSimulator
 from spear_deploy.simulate.measure import to_tensor
+from spear_deploy.validate.rasters import Raster, earliest
 
-Raster = NDArray[np.generic]
 _BATCH_VALUES = 1 << 25
 """Values that one batch may take over all populations and steps: 128 MiB in single precision."""
 
@@ -94,14 +93,14 @@ def compare(network: Network, golden: Golden) -> Agreement:
         with torch.no_grad():
             outputs = simulator(inputs)
         for rank, name in enumerate(recorded):
-            theirs, ours = np.moveaxis(golden.spikes[name][chosen], 1, 0), outputs[name].numpy()
+            theirs, ours = golden.spikes[name][chosen], np.moveaxis(outputs[name].numpy(), 0, 1)
             differs = ours != theirs
-            count = int(np.count_nonzero(differs))
-            mismatches[name] += count
-            if count:
-                where = tuple(int(i) for i in np.unravel_index(differs.argmax(), differs.shape))
-                step, sample, neuron = where[0], start + where[1], where[2:]
-                difference = Difference(step, sample, name, neuron, float(theirs[where]), float(ours[where]))
-                found.append(((step, rank, sample), difference))
+            mismatches[name] += int(np.count_nonzero(differs))
+            where = earliest(differs)
+            if where is not None:
+                sample, step, *neuron = where
+                bins = (float(theirs[where]), float(ours[where]))
+                difference = Difference(step, start + sample, name, tuple(neuron), *bins)
+                found.append(((step, rank, start + sample), difference))
     first = min(found, key=lambda entry: entry[0])[1] if found else None
     return Agreement({name: golden.spikes[name].size for name in recorded}, mismatches, first)
