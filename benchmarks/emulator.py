@@ -30,14 +30,14 @@ from rich.table import Table
 from torch import nn
 
 from spear_deploy.backends.lava import run_lava
-from spear_deploy.lower.program import ChipProgram, write_program
-from spear_deploy.lower.quantise import quantise
-from spear_deploy.lower.registers import InputRange, Registers
+from spear_deploy.execution import use_threads
 from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Population, Projection
 from spear_deploy.network.ops import Shape, chain_shapes
-from spear_deploy.simulate.emulator import Emulator
-from spear_deploy.simulate.layer import MEASURED
-from spear_deploy.simulate.threads import use_threads
+from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.emulator.layer import MEASURED
+from spear_deploy.targets.loihi.program import ChipProgram, write_program
+from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.registers import InputRange, Registers
 
 BETA, RATE, LAVA_SAMPLES = 0.9, 0.1, 8
 

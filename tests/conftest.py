@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from spear_deploy.data.datasets import DataOptions, Dataset, load_data
+from spear_deploy.execution import use_threads
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Linear, Network, Neuron, Population, Projection
 from spear_deploy.progress import Progress
-from spear_deploy.simulate.threads import use_threads
+from spear_deploy.train.config import Recipe
 from spear_deploy.train.finetune import finetune
-from spear_deploy.train.recipe import Recipe
 
 use_threads(1)  # tests run in parallel processes: threads of one would only wait for those of the other
 

@@ -14,8 +14,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from spear_deploy.data.datasets import SpikeSamples, Split
-from spear_deploy.lower.compose import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.lower.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
 from spear_deploy.network import (
     AvgPool2d,
     Conv2d,
@@ -31,6 +29,8 @@ from spear_deploy.network import (
 )
 from spear_deploy.network.neuron import ResetKind
 from spear_deploy.network.ops import Shape, chain_shapes, window_count
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
 
 Generator = np.random.Generator
 

@@ -12,10 +12,10 @@ import pytest
 from spear_deploy.data.datasets import DataOptions, load_data
 from spear_deploy.frontends import load
 from spear_deploy.frontends.semantics import preset
-from spear_deploy.lower.quantise import quantise
-from spear_deploy.lower.registers import Registers
-from spear_deploy.simulate.emulator import Emulator
-from spear_deploy.simulate.measure import measure_float
+from spear_deploy.measure.runs import measure_float
+from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.registers import Registers
 
 
 def test_single_neuron_fires_as_on_loihi_2(shared: Path) -> None:

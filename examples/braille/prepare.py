@@ -19,10 +19,10 @@ from rich.console import Console
 from spear_deploy.data.datasets import SpikeSamples, Split
 from spear_deploy.frontends import load, save
 from spear_deploy.frontends.semantics import preset
+from spear_deploy.measure.runs import measure_float
 from spear_deploy.progress import Progress
-from spear_deploy.simulate.measure import measure_float
+from spear_deploy.train.config import Recipe
 from spear_deploy.train.finetune import finetune
-from spear_deploy.train.recipe import Recipe
 
 LETTERS = ("Space", "A", "E", "I", "O", "U", "Y")  # the seven of the NIR paper
 STEPS = 315

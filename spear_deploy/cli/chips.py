@@ -9,9 +9,9 @@ from typing import Any
 import click
 from rich.table import Table
 
+from spear_deploy.chips.loader import chip_names, load_chip
+from spear_deploy.chips.schema import Sourced
 from spear_deploy.cli.main import console_for
-from spear_deploy.profiles.loader import chip_names, load_chip
-from spear_deploy.profiles.schema import Sourced
 
 
 @click.command("chips")

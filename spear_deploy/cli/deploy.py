@@ -12,7 +12,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
-from spear_deploy.deploy.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
+from spear_deploy.deployment.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
 from spear_deploy.errors import InputError
 from spear_deploy.progress import Progress
 
@@ -130,9 +130,9 @@ def run_deploy(**options: Any) -> int:
     from rich.markup import escape
 
     from spear_deploy.backends.environment import python_of
+    from spear_deploy.chips.loader import load_chip
     from spear_deploy.cli.main import show
     from spear_deploy.frontends import load
-    from spear_deploy.profiles.loader import load_chip
 
     console = console_for(stderr=options["json_output"])  # standard output then carries the report alone
     budgets = _budgets(options)
@@ -151,11 +151,11 @@ def run_deploy(**options: Any) -> int:
 
     # Imported late: nothing above needs torch, and mistakes should be told at once.
     from spear_deploy.data.datasets import load_data
-    from spear_deploy.deploy.run import PAGE, REPORT, deploy
+    from spear_deploy.deployment.run import PAGE, REPORT, deploy
     from spear_deploy.report.build import save_report
     from spear_deploy.report.html import write_page
     from spear_deploy.report.terminal import print_report
-    from spear_deploy.train.recipe import Recipe
+    from spear_deploy.train.config import Recipe
 
     settings = DeployOptions(
         options["output"],

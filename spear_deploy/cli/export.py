@@ -18,8 +18,8 @@ def export_command(bundle: Path, output: Path) -> None:
     netx takes chains of layers only, with weights and biases of its own limits (docs/netx.md); what it would
     not run bit for bit is refused with all reasons.
     """
-    from spear_deploy.lower.bundle import read_bundle
-    from spear_deploy.lower.netx import write_net
+    from spear_deploy.deployment.bundle import read_bundle
+    from spear_deploy.targets.loihi.net_export import write_net
 
     write_net(output, read_bundle(bundle).program)
     console_for().print(f"netx: {output}")

@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from spear_deploy.errors import Finding, MismatchError, SpearError
-from spear_deploy.frontends import PRESETS, Imported, nir_file
-from spear_deploy.frontends.nir_reader import convert, missing_semantics
+from spear_deploy.frontends import PRESETS, Imported
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.reader import convert, missing_semantics
 from spear_deploy.validate.golden import Golden, compare
 from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden

@@ -10,17 +10,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from spear_deploy.chips.loader import load_chip
 from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
-from spear_deploy.lower.chip import Chip, Lowered
-from spear_deploy.lower.compose import compose
-from spear_deploy.lower.registers import InputRange, Registers
+from spear_deploy.measure.synops import synapse_count
 from spear_deploy.network import Network
+from spear_deploy.network.synapses import compose
 from spear_deploy.network.units import unit_groups
-from spear_deploy.profiles.loader import load_chip
-from spear_deploy.simulate.synops import synapse_count
+from spear_deploy.targets.loihi.chip import Chip, Lowered
+from spear_deploy.targets.loihi.registers import InputRange, Registers
 
 
 @click.command("inspect")
@@ -100,7 +100,7 @@ def _print_network(network: Network, console: Console) -> None:
 
 def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
     from spear_deploy.data.datasets import fitted, load_data
-    from spear_deploy.simulate.measure import measure_float
+    from spear_deploy.measure.runs import measure_float
 
     if len(network.inputs) != 1:
         names = ", ".join(population.name for population in network.inputs)

@@ -14,7 +14,7 @@ from spear_deploy.progress import Progress
 
 if TYPE_CHECKING:
     from spear_deploy.data.datasets import Dataset, Split
-    from spear_deploy.lower.program import ChipProgram
+    from spear_deploy.targets.loihi.program import ChipProgram
 
 
 @click.command("run")
@@ -39,8 +39,8 @@ def run_command(
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
     """
     from spear_deploy.data.datasets import load_data
-    from spear_deploy.lower.bundle import read_bundle
-    from spear_deploy.simulate.measure import measure_chip, payloads
+    from spear_deploy.deployment.bundle import read_bundle
+    from spear_deploy.measure.runs import measure_chip, payloads
     from spear_deploy.validate.record import record_run, write_record
 
     if device is not None and (backend == "lava" or output is not None or options["data"] is None):

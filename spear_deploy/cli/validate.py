@@ -18,7 +18,7 @@ from spear_deploy.progress import Progress
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
 def validate_command(bundle: Path, backend: str, samples: int | None, timeout: float | None) -> None:
     """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
-    from spear_deploy.lower.bundle import read_bundle
+    from spear_deploy.deployment.bundle import read_bundle
     from spear_deploy.validate.backend import validate_on_lava
 
     console = console_for()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy import frontends
-from spear_deploy.frontends.nir_reader import Imported
+from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics, check_fields, named
 
 

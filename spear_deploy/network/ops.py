@@ -1,6 +1,6 @@
 """The linear operations that a projection is made of.
 
-Weights of a network are float32; composed ones (:mod:`spear_deploy.lower.compose`) float64.
+Weights of a network are float32; composed ones (:mod:`spear_deploy.network.synapses`) float64.
 Shapes are without batch and time: (C, H, W) for maps, (N,) for vectors.  Conventions are PyTorch's:
 convolutions are cross-correlations, pairs are (y, x).
 """

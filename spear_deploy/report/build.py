@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.deploy.adapt import Adaptation
-from spear_deploy.deploy.run import REPORT, Deployment
+from spear_deploy.chips.energy import estimate
+from spear_deploy.deployment.adapt import Adaptation
+from spear_deploy.deployment.bundle import versions
+from spear_deploy.deployment.run import REPORT, Deployment
 from spear_deploy.errors import Finding
-from spear_deploy.lower.bundle import versions
+from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.synops import synapse_count
 from spear_deploy.network import Network, Neuron
-from spear_deploy.profiles.energy import estimate
 from spear_deploy.progress import Progress
 from spear_deploy.report.schema import VERSION
-from spear_deploy.simulate.activity import Activity
-from spear_deploy.simulate.synops import synapse_count
 from spear_deploy.storage import write_json
 
 SYNOPS_DEFINITION = (

@@ -16,13 +16,13 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from spear_deploy.data.datasets import Split
-from spear_deploy.lower.compose import compose
+from spear_deploy.measure.runs import to_tensor
+from spear_deploy.measure.synops import fan_outs
 from spear_deploy.network import Network
+from spear_deploy.network.synapses import compose
 from spear_deploy.progress import Tick
-from spear_deploy.simulate.float_sim import FloatSimulator
-from spear_deploy.simulate.measure import to_tensor
-from spear_deploy.simulate.synops import fan_outs
-from spear_deploy.train.recipe import Recipe
+from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.train.config import Recipe
 
 _LARGEST_COUNT = 16.0
 """Spikes of an output neuron that fires in every step, as a logit."""

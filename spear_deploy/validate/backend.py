@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.lower.program import ChipProgram
+from spear_deploy.measure.activity import Activity
 from spear_deploy.progress import Tick
-from spear_deploy.simulate.activity import Activity
+from spear_deploy.targets.loihi.program import ChipProgram
 from spear_deploy.validate.crosscheck import Validation, cross_check
 from spear_deploy.validate.record import record_run
 

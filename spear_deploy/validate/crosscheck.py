@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spear_deploy.lower.program import ChipProgram
+from spear_deploy.targets.loihi.program import ChipProgram
 from spear_deploy.validate.rasters import Raster, earliest
 
 

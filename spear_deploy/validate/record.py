@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends.lava import LavaRecord, run_lava
-from spear_deploy.lower.program import ChipProgram
+from spear_deploy.measure.activity import Activity, Tally
+from spear_deploy.measure.synops import fan_outs
 from spear_deploy.progress import Tick
-from spear_deploy.simulate.activity import Activity, Tally
-from spear_deploy.simulate.emulator import Emulator
-from spear_deploy.simulate.synops import fan_outs
 from spear_deploy.storage import atomic
+from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.program import ChipProgram
 
 
 @dataclass(frozen=True, eq=False)

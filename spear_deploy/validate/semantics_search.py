@@ -8,10 +8,10 @@ from itertools import combinations
 from typing import Any
 
 from spear_deploy.errors import SpearError
-from spear_deploy.frontends.nir_dt import AGREEMENT, recover_dt
-from spear_deploy.frontends.nir_file import NirGraph
-from spear_deploy.frontends.nir_flatten import flatten
-from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends.nir.dt import AGREEMENT, recover_dt
+from spear_deploy.frontends.nir.file import NirGraph
+from spear_deploy.frontends.nir.flatten import flatten
+from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Network
 from spear_deploy.validate.golden import Golden, compare

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError
-from spear_deploy.frontends import nir_data
+from spear_deploy.frontends.nir import data as nir_data
 from spear_deploy.network import Network, Population
 from spear_deploy.network.ops import Shape
 from spear_deploy.untrusted import UnreadableError, npz

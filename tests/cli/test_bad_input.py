@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from spear_deploy.frontends import nir_file
-from spear_deploy.frontends.nir_file import NirGraph, NirNode
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.resources import resource
 from tests.cli.conftest import Done, Run
 

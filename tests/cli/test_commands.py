@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from spear_deploy.lower.bundle import MODEL, PROGRAM, read_bundle
-from spear_deploy.profiles.loader import chip_names
+from spear_deploy.chips.loader import chip_names
+from spear_deploy.deployment.bundle import MODEL, PROGRAM, read_bundle
 from spear_deploy.report.schema import schema
 from tests.cli.conftest import Done, Run
 

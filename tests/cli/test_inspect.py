@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from spear_deploy.frontends import load, nir_file
-from spear_deploy.frontends.nir_file import NirGraph, NirNode
+from spear_deploy.frontends import load
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.resources import resource
-from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.simulate.simulator import FloatSimulator
 from tests.cli.conftest import Run
-from tests.frontends.graphs import chain, lif, linear
+from tests.frontends.nir.graphs import chain, lif, linear
 
 
 def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from spear_deploy.frontends import nir_file
-from spear_deploy.frontends.nir_file import NirGraph, NirNode
-from tests.frontends.graphs import chain, conv, joined, lif, linear, node, port
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from tests.frontends.nir.graphs import chain, conv, joined, lif, linear, node, port
 
 Rng = np.random.Generator
 NUMBERS = (-1, 0, 1, 2, 3, 7, 255, 1 << 20, 1 << 31, 1 << 40, (1 << 63) - 1, -(1 << 63))

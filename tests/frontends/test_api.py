@@ -10,9 +10,9 @@ import pytest
 
 import spear_deploy
 from spear_deploy.errors import InputError, UnsupportedError
-from spear_deploy.frontends import nir_file
+from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.semantics import Semantics, preset
-from tests.frontends.graphs import chain, lif, linear
+from tests.frontends.nir.graphs import chain, lif, linear
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
-from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json, from_mapping, from_toml, preset
-from tests.frontends.graphs import LITERAL, chain, joined, lif, linear, node, port
-from tests.frontends.running import simulate
+from tests.frontends.nir.graphs import LITERAL, chain, joined, lif, linear, node, port
+from tests.frontends.nir.running import simulate
 
 
 def codes(error: InputError) -> list[str]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Population, Projection, Scale, SumPool2d
 from spear_deploy.network.units import UnitGroups, keep_units, unit_groups
-from spear_deploy.simulate.float_sim import FloatSimulator
+from spear_deploy.simulate.simulator import FloatSimulator
 from tests.strategies import Builder, biases, linear, networks, neuron, spikes, weights
 
 STEPS = 6

@@ -10,8 +10,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from jsonschema import Draft202012Validator
 
+from spear_deploy.chips.energy import EnergyRange
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.profiles.energy import EnergyRange
 from spear_deploy.report.schema import VERSION, schema
 from spear_deploy.validate.crosscheck import Divergence, Validation
 

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as functional
 
 from spear_deploy.data.datasets import Dataset, Split
+from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
-from spear_deploy.simulate.float_sim import FloatSimulator
-from spear_deploy.simulate.measure import measure_float
+from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.train.config import Recipe
 from spear_deploy.train.finetune import finetune
-from spear_deploy.train.recipe import Recipe
 
 
 def loss(network: Network, split: Split) -> float:

@@ -13,19 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
-from spear_deploy.frontends import PRESETS, nir_file
-from spear_deploy.frontends.nir_file import NirGraph
-from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends import PRESETS
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.file import NirGraph
+from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
+from spear_deploy.measure.runs import to_tensor
 from spear_deploy.network import Network
-from spear_deploy.simulate.float_sim import FloatSimulator
-from spear_deploy.simulate.measure import to_tensor
+from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.validate import golden as golden_module
 from spear_deploy.validate.golden import Golden, compare
 from spear_deploy.validate.semantics_search import Candidate, candidates, search
 from spear_deploy.validate.trace_file import read_golden
 from tests import strategies
-from tests.frontends.graphs import chain, lif, linear
+from tests.frontends.nir.graphs import chain, lif, linear
 
 BASES = {f"--semantics {name}": semantics for name, (semantics, _) in PRESETS.items()}
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from spear_deploy.backends import environment
 from spear_deploy.errors import BackendError
-from spear_deploy.lower.program import ChipProgram, write_program
-from spear_deploy.lower.quantise import quantise
-from spear_deploy.lower.registers import InputRange, Registers
 from spear_deploy.network import Network
+from spear_deploy.targets.loihi.program import ChipProgram, write_program
+from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.registers import InputRange, Registers
 from spear_deploy.validate.crosscheck import cross_check
 from spear_deploy.validate.record import record_run
 from tests.strategies import chip_programs, networks

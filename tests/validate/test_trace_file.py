@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from spear_deploy.errors import InputError
-from spear_deploy.frontends.nir_reader import convert
+from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.network import Network
 from spear_deploy.validate.golden import Golden
 from spear_deploy.validate.trace_file import read_golden
-from tests.frontends.graphs import LITERAL, chain, conv, joined, lif, linear, node, port
+from tests.frontends.nir.graphs import LITERAL, chain, conv, joined, lif, linear, node, port
 
 SAMPLES, STEPS = 3, 5
 

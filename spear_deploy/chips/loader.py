@@ -1,0 +1,92 @@
+"""Finding, reading and inheriting chip profiles."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from spear_deploy.chips.parse import Table, parse_profile
+from spear_deploy.chips.schema import ChipProfile
+from spear_deploy.errors import InputError
+from spear_deploy.resources import resource
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def chip_names() -> tuple[str, ...]:
+    """Return the names of the profiles that come with the tool, sorted."""
+    return tuple(sorted(path.stem for path in resource("hw_profiles").glob("*.toml")))
+
+
+def load_chip(name_or_path: str | Path) -> ChipProfile:
+    """Load a profile by the name of a built-in chip (``loihi2``) or by the path of a TOML file.
+
+    A profile may say ``inherits = "other"``: another file in its folder, else a built-in one, whose figures it
+    then replaces one by one.
+
+    Raises :class:`InputError`: E001 no such file, E008 unknown name, E011 damaged profile (all problems at once)
+    or a cycle of inheritance.
+    """
+    return _load(_locate(str(name_or_path), folder=None))
+
+
+@cache
+def _load(path: Path) -> ChipProfile:
+    return parse_profile(path.stem, _resolved(path, ()), path.name)
+
+
+def _locate(name: str, folder: Path | None) -> Path:
+    """Find a profile by name, in ``folder`` first, or by path."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if path.is_file():
+            return path.resolve()
+        raise InputError.of("E001", name, "there is no such chip profile")
+    if folder is not None and (folder / f"{name}.toml").is_file():
+        return folder / f"{name}.toml"
+    if name in chip_names():
+        return resource("hw_profiles") / f"{name}.toml"
+    nearest = difflib.get_close_matches(name.lower(), chip_names(), n=1, cutoff=0.4)
+    meant = f"did you mean {nearest[0]}? " if nearest else ""
+    raise InputError.of("E008", name, "there is no chip of this name", f"{meant}one of: {', '.join(chip_names())}")
+
+
+def _resolved(path: Path, heirs: tuple[Path, ...]) -> Table:
+    """Read a profile's table with everything that it inherits."""
+    if path in heirs:
+        chain = " -> ".join(heir.stem for heir in (*heirs, path))
+        raise InputError.of("E011", path.name, f"inherits from itself: {chain}")
+    table = _read(path)
+    parent = table.pop("inherits", None)
+    if parent is None:
+        return table
+    if not isinstance(parent, str):
+        raise InputError.of("E011", f"{path.name}: inherits", f"must be the name of a profile; is {parent!r}")
+    return _merged(_resolved(_locate(parent, path.parent), (*heirs, path)), table)
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError.of("E011", path.name, f"is not TOML: {error}") from error
+    except OSError as error:
+        raise InputError.of("E001", path, f"cannot be read: {error.strerror}") from error
+
+
+def _merged(parent: Table, child: Table) -> dict[str, object]:
+    """Lay ``child`` over ``parent``; a figure is replaced whole, so that no value keeps another value's source."""
+    merged = dict(parent)
+    for key, value in child.items():
+        inherited = merged.get(key)
+        if isinstance(inherited, Mapping) and isinstance(value, Mapping) and "value" not in value:
+            merged[key] = _merged(inherited, value)
+        else:
+            merged[key] = value
+    return merged

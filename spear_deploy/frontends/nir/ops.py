@@ -1,0 +1,250 @@
+"""From NIR's linear nodes to linear operations, and Delay nodes to steps.
+
+Stored shapes (``input_shape``, ``input_type``) are not used: exporters and nir itself write wrong ones for
+grouped, non-square and 'same' convolutions.  A one-dimensional map (C, L) is the map (C, 1, L) here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.errors import Finding
+from spear_deploy.frontends.nir.file import NirNode
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Scale, ShapeError, SumPool2d
+from spear_deploy.network.ops import Pair, Shape
+
+_MAX_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Delays:
+    """Steps by which each element of a signal is delayed; of the signal's full shape."""
+
+    steps: NDArray[np.int64]
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return ``shape``: delays change when, not what."""
+        return shape
+
+
+Step: TypeAlias = LinearOp | Delays | None
+"""What a node without neurons does: an operation, a delay, or nothing."""
+
+
+class BadFieldError(Exception):
+    """A field of a node is missing or has the wrong shape (E003)."""
+
+
+class NoReadingError(Exception):
+    """A node is valid NIR, but a network has no operation for it (E021)."""
+
+
+def step_of(name: str, node: NirNode, shape: Shape, dt: float) -> tuple[Step, list[Finding]]:
+    """Return what a node does to a signal of ``shape``, and notes on what was repaired.
+
+    Raises :class:`BadFieldError`, :class:`NoReadingError`, :class:`ShapeError` if it does not fit ``shape``, and
+    TypeError, ValueError or OverflowError for fields of a wrong type.
+    """
+    notes: list[Finding] = []
+
+    def note(code: str, message: str) -> None:
+        notes.append(Finding(code, f"node {name!r}", message, severity="note"))
+
+    return _READERS[node.type](node.values, shape, dt, note), notes
+
+
+Note: TypeAlias = Callable[[str, str], None]
+Values: TypeAlias = Mapping[str, Any]
+
+
+def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Linear:
+    weight = _matrix(values, note)
+    if shape == weight.shape[:1] != weight.shape[1:]:
+        raise ShapeError(f"its weight {weight.shape} fits {shape} only if it is transposed, as old Spyx files are")
+    return Linear(weight)
+
+
+def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:
+    if values.get("bias") is None:
+        raise BadFieldError("field 'bias' is missing")
+    weight = _linear(values, shape, dt, note).weight
+    return Linear(weight, _bias(values, len(weight), "outputs", note))
+
+
+def _conv2d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
+    weight = _array(values, "weight", 4)
+    stride, dilation = _pair(values, "stride", 1), _pair(values, "dilation", 1)
+    return _conv(values, weight, stride, dilation, _padding(values, weight, stride, dilation), note)
+
+
+def _conv1d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
+    weight = _array(values, "weight", 3)[:, :, None, :]
+    stride, dilation = (1, _single(values, "stride", 1)), (1, _single(values, "dilation", 1))
+    named = isinstance(values.get("padding"), str)
+    padding = _padding(values, weight, stride, dilation) if named else (0, _single(values, "padding", 0))
+    note("N001", "a Conv1d is read as a Conv2d; maps (C, L) have the shape (C, 1, L)")
+    return _conv(values, weight, stride, dilation, padding, note)
+
+
+def _conv(
+    values: Values, weight: NDArray[np.float32], stride: Pair, dilation: Pair, padding: Pair, note: Note
+) -> Conv2d:
+    groups = int(values.get("groups", 1))
+    if groups < 1 or weight.shape[0] % groups:
+        raise BadFieldError(f"{weight.shape[0]} channels do not divide into {groups} groups")
+    return Conv2d(weight, _bias(values, len(weight), "channels", note), stride, padding, dilation, groups)
+
+
+def _sum_pool(values: Values, _shape: Shape, _dt: float, _note: Note) -> Step:
+    return SumPool2d(_pair(values, "kernel_size"), _pair(values, "stride"), _pair(values, "padding"))
+
+
+def _avg_pool(values: Values, _shape: Shape, _dt: float, _note: Note) -> Step:
+    return AvgPool2d(_pair(values, "kernel_size"), _pair(values, "stride"), _pair(values, "padding"))
+
+
+def _scale(values: Values, shape: Shape, _dt: float, note: Note) -> Step:
+    return Scale(_single_precision(_full(values, "scale", shape, note), "scale"))
+
+
+def _flatten(values: Values, shape: Shape, _dt: float, note: Note) -> Step:
+    start, end = int(values.get("start_dim", 0)), int(values.get("end_dim", -1))
+    if len(shape) == 1:
+        return Flatten()
+    ranks = {3, 2} if shape[1] == 1 else {3}
+    if any(start in (0, -rank) and end in (-1, rank - 1) for rank in ranks):
+        return Flatten()
+    if any(start in (1, -rank) and end in (-1, rank) for rank in ranks):
+        note("N006", f"start_dim {start} counts a batch axis; all axes are flattened")
+        return Flatten()
+    raise NoReadingError(f"flattening axes {start} to {end} of {shape} leaves no vector")
+
+
+def _delay(values: Values, shape: Shape, dt: float, note: Note) -> Step:
+    raw = _full(values, "delay", shape, note) / dt
+    if not np.all(raw >= 0):
+        raise BadFieldError("delay is negative")
+    if raw.max() > _MAX_STEPS:
+        raise BadFieldError(f"delay is {raw.max():.4g} steps")
+    steps = np.rint(raw)
+    worst = np.abs(raw - steps).argmax()
+    if abs(raw.flat[worst] - steps.flat[worst]) > 1e-3:
+        note("N006", f"a delay of {raw.flat[worst]:.4g} steps is rounded to {int(steps.flat[worst])}")
+    return Delays(steps.astype(np.int64))
+
+
+def _identity(_values: Values, _shape: Shape, _dt: float, _note: Note) -> Step:
+    return None
+
+
+_READERS: dict[str, Callable[[Values, Shape, float, Note], Step]] = {
+    "Affine": _affine,
+    "AvgPool2d": _avg_pool,
+    "Conv1d": _conv1d,
+    "Conv2d": _conv2d,
+    "Delay": _delay,
+    "Flatten": _flatten,
+    "Identity": _identity,
+    "Linear": _linear,
+    "Scale": _scale,
+    "SumPool2d": _sum_pool,
+}
+
+STEP_TYPES = tuple(_READERS)
+"""Node types without neurons."""
+
+
+def _array(values: Values, key: str, ndim: int) -> NDArray[np.float32]:
+    if values.get(key) is None:
+        raise BadFieldError(f"field {key!r} is missing")
+    try:
+        array = _single_precision(np.asarray(values[key], dtype=np.float64), key)
+    except (TypeError, ValueError) as error:
+        raise BadFieldError(f"field {key!r} is no array of numbers") from error
+    if array.ndim != ndim or array.size == 0:
+        raise BadFieldError(f"{key} has shape {array.shape} instead of {ndim} axes")
+    return array
+
+
+def _single_precision(array: NDArray[np.float64], key: str) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if not np.all(np.isfinite(single)):
+        raise BadFieldError(f"{key} holds values that single precision does not")
+    return single
+
+
+def _matrix(values: Values, note: Note) -> NDArray[np.float32]:
+    """Return a weight of two axes; batch axes of length 1 in front of them are removed."""
+    raw: Any = values.get("weight")
+    stored = np.shape(raw)
+    if len(stored) <= 2:
+        return _array(values, "weight", 2)
+    if any(n != 1 for n in stored[:-2]):
+        raise NoReadingError(f"its weight has shape {stored}: a batch of matrices is not supported")
+    note("N006", f"weight has shape {stored}; batch axes were removed")
+    return _array({"weight": np.reshape(raw, stored[-2:])}, "weight", 2)
+
+
+def _bias(values: Values, size: int, of: str, note: Note) -> NDArray[np.float32] | None:
+    """Return the bias; None for one of zeros, which exporters write where the source has none."""
+    if values.get("bias") is None:
+        return None
+    if np.ndim(values["bias"]) == 0 and not isinstance(values["bias"], str | Mapping):
+        bias = _single_precision(np.full(size, values["bias"], np.float64), "bias")
+        note("N006", f"its bias is a single value; all {size} {of} have it")
+    else:
+        bias = _array(values, "bias", 1)
+    if bias.shape != (size,):
+        raise BadFieldError(f"bias has {bias.size} values for {size} {of}")
+    return bias if np.any(bias) else None
+
+
+def _full(values: Values, key: str, shape: Shape, note: Note) -> NDArray[np.float64]:
+    """Return an elementwise field in the signal's full shape; axes of length 1 may differ."""
+    if values.get(key) is None:
+        raise BadFieldError(f"field {key!r} is missing")
+    array = np.asarray(values[key], dtype=np.float64)
+    if array.size == 1:
+        if array.shape != shape:
+            note("N001", f"a single {key} was given the shape {shape}")
+        return np.full(shape, array.reshape(()))
+    if tuple(n for n in array.shape if n > 1) != tuple(n for n in shape if n > 1):
+        raise ShapeError(f"{key} of shape {array.shape} does not fit {shape}")
+    return array.reshape(shape)
+
+
+def _single(values: Values, key: str, default: int) -> int:
+    raw = values.get(key, default)
+    if np.size(raw) > 1:
+        raise BadFieldError(f"{key} is {raw!r} instead of one number")
+    return _pair(values, key, default)[0]
+
+
+def _pair(values: Values, key: str, default: int | None = None) -> Pair:
+    raw = values.get(key, default)
+    if raw is None:
+        raise BadFieldError(f"field {key!r} is missing")
+    try:
+        numbers = [int(n) for n in np.atleast_1d(raw)]
+    except (TypeError, ValueError) as error:
+        raise BadFieldError(f"{key} is {raw!r} instead of one or two numbers") from error
+    if len(numbers) not in (1, 2) or min(numbers) < 0 or (min(numbers) == 0 and key != "padding"):
+        raise BadFieldError(f"{key} is {numbers} instead of one or two positive numbers")
+    return numbers[0], numbers[-1]
+
+
+def _padding(values: Values, weight: NDArray[np.float32], stride: Pair, dilation: Pair) -> Pair:
+    padding = values.get("padding", 0)
+    if not isinstance(padding, str):
+        return _pair(values, "padding", 0)
+    kernel = weight.shape[2:]
+    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+    if padding not in ("same", "valid") or (padding == "same" and (stride != (1, 1) or any(r % 2 for r in reach))):
+        raise BadFieldError(f"padding {padding!r} with kernel {kernel} and stride {stride} is not symmetric")
+    return (reach[0] // 2, reach[1] // 2) if padding == "same" else (0, 0)

@@ -1,0 +1,114 @@
+"""Norse modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.reader import Imported
+from spear_deploy.frontends.semantics import Semantics, preset
+from spear_deploy.importers import live
+from spear_deploy.importers.check import check
+from spear_deploy.importers.export import agreed, by_node, converted, exported, with_nodes
+from spear_deploy.importers.simplify import refuse_unknown, simplify
+
+_PLAIN = (nn.Linear, nn.Conv2d)
+
+
+def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
+    """Import a module of cells that is called as ``y, state = module(x, state)`` once a step: a SequentialState.
+
+    ``sample`` is one step of input with its batch axis, (B, *shape); only its shape matters.  The module is
+    neither changed nor run.  Supported are LIFBoxCell, LIFCell, IAFCell and, as a readout, LIBoxCell behind Linear
+    and Conv2d: what Norse 1.1 exports; BatchNorm is folded, Dropout left out.
+
+    Raises:
+        UnsupportedError: E021 for layers and settings that have no equal, all at once.
+        MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
+        InputError: E064 without Norse, and what :func:`spear_deploy.frontends.load` raises.
+    """
+    norse, export, reset = live.framework("norse.torch", "utils.export_nir", "functional.reset")
+    spiking = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell)
+    model = live.working_copy(module)
+    layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, (*spiking, norse.LIBoxCell))}
+    refuse_unknown(model, (*spiking, norse.LIBoxCell, *_PLAIN))
+    _refuse_settings(layers, reset, norse)
+    sequences = [part for part in model.modules() if isinstance(part, norse.SequentialState)]
+    stateful = [dict(zip(part._modules, part.stateful_layers, strict=True)) for part in sequences]
+    simplify(model, sample.detach().cpu())
+    for part, kinds in zip(sequences, stateful, strict=True):
+        part.stateful_layers = [kinds[name] for name in part._modules]
+    semantics = _agreed(layers, norse, reset)
+    # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
+    graph = exported("norse", lambda: export.to_nir(model, sample[0].detach().cpu(), dt=1.0))
+    imported = converted(_with_resets(graph, layers), semantics, "norse")
+
+    def start() -> Callable[[Tensor], object]:
+        states: list[Any] = [None]
+
+        def call(x: Tensor) -> None:
+            _, states[0] = model(x, states[0])
+
+        return call
+
+    check(imported.network, live.Live(model, layers, list, torch.stack, start), seed, "norse")
+    return imported
+
+
+def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:
+    findings = []
+    for name, layer in layers.items():
+        parameters, where = layer.p, f"layer {name!r}"
+        if isinstance(layer, norse.LIBoxCell):
+            continue
+        method = getattr(parameters, "reset_method", reset.reset_value)
+        if method not in (reset.reset_value, reset.reset_subtract):
+            findings.append(Finding("E021", where, "resets by a function of its own", "use reset_value"))
+        starts_at_leak = not isinstance(layer, norse.IAFCell)
+        if starts_at_leak and torch.any(parameters.v_leak != _reset_value(parameters, reset)):
+            message = "starts at v_leak, which differs from the membrane after a reset"
+            findings.append(Finding("E021", where, message, "use v_leak equal to v_reset"))
+    if findings:
+        raise UnsupportedError(findings)
+
+
+def _agreed(layers: Mapping[str, Any], norse: Any, reset: Any) -> Semantics:
+    """Semantics of the layers; the time step is that of those with a leak, the reset that of layers that fire."""
+    leaky = [layer for layer in layers.values() if not isinstance(layer, norse.IAFCell)]
+    firing = [layer for layer in layers.values() if not isinstance(layer, norse.LIBoxCell)]
+
+    def of(layer: Any) -> Semantics:
+        timed = leaky[0] if leaky and isinstance(layer, norse.IAFCell) else layer
+        fires = firing[0] if firing and isinstance(layer, norse.LIBoxCell) else layer
+        kind = "subtract" if _subtracts(fires.p, reset) else "value"
+        return Semantics(**{**vars(preset("norse")), "dt": float(timed.dt), "reset": kind})
+
+    return agreed({name: of(layer) for name, layer in layers.items()}, "norse")
+
+
+def _subtracts(parameters: Any, reset: Any) -> bool:
+    return getattr(parameters, "reset_method", None) is reset.reset_subtract
+
+
+def _reset_value(parameters: Any, reset: Any) -> Tensor:
+    """The value that the import resets to, and starts from."""
+    if _subtracts(parameters, reset):
+        return torch.zeros(())
+    value: Tensor = torch.as_tensor(parameters.v_reset)
+    return value
+
+
+def _with_resets(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:
+    """Norse 1.1 leaves out v_reset."""
+    found: dict[str, NirNode] = {}
+    for name, layer in by_node(layers, graph).items():
+        node = graph.nodes[name]
+        if "v_threshold" in node.values:
+            value = torch.as_tensor(layer.p.v_reset).detach().numpy()
+            found[name] = NirNode(node.type, {**node.values, "v_reset": value})
+    return with_nodes(graph, found)

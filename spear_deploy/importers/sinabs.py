@@ -1,0 +1,164 @@
+"""sinabs modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.reader import Imported
+from spear_deploy.frontends.semantics import Semantics, preset
+from spear_deploy.importers import live
+from spear_deploy.importers.check import BATCH, check
+from spear_deploy.importers.export import agreed, by_node, converted, exported, with_nodes
+from spear_deploy.importers.simplify import refuse_unknown, simplify
+
+Float64: TypeAlias = NDArray[np.float64]
+
+_PLAIN = (nn.Linear, nn.Conv2d, nn.Flatten)
+
+
+def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
+    """Import a module of Squeeze layers ((B*T, *shape) a call) or of plain ones ((B, T, N) a call).
+
+    ``sample`` is one step of input with its batch axis, (B, *shape), in either case; only its shape matters.  The
+    module is neither changed nor run.  Supported are IAF, LIF and, as a readout, ExpLeak, with one or any number of
+    spikes a step, behind Linear, Conv2d, SumPool2d and Flatten; BatchNorm is folded, Dropout left out.
+
+    Raises:
+        UnsupportedError: E021 for layers and settings that have no equal, all at once.
+        MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
+        InputError: E064 without sinabs, and what :func:`spear_deploy.frontends.load` raises.
+    """
+    sinabs, sl, export = live.framework("sinabs", "layers", "nir")
+    known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
+    model = live.working_copy(module)
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, sl.StatefulLayer)}
+    squeezing = [layer for layer in layers.values() if isinstance(layer, sl.SqueezeMixin)]
+    if squeezing and len(squeezing) < len(layers):
+        raise UnsupportedError.of("E021", "sinabs", "Squeeze layers and others are mixed", "use one kind")
+    refuse_unknown(model, (*known, sl.SumPool2d, *_PLAIN))
+    _refuse_settings(layers, sinabs, sl)
+
+    running = live.Live(model, layers, *_timing(squeezing), lambda: _started(model, layers))
+    step = sample[:1].detach().cpu()
+    for layer in squeezing:
+        layer.batch_size, layer.num_timesteps = 1, -1
+    example = step if squeezing else step[None]
+    simplify(model, example)
+    for name, emitted in running.run(step[None], {}).items():
+        if name in layers:
+            _complete(layers[name], emitted.shape[2:])
+    _started(model, layers)
+    graph = exported("sinabs", lambda: export.to_nir(model, example))
+    imported = converted(_with_decays(graph, layers), _agreed(layers, sinabs, sl), "sinabs")
+    for layer in squeezing:
+        layer.batch_size = BATCH
+    check(imported.network, running, seed, "sinabs")
+    return imported
+
+
+def _timing(
+    squeezing: Sequence[Any],
+) -> tuple[Callable[[Tensor], Iterable[Tensor]], Callable[[list[Tensor]], Tensor]]:
+    """How (T, B, *shape) is laid out for a call: (B, T, *shape), or (B*T, *shape) where layers squeeze."""
+    if not squeezing:
+        return lambda x: [x.transpose(0, 1)], lambda outputs: outputs[0].transpose(0, 1)
+    first = squeezing[0]
+
+    def join(outputs: list[Tensor]) -> Tensor:
+        by_sample: Tensor = outputs[0].unflatten(0, (first.batch_size, -1))
+        return by_sample.transpose(0, 1)
+
+    return lambda x: [x.transpose(0, 1).flatten(0, 1)], join
+
+
+def _started(model: nn.Module, layers: Mapping[str, Any]) -> Callable[[Tensor], object]:
+    for layer in layers.values():
+        layer.reset_states()
+    return model
+
+
+def _refuse_settings(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> None:
+    activation = sinabs.activation
+    findings = []
+
+    def refuse(name: str, message: str, fix: str) -> None:
+        findings.append(Finding("E021", f"layer {name!r}", message, fix))
+
+    for name, layer in layers.items():
+        if layer.tau_syn_calculated is not None and isinstance(layer, sl.IAF | sl.ExpLeak):
+            refuse(name, f"{type(layer).__name__} has a synaptic time constant", "use LIF, or tau_syn=None")
+        if layer.min_v_mem is not None and torch.any(layer.min_v_mem != layer.min_v_mem.flatten()[0]):
+            refuse(name, "min_v_mem differs between neurons", "use one value")
+        if isinstance(layer, sl.ExpLeak):
+            continue
+        if layer.spike_fn not in (activation.MultiSpike, activation.SingleSpike):
+            refuse(name, "its spike_fn is neither MultiSpike nor SingleSpike", "use one of these")
+        if not (
+            (isinstance(layer.reset_fn, activation.MembraneSubtract) and layer.reset_fn.subtract_value is None)
+            or (isinstance(layer.reset_fn, activation.MembraneReset) and layer.reset_fn.reset_value == 0)
+        ):
+            refuse(name, f"resets by {layer.reset_fn}", "use MembraneSubtract() or MembraneReset()")
+    if findings:
+        raise UnsupportedError(findings)
+
+
+def _agreed(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
+    """Semantics of the layers; the gain is that of those with a leak, the spikes those of layers that fire."""
+    leaky = [layer.norm_input for layer in layers.values() if not isinstance(layer, sl.IAF)]
+    norm_input = leaky[0] if leaky else True
+
+    def of(layer: Any) -> Semantics:
+        normed = norm_input if isinstance(layer, sl.IAF) else layer.norm_input
+        values: dict[str, Any] = {"gain": "literal" if normed else "unit", "current_gain": "literal"}
+        fires = next((other for other in layers.values() if not isinstance(other, sl.ExpLeak)), None)
+        source = fires if isinstance(layer, sl.ExpLeak) else layer
+        if source is not None:
+            subtracts = isinstance(source.reset_fn, sinabs.activation.MembraneSubtract)
+            values["reset"] = "subtract" if subtracts else "zero"
+            values["spikes"] = "integer" if source.spike_fn is sinabs.activation.MultiSpike else "binary"
+            values["floor"] = None if source.min_v_mem is None else float(source.min_v_mem.flatten()[0])
+        return Semantics(**{**vars(preset("sinabs")), **values})
+
+    return agreed({name: of(layer) for name, layer in layers.items()}, "sinabs")
+
+
+def _complete(layer: Any, shape: torch.Size) -> None:
+    """Give the parameters their full shape, which the exporter wants; a trained decay is given as its tau."""
+    if layer.tau_mem_calculated is not None:
+        layer.tau_mem = nn.Parameter(layer.tau_mem_calculated.detach().expand(shape).clone())
+    if layer.spike_threshold is not None:
+        full = layer.spike_threshold.detach().float().expand(shape).clone()
+        layer.spike_threshold = nn.Parameter(full, requires_grad=False)
+
+
+def _with_decays(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:
+    """Give nodes the decays that the layers compute with, and the synapses that the exporter drops.
+
+    A synapse i = a * (i + x) makes a CubaLIF.
+    """
+    found: dict[str, NirNode] = {}
+    for name, layer in by_node(layers, graph).items():
+        values = dict(graph.nodes[name].values)
+        if "tau" in values:
+            values["tau"] = _time_constant(layer.alpha_mem_calculated, values["tau"].shape)
+        if layer.alpha_syn_calculated is None:
+            found[name] = NirNode(graph.nodes[name].type, values)
+            continue
+        tau_syn = _time_constant(layer.alpha_syn_calculated, values["tau"].shape)
+        decay = np.exp(-1.0 / tau_syn)
+        synapse = {"tau_mem": values.pop("tau"), "tau_syn": tau_syn, "w_in": decay / (1.0 - decay)}
+        found[name] = NirNode("CubaLIF", {**values, **synapse})
+    return with_nodes(graph, found)
+
+
+def _time_constant(decay: Tensor, shape: tuple[int, ...]) -> Float64:
+    """Time constant in steps of which exp gives a decay of single precision exactly."""
+    return np.broadcast_to(-1.0 / np.log(decay.detach().double().numpy()), shape)

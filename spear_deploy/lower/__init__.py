@@ -1,1 +1,0 @@
-"""From the float network to the integers of one chip: compose, quantise, place, bundle."""

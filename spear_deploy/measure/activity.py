@@ -1,0 +1,106 @@
+"""The activity record: spikes, synaptic operations and decisions, sample by sample.
+
+Arrays of events are reduced as they come, so that memory is bounded by the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.measure.synops import FanOut
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """What a network did on N samples.
+
+    Attributes:
+        synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.
+        spikes: per population that spikes (N,): events, inputs included.
+        scores: (N, outputs): spike counts of the output population, or its summed membrane (readout).
+        labels: (N,).
+    """
+
+    synops_all: Mapping[str, NDArray[np.int64]]
+    synops: Mapping[str, NDArray[np.int64]]
+    spikes: Mapping[str, NDArray[np.int64]]
+    scores: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose highest score (the first of equal ones) is the label."""
+        return float(np.mean(self.scores.argmax(axis=1) == self.labels))
+
+    @property
+    def total(self) -> NDArray[np.int64]:
+        """SynOps of each sample over all projections, nonzero synapses: (N,)."""
+        return _sum(self.synops)
+
+    @property
+    def mean_synops(self) -> float:
+        """SynOps of a sample over all projections, nonzero synapses: the mean over the samples."""
+        return float(self.total.mean())
+
+    @property
+    def total_all(self) -> NDArray[np.int64]:
+        """SynOps of each sample over all synapses of the structure: (N,)."""
+        return _sum(self.synops_all)
+
+
+def _sum(parts: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
+    total: NDArray[np.int64] = np.sum(list(parts.values()), axis=0, dtype=np.int64)
+    return total
+
+
+@dataclass
+class Tally:
+    """Reduces batches of events to an :class:`Activity`.
+
+    Any value other than 0 is one spike, but for the populations in ``several``: their values are numbers of spikes.
+    """
+
+    fan_outs: Sequence[FanOut]
+    output: str
+    several: frozenset[str] = frozenset()
+    _parts: list[Activity] = field(default_factory=list)
+
+    def add(
+        self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]
+    ) -> None:
+        """Add a batch: ``events`` (T, B, *shape) of all that spikes, ``scores`` (T, B, n) of the output."""
+        counts = {name: self._count(name, array.reshape(*array.shape[:2], -1)) for name, array in events.items()}
+        self._parts.append(
+            Activity(
+                {f.name: counts[f.source] @ f.every for f in self.fan_outs},
+                {f.name: counts[f.source] @ f.nonzero for f in self.fan_outs},
+                {name: array.sum(axis=1) for name, array in counts.items()},
+                scores.sum(axis=0, dtype=np.float64).reshape(len(labels), -1),
+                labels,
+            )
+        )
+
+    def _count(self, name: str, events: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the spikes of each neuron in each sample: (B, n)."""
+        spikes = events.sum(axis=0) if name in self.several else np.count_nonzero(events, axis=0)
+        counted: NDArray[np.int64] = spikes.astype(np.int64)
+        return counted
+
+    def activity(self) -> Activity:
+        """Return the record of all batches so far."""
+        parts = self._parts
+
+        def joined(name: str) -> dict[str, NDArray[np.int64]]:
+            return {key: np.concatenate([getattr(p, name)[key] for p in parts]) for key in getattr(parts[0], name)}
+
+        return Activity(
+            joined("synops_all"),
+            joined("synops"),
+            joined("spikes"),
+            np.concatenate([p.scores for p in parts]),
+            np.concatenate([p.labels for p in parts]),
+        )

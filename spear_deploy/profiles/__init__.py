@@ -1,7 +1,0 @@
-"""Chips as data: what a chip offers, read from ``hw_profiles/*.toml``, with the source of every number."""
-
-from spear_deploy.profiles.energy import EnergyRange, estimate
-from spear_deploy.profiles.loader import chip_names, load_chip
-from spear_deploy.profiles.schema import ChipProfile, Sourced
-
-__all__ = ["ChipProfile", "EnergyRange", "Sourced", "chip_names", "estimate", "load_chip"]

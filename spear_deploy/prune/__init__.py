@@ -1,1 +1,0 @@
-"""Structured pruning: importance, LRE, TAR, the search environment and its agent."""

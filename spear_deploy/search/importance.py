@@ -1,0 +1,53 @@
+"""Which units matter: first-order Taylor importance of spikes.
+
+The change of the loss if a unit fell silent is, to first order, |sum over time and space of s * dL/ds|
+(Molchanov et al. 2017, on spikes); averaged over samples and summed over the populations of a group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+
+from spear_deploy.data.datasets import Split
+from spear_deploy.measure.runs import to_tensor
+from spear_deploy.network import Network
+from spear_deploy.network.units import UnitGroups
+from spear_deploy.simulate.simulator import FloatSimulator
+
+
+def unit_importance(
+    network: Network, groups: UnitGroups, split: Split, batch: int = 64
+) -> Mapping[str, NDArray[np.float64]]:
+    """Return the importance of every unit of each group: (units,)."""
+    (port,) = network.inputs
+    simulator = FloatSimulator(network)
+    members = {name: group.name for group in groups.groups for name in group.populations}
+    total = {group.name: np.zeros(group.units) for group in groups.groups}
+    for x, labels in split.batches(batch):
+        out = simulator({port.name: to_tensor(x)})
+        for name in members:
+            out[name].retain_grad()
+        loss = functional.cross_entropy(
+            out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels), reduction="sum"
+        )
+        loss.backward()
+        for name, group in members.items():
+            spikes, gradient = out[name], out[name].grad
+            assert gradient is not None
+            effect = (
+                (spikes * gradient).sum(dim=0).flatten(2)
+                if spikes.ndim > 3
+                else (spikes * gradient).sum(dim=0)[..., None]
+            )
+            total[group] += effect.sum(dim=2).abs().sum(dim=0).detach().double().numpy()
+    return {name: value / max(1, len(split)) for name, value in total.items()}
+
+
+def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.intp]:
+    """Return the sorted indices of the ``count`` most important units; of equal ones the first."""
+    return np.sort(np.argsort(-importance, kind="stable")[:count])

@@ -1,0 +1,1 @@
+"""What chip families do with a network: rules, integers, placement, emulation."""

@@ -1,0 +1,207 @@
+"""What one tile of a population takes from the core that holds it: neurons, memory words, axon entries.
+
+A tile is a box of channels, rows and columns; a vector of N neurons is a map of N channels and one position.
+Synapses are stored at their target: a dense matrix as one entry for each source neuron, a convolution as one
+entry for each input channel and kernel position, which all positions of the tile share.  The numbers of the
+storage and axon models are the chip profile's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import NamedTuple, Protocol
+
+from spear_deploy.chips.schema import AxonRule, ChipProfile
+from spear_deploy.network.synapses import ConvSynapses, Synapses
+
+
+class Tile(NamedTuple):
+    """Extents of a box of neurons."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def neurons(self) -> int:
+        """Neurons in the box."""
+        return self.channels * self.height * self.width
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> Tile:
+        """Return the box of a whole population: shape (C, H, W) or (N,)."""
+        channels, height, width = shape if len(shape) == 3 else (prod(shape), 1, 1)
+        return cls(channels, height, width)
+
+
+class Tiling(NamedTuple):
+    """A population cut into ``counts`` parts along each axis, none larger than ``tile``; a core holds one tile.
+
+    Channels and rows are cut evenly, so that a part may be one smaller; columns are cut into full tiles and a rest.
+    """
+
+    tile: Tile
+    counts: Tile
+
+    @property
+    def cores(self) -> int:
+        """Number of tiles."""
+        return self.counts.neurons
+
+    @property
+    def smallest(self) -> Tile:
+        """Lower bound of the distance between the beginnings of adjacent tiles."""
+        return Tile(max(1, self.tile.channels - 1), max(1, self.tile.height - 1), self.tile.width)
+
+
+class CoreUse(NamedTuple):
+    """What a core gives or a tile takes, by resource."""
+
+    neurons: int
+    synapse_words: int
+    axons_in: int
+    axons_out: int
+
+    def exceeds(self, limits: CoreUse) -> tuple[str, ...]:
+        """Return the resources of which this is more than ``limits``."""
+        return tuple(name for name, used, limit in zip(self._fields, self, limits, strict=True) if used > limit)
+
+    def fractions(self, limits: CoreUse) -> dict[str, float]:
+        """Return the share of ``limits`` that this is."""
+        return {name: used / limit for name, used, limit in zip(self._fields, self, limits, strict=True)}
+
+
+class Fibres(Protocol):
+    """The shape of the synapses between two populations, without their values."""
+
+    @property
+    def source(self) -> str:
+        """Name of the population that the synapses leave."""
+
+    @property
+    def target(self) -> str:
+        """Name of the population that they reach."""
+
+    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+        """Memory words at a tile of the target."""
+
+    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+        """Axon entries at a tile of the target."""
+
+    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+        """Axon entries at a tile of the source."""
+
+
+def fibres(synapses: Synapses, source_shape: tuple[int, ...]) -> Fibres:
+    """Reduce synapses to their shape."""
+    source = Tile.of(source_shape)
+    if not isinstance(synapses, ConvSynapses):
+        return _Dense(synapses.source, synapses.target, source)
+    out_channels, group_inputs, kernel_h, kernel_w = synapses.weight.shape
+    rows = _Axis(kernel_h, synapses.stride[0], synapses.dilation[0], source.height)
+    columns = _Axis(kernel_w, synapses.stride[1], synapses.dilation[1], source.width)
+    group_outputs = out_channels // synapses.groups
+    return _Conv(synapses.source, synapses.target, synapses.groups, group_inputs, group_outputs, rows, columns)
+
+
+def unread_axons_out(tile: Tile, chip: ChipProfile) -> int:
+    """Axon entries of an output population: the chip's output is one more reader of every neuron."""
+    return _entries(chip.axons.dense_out, tile, reached=tile.neurons)
+
+
+@dataclass(frozen=True)
+class _Dense:
+    source: str
+    target: str
+    inputs: Tile
+
+    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+        bits = weight_bits + chip.storage.dense_index_bits.value
+        return self.inputs.neurons * _entry_words(tile.neurons, bits, chip)
+
+    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+        return _entries(chip.axons.dense_in, self.inputs, reached=self.inputs.neurons)
+
+    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+        return _entries(chip.axons.dense_out, tile, reached=tile.neurons * target.cores)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A convolution along one axis of a source that is ``size`` long."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    size: int
+
+    @property
+    def span(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    def receptive(self, length: int) -> int:
+        """Source positions that ``length`` adjacent target positions see."""
+        return min(self.size, (length - 1) * self.stride + self.span)
+
+    def reached(self, length: int, tile: int, tiles: int) -> int:
+        """Sum, over ``length`` adjacent source positions, of the target tiles each reaches.
+
+        An upper bound: adjacent tiles begin ``tile * stride`` apart or more and share ``overlap`` source positions.
+        """
+        overlap = max(0, self.span - self.stride)
+        borders = min(tiles - 1, ceil((length + overlap - 1) / (tile * self.stride)))
+        return length + borders * min(length, overlap)
+
+
+@dataclass(frozen=True)
+class _Conv:
+    source: str
+    target: str
+    groups: int
+    group_inputs: int
+    group_outputs: int
+    rows: _Axis
+    columns: _Axis
+
+    def _groups_in(self, channels: int) -> int:
+        """Most groups that ``channels`` adjacent target channels belong to."""
+        return min(self.groups, ceil((channels - 1) / self.group_outputs) + 1)
+
+    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+        entries = self._groups_in(tile.channels) * self.group_inputs * self.rows.kernel * self.columns.kernel
+        bits = weight_bits + chip.storage.conv_index_bits.value
+        return entries * _entry_words(min(tile.channels, self.group_outputs), bits, chip)
+
+    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+        height, width = self.rows.receptive(tile.height), self.columns.receptive(tile.width)
+        seen = Tile(self._groups_in(tile.channels) * self.group_inputs, height, width)
+        return _entries(chip.axons.conv_in, seen, reached=seen.neurons)
+
+    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+        step, counts = target.smallest, target.counts
+        channel_tiles = min(counts.channels, ceil((self.group_outputs - 1) / step.channels) + 1)
+        rows = self.rows.reached(tile.height, step.height, counts.height)
+        columns = self.columns.reached(tile.width, step.width, counts.width)
+        reached = tile.channels * channel_tiles * rows * columns
+        return _entries(chip.axons.conv_out, tile, reached=reached)
+
+
+def _entries(rule: AxonRule, box: Tile, reached: int) -> int:
+    """Entries for the neurons of ``box``; ``reached`` sums, over these neurons, the cores that each reaches."""
+    counts = {
+        "neuron": box.neurons,
+        "neuron_and_core": reached,
+        "position": box.height * box.width,
+        "projection": 1,
+    }
+    return rule.entries.value * counts[rule.per.value]
+
+
+def _entry_words(synapses: int, bits: int, chip: ChipProfile) -> int:
+    """Words of an entry of ``synapses`` synapses of ``bits`` bits each."""
+    header, word = chip.storage.header_bits.value, chip.capacity.word_bits.value
+    block = chip.storage.block_synapses.value if chip.storage.block_synapses else synapses
+    full, rest = divmod(synapses, block)
+    words = full * ceil((header + block * bits) / word)
+    return words + ceil((header + rest * bits) / word) if rest else words

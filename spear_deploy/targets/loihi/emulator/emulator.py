@@ -1,0 +1,130 @@
+"""The bit-exact emulator: the chip program's integer arithmetic, batched.
+
+A population sums its input for a block of steps and samples that stays in the cache, by events or by products,
+whichever is faster for what its sources do, and its neurons are the fused integer scan over these sums; nothing
+but spikes is ever held for a whole batch.  Populations are run one after the other over all steps; those that
+form a loop, step by step together.  Time is aligned: population k sees in its step t what an input of step t
+causes, as Lava does once its one step of delay a synapse is accounted for; a lag shifts spikes along time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.execution import map_threads, shares
+from spear_deploy.targets.loihi.emulator.cells import Layout, aligned
+from spear_deploy.targets.loihi.emulator.layer import MEASURED, Costs, Layer, States
+from spear_deploy.targets.loihi.program import ChipProgram
+
+_BATCH_BYTES = 256 << 20
+_CHUNK_BYTES = 1 << 21
+"""Spikes of the samples that are run through all populations before the next ones."""
+_BLOCK_BYTES = 1 << 19
+"""Sums that are computed before the neurons are updated."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What every population did: arrays (T, B, *shape), those of maps views with the channels last in memory.
+
+    ``spikes``: uint8, inputs (payloads) included; ``potentials``: int32 v of the readouts;
+    ``final_u``, ``final_v``: int32 (B, n) states after the last step.
+    """
+
+    spikes: Mapping[str, NDArray[Any]]
+    potentials: Mapping[str, NDArray[np.int32]]
+    final_u: Mapping[str, NDArray[np.int32]]
+    final_v: Mapping[str, NDArray[np.int32]]
+
+
+class Emulator:
+    """Runs a chip program; states start at zero for every sample, and no spikes are in flight.
+
+    ``costs`` weigh sums by events against products; the bits are the same whatever they are.
+    """
+
+    def __init__(self, program: ChipProgram, costs: Costs = MEASURED) -> None:
+        self.program, self.costs = program, costs
+
+    @cached_property
+    def _layers(self) -> dict[str, Layer]:
+        layouts = {port.name: Layout(port.shape, channels_last=False) for port in self.program.inputs}
+        layouts |= {p.name: Layout.computed(p.shape) for p in self.program.populations}
+        return {p.name: Layer(p, self.program, layouts) for p in self.program.populations}
+
+    def batch_size(self, steps: int) -> int:
+        """Return how many samples of ``steps`` steps keep a population's arrays within 256 MB."""
+        largest = max(population.size for population in self.program.populations)
+        return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input population.
+
+        An input that is constant over time may be given as a view with a zero stride; it is summed once.
+        """
+        steps, batch = next(iter(inputs.values())).shape[:2]
+        states = self._states(inputs, steps, batch)
+        sample_bytes = steps * sum(layer.layout.rows * layer.layout.width for layer in self._layers.values())
+        map_threads(partial(self._run, states), shares(batch, _CHUNK_BYTES // sample_bytes))
+        return self._recording(inputs, states)
+
+    def _states(self, inputs: Mapping[str, NDArray[Any]], steps: int, batch: int) -> States:
+        sent: dict[str, NDArray[Any]] = {}
+        for port in self.program.inputs:
+            x = inputs[port.name]
+            once = x[:1] if x.strides[0] == 0 else x
+            payloads = np.ascontiguousarray(once, np.uint8 if port.max_value < 256 else np.int32)
+            sent[port.name] = payloads.reshape(len(once), batch, -1)
+        for population in self.program.populations:
+            kind = np.int32 if population.kind == "readout" else np.uint8
+            sent[population.name] = np.empty((steps, batch, population.size), kind)
+
+        def zeros() -> dict[str, NDArray[np.int32]]:
+            return {
+                name: np.zeros((batch, layer.layout.rows, layer.layout.width), np.int32)
+                for name, layer in self._layers.items()
+            }
+
+        return States(steps, sent, zeros(), zeros())
+
+    def _run(self, states: States, samples: range) -> None:
+        """Run all populations on some samples of a batch."""
+        memory = aligned(max(_BLOCK_BYTES, *(layer.bytes * len(samples) for layer in self._layers.values())))
+        for component in self.program.components:
+            layers = [self._layers[name] for name in component if name in self._layers]
+            is_loop = component in self.program.loops
+            adders = [layer.adders(states, samples, component if is_loop else (), self.costs) for layer in layers]
+            if is_loop:
+                for step in range(states.steps):
+                    for layer, ways in zip(layers, adders, strict=True):
+                        layer.advance(states, ways, range(step, step + 1), samples, memory)
+                continue
+            for layer, ways in zip(layers, adders, strict=True):
+                for some_samples, some_steps in _blocks(layer, states.steps, samples):
+                    layer.advance(states, ways, some_steps, some_samples, memory)
+
+    def _recording(self, inputs: Mapping[str, NDArray[Any]], states: States) -> Recording:
+        def shaped(kind: str) -> dict[str, NDArray[Any]]:
+            chosen = [p.name for p in self.program.populations if p.kind == kind]
+            return {name: self._layers[name].layout.view(states.sent[name]) for name in chosen}
+
+        def flat(registers: Mapping[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:
+            shaped = {name: self._layers[name].layout.view(x[None])[0] for name, x in registers.items()}
+            return {name: np.ascontiguousarray(x).reshape(len(x), -1) for name, x in shaped.items()}
+
+        return Recording({**inputs, **shaped("lif")}, shaped("readout"), flat(states.u), flat(states.v))
+
+
+def _blocks(layer: Layer, steps: int, samples: range) -> Iterator[tuple[range, range]]:
+    """Yield samples and steps, in their order, whose sums stay in the cache."""
+    most = max(1, _BLOCK_BYTES // layer.bytes)
+    together = max(1, most // steps)
+    for first in range(samples.start, samples.stop, together):
+        for step in range(0, steps, most):
+            yield range(first, min(first + together, samples.stop)), range(step, min(step + most, steps))

@@ -1,0 +1,213 @@
+"""One population with the synapses that lead into it, ready to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.targets.loihi.emulator.cells import Cells, Layout, aligned
+from spear_deploy.targets.loihi.emulator.event_table import EventTable, conv_table, dense_table, margin, matrix_of
+from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
+from spear_deploy.targets.loihi.emulator.lif_kernel import scan_of
+from spear_deploy.targets.loihi.emulator.products import Product, wraps
+from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection
+
+Array = NDArray[Any]
+
+_INT16 = (1 << 15) - 1
+_TO_CURRENT = 6
+"""Loihi shifts the sum by 6 bits on its way into the current."""
+
+_LOOKED_AT = 4
+"""Steps, or twice as many, on which a population's activity is measured."""
+_LARGER = 8
+"""A convolution is summed as a matrix if that has up to so many times its weights."""
+_SUPPOSED = 0.1
+"""Activity of a population that has not been run yet."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What sums cost on one core, in nanoseconds (docs/emulator.md): they decide which way is taken, not the sums.
+
+    By events: each ``event``, and each ``lane`` that it adds.  As a product: each ``multiplication``, and each
+    ``cell`` of source and target that is converted from and to integers.
+    """
+
+    event: float
+    lane: float
+    multiplication: float
+    cell: float
+
+
+MEASURED = Costs(event=2.5, lane=0.5, multiplication=0.02, cell=0.4)
+
+Adder: TypeAlias = Callable[[Array, int, int, Array], None]
+"""``add(spikes, step, sample, sums)``: to sums (S, b, cells) what spikes (T, B, m) from step and sample on cause."""
+
+
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """A projection, whose spikes arrive ``lag`` steps later; only ``product`` wraps as Lava does, then without table.
+
+    ``multiplications``: of the product, in a step.
+    """
+
+    source: str
+    lag: int
+    table: EventTable | None
+    product: Product
+    multiplications: int
+
+    def adder(self, active: float, costs: Costs) -> Adder:
+        """Return the faster way to sum a step in which a share ``active`` of the sources fires."""
+        if self.table is None:
+            return self.product.add
+        sources = prod(self.product.source.shape)
+        events = active * sources * (costs.event + costs.lane * self.table.added)
+        product = self.multiplications * costs.multiplication + (sources + self.product.cells.size) * costs.cell
+        return self.table.add if events < product else self.product.add
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """What a batch does, by population: ``sent`` (T, B, neurons), and u and v (B, rows, width).
+
+    Inputs are among ``sent``; one that is held over time has a single step.
+    """
+
+    steps: int
+    sent: Mapping[str, Array]
+    u: Mapping[str, NDArray[np.int32]]
+    v: Mapping[str, NDArray[np.int32]]
+
+
+class Layer:
+    """One population of a program; ``layouts`` tells how those that it receives from lie in memory."""
+
+    def __init__(self, population: ChipPopulation, program: ChipProgram, layouts: Mapping[str, Layout]) -> None:
+        projections = program.into(population.name)
+        self.name, self.layout = population.name, layouts[population.name]
+        plans = [_plan(projection, program, layouts) for projection in projections]
+        self.shift = min((p.exponent for p in projections), default=0)
+        total = sum(plan.reach << plan.projection.exponent - self.shift for plan in plans)
+        small = total <= _INT16 and all(plan.by_events is not None for plan in plans)
+        self.kind = np.dtype(np.int16 if small else np.int32)
+        self.cells = _cells(self.layout, plans, layouts)
+        self.incoming = tuple(self._incoming(plan, program, layouts) for plan in plans)
+        ends = [incoming.table.end for incoming in self.incoming if incoming.table is not None]
+        self.size = -(-max(self.cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES
+        self._scan = scan_of(
+            filtered=bool(np.any(population.du != 4095)),
+            fires=population.kind == "lif",
+            subtract=population.reset == "subtract",
+            late=population.late,
+        )
+        self._registers = tuple(
+            self.layout.arranged(register)
+            for register in (
+                4096 - (population.du + 1),
+                4096 - population.dv,
+                population.vth << _TO_CURRENT,
+                population.bias_mant << population.bias_exp,
+            )
+        )
+
+    def _incoming(self, plan: _Plan, program: ChipProgram, layouts: Mapping[str, Layout]) -> Incoming:
+        synapses, exponent = plan.projection.synapses, plan.projection.exponent
+        source, shift = layouts[synapses.source], exponent - self.shift
+        product = Product(synapses, source, self.cells, reach=plan.reach, exponent=exponent, shift=shift)
+        table: EventTable | None = None
+        if isinstance(plan.by_events, DenseSynapses):
+            table = dense_table(plan.by_events, source, self.cells, shift, self.kind)
+        elif plan.by_events is not None:
+            table = conv_table(plan.by_events, source, self.cells, shift, self.kind)
+        uses = 1 if isinstance(synapses, DenseSynapses) else self.layout.rows * self.layout.width // self.cells.pixel
+        return Incoming(synapses.source, program.lag(plan.projection), table, product, synapses.weight.size * uses)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the sums of one sample in one step: whole lanes, so that each sample's are aligned."""
+        return self.size * self.kind.itemsize
+
+    def _zeros(self, memory: NDArray[np.uint8], steps: int, samples: int) -> Array:
+        """Return sums (steps, samples, cells) of zero, which lie in ``memory``."""
+        total = memory[: steps * samples * self.bytes].view(self.kind)
+        total.fill(0)
+        return total.reshape(steps, samples, self.size)
+
+    def adders(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> list[Adder]:
+        """Return how to sum each projection, by how active its source is; ``unknown`` ones have not been run yet."""
+        chosen = []
+        for incoming in self.incoming:
+            spikes = states.sent[incoming.source]
+            some = spikes[:: max(1, len(spikes) // _LOOKED_AT), samples.start : samples.stop]
+            active = _SUPPOSED if incoming.source in unknown else np.count_nonzero(some) / some.size
+            adder = incoming.adder(active, costs)
+            chosen.append(self._held(adder, spikes, samples) if len(spikes) < states.steps else adder)
+        return chosen
+
+    def _held(self, adder: Adder, spikes: Array, samples: range) -> Adder:
+        """Sum once what arrives in every step."""
+        once = self._zeros(aligned(self.bytes * len(samples)), 1, len(samples))
+        adder(spikes, 0, samples.start, once)
+
+        def add(spikes: Array, step: int, sample: int, total: Array) -> None:
+            first = sample - samples.start
+            total += once[:, first : first + total.shape[1]]
+
+        return add
+
+    def advance(
+        self, states: States, adders: Sequence[Adder], steps: range, samples: range, memory: NDArray[np.uint8]
+    ) -> None:
+        """Run the given steps of the given samples: write what is sent, update u and v; the sums lie in ``memory``."""
+        total = self._zeros(memory, len(steps), len(samples))
+        for incoming, add in zip(self.incoming, adders, strict=True):
+            early = max(0, incoming.lag - steps.start)  # steps before the first spike can arrive
+            if early < len(steps):
+                add(states.sent[incoming.source], steps.start + early - incoming.lag, samples.start, total[early:])
+        sent = states.sent[self.name]
+        out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
+        where = (self.cells.origin, self.cells.stride, self.shift + _TO_CURRENT)
+        u, v = states.u[self.name], states.v[self.name]
+        self._scan(total, *where, *self._registers, u, v, steps.start, samples.start, out)
+
+
+class _Plan(NamedTuple):
+    """A projection, its largest sum of mantissas, and the synapses to sum by events; None where the sum may wrap."""
+
+    projection: ChipProjection
+    reach: int
+    by_events: Synapses | None
+
+
+def _plan(projection: ChipProjection, program: ChipProgram, layouts: Mapping[str, Layout]) -> _Plan:
+    synapses = projection.synapses
+    payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
+    weight = np.abs(synapses.weight.astype(np.int64)).reshape(len(synapses.weight), -1)
+    reach = int(weight.sum(axis=1).max(initial=0)) * payload
+    if wraps(synapses, reach, projection.exponent):
+        return _Plan(projection, reach, None)
+    source, target = layouts[synapses.source].shape, layouts[synapses.target].shape
+    # A kernel about as wide as the map has no use for a margin.
+    if isinstance(synapses, ConvSynapses) and prod(source) * prod(target) <= _LARGER * synapses.weight.size:
+        return _Plan(projection, reach, matrix_of(synapses, source, target))
+    return _Plan(projection, reach, synapses)
+
+
+def _cells(layout: Layout, plans: Sequence[_Plan], layouts: Mapping[str, Layout]) -> Cells:
+    """Return cells with the margin that the convolutions need."""
+    margins = [(0, 0, 0, 0)]
+    for plan in plans:
+        if isinstance(plan.by_events, ConvSynapses):
+            _, height, width = layouts[plan.by_events.source].shape
+            margins.append(margin(plan.by_events, height, width))
+    top, bottom, left, right = (max(sides) for sides in zip(*margins, strict=True))
+    return Cells(layout, (top, bottom, left, right))

@@ -1,0 +1,96 @@
+"""Finding and inheriting chip profiles, and the profiles that come with the tool."""
+
+from __future__ import annotations
+
+import pytest
+
+from spear_deploy.chips import chip_names, load_chip
+from spear_deploy.errors import InputError
+
+SOURCE = '[sources]\nME = "my own measurement"\n'
+
+
+@pytest.mark.parametrize("name", chip_names())
+def test_every_profile_is_sound(name):
+    """Every built-in profile loads, and names a reference for each of its sources."""
+    chip = load_chip(name)
+    assert chip.name == name
+    assert all(len(text) > 20 for text in chip.sources.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "chips", "cores"),
+    [
+        ("loihi1", 1, 128),
+        ("loihi2", 1, 128),
+        ("kapoho_bay", 2, 256),
+        ("kapoho_point", 8, 1024),
+        ("hala_point", 1152, 140_544),
+    ],
+)
+def test_published_sizes(name, chips, cores):
+    """Chips and cores of the boards."""
+    capacity = load_chip(name).capacity
+    assert (capacity.chips.value, capacity.cores) == (chips, cores)
+
+
+def test_boards_inherit_figures_with_their_sources():
+    """A board differs from its chip only where it says so."""
+    board, chip = load_chip("hala_point"), load_chip("loihi2")
+    assert board.capacity.cores_per_chip.value == 122
+    assert board.capacity.neurons_per_core == chip.capacity.neurons_per_core
+    assert (board.neuron, board.storage, board.axons) == (chip.neuron, chip.storage, chip.axons)
+    assert set(chip.sources) < set(board.sources)
+
+
+def test_no_energy_is_invented():
+    """Loihi 2 has no cited energy per operation, so its profiles have no number."""
+    assert load_chip("loihi2").energy is None
+    assert load_chip("loihi1").energy is not None
+
+
+def test_unknown_name_suggests_the_nearest():
+    """E008 gives the nearest name and lists all."""
+    with pytest.raises(InputError) as caught:
+        load_chip("lohi2")
+    (finding,) = caught.value.findings
+    assert finding.code == "E008"
+    assert "did you mean loihi2?" in finding.fix
+    assert all(name in finding.fix for name in chip_names())
+
+
+def test_profile_from_a_path(tmp_path):
+    """A file may inherit a built-in chip; a figure that it replaces loses the inherited source and note."""
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'inherits = "loihi1"\ntitle = "Mine"\n[capacity]\nwords_per_core = { value = 8, source = "ME" }\n' + SOURCE
+    )
+    chip = load_chip(path)
+    assert (chip.name, chip.title) == ("mine", "Mine")
+    assert (chip.capacity.words_per_core.value, chip.capacity.words_per_core.note) == (8, "")
+    assert chip.capacity.chips == load_chip("loihi1").capacity.chips
+
+
+def test_missing_file(tmp_path):
+    """A path that leads nowhere is E001."""
+    with pytest.raises(InputError, match="E001"):
+        load_chip(tmp_path / "nothing.toml")
+
+
+def test_profile_that_inherits_from_itself(tmp_path):
+    """A cycle is E011 and names the chain."""
+    (tmp_path / "a.toml").write_text('inherits = "b"')
+    (tmp_path / "b.toml").write_text('inherits = "a"')
+    with pytest.raises(InputError, match="E011.*a -> b -> a"):
+        load_chip(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("capacity = [", "E011"), ("inherits = 7", "E011"), ('inherits = "atlantis"', "E008"), ("", "E011")],
+)
+def test_broken_files(tmp_path, text, code):
+    """Broken TOML, a wrong or unknown parent, and an empty file give coded errors."""
+    (tmp_path / "broken.toml").write_text(text)
+    with pytest.raises(InputError, match=code):
+        load_chip(tmp_path / "broken.toml")

@@ -1,0 +1,101 @@
+"""Networks with neurons that the chip does not have: measured, adapted, deployed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+
+from spear_deploy.data.datasets import Dataset
+from spear_deploy.deployment.adapt import changed, with_builtin_neurons
+from spear_deploy.deployment.bundle import MODEL
+from spear_deploy.errors import UnsupportedError
+from spear_deploy.frontends import Imported, load
+from spear_deploy.network import Linear, Projection
+from spear_deploy.progress import Progress
+from spear_deploy.report.build import save_report
+from spear_deploy.report.schema import schema
+from spear_deploy.targets.loihi.net_export import write_net
+from tests.deployment.conftest import SEARCH, Deploy
+
+
+@pytest.fixture(scope="module")
+def foreign(imported: Imported) -> Imported:
+    """The tiny network read as one of several spikes a step, which the chip's neuron cannot emit."""
+    populations = tuple(
+        replace(p, neuron=replace(p.neuron, reset="subtract", spikes="integer", floor=-1.0)) if p.neuron else p
+        for p in imported.network.populations
+    )
+    semantics = replace(imported.semantics, reset="subtract", spikes="integer", floor=-1.0)
+    return Imported(replace(imported.network, populations=populations), semantics)
+
+
+def test_builtin_neurons_keep_all_but_what_the_chip_lacks(foreign: Imported, imported: Imported) -> None:
+    """Decays, gains, biases and thresholds stay; a network of built-in neurons is left alone."""
+    adapted = with_builtin_neurons(foreign.network)
+    assert adapted.content_hash == imported.network.content_hash
+    assert changed(foreign.network) == tuple(p.name for p in foreign.network.neurons)
+    assert changed(imported.network) == ()
+
+
+def test_refusal_comes_with_the_measured_effect(run_deploy: Deploy, foreign: Imported, tmp_path: Path) -> None:
+    """What the chip lacks is listed, and what replacing it would do to accuracy and spikes (N007)."""
+    with pytest.raises(UnsupportedError) as caught:
+        run_deploy(tmp_path / "out", model=foreign)
+    codes = [finding.code for finding in caught.value.findings]
+    assert sorted(set(codes)) == ["E031", "E032", "N007"]
+    note = caught.value.findings[-1]
+    assert "spikes a sample" in note.message
+    assert "--adapt" in note.fix
+    assert not (tmp_path / "out").exists()
+
+
+def test_adapted_network_is_deployed_and_reported(run_deploy: Deploy, foreign: Imported, tmp_path: Path) -> None:
+    """Fine-tuned under the built-in neuron it recovers, fits the budget, and its file carries its new semantics."""
+    progress = Progress(Console(quiet=True))
+    done = run_deploy(tmp_path / "out", model=foreign, adapt=True, progress=progress)
+    assert done.error is None
+    assert done.adaptation is not None
+    assert done.adaptation.adapted.spikes != done.adaptation.source.spikes
+    assert done.adaptation.finetuned.accuracy >= done.adaptation.adapted.accuracy
+    again = load(tmp_path / "out" / MODEL)
+    assert again.network.content_hash == done.measured.network.content_hash
+    assert (again.semantics.reset, again.semantics.spikes, again.semantics.floor) == ("zero", "binary", None)
+    report = save_report(done, progress, "spear-deploy deploy --adapt")
+    Draft202012Validator(schema()).validate(json.loads(json.dumps(report)))
+    assert report["adaptation"]["changed"] == list(changed(foreign.network))
+
+
+def test_adaptation_of_builtin_neurons_is_none(run_deploy: Deploy, tmp_path: Path) -> None:
+    """A network that the chip can do is not fine-tuned for nothing."""
+    assert run_deploy(tmp_path / "out", synops="100%", adapt=True).adaptation is None
+
+
+def test_fewer_weight_bits(run_deploy: Deploy, tmp_path: Path) -> None:
+    """Mantissas keep to the bits asked for, and the report says how many they are."""
+    done = run_deploy(tmp_path / "out", synops="100%", weight_bits=4)
+    assert max(np.abs(s.weight).max() for s in done.measured.lowered.program.synapses) <= 15
+    assert done.chip.registers.weight_bits == 4
+
+
+def test_net_can_be_exported(run_deploy: Deploy, imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
+    """With ``net`` a network with biases becomes a program that the .net format holds."""
+    done = run_deploy(tmp_path / "out", synops="100%", net=True, search=SEARCH)
+    write_net(tmp_path / "x.net", done.measured.lowered.program)
+    assert (tmp_path / "x.net").stat().st_size > 0
+
+
+def test_net_is_refused_before_anything_is_trained(run_deploy: Deploy, imported: Imported, tmp_path: Path) -> None:
+    """A network that no .net file can hold, here one with a skip, is E038 at once."""
+    network = imported.network
+    first, last = network.neurons[0], network.neurons[-1]
+    skip = Projection("skip", first.name, last.name, (Linear(np.ones((last.size, first.size), np.float32)),))
+    model = replace(imported, network=replace(network, projections=(*network.projections, skip)))
+    with pytest.raises(UnsupportedError, match="E038"):
+        run_deploy(tmp_path / "out", model=model, net=True)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,304 @@
+"""A whole deployment: what is written, when nothing is, and that a run can be repeated and resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+
+from spear_deploy.data.datasets import DataOptions, load_data
+from spear_deploy.deployment.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, read_bundle
+from spear_deploy.deployment.run import JOURNAL, Deployment, _claim
+from spear_deploy.errors import BudgetNotMetError, InputError, SpearError, UnsupportedError
+from spear_deploy.frontends import Imported, load
+from spear_deploy.measure.runs import measure_chip
+from spear_deploy.network import Linear, Network
+from spear_deploy.progress import Progress
+from spear_deploy.report.build import save_report
+from spear_deploy.report.schema import schema
+from spear_deploy.storage import sha256
+from tests.deployment.conftest import Deploy
+
+REPEATABLE = (PROGRAM, MODEL, SAMPLES)
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {name: sha256(folder / name) for name in REPEATABLE}
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
+
+
+def refused(call: Callable[[], Any], kind: type[SpearError]) -> list[str]:
+    with pytest.raises(kind) as caught:
+        call()
+    return [finding.code for finding in caught.value.findings]
+
+
+# What is written
+
+
+def test_within_budget(deployed: Deployment) -> None:
+    """The measured SynOps and cores are within their limits, and nothing is wrong."""
+    assert deployed.error is None
+    synops, cores = deployed.budgets()
+    assert synops["resource"] == "synops"
+    assert synops["measured"] <= synops["limit"] == pytest.approx(0.6 * deployed.baseline.synops)
+    assert cores["measured"] == deployed.measured.lowered.placement.cores
+    assert synops["within"]
+    assert cores["within"]
+
+
+def test_the_bundle_is_whole(deployed: Deployment) -> None:
+    """The folder holds the bundle and the journal, every hash in the manifest is right, and it opens."""
+    folder = deployed.options.output
+    assert set(files(folder)) >= {MANIFEST, JOURNAL, *REPEATABLE}
+    bundle = read_bundle(folder)
+    assert bundle.manifest["files"] == hashes(folder)
+    assert bundle.manifest["chip"] == "loihi2"
+    assert bundle.manifest["network"] == deployed.measured.network.content_hash
+    assert bundle.x.shape == (8, 6, 12)
+    assert bundle.y.shape == (8,)
+
+
+def test_the_program_is_the_one_that_was_measured(deployed: Deployment) -> None:
+    """Run again from its file on the test samples, the program does exactly what was measured."""
+    program = read_bundle(deployed.options.output).program
+    again = measure_chip(program, deployed.data.test)
+    np.testing.assert_array_equal(again.total, deployed.measured.activity.total)
+    np.testing.assert_array_equal(again.scores, deployed.measured.activity.scores)
+
+
+def test_the_model_is_the_pruned_network(deployed: Deployment) -> None:
+    """model.nir is read without options as the chosen network, and lists the units that were kept."""
+    imported = load(deployed.options.output / MODEL)
+    assert imported.network.content_hash == deployed.measured.network.content_hash
+    kept = json.loads(imported.network.metadata["spear_deploy"]["kept_units"])
+    assert {name: len(units) for name, units in kept.items()} == deployed.search.candidate.counts
+
+
+def test_the_report_follows_its_schema(deployed: Deployment, progress: Progress) -> None:
+    """report.json is written into the bundle, valid, and says what the deployment found."""
+    report = save_report(deployed, progress, "spear-deploy deploy")
+    stored = json.loads((deployed.options.output / "report.json").read_text())
+    assert stored == report
+    Draft202012Validator(schema()).validate(stored)
+    assert stored["within"] is True
+    assert stored["synops"]["measured"]["mean"] == pytest.approx(deployed.measured.synops)
+    assert stored["hashes"][PROGRAM] == sha256(deployed.options.output / PROGRAM)
+
+
+def test_samples_are_those_of_the_test_split(deployed: Deployment) -> None:
+    """The bundle's samples are test samples with their labels, as the chip's input takes them."""
+    bundle = read_bundle(deployed.options.output)
+    x, y = next(deployed.data.test.batches(len(deployed.data.test)))
+
+    def pairs(x: np.ndarray, y: np.ndarray) -> set[tuple[bytes, int]]:
+        return {(sample.astype(np.uint8).tobytes(), int(label)) for sample, label in zip(x, y, strict=True)}
+
+    assert pairs(bundle.x, bundle.y) < pairs(np.moveaxis(x, 1, 0), y)
+
+
+def test_already_within(run_deploy: Deploy, imported: Imported, tmp_path: Path) -> None:
+    """A network within its budgets is not searched: it is written as it is, without a journal."""
+    deployment = run_deploy(tmp_path / "build", synops="100%")
+    assert deployment.search is None
+    assert deployment.error is None
+    assert load(tmp_path / "build" / MODEL).network.content_hash == imported.network.content_hash
+    assert files(tmp_path / "build") == sorted([MANIFEST, *REPEATABLE])
+
+
+def test_an_absolute_budget(run_deploy: Deploy, deployed: Deployment, tmp_path: Path) -> None:
+    """The same limit as a number gives the same bundle as the percentage."""
+    deployment = run_deploy(tmp_path / "build", synops=repr(deployed.limits.synops))
+    assert hashes(tmp_path / "build") == hashes(deployed.options.output)
+    assert deployment.limits == deployed.limits
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(("budget", "resource"), [({"synops": "1%"}, "synops"), ({"cores": 1}, "cores")])
+def test_budgets_out_of_reach(budget: dict[str, Any], resource: str, run_deploy: Deploy, tmp_path: Path) -> None:
+    """A budget that even the smallest network exceeds is E041, told before any training; no file is left."""
+    with pytest.raises(BudgetNotMetError) as caught:
+        run_deploy(tmp_path / "build", **budget)
+    assert [(finding.code, finding.where) for finding in caught.value.findings] == [("E041", resource)]
+    assert caught.value.findings[0].fix
+    assert files(tmp_path / "build") == []
+
+
+def test_measured_beyond_the_budget(deployed: Deployment) -> None:
+    """A measurement beyond a limit is E040 for that resource; a mismatch on the backend comes before it."""
+    beyond = replace(deployed, limits=replace(deployed.limits, synops=1.0, cores=1))
+    assert isinstance(beyond.error, BudgetNotMetError)
+    assert [(f.code, f.where) for f in beyond.error.findings] == [("E040", "synops"), ("E040", "cores")]
+    verdict = SimpleNamespace(mismatches=2, bins=10, first_divergence="sample 0, step 3", backend="lava")
+    wrong: Any = SimpleNamespace(validation=verdict, activity=deployed.measured.activity)
+    error = replace(beyond, backend=wrong).error
+    assert error is not None
+    assert (error.findings[0].code, error.exit_code) == ("E050", 5)
+    assert "2 of 10 bins" in error.findings[0].message
+
+
+def test_the_backends_own_count_must_be_within_too(deployed: Deployment) -> None:
+    """SynOps counted from the backend's spikes are a budget of their own."""
+    verdict = SimpleNamespace(mismatches=0, backend="lava")
+    busy = SimpleNamespace(mean_synops=10 * deployed.limits.synops)
+    run: Any = SimpleNamespace(validation=verdict, activity=busy)
+    error = replace(deployed, backend=run).error
+    assert error is not None
+    assert [finding.where for finding in error.findings] == ["synops on lava"]
+
+
+def test_unusable_outputs(run_deploy: Deploy, tmp_path: Path) -> None:
+    """A path below a file, and a folder with somebody else's files, are E009; what was there stays."""
+    (tmp_path / "file").write_text("x")
+    assert refused(lambda: run_deploy(tmp_path / "file" / "build"), InputError) == ["E009"]
+    other = tmp_path / "thesis"
+    other.mkdir()
+    (other / "chapter1.tex").write_text("x")
+    assert refused(lambda: run_deploy(other), InputError) == ["E009"]
+    assert files(other) == ["chapter1.tex"]
+
+
+def test_a_new_run_replaces_the_old_bundle(run_deploy: Deploy, deployed: Deployment, tmp_path: Path) -> None:
+    """In the folder of an earlier run nothing of that run survives beside the new bundle."""
+    run_deploy(tmp_path / "build", synops="100%")
+    (tmp_path / "build" / "report.json").write_text("{}")
+    (tmp_path / "build" / JOURNAL).write_text("{}")
+    run_deploy(tmp_path / "build", synops="101%")
+    assert files(tmp_path / "build") == sorted([MANIFEST, *REPEATABLE])
+
+
+def test_a_silent_network(run_deploy: Deploy, imported: Imported, tmp_path: Path) -> None:
+    """A network without a single nonzero weight does no SynOps: the semantics or the data must be wrong, E005."""
+    silent = tuple(
+        replace(projection, ops=tuple(Linear(np.zeros_like(op.weight)) for op in projection.ops))
+        for projection in imported.network.projections
+    )
+    model = replace(imported, network=replace(imported.network, projections=silent))
+    assert refused(lambda: run_deploy(tmp_path / "build", model=model), InputError) == ["E005"]
+    assert files(tmp_path / "build") == []
+
+
+def test_data_that_does_not_fit(run_deploy: Deploy, tmp_path: Path) -> None:
+    """Samples of another shape and labels beyond the outputs are told before anything is written."""
+    np.savez(tmp_path / "d.npz", x=np.ones((20, 6, 11), np.uint8), y=np.arange(20))
+    data = load_data(str(tmp_path / "d.npz"), DataOptions())
+    codes = refused(lambda: run_deploy(tmp_path / "build", data=data), InputError)
+    assert codes == ["E005", "E006", "E006"]
+    assert files(tmp_path / "build") == []
+
+
+def test_two_outputs(run_deploy: Deploy, imported: Imported, tmp_path: Path) -> None:
+    """A network with several outputs is not supported: E021 names them."""
+    network: Network = replace(imported.network, outputs=("hidden2", "output"))
+    with pytest.raises(UnsupportedError, match="hidden2, output") as caught:
+        run_deploy(tmp_path / "build", model=replace(imported, network=network))
+    assert [finding.code for finding in caught.value.findings] == ["E021"]
+
+
+# Repeating and resuming
+
+
+def test_the_same_seed_gives_the_same_bytes(run_deploy: Deploy, deployed: Deployment, tmp_path: Path) -> None:
+    """Program, model and samples of two runs are equal byte for byte; another seed gives another program."""
+    run_deploy(tmp_path / "same")
+    assert hashes(tmp_path / "same") == hashes(deployed.options.output)
+    run_deploy(tmp_path / "other", seed=1)
+    assert hashes(tmp_path / "other")[PROGRAM] != hashes(deployed.options.output)[PROGRAM]
+
+
+class Interrupting(Progress):
+    """Stops the run, as Ctrl-C would, at the first tick once the journal has that many lines."""
+
+    def __init__(self, journal: Path, lines: int) -> None:
+        super().__init__(Console(quiet=True))
+        self._journal, self._enough = journal, lines
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """Run the step with a tick that may interrupt."""
+
+        def tick(done: int, total: int) -> None:
+            if self._journal.is_file() and len(self._journal.read_text().splitlines()) >= self._enough:
+                raise KeyboardInterrupt
+
+        with super().step(name):
+            yield tick
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.7, 1.0])
+@pytest.mark.parametrize("cut", [0, 7])
+def test_resuming_gives_the_same_bytes(
+    share: float, cut: int, run_deploy: Deploy, deployed: Deployment, tmp_path: Path
+) -> None:
+    """A run that was interrupted, with its last journal line half-written, ends with the uninterrupted run's bytes."""
+    whole = (deployed.options.output / JOURNAL).read_text().splitlines()
+    folder = tmp_path / "build"
+    journal = folder / JOURNAL
+    lines = max(2, round(share * len(whole)))
+    with pytest.raises(KeyboardInterrupt):
+        run_deploy(folder, progress=Interrupting(journal, lines))
+    assert files(folder) == [JOURNAL]
+    interrupted = journal.read_bytes()
+    assert lines <= interrupted.count(b"\n") <= len(whole)
+    journal.write_bytes(interrupted[: len(interrupted) - cut])
+    run_deploy(folder, resume=True)
+    assert hashes(folder) == hashes(deployed.options.output)
+    assert journal.read_text().count('"kind": "header"') == 1
+
+
+def test_resuming_computes_nothing_twice(run_deploy: Deploy, deployed: Deployment, tmp_path: Path) -> None:
+    """A finished run that is resumed adds no line to its journal."""
+    folder = tmp_path / "build"
+    folder.mkdir()
+    lines = (deployed.options.output / JOURNAL).read_text()
+    (folder / JOURNAL).write_text(lines)
+    run_deploy(folder, resume=True)
+    assert (folder / JOURNAL).read_text() == lines
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [({"seed": 1}, "seed"), ({"synops": "55%"}, "limits"), ({"cores": 5}, "limits")]
+)
+def test_journal_of_another_run(
+    change: dict[str, Any], named: str, run_deploy: Deploy, deployed: Deployment, tmp_path: Path
+) -> None:
+    """Resuming with another seed or budget is E012, says what differs, and leaves the journal alone."""
+    folder = tmp_path / "build"
+    folder.mkdir()
+    lines = (deployed.options.output / JOURNAL).read_text()
+    (folder / JOURNAL).write_text(lines)
+    with pytest.raises(InputError, match=named) as caught:
+        run_deploy(folder, resume=True, **change)
+    assert [finding.code for finding in caught.value.findings] == ["E012"]
+    assert (folder / JOURNAL).read_text() == lines
+
+
+@pytest.mark.parametrize("name", ["model.nir", "samples.npz", "report.json"])
+def test_files_of_the_user_are_not_taken_for_an_earlier_run(name: str, tmp_path: Path) -> None:
+    """A folder without a manifest or journal holds somebody's files, whatever their names: E009, and they stay."""
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match="E009"):
+        _claim(tmp_path, resume=False)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    """Files of a run, leftovers of a killed one included, are removed before the next."""
+    for name in ("search.jsonl", "model.nir", ".model.nir.x.part"):
+        (tmp_path / name).write_text("old")
+    _claim(tmp_path, resume=False)
+    assert list(tmp_path.iterdir()) == []

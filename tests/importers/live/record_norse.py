@@ -1,0 +1,65 @@
+"""Norse: the cells that its exporter writes.  Parameters are vectors: nir writes no scalars."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import norse.torch as norse
+import torch
+from norse.torch.functional.reset import reset_subtract
+from norse.torch.utils.export_nir import to_nir
+from torch import Tensor, nn
+
+from spear_deploy.importers import from_norse
+from tests.importers.live.recording import INPUTS, NEURONS, Case, linear, louder, record
+
+
+def cases() -> list[Case]:
+    leak, zero, one = torch.linspace(50.0, 400.0, NEURONS), torch.zeros(NEURONS), torch.ones(NEURONS)
+    box = norse.LIFBoxParameters(tau_mem_inv=leak, v_leak=zero, v_th=one / 2, v_reset=zero)
+    cuba = norse.LIFParameters(tau_syn_inv=4 * leak / 2, tau_mem_inv=leak, v_leak=zero, v_th=one / 2, v_reset=zero)
+    summing = norse.IAFParameters(v_th=one, v_reset=zero)
+    soft = box._replace(reset_method=reset_subtract)
+    reading = norse.LIBoxParameters(tau_mem_inv=leak, v_leak=zero)
+    soft_and_read = norse.SequentialState(
+        linear(), norse.LIFBoxCell(soft), nn.Linear(NEURONS, NEURONS), norse.LIBoxCell(reading)
+    )
+    maps = norse.SequentialState(
+        nn.Conv2d(2, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        norse.LIFBoxCell(),
+        nn.Dropout(0.5),
+        nn.Conv2d(6, 3, 3),
+        norse.LIFCell(),
+    )
+    return [
+        case("LIFBoxCell", behind(norse.LIFBoxCell(box))),
+        case("LIFCell", behind(norse.LIFCell(cuba))),
+        case("IAFCell", behind(norse.IAFCell(summing))),
+        case("LIBoxCell", behind(norse.LIBoxCell(reading))),
+        case("soft-and-read", soft_and_read, writes=False),
+        case("convolutional", louder(maps, 8.0), (2, 8, 8), writes=False),
+    ]
+
+
+def behind(cell: nn.Module) -> nn.Module:
+    return norse.SequentialState(linear(), cell)
+
+
+def case(name: str, net: nn.Module, shape: tuple[int, ...] = (INPUTS,), writes: bool = True) -> Case:
+    net.eval()
+
+    def run(x: Tensor) -> Tensor:
+        state, outputs = None, []
+        for step in x:
+            y, state = net(step[None], state)
+            outputs.append(y)
+        return torch.cat(outputs)
+
+    graph = (lambda: to_nir(net, torch.zeros(shape))) if writes else None
+    return Case(name, run, lambda: from_norse(net, torch.zeros(1, *shape)), graph, shape)
+
+
+if __name__ == "__main__":
+    record(Path(sys.argv[1]), cases())

@@ -1,0 +1,180 @@
+"""Imports against the live frameworks: 120,000 bins a case, and not one differs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import spear_deploy
+from spear_deploy.network import Network
+from spear_deploy.simulate.simulator import FloatSimulator
+from tests.frameworks import ROOT, home
+from tests.importers.live.recording import NEURONS, STEPS, record
+
+LATE, NOW = {"late": True}, {"late": False}
+ZERO, SUBTRACT = {"reset": "zero"}, {"reset": "subtract"}
+SINGLE = {"spikes": "binary", **ZERO}
+NORSE = {"dt": 1e-6}  # Norse 1.1 writes tau * dt instead of tau, with its dt of 1e-3
+
+# Framework and case, and the fields of semantics that its preset does not say
+SPIKING = {
+    "snntorch": {
+        "Leaky-subtract-late": {},
+        "Leaky-zero-late": ZERO,
+        "Leaky-zero-now": ZERO | NOW,
+        "Synaptic-subtract-late": {},
+        "Synaptic-zero-late": ZERO,
+        "Synaptic-zero-now": ZERO | NOW,
+        "RLeaky-subtract-late": {},
+        "RLeaky-zero-late": ZERO,
+        "RLeaky-zero-now": ZERO | NOW,
+        "RSynaptic-subtract-late": {},
+        "RSynaptic-zero-late": ZERO,
+    },
+    "spikingjelly": {case: {} for case in ("IF", "LIF", "LIF-undecayed", "LIF-reset", "ParametricLIF", "CUBALIF")},
+    "norse": {"LIFBoxCell": NORSE, "LIFCell": NORSE, "IAFCell": NORSE},
+    "sinabs": {
+        "IAF": {},
+        "IAF-clip": {"floor": -0.25},
+        "IAF-single": SINGLE,
+        "LIF": {},
+        "LIF-unnormed": {"gain": "unit"},
+        "LIF-single-clip": {"gain": "unit", "floor": -0.25, **SINGLE},
+    },
+    "rockpool": {"LIFTorch": {}, "LIFNeuronTorch": {}},
+}
+READOUTS = {
+    "norse": {"LIBoxCell": NORSE},
+    "sinabs": {"ExpLeak": {"gain": "unit"}},
+    "rockpool": {"ExpSynTorch": {}},
+}
+LIVE = ("snntorch", "spikingjelly", "norse", "sinabs")  # with a from_* function
+LIVE_ONLY = {
+    "spikingjelly": ("IF-soft", "LIF-soft", "convolutional", "convolutional-multistep", "residual"),
+    "norse": ("convolutional",),
+    "sinabs": ("LIF-synaptic", "convolutional"),
+}
+LOST = {
+    "spikingjelly": {"doubled": "population 'n2'"},
+    "sinabs": {"residual": "writes a wrong graph"},
+}
+HELD_BACK = ("Leaky-subtract-now", "Synaptic-subtract-now", "RLeaky-subtract-now")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory):
+    """Function from a framework to the folder of its recordings, made by a child process on first use."""
+    folders: dict[str, Path] = {}
+
+    def folder_of(framework: str) -> Path:
+        if framework not in folders:
+            folder = tmp_path_factory.mktemp(framework)
+            _record(framework, folder)
+            folders[framework] = folder
+        return folders[framework]
+
+    return folder_of
+
+
+def _record(framework: str, folder: Path) -> None:
+    if framework == "snntorch":
+        from tests.importers.live.record_snntorch import cases
+
+        record(folder, cases())
+        return
+    paths = os.pathsep.join((str(home(framework)), str(ROOT)))
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "ignore", "-m", f"tests.importers.live.record_{framework}", str(folder)]
+    child = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert child.returncode == 0, child.stderr[-2000:]
+
+
+def of(table: dict[str, dict[str, dict[str, object]]]) -> list[tuple[str, str, dict[str, object]]]:
+    return [(framework, case, fields) for framework, cases in table.items() for case, fields in cases.items()]
+
+
+def output(network: Network, x: np.ndarray) -> np.ndarray:
+    """Output (T, N) of a network on input (T, *shape)."""
+    (source,) = network.inputs
+    with torch.no_grad():
+        emitted = FloatSimulator(network)({source.name: torch.from_numpy(x[:, None])})
+    return emitted[network.outputs[0]][:, 0].numpy()
+
+
+def differing(network: Network, x: np.ndarray, spikes: np.ndarray) -> int:
+    """Number of bins in which the output of a network differs."""
+    return int(np.count_nonzero(output(network, x) != spikes))
+
+
+def recording(folder: Path, case: str) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(folder / f"{case}.npz") as arrays:
+        x, spikes = arrays["x"], arrays["spikes"]
+    assert len(x) == len(spikes) == STEPS
+    assert 0.02 < (spikes != 0).mean() < 0.98 or spikes.min() < 0, "silent, saturated, and no membrane"
+    return x, spikes
+
+
+@pytest.mark.parametrize(("framework", "case", "fields"), of(SPIKING))
+def test_no_spike_differs(framework, case, fields, recorded) -> None:
+    """The file of the framework's exporter, read with its preset, gives the framework's own spikes."""
+    x, spikes = recording(recorded(framework), case)
+    assert spikes.shape == (STEPS, NEURONS)
+    network = spear_deploy.load(recorded(framework) / f"{case}.nir", framework, **fields).network
+    assert differing(network, x, spikes) == 0
+
+
+@pytest.mark.parametrize(("framework", "case", "fields"), of(READOUTS))
+def test_readouts_agree(framework, case, fields, recorded) -> None:
+    """Membranes of layers that do not fire are the framework's, to rounding."""
+    x, membranes = recording(recorded(framework), case)
+    network = spear_deploy.load(recorded(framework) / f"{case}.nir", framework, **fields).network
+    np.testing.assert_allclose(output(network, x), membranes, rtol=1e-4, atol=1e-4)
+
+
+def test_a_readout_does_not_say_how_others_reset(recorded) -> None:
+    """Norse neurons that subtract in front of a readout, which resets not at all, are one convention."""
+    x, membranes = recording(recorded("norse"), "soft-and-read")
+    network = spear_deploy.load(recorded("norse") / "soft-and-read.live.nir").network
+    assert network.neurons[0].neuron.reset == "subtract"
+    np.testing.assert_allclose(output(network, x), membranes, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("framework", "case"),
+    [(f, case) for f, cases in [*SPIKING.items(), *LIVE_ONLY.items()] if f in LIVE for case in cases],
+)
+def test_live_import_states_nothing_and_gives_the_same_spikes(framework, case, recorded) -> None:
+    """A network imported from the module itself needs no semantics; stored and read again it gives its spikes."""
+    x, spikes = recording(recorded(framework), case)
+    network = spear_deploy.load(recorded(framework) / f"{case}.live.nir").network
+    assert differing(network, x, spikes) == 0
+
+
+@pytest.mark.parametrize(("framework", "case"), [(f, case) for f, cases in LOST.items() for case in cases])
+def test_what_an_exporter_loses_is_refused(framework, case, recorded) -> None:
+    """A sum or skip connection that the exporter drops without a word is an E052 that says where."""
+    refused = (recorded(framework) / f"{case}.refused").read_text(encoding="utf-8")
+    assert refused.startswith("E052")
+    assert LOST[framework][case] in refused
+
+
+@pytest.mark.parametrize("case", HELD_BACK)
+def test_snntorch_holds_spikes_back(case, recorded) -> None:
+    """Subtracting at once, snnTorch compares a neuron left above its threshold with twice it: refused, not read."""
+    x, spikes = recording(recorded("snntorch"), case)
+    network = spear_deploy.load(recorded("snntorch") / f"{case}.nir", "snntorch", **SUBTRACT, **NOW).network
+    assert differing(network, x, spikes) > 100
+    assert "holds a spike back" in (recorded("snntorch") / f"{case}.refused").read_text(encoding="utf-8")
+
+
+def test_sinabs_synapses_are_lost_in_the_file(recorded) -> None:
+    """sinabs' exporter drops tau_syn: its file gives other spikes; only the live import mends it."""
+    x, spikes = recording(recorded("sinabs"), "LIF-synaptic")
+    network = spear_deploy.load(recorded("sinabs") / "LIF-synaptic.nir", "sinabs").network
+    assert differing(network, x, spikes) > 1000

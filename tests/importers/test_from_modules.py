@@ -1,0 +1,383 @@
+"""Networks from live modules, with snnTorch; the other frameworks are tested in tests/importers/live."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import snntorch as snn
+import torch
+from torch import Tensor, nn
+
+import spear_deploy
+from spear_deploy.errors import InputError, MismatchError, SpearError, UnsupportedError
+from spear_deploy.frontends import Imported, save
+from spear_deploy.importers.check import check
+from spear_deploy.importers.simplify import refuse_unknown
+from spear_deploy.network import Conv2d, Network
+from spear_deploy.simulate.simulator import FloatSimulator
+
+HIDDEN = {"init_hidden": True}
+MAPS, VECTOR = torch.zeros(1, 2, 8, 8), torch.zeros(1, 20)
+
+
+def convolutional(**options: object) -> nn.Module:
+    """Convolution, normalisation with moved statistics, pooling and a dense layer; all layers fire."""
+    torch.manual_seed(3)
+    norm = nn.BatchNorm2d(6)
+    nn.init.uniform_(norm.running_mean, -0.5, 0.5)
+    nn.init.uniform_(norm.running_var, 0.05, 0.2)
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1, bias=False),
+        norm,
+        snn.Leaky(beta=0.9, **HIDDEN, **options),
+        nn.AvgPool2d(2),
+        nn.Dropout(0.5),
+        nn.Flatten(),
+        nn.Linear(96, 10),
+        snn.Leaky(beta=0.8, threshold=0.5, output=True, **HIDDEN, **options),
+    )
+    nn.init.normal_(net[6].weight, 0.0, 0.1)
+    return net
+
+
+class Blocks(nn.Module):
+    """Two dense layers in blocks with names of their own."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.block = nn.ModuleDict({"lif": nn.Sequential(nn.Linear(20, 30), first)})
+        self.head = nn.Linear(30, 10)
+        self.lif = second
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(self.head(self.block["lif"](x)))
+
+
+class Skipping(nn.Module):
+    """A skip connection around the second layer, as a residual block has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.n1 = nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN)
+        self.second, self.n2 = nn.Linear(30, 30), snn.Leaky(beta=0.9, **HIDDEN)
+        self.third, self.n3 = nn.Linear(30, 10), snn.Leaky(beta=0.9, **HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.n1(self.first(x))
+        return self.n3(self.third(self.n2(self.second(hidden) + hidden)))
+
+
+class Shifted(nn.Module):
+    """A constant added in place, which no tracer of modules sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.lif = nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(self.dense(x).add_(0.5))
+
+
+def codes(error: SpearError) -> list[str]:
+    return [finding.code for finding in error.findings]
+
+
+def refused(net: nn.Module, sample: Tensor = VECTOR) -> UnsupportedError:
+    with pytest.raises(UnsupportedError) as caught:
+        spear_deploy.from_snntorch(net, sample)
+    assert set(codes(caught.value)) == {"E021"}
+    return caught.value
+
+
+def dense(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Linear(20, 30), *layers)
+
+
+def spikes_of(net: nn.Module, x: Tensor) -> np.ndarray:
+    """Output (T, B, N) of a module run step by step from states of zero."""
+    net.eval()
+    for layer in net.modules():
+        if isinstance(layer, snn.SpikingNeuron):
+            layer.reset_mem()
+    with torch.no_grad():
+        outputs = [net(step) for step in x]
+    return torch.stack([y if isinstance(y, Tensor) else y[0] for y in outputs]).numpy()
+
+
+def output(network: Network, x: Tensor) -> np.ndarray:
+    with torch.no_grad():
+        return FloatSimulator(network)({network.inputs[0].name: x})[network.outputs[0]].numpy()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"reset_mechanism": "zero"}, {"reset_mechanism": "zero", "reset_delay": False}]
+)
+def test_convolutional_module_runs_alike(options) -> None:
+    """With normalisation folded and dropout left out, spikes on real input are the module's, nothing being stated."""
+    net = convolutional(**options)
+    x = (torch.rand(40, 4, 2, 8, 8, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+    expected = spikes_of(net, x)
+    assert 0.05 < expected.mean() < 0.9
+    imported = spear_deploy.from_snntorch(net, MAPS)
+    np.testing.assert_array_equal(output(imported.network, x), expected)
+    assert [type(op).__name__ for p in imported.network.projections for op in p.ops].count("Conv2d") == 1
+    assert imported.semantics.reset == options.get("reset_mechanism", "subtract")
+    assert imported.semantics.late == options.get("reset_delay", True)
+
+
+def test_normalisation_is_folded_into_weight_and_bias() -> None:
+    """The folded convolution has the normalised one's weights and biases."""
+    net = convolutional().eval()
+    imported = spear_deploy.from_snntorch(net, MAPS)
+    (op,) = [op for p in imported.network.projections for op in p.ops if isinstance(op, Conv2d)]
+    scale = net[1].weight / torch.sqrt(net[1].running_var + net[1].eps)
+    np.testing.assert_allclose(op.weight, (net[0].weight * scale.reshape(-1, 1, 1, 1)).detach(), rtol=1e-6)
+    np.testing.assert_allclose(op.bias, (net[1].bias - net[1].running_mean * scale).detach(), rtol=1e-6)
+
+
+def test_module_is_left_as_it_was() -> None:
+    """In the midst of training, with states that have a history, a module is imported and not changed by it."""
+    net = convolutional().train()
+    net(torch.rand(3, 2, 8, 8))[0].sum().backward(retain_graph=True)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    state, kinds = net[2].mem, [type(layer) for layer in net]
+    spear_deploy.from_snntorch(net, MAPS)
+    assert net.training
+    assert net[2].mem is state
+    assert [type(layer) for layer in net] == kinds
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "looped"),
+    [
+        (lambda: snn.RLeaky(beta=0.9, linear_features=30, **HIDDEN), True),
+        (lambda: snn.RSynaptic(alpha=0.5, beta=0.9, linear_features=30, **HIDDEN), True),
+        (lambda: snn.RLeaky(beta=0.9, all_to_all=False, V=torch.rand(30), **HIDDEN), True),
+        (lambda: snn.Synaptic(alpha=0.5, beta=torch.rand(30), **HIDDEN), False),
+    ],
+)
+def test_kinds_of_neurons_in_nested_blocks(first, looped) -> None:
+    """Recurrent and synaptic layers are imported whatever the names of the blocks that hold them."""
+    imported = spear_deploy.from_snntorch(Blocks(first(), snn.Leaky(beta=0.7, **HIDDEN)), VECTOR)
+    assert len(imported.network.loops) == looped
+    assert len(imported.network.neurons) == 2
+
+
+@pytest.mark.parametrize("size", [20, 10])
+def test_last_layer_without_neurons_is_a_readout(size) -> None:
+    """Its values are the network's output, of the module's input's shape or another, and nothing else is driven."""
+    net = nn.Sequential(nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN), nn.Linear(30, size))
+    network = spear_deploy.from_snntorch(net, VECTOR).network
+    assert [p.neuron.is_readout for p in network.neurons] == [False, True]
+    assert network[network.outputs[0]].shape == (size,)
+
+
+def test_decays_are_exact() -> None:
+    """Every beta comes back to the last bit, though the exporter rounds its time constant; clamped as in forward."""
+    beta = torch.cat([torch.linspace(0, 0.999, 29), torch.tensor([-0.5])])
+    network = spear_deploy.from_snntorch(dense(snn.Leaky(beta=beta, **HIDDEN)), VECTOR).network
+    np.testing.assert_array_equal(network.neurons[0].neuron.beta, beta.clamp(0, 1))
+
+
+@pytest.mark.parametrize("beta", [1.0, torch.linspace(0.9, 1.0, 30)])
+def test_beta_of_one_integrates(beta) -> None:
+    """A neuron without leak, written with an infinite time constant, is imported as one, beside others or alone."""
+    network = spear_deploy.from_snntorch(dense(snn.Leaky(beta=beta, **HIDDEN)), VECTOR).network
+    assert np.all(network.neurons[0].neuron.beta == np.float32(beta))
+
+
+def test_untrained_deep_network_is_checked_in_every_layer() -> None:
+    """Layers that no spike reaches at first are driven by noise of their own: what they lose is found too."""
+    layers = [module for _ in range(3) for module in (nn.Linear(30, 30), snn.Leaky(beta=0.5, **HIDDEN))]
+    assert len(spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.5, **HIDDEN), *layers), VECTOR).network.neurons) == 4
+
+
+def test_stored_import_carries_its_semantics(tmp_path) -> None:
+    """What was read from the module is stored with the network: reading the file needs nothing stated."""
+    imported = spear_deploy.from_snntorch(convolutional(reset_mechanism="zero"), MAPS)
+    save(tmp_path / "net.nir", imported.network, imported.semantics)
+    again = spear_deploy.load(tmp_path / "net.nir")
+    x = (torch.rand(20, 2, 2, 8, 8, generator=torch.Generator().manual_seed(2)) < 0.3).float()
+    np.testing.assert_array_equal(output(again.network, x), output(imported.network, x))
+
+
+# What an exporter loses
+
+
+@pytest.mark.parametrize(
+    ("net", "sample", "told"),
+    [
+        (Skipping, VECTOR, "writes a wrong graph"),
+        (Shifted, VECTOR, "step 0, population 'lif'"),
+    ],
+)
+def test_lost_parts_are_refused(net, sample, told) -> None:
+    """A skip connection and a constant that snnTorch's exporter drops silently are E052."""
+    with pytest.raises(MismatchError, match=told) as caught:
+        spear_deploy.from_snntorch(net(), sample)
+    assert codes(caught.value) == ["E052"]
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch):
+    """The imported network and the running module of a small net, before they are compared."""
+    seen: dict[str, object] = {}
+    module = sys.modules["spear_deploy.importers.snntorch"]
+    monkeypatch.setattr(module, "check", lambda network, live, seed, where: seen.update(network=network, live=live))
+    torch.manual_seed(0)
+    second = snn.Synaptic(alpha=0.6, beta=0.8, **HIDDEN)
+    spear_deploy.from_snntorch(Blocks(snn.Leaky(beta=0.9, **HIDDEN), second), VECTOR)
+    return seen["network"], seen["live"]
+
+
+def test_right_network_passes_the_check(checked) -> None:
+    """The check accepts an equal network for any seed, and says nothing."""
+    for seed in range(3):
+        check(*checked, seed, "test")
+
+
+@pytest.mark.parametrize(
+    ("population", "change"),
+    [
+        (0, lambda n: {"threshold": n.threshold * np.float32(1.02)}),
+        (0, lambda n: {"beta": n.beta * np.float32(0.98)}),
+        (1, lambda n: {"alpha": n.alpha * np.float32(0.98)}),
+        (1, lambda n: {"alpha": np.zeros_like(n.alpha)}),
+        (1, lambda n: {"bias": n.bias + np.float32(0.01)}),
+        (0, lambda n: {"reset": "value"}),
+        (1, lambda n: {"late": False}),
+        (1, lambda n: {"spikes": "integer"}),
+        (0, lambda n: {"floor": -0.5}),
+    ],
+)
+def test_any_other_neuron_is_found(checked, population, change) -> None:
+    """A parameter that is 2 % off, another reset, spike count or clip in one population is an E052 that names it."""
+    network, live = checked
+    name = network.neurons[population].name
+    changed = tuple(
+        replace(p, neuron=replace(p.neuron, **change(p.neuron))) if p.name == name else p for p in network.populations
+    )
+    with pytest.raises(MismatchError, match=f"population '{name}', neuron .*the module gives") as caught:
+        check(replace(network, populations=changed), live, 0, "test")
+    assert codes(caught.value) == ["E052"]
+
+
+@pytest.mark.parametrize("projection", [0, 1])
+@pytest.mark.parametrize("change", ["weight", "bias", "delay"])
+def test_any_other_synapse_is_found(checked, projection, change) -> None:
+    """One weight of hundreds, one bias, or a step of delay that differs is found."""
+    network, live = checked
+    wrong = network.projections[projection]
+    (op,) = wrong.ops
+    if change == "delay":
+        wrong = replace(wrong, delay=1)
+    else:
+        array = getattr(op, change).copy()
+        array.reshape(-1)[3] += 0.1
+        wrong = replace(wrong, ops=(replace(op, **{change: array}),))
+    projections = tuple(wrong if i == projection else p for i, p in enumerate(network.projections))
+    with pytest.raises(MismatchError):
+        check(replace(network, projections=projections), live, 0, "test")
+
+
+def test_layer_that_cannot_fire_is_refused() -> None:
+    """A check without spikes would show nothing: an infinite threshold is told, not passed."""
+    with pytest.raises(SpearError):
+        spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=float("inf"), **HIDDEN)), VECTOR)
+    with pytest.raises(MismatchError, match="layer '1' does not fire"):
+        spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=1e20, **HIDDEN)), VECTOR)
+
+
+# What has no equal
+
+
+def test_unknown_layers_are_listed_at_once() -> None:
+    """Every layer that snnTorch cannot export is a finding, before anything runs."""
+    error = refused(
+        nn.Sequential(nn.Linear(20, 30), nn.ReLU(), snn.Alpha(alpha=0.9, beta=0.8, **HIDDEN), nn.Softmax(1))
+    )
+    assert [finding.where for finding in error.findings] == ["layer '1'", "layer '2'", "layer '3'"]
+
+
+def test_unknown_neuron_with_parts_is_named_itself() -> None:
+    """A neuron that holds a surrogate function is refused by its own name, a block by those of its layers."""
+    net = nn.Sequential(nn.Linear(20, 30), nn.ModuleDict({"surrogate": nn.Sigmoid()}))
+    for whole, name in ((), "1.surrogate"), ((nn.ModuleDict,), "1"):
+        with pytest.raises(UnsupportedError, match=f"layer '{name}'"):
+            refuse_unknown(net, (nn.Linear,), whole=whole)
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (lambda: snn.Leaky(beta=0.9), "init_hidden"),
+        (lambda: snn.Leaky(beta=0.9, reset_mechanism="none", **HIDDEN), "without a reset"),
+        (lambda: snn.Leaky(beta=0.9, graded_spikes_factor=2.0, **HIDDEN), "graded"),
+        (lambda: snn.Leaky(beta=0.9, reset_delay=False, **HIDDEN), "holds a spike back"),
+        (lambda: snn.RSynaptic(alpha=0.5, beta=0.9, linear_features=30, reset_delay=False, **HIDDEN), "cannot run"),
+    ],
+)
+def test_settings_without_an_equal(layer, told) -> None:
+    """A layer's setting that no neuron here has is refused with its name and a way out."""
+    (finding,) = refused(dense(layer())).findings
+    assert finding.where == "layer '1'"
+    assert told in str(finding)
+    assert finding.fix
+
+
+def test_mixed_conventions() -> None:
+    """Layers that reset differently cannot be stored in one NIR file: each that differs is told."""
+    second = snn.Leaky(beta=0.9, reset_mechanism="zero", **HIDDEN)
+    (finding,) = refused(Blocks(snn.Leaky(beta=0.9, **HIDDEN), second)).findings
+    assert (finding.where, "reset zero instead of subtract" in finding.message) == ("layer 'lif'", True)
+
+
+def test_layer_used_twice() -> None:
+    """Two places that share one state are no two populations."""
+    shared = snn.Leaky(beta=0.9, **HIDDEN)
+    net = nn.Sequential(nn.Linear(20, 30), shared, nn.Linear(30, 30), shared)
+    assert "ran 2 times" in str(refused(net))
+
+
+def test_module_without_neurons() -> None:
+    """A module that does not spike is refused, not imported as a matrix."""
+    assert "no layer of spiking neurons" in str(refused(nn.Sequential(nn.Linear(20, 30))))
+
+
+def test_normalisation_without_a_layer_before_it() -> None:
+    """Normalised input cannot be folded and is refused with the layer's name."""
+    net = nn.Sequential(nn.BatchNorm1d(20), nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN))
+    assert "layer '0'" in str(refused(net))
+
+
+def test_exporter_that_fails() -> None:
+    """Whatever the exporter raises becomes a finding with its message: here a scalar V, and a padding it drops."""
+    padded = nn.Sequential(nn.AvgPool2d(3, 1, padding=1), snn.Leaky(beta=0.9, **HIDDEN))
+    assert "exporter fails: ValueError: Type inference" in str(refused(padded, MAPS))
+    assert "exporter fails: ValueError: V must be a vector" in str(
+        refused(dense(snn.RLeaky(beta=0.9, all_to_all=False, V=0.5, **HIDDEN)))
+    )
+
+
+@pytest.mark.parametrize("name", ["norse", "sinabs", "spikingjelly", "snntorch"])
+def test_absent_framework(name, monkeypatch) -> None:
+    """Without the framework the error says what to install."""
+    for loaded in [module for module in sys.modules if module.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(InputError, match=f"pip install {name}") as caught:
+        getattr(spear_deploy, f"from_{name}")(dense(), VECTOR)
+    assert codes(caught.value) == ["E064"]
+
+
+def test_import_is_typed_and_whole() -> None:
+    """An import names its input and output, and holds no framework's object."""
+    imported = spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, **HIDDEN)), VECTOR)
+    assert isinstance(imported, Imported)
+    assert [p.shape for p in imported.network.inputs] == [(20,)]
+    assert imported.network.outputs == ("1",)

@@ -1,0 +1,116 @@
+"""The fused scan does what the eager one in torch does, forward and backward."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from spear_deploy.network import Linear, Network, Neuron, Population, Projection
+from spear_deploy.simulate import simulator
+from spear_deploy.simulate.simulator import FloatSimulator, _Cell
+from tests.strategies import generators, neuron
+
+
+def scanned(scan, x: np.ndarray, upstream: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Spikes of a scan, and the gradient of their weighted sum with respect to the input."""
+    source = torch.from_numpy(x).requires_grad_()
+    out = scan(source)
+    (out * torch.from_numpy(upstream)).sum().backward()
+    return out.detach(), source.grad
+
+
+def kinds() -> st.SearchStrategy[dict[str, object]]:
+    """What the fused scans know of a neuron's kind."""
+    choices = {"comparison": st.sampled_from(["gt", "ge"]), "reset": st.sampled_from(["value", "subtract"])}
+    return st.fixed_dictionaries({**choices, "late": st.booleans()})
+
+
+@settings(max_examples=80, deadline=None)
+@given(generators(), st.booleans(), kinds(), st.sampled_from([(5,), (2, 3, 2)]))
+def test_fused_scan_equals_the_eager_one(rng, current, kind, shape):
+    """Spikes are equal for every reset and comparison; gradients agree within float32 rounding."""
+    cell = _Cell(replace(neuron(rng, shape, current=current), **kind))
+    x = rng.normal(0.4, 0.6, (12, 3, *shape)).astype(np.float32)
+    upstream = rng.normal(size=x.shape).astype(np.float32)
+    fused, fused_gradient = scanned(cell, x, upstream)
+    eager, eager_gradient = scanned(cell.scan, x, upstream)
+    torch.testing.assert_close(fused, eager, rtol=0, atol=0)
+    torch.testing.assert_close(fused_gradient, eager_gradient, rtol=1e-4, atol=1e-5)
+    assert torch.any(fused > 0)
+    assert torch.any(fused_gradient != 0)
+
+
+def test_fused_scan_is_the_one_that_runs(monkeypatch):
+    """A plain neuron on a CPU never reaches the eager scan."""
+    monkeypatch.delattr(_Cell, "scan")
+    assert _Cell(neuron(np.random.default_rng(0), (3,)))(torch.zeros(2, 1, 3)).shape == (2, 1, 3)
+
+
+PLAIN = neuron(np.random.default_rng(0), (3,))
+
+
+@pytest.mark.parametrize(
+    "cell", [replace(PLAIN, threshold=None), replace(PLAIN, spikes="integer"), replace(PLAIN, floor=0.0)]
+)
+def test_other_neurons_take_the_eager_scan(cell: Neuron):
+    """The fused scan knows neither readouts nor several spikes a step nor a lower clip."""
+    x = torch.zeros(2, 1, 3)
+    assert _Cell(PLAIN).can_be_fused(x)
+    assert not _Cell(cell).can_be_fused(x)
+    assert not _Cell(PLAIN).can_be_fused(x.to("meta"))
+
+
+def recurrent(rng: np.random.Generator, kind: dict[str, object], size: int = 5) -> Network:
+    """A population that feeds back to itself through a matrix with a bias."""
+    matrix = rng.normal(0, 0.4, (size, size)).astype(np.float32)
+    feedback = Linear(matrix, rng.normal(0, 0.1, size).astype(np.float32))
+    cell = replace(neuron(rng, (size,), current=bool(rng.random() < 0.5)), **kind)
+    populations = (Population("in", (size,)), Population("p", (size,), cell))
+    return Network(populations, (Projection("w", "in", "p", ()), Projection("back", "p", "p", (feedback,), 1)), ("p",))
+
+
+def trained(network: Network, x: np.ndarray, upstream: np.ndarray) -> tuple[Tensor, dict[str, Tensor]]:
+    """Spikes, and the gradients of their weighted sum with respect to the input and all parameters."""
+    simulator, source = FloatSimulator(network), torch.from_numpy(x).requires_grad_()
+    out = simulator({"in": source})["p"]
+    (out * torch.from_numpy(upstream)).sum().backward()
+    return out.detach(), {"x": source.grad} | {name: p.grad for name, p in simulator.named_parameters()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(generators(), kinds())
+def test_fused_loop_equals_the_eager_one(rng, kind):
+    """Spikes are equal; gradients of input, weights and bias agree within float32 rounding, through ten steps."""
+    network = recurrent(rng, kind)
+    x = rng.normal(0.4, 0.6, (10, 3, 5)).astype(np.float32)
+    upstream = rng.normal(size=x.shape).astype(np.float32)
+    fused, fused_gradients = trained(network, x, upstream)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulator, "_is_fused_loop", lambda *_: False)
+        eager, eager_gradients = trained(network, x, upstream)
+    torch.testing.assert_close(fused, eager, rtol=0, atol=0)
+    assert fused_gradients.keys() == eager_gradients.keys()
+    for name, gradient in fused_gradients.items():
+        torch.testing.assert_close(gradient, eager_gradients[name], rtol=1e-3, atol=1e-4)
+        assert torch.any(gradient != 0)
+
+
+def test_fused_loop_is_the_one_that_runs(monkeypatch):
+    """A population that feeds itself through a matrix never reaches the eager steps."""
+    monkeypatch.delattr(_Cell, "step")
+    network = recurrent(np.random.default_rng(0), {})
+    assert FloatSimulator(network)({"in": torch.zeros(3, 2, 5)})["p"].shape == (3, 2, 5)
+
+
+def test_gradient_at_the_threshold_is_the_slope_of_the_surrogate():
+    """One step of one neuron at its threshold: gain * slope / 2 in units of the distance to reset."""
+    one = np.ones(1, np.float32)
+    cell = _Cell(Neuron(0 * one, 0.5 * one, 3 * one, 0 * one, 0 * one, 6 * one))
+    _, gradient = scanned(cell, np.full((1, 1, 1), 2, np.float32), np.ones((1, 1, 1), np.float32))
+    assert gradient.item() == pytest.approx(3 * (2.0 / 2) / 6)
