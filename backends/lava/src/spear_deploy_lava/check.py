@@ -13,17 +13,16 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from spear_deploy_lava.comparison import DU, DV, VTH, Integers, compare, integrate
 from spear_deploy_lava.job import Job
 from spear_deploy_lava.program import SCHEMA
 from spear_deploy_lava.supervisor import Outcome
 
+_NAMES = ("input", "layer0", "layer1")
 _SIZES = (12, 9, 4)
 _ENDS = ((0, 1), (1, 1), (1, 2))
 _RESETS = ("", "value", "subtract")
 _SAMPLES, _STEPS = 2, 12
-_DU, _DV, _VTH = 2047, 410, 300
-
-Integers = npt.NDArray[np.int64]
 
 
 class _Weights(NamedTuple):
@@ -52,65 +51,45 @@ def check(run: Callable[[Job], Outcome]) -> Report:
     spikes = (random.random((_SAMPLES, _STEPS, _SIZES[0])) < 0.4).astype(np.uint8)
     with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
         program, inputs, output = (str(Path(folder, name)) for name in ("program.h5", "input.h5", "output.h5"))
-        job = Job(program, inputs, output, final_state=False)
-        _write_program(Path(job.program), weights)
-        with h5py.File(job.input, "w") as file:
+        _write_program(Path(program), weights)
+        with h5py.File(inputs, "w") as file:
             file["x/input"] = spikes
-        outcome = run(job)
-        if outcome.failure is not None:
-            return _report(f"{outcome.failure.message}\n{outcome.failure.traceback}".strip())
-        if outcome.code != 0:
-            return _report("interrupted")
-        for index, expected in enumerate(_reference(weights, spikes.astype(np.int64))):
-            with h5py.File(job.output, "r") as file:
-                measured = file[f"spikes/layer{index}"][()]
-                lava = str(file.attrs["lava_version"])
-            if not np.array_equal(measured, np.packbits(expected, axis=-1)):
-                return _report(f"the spikes of layer {index} differ from the reference", lava)
-    return _report("", lava)
-
-
-def _report(message: str, lava: str = "") -> Report:
-    return Report(not message, message, platform.python_version(), np.__version__, lava)
+        expected = dict(zip(_NAMES[1:], _reference(weights, spikes.astype(np.int64)), strict=True))
+        compared = compare(run, Job("program", program, inputs, output), expected)
+    message = compared.message
+    return Report(not message, message, platform.python_version(), np.__version__, compared.version("lava"))
 
 
 def _write_program(path: Path, weights: _Weights) -> None:
-    names = ["input", "layer0", "layer1"]
-    registers = {"du": _DU, "dv": _DV, "vth": _VTH, "bias_mant": 0, "bias_exp": 0}
+    registers = {"du": DU, "dv": DV, "vth": VTH, "bias_mant": 0, "bias_exp": 0}
     with h5py.File(path, "w") as file:
-        file.attrs.update({"schema": SCHEMA, "order": names})
-        for level, name in enumerate(names):
+        file.attrs.update({"schema": SCHEMA, "order": _NAMES})
+        for level, name in enumerate(_NAMES):
             group = file.create_group(f"populations/{name}")
             group.attrs.update({"kind": "lif" if level else "input", "shape": [_SIZES[level]], "level": level})
             group.attrs.update({"max_value": 1, "reset": _RESETS[level], "late": False})
             for register, value in registers.items() if level else ():
                 group[register] = np.int32(value)
         for (source, target), weight in zip(_ENDS, weights, strict=True):
-            group = file.create_group(f"projections/{names[source]} to {names[target]}")
-            ends = {"source": names[source], "target": names[target]}
+            group = file.create_group(f"projections/{_NAMES[source]} to {_NAMES[target]}")
+            ends = {"source": _NAMES[source], "target": _NAMES[target]}
             group.attrs.update({"kind": "dense", "delay": 0, "weight_exp": 0, **ends})
             group["weight"] = weight.astype(np.int16)
 
 
 def _reference(weights: _Weights, spikes: Integers) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Spikes (samples, steps, neurons) of each layer, from the equations of Lava's fixed-point LIF."""
-
-    def decayed(value: Integers, decay: int) -> Integers:
-        result: Integers = np.sign(value) * (np.abs(value) * (4096 - decay) >> 12)
-        return result
-
+    """Spikes (samples, steps, neurons) of each layer."""
+    threshold = VTH << 6
     u0 = v0 = s0 = np.zeros((_SAMPLES, _SIZES[1]), np.int64)
     u1 = v1 = np.zeros((_SAMPLES, _SIZES[2]), np.int64)
     layer0, layer1 = [], []
     for step in range(_STEPS):
-        u0 = decayed(u0, _DU + 1) + (spikes[:, step] @ weights.first.T + s0 @ weights.back.T << 6)
-        v0 = decayed(v0, _DV) + u0
-        s0 = (v0 > _VTH << 6).astype(np.int64)
+        u0, v0 = integrate(u0, v0, spikes[:, step] @ weights.first.T + s0 @ weights.back.T)
+        s0 = (v0 > threshold).astype(np.int64)
         v0 = np.where(s0, 0, v0)
-        u1 = decayed(u1, _DU + 1) + (s0 @ weights.second.T << 6)
-        v1 = decayed(v1, _DV) + u1
-        s1 = v1 > _VTH << 6
-        v1 = np.where(s1, v1 - (_VTH << 6), v1)
+        u1, v1 = integrate(u1, v1, s0 @ weights.second.T)
+        s1 = v1 > threshold
+        v1 = np.where(s1, v1 - threshold, v1)
         layer0.append(s0 > 0)
         layer1.append(s1)
     return np.stack(layer0, axis=1), np.stack(layer1, axis=1)

@@ -18,10 +18,10 @@ from spear_deploy_lava.supervisor import Outcome, supervise
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (:class:`~spear_deploy_lava.errors.ExitCode`, or 128 + signal)."""
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
     die_with_parent(signal.SIGTERM, options.parent)
     try:
-        return _check(options.timeout) if options.command == "check" else _run(options)
+        return _check(options) if options.command == "check" else _run(options)
     except BrokenPipeError:
         # Nobody reads any more; keep the interpreter from failing again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -29,7 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    job = Job(options.program, options.input, options.output, options.final_state)
+    files = {"input": options.input, "output": options.output}
+    if options.net is None:
+        job = Job("program", options.program, **files, final_state=options.final_state)
+    else:
+        job = Job("net", options.net, **files, max_value=options.max_value or 1)
     outcome = supervise(job, options.timeout, lambda done, total: _emit("progress", done=done, total=total))
     if outcome.failure is not None:
         _emit("error", **asdict(outcome.failure))
@@ -38,13 +42,15 @@ def _run(options: argparse.Namespace) -> int:
     return outcome.code
 
 
-def _check(timeout: float) -> int:
-    from spear_deploy_lava.check import check  # needs numpy, which the supervisor of a run does without
+def _check(options: argparse.Namespace) -> int:
+    # These need numpy, which the supervisor of a run does without.
+    from spear_deploy_lava.check import check
+    from spear_deploy_lava.net_check import check_net
 
     def run(job: Job) -> Outcome:
-        return supervise(job, timeout, lambda done, total: None)
+        return supervise(job, options.timeout, lambda done, total: None)
 
-    report = check(run)
+    report = check_net(run) if options.net else check(run)
     _write_line(asdict(report))
     return ExitCode.DONE if report.ok else ExitCode.EXCEPTION
 
@@ -58,17 +64,41 @@ def _write_line(value: Mapping[str, object]) -> None:
     sys.stdout.flush()
 
 
-def _parser() -> argparse.ArgumentParser:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line; ends the process with status 2 where it makes no sense."""
     parser = argparse.ArgumentParser(prog="spear_deploy_lava", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="run a program; events as JSON lines on standard output")
-    run.add_argument("--program", required=True, metavar="FILE")
+    run = commands.add_parser("run", help="run a network; events as JSON lines on standard output")
+    network = run.add_mutually_exclusive_group(required=True)
+    network.add_argument("--program", metavar="FILE", help="a program of spear-deploy")
+    network.add_argument("--net", metavar="FILE", help="a .net file of lava-dl, run by its netx")
     run.add_argument("--input", required=True, metavar="FILE")
     run.add_argument("--output", required=True, metavar="FILE")
     run.add_argument("--timeout", type=float, metavar="SECONDS", help="default: none")
-    run.add_argument("--final-state", action="store_true", help="record u and v after the last step of the last sample")
+    run.add_argument(
+        "--final-state",
+        action="store_true",
+        help="with --program: record u and v after the last step of the last sample",
+    )
+    run.add_argument(
+        "--max-value", type=_positive, metavar="N", help="with --net: the largest payload in the input; default: 1"
+    )
     check = commands.add_parser("check", help="run a small network and compare it; the report as JSON")
+    check.add_argument("--net", action="store_true", help="check lava-dl's netx instead")
     check.add_argument("--timeout", type=float, metavar="SECONDS", default=60.0, help="default: 60")
     for command in (run, check):
         command.add_argument("--parent", type=int, metavar="PID", help="end when this process, the parent, ends")
-    return parser
+    options = parser.parse_args(arguments)
+    if options.command == "run":
+        if options.net is not None and options.final_state:
+            run.error("--final-state goes with --program")
+        if options.net is None and options.max_value is not None:
+            run.error("--max-value goes with --net")
+    return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not positive")
+    return number

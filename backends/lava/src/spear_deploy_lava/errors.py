@@ -16,4 +16,4 @@ class ExitCode(IntEnum):
 
 
 class BadInputError(ValueError):
-    """The program file or the input file cannot be run as it is."""
+    """The file to run or its input cannot be run as it is, or not in this environment."""

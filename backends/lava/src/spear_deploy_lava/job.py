@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 CLOCK_BYTES = 16
 """Size of the file that both map: two int64, the steps done and the steps to do."""
 
 
+Kind = Literal["program", "net"]
+"""What a file to run is: a program of schema 2, or a ``.net`` file of lava-dl."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """One run: paths of the files, and whether the final u and v are wanted."""
+    """One run of the file ``network``, which is of ``kind``, and the paths of its input and its output.
 
-    program: str
+    ``final_state``: the final u and v of a program are wanted.  ``max_value`` is the largest payload in the input of
+    a ``.net`` file, which cannot say so itself; 1 is for binary spikes.
+    """
+
+    kind: Kind
+    network: str
     input: str
     output: str
-    final_state: bool
+    final_state: bool = False
+    max_value: int = 1
 
 
 @dataclass(frozen=True)

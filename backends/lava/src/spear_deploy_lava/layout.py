@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spear_deploy_lava.program import IntArray
+from spear_deploy_lava.inputs import IntArray
 
 
 def lava_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

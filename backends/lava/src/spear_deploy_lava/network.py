@@ -19,6 +19,7 @@ from lava.proc.lif.process import LIFReset
 from lava.utils.weightutils import SignMode, determine_sign_mode
 
 from spear_deploy_lava import layout
+from spear_deploy_lava.inputs import Inputs
 from spear_deploy_lava.processes.late_lif import LateLIF
 from spear_deploy_lava.processes.late_subtracting_lif import LateSubtractingLIF
 from spear_deploy_lava.processes.readout import Readout
@@ -28,7 +29,7 @@ from spear_deploy_lava.processes.sink import Sink
 from spear_deploy_lava.processes.source import DataSource
 from spear_deploy_lava.processes.subtracting_lif import SubtractingLIF
 from spear_deploy_lava.processes.wide_conv import WideConv
-from spear_deploy_lava.program import Convolution, Inputs, Neurons, Population, Program, Projection
+from spear_deploy_lava.program import Convolution, Neurons, Population, Program, Projection
 from spear_deploy_lava.records import shared_array
 
 _LARGEST_IN_CONV = 127

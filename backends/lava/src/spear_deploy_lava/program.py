@@ -1,17 +1,16 @@
-"""Reads the program and the input file (HDF5, schema 2; all integers)."""
+"""Reads programs and their input (HDF5, schema 2; all integers)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from spear_deploy_lava.errors import BadInputError
+from spear_deploy_lava.inputs import Inputs, IntArray, Port, read_ports
 
 SCHEMA = 2
 REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
@@ -20,8 +19,6 @@ LONGEST_DELAY = 62
 """Steps that a spike may be kept back, as in lava-dl."""
 LARGEST_MIXED, LARGEST_OF_ONE_SIGN = 127, 255
 """Weight mantissas in 8 bits: among weights of both signs one bit is the sign."""
-
-IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -113,15 +110,6 @@ class Program:
         return projection.delay + 1 + source.level - target.level
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """``values[population]`` is (samples, steps, *shape)."""
-
-    samples: int
-    steps: int
-    values: Mapping[str, IntArray]
-
-
 def read_program(path: Path) -> Program:
     """Read a program; :class:`BadInputError` if it is none, or if Lava would silently run it wrongly."""
     try:
@@ -142,27 +130,8 @@ def read_program(path: Path) -> Program:
 
 def read_inputs(path: Path, program: Program) -> Inputs:
     """Read the input of every input population; :class:`BadInputError` if it does not fit ``program``."""
-    try:
-        with h5py.File(path, "r") as file:
-            values = {population.name: file["x"][population.name][()] for population in program.inputs}
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInputError(f"{path}: not an input file of this program: {error}") from error
-    for population in program.inputs:
-        value = values[population.name]
-        if not np.issubdtype(value.dtype, np.integer) or value.shape[2:] != population.shape:
-            expected = ", ".join(str(size) for size in population.shape)
-            raise BadInputError(
-                f"{path}: input {population.name} is {value.dtype} {value.shape}; expected integers (N, T, {expected})"
-            )
-        if value.size and (value.max() > population.max_value or (value.min() < 0 and population.max_value == 1)):
-            raise BadInputError(f"{path}: input {population.name} holds values beyond 0..{population.max_value}")
-    lengths = {value.shape[:2] for value in values.values()}
-    if len(lengths) != 1:
-        raise BadInputError(f"{path}: inputs differ in samples or steps: {sorted(lengths)}")
-    samples, steps = lengths.pop()
-    if samples == 0 or steps == 0:
-        raise BadInputError(f"{path}: {samples} samples of {steps} steps: nothing to run")
-    return Inputs(samples, steps, values)
+    ports = [Port(population.name, population.shape, population.max_value) for population in program.inputs]
+    return read_ports(path, ports)
 
 
 def _population(name: str, group: h5py.Group) -> Population:

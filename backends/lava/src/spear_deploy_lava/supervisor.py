@@ -33,7 +33,7 @@ _PROGRESS_INTERVAL = 0.25
 _CHILD_INTERVAL = 0.5
 """Seconds between two searches for dead children of the worker."""
 _GRACE = 2.0
-"""Seconds in which the worker may itself report why a child of it ended."""
+"""Seconds in which the worker may itself report why a child of it ended, or wait for the child."""
 _CLEAN_UP_LIMIT = 10.0
 """Seconds after which processes that outlive the worker are killed."""
 _LOG_TAIL = 4000
@@ -143,7 +143,7 @@ class _Watch:
         """Return the worker's exit, or the code and failure with which it is to be ended."""
         next_progress = next_search = self.started
         reported = -1
-        missed_since: float | None = None
+        ended: dict[int, float] = {}
         while True:
             if self.interruption.number is not None:
                 return _Verdict(128 + self.interruption.number)
@@ -160,19 +160,21 @@ class _Watch:
                     reported = done
             if now >= next_search:
                 next_search = now + _CHILD_INTERVAL
-                ended = [child for child in children_of(self.worker.pid) if child.ended]
-                if not ended:
-                    missed_since = None
-                elif missed_since is None:
-                    missed_since = now
-                elif now - missed_since > _GRACE:
-                    pids = ", ".join(f"process id {child.pid}" for child in ended)
-                    return _Verdict(ExitCode.CHILD_DIED, Failure("child-died", f"a process of Lava died ({pids})"))
+                # Between two networks Lava waits for its processes one after the other: ended ones are soon gone then.
+                dead = [child.pid for child in children_of(self.worker.pid) if child.ended]
+                ended = {pid: ended.get(pid, now) for pid in dead}
+                if overdue := [pid for pid, since in ended.items() if now - since > _GRACE]:
+                    return _Verdict(ExitCode.CHILD_DIED, _died(overdue))
             time.sleep(_TICK)
 
     def _timed_out(self) -> Failure:
         done, total = self.files.read_clock()
         return Failure("timeout", f"not finished after {self.timeout:g} s: {done} of {total or '?'} steps done")
+
+
+def _died(pids: list[int]) -> Failure:
+    listed = ", ".join(f"process id {pid}" for pid in pids)
+    return Failure("child-died", f"a process of Lava died ({listed})")
 
 
 def _start(job: Job, files: _Files) -> subprocess.Popen[bytes]:

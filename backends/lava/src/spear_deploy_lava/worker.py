@@ -46,7 +46,10 @@ def _run(order: Order) -> None:
     import numpy as np
 
     # Lava has to be imported after the shim, and where a failure of the import is reported.
-    from spear_deploy_lava.simulation import simulate
+    if order.job.kind == "net":
+        from spear_deploy_lava.net_simulation import simulate
+    else:
+        from spear_deploy_lava.simulation import simulate
 
     simulate(order.job, np.frombuffer(mmap.mmap(order.clock, CLOCK_BYTES), dtype=np.int64))
 

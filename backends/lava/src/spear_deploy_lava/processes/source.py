@@ -18,11 +18,11 @@ class DataSource(AbstractProcess):
     """Sends ``data[t - 1]`` at step t, then zeros.
 
     ``data`` is (total steps, *shape).  ``clock`` is an int64 array in shared memory; its first
-    element is set to the step.
+    element is set to the step, counted on from the ``done`` steps of earlier networks.
     """
 
-    def __init__(self, *, data: npt.NDArray[Any], clock: npt.NDArray[np.int64]) -> None:
-        super().__init__(data=data, clock=clock)
+    def __init__(self, *, data: npt.NDArray[Any], clock: npt.NDArray[np.int64], done: int = 0) -> None:
+        super().__init__(data=data, clock=clock, done=done)
         self.s_out = OutPort(shape=data.shape[1:])
 
 
@@ -38,10 +38,11 @@ class PyDataSource(PyLoihiProcessModel):
         super().__init__(proc_params)
         self.data = proc_params["data"]
         self.clock = proc_params["clock"]
+        self.done = proc_params["done"]
         self.silence = np.zeros(self.data.shape[1:], self.data.dtype)
 
     def run_spk(self) -> None:
         """Send one step."""
         index = self.time_step - 1
         self.s_out.send(self.data[index] if index < len(self.data) else self.silence)
-        self.clock[0] = self.time_step
+        self.clock[0] = self.done + self.time_step
