@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test slow lint clean
+.PHONY: help demo test slow lint docs clean
 
 help:            ## show the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -23,10 +23,14 @@ slow: $(VENV)/.test    ## run the slow tests
 	$(BIN)/python -m tests.frameworks
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/.test    ## ruff and mypy
+lint: $(VENV)/.test    ## ruff, import-linter and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+docs: $(VENV)/.test    ## write the generated pages of the documentation
+	$(BIN)/python docs/generate.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build

@@ -30,14 +30,17 @@ from rich.table import Table
 from torch import nn
 
 from spear_deploy.backends.lava import run_lava
-from spear_deploy.execution import use_threads
-from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network, Neuron, Population, Projection
+from spear_deploy.execution import Execution
+from spear_deploy.network import Conv2d, Flatten, Input, Linear, LinearOp, Network, Neuron, Population, Projection
 from spear_deploy.network.ops import Shape, chain_shapes
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets import load_chip
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.emulator.layer import MEASURED
-from spear_deploy.targets.loihi.program import ChipProgram, write_program
+from spear_deploy.targets.loihi.program import LoihiProgram
+from spear_deploy.targets.loihi.program_file import write_program
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.ports import InputRange
 
 BETA, RATE, LAVA_SAMPLES = 0.9, 0.1, 8
 
@@ -79,7 +82,7 @@ def linear(rng: np.random.Generator, outputs: int, inputs: int) -> Linear:
 
 def network_of(case: Case) -> Network:
     """Return the network of a case."""
-    populations, projections = [Population("p0", case.shape)], []
+    populations, projections = [Input("p0", case.shape)], []
     for index, ops in enumerate(case.chains, 1):
         shape = chain_shapes(ops, populations[-1].shape)[-1]
         zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
@@ -99,12 +102,12 @@ class Measured:
     firing: Mapping[str, float]
 
 
-def measure_emulator(program: ChipProgram, x: NDArray[np.uint8]) -> Measured:
+def measure_emulator(program: LoihiProgram, x: NDArray[np.uint8], execution: Execution) -> Measured:
     """Measure the emulator as it is, and confined to dense arithmetic."""
     sample_steps = x.shape[0] * x.shape[1]
     seconds = []
     for costs in (MEASURED, replace(MEASURED, event=1e9)):
-        emulator = Emulator(program, costs)
+        emulator = LoihiEmulator(program, execution, costs)
         seconds.append(fastest(partial(emulator.run, {"p0": x})))
     recording = emulator.run({"p0": x})
     moved = sum(spikes.nbytes for spikes in recording.spikes.values()) / sample_steps
@@ -121,7 +124,7 @@ def copy_rate(threads: int) -> float:
     return threads * (1 << 26) / seconds
 
 
-def lava_rate(program: ChipProgram, x: NDArray[np.uint8]) -> float:
+def lava_rate(program: LoihiProgram, x: NDArray[np.uint8]) -> float:
     """Return sample-steps a second of the Lava runtime, its start-up left out."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "program.h5"
@@ -183,26 +186,34 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--threads", type=int, default=2, help="for the emulator and snnTorch (default: %(default)s)")
     arguments = parser.parse_args()
-    use_threads(arguments.threads)
+    execution = Execution(threads=arguments.threads)
+    with execution.applied():
+        table, ratios = measure(execution)
+    if arguments.json:
+        sys.stdout.write(json.dumps(ratios) + "\n")
+    else:
+        Console(width=160).print(table)
+
+
+def measure(execution: Execution) -> tuple[Table, dict[str, dict[str, float]]]:
+    """Measure both cases; return a table, and the ratios to what the emulator is compared with."""
+    registers = Registers.of(load_chip("loihi2"))
     rng = np.random.default_rng(0)
-    copied = copy_rate(arguments.threads)
+    copied = copy_rate(execution.threads)
     ratios: dict[str, dict[str, float]] = {}
     heads = ("emulator", "products", "Lava", "snnTorch", "vs products", "vs Lava", "vs snnTorch", "of memory")
     table = Table("network", *heads, "firing rates", box=None)
     for case in (dense_case(rng), conv_case(rng)):
-        program = quantise(network_of(case), "loihi2", Registers(), {"p0": InputRange()}).program
+        program = quantise(network_of(case), "loihi2", registers, {"p0": InputRange()}).program
         x = (rng.random((case.steps, case.samples, *case.shape)) < RATE).astype(np.uint8)
-        ours, lava, peer = measure_emulator(program, x), lava_rate(program, x), snntorch_rate(case, x)
+        ours, lava, peer = measure_emulator(program, x, execution), lava_rate(program, x), snntorch_rate(case, x)
         ratios[case.name] = {"vs_lava": ours.rate / lava, "vs_snntorch": ours.rate / peer}
         rates = (f"{rate:,.0f}" for rate in (ours.rate, ours.rate_of_products, lava, peer))
         share = ours.rate * ours.bytes_moved / copied
         against = (ours.rate / ours.rate_of_products, ours.rate / lava, ours.rate / peer)
         firing = " ".join(f"{rate:.0%}" for rate in ours.firing.values())
         table.add_row(case.name, *rates, *(f"{ratio:,.1f}" for ratio in against), f"{share:.1%}", firing)
-    if arguments.json:
-        sys.stdout.write(json.dumps(ratios) + "\n")
-    else:
-        Console(width=160).print(table)
+    return table, ratios
 
 
 if __name__ == "__main__":

@@ -4,17 +4,54 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spear_deploy.frontends.api import load
+    from spear_deploy.api.deploy import Deployment, deploy
+    from spear_deploy.api.load import load
+    from spear_deploy.api.lower import lower
+    from spear_deploy.frontends import Imported, Semantics
     from spear_deploy.importers import from_norse, from_sinabs, from_snntorch, from_spikingjelly
+    from spear_deploy.targets import Lowered, load_chip
 
 __version__ = "0.1.0"
 
-__all__ = ["from_norse", "from_sinabs", "from_snntorch", "from_spikingjelly", "load"]
+_HOMES = {
+    "Deployment": "spear_deploy.api.deploy",
+    "Imported": "spear_deploy.frontends",
+    "Lowered": "spear_deploy.targets",
+    "Semantics": "spear_deploy.frontends",
+    "deploy": "spear_deploy.api.deploy",
+    "from_norse": "spear_deploy.importers",
+    "from_sinabs": "spear_deploy.importers",
+    "from_snntorch": "spear_deploy.importers",
+    "from_spikingjelly": "spear_deploy.importers",
+    "load": "spear_deploy.api.load",
+    "load_chip": "spear_deploy.targets",
+    "lower": "spear_deploy.api.lower",
+}
+"""Public names and the modules that they come from."""
+
+__all__ = [
+    "Deployment",
+    "Imported",
+    "Lowered",
+    "Semantics",
+    "deploy",
+    "from_norse",
+    "from_sinabs",
+    "from_snntorch",
+    "from_spikingjelly",
+    "load",
+    "load_chip",
+    "lower",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is: the command line needs none of it, and most of it needs torch."""
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "spear_deploy.frontends.api" if name == "load" else "spear_deploy.importers"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List what is public."""
+    return [*__all__, "__version__"]

@@ -25,7 +25,8 @@ class Finding:
     """One thing to tell the user.
 
     ``code`` is a key of :data:`CATALOGUE`; ``where`` names the file, node or option; ``message``
-    says what is wrong with the values found; ``fix`` says what to do about it.
+    says what is wrong with the values found; ``fix`` says what to do about it.  Where it is a matter of
+    numbers, ``value`` is the one found and ``limit`` the largest that is allowed, or the least (``at_least``).
     """
 
     code: str
@@ -33,6 +34,16 @@ class Finding:
     message: str
     fix: str = ""
     severity: Severity = "error"
+    value: float | None = None
+    limit: float | None = None
+    at_least: bool = False
+
+    @property
+    def slack(self) -> float | None:
+        """How much room is left: negative beyond the limit."""
+        if self.value is None or self.limit is None:
+            return None
+        return self.value - self.limit if self.at_least else self.limit - self.value
 
     def __post_init__(self) -> None:
         if self.code not in CATALOGUE:
@@ -236,11 +247,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E061": ("backend failed", "The backend's process ended with an error; its message is given."),
     "E062": ("backend timed out", "The backend did not finish within its time limit and was stopped."),
     "E063": ("backend cannot be installed", "No suitable Python was found, or the package installer failed."),
-    "E064": ("optional dependency missing", "Training and search need the extra: pip install 'spear-deploy[search]'"),
+    "E064": (
+        "optional dependency missing",
+        (
+            "Training and search need the extra search, graphs of the nir package the extra nir:\n"
+            "pip install 'spear-deploy[search,nir]'. Live modules need their framework."
+        ),
+    ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": ("comparison differs", "The source fires at v >= threshold, the chip at v > threshold."),
-    "N004": ("decay rounded", "A decay was rounded to 12 bits with a noticeable relative error."),
+    "N004": ("decay rounded", "A decay was rounded to the register's width with a noticeable relative error."),
     "N005": (
         "reset that needs microcode",
         (

@@ -1,47 +1,129 @@
-"""How many threads compute.
+"""How a run computes: threads, device, workers and seed, one frozen value that is passed down.
 
-Sums of floats depend on how they are split among threads, so the number is part of a run's identity.  Small
-networks are fastest on one: waiting for the others costs more than they do.
+Sums of floats depend on how they are split among threads, so their number is part of a run's identity.  Small networks
+are fastest on one: waiting for the others costs more than they do.  What libraries keep in global variables (numbers of
+threads, random states) is set for the time of a block and put back: nothing is set for others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-import numba
-import torch
+from spear_deploy.errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def use_threads(count: int) -> None:
-    """Let torch and the fused scans use ``count`` threads, or all cores where there are fewer."""
+@dataclass(frozen=True)
+class Execution:
+    """``threads`` compute at a time; ``device`` is torch's name; ``workers`` are processes; ``seed`` draws."""
+
+    threads: int = 1
+    device: str = "cpu"
+    workers: int = 1
+    seed: int = 0
+
+    def check_device(self) -> None:
+        """Raise :class:`InputError` (E008) for a device that cannot compute here."""
+        import torch
+
+        try:
+            torch.zeros(1, device=self.device).cpu()
+        except (RuntimeError, AssertionError) as error:
+            message = f"cannot compute: {str(error).splitlines()[0]}"
+            fix = "leave it out, or name cuda with a GPU"
+            raise InputError.of("E008", f"--device {self.device}", message, fix) from error
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Let torch and numba use so many threads while the block runs."""
+        import numba
+
+        most = numba.config.NUMBA_NUM_THREADS
+        before = numba.get_num_threads()  # starts numba's threads, which may change torch's number: first of all
+        numba.set_num_threads(min(self.threads, most))
+        try:
+            with torch_threads(self.threads):
+                yield
+        finally:
+            numba.set_num_threads(before)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch use ``count`` threads while the block runs."""
+    import torch
+
+    before = torch.get_num_threads()
     torch.set_num_threads(count)
-    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-def shares(count: int, most: int) -> list[range]:
-    """Cut ``count`` items into ranges of at most ``most``, about as long as each other and as many for each thread."""
-    threads = torch.get_num_threads()
+class PrivateRandom:
+    """Random states of Python, numpy and torch for a library that draws from the global ones."""
+
+    def __init__(self, seed: int) -> None:
+        import numpy as np
+        import torch
+
+        before = _random_states()
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  (the legacy state is what such libraries draw from)
+        torch.manual_seed(seed)
+        self._own = _random_states()
+        _set_random_states(before)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Put the private states in place of the global ones while the block runs."""
+        before = _random_states()
+        _set_random_states(self._own)
+        try:
+            yield
+        finally:
+            self._own = _random_states()
+            _set_random_states(before)
+
+
+def _random_states() -> tuple[Any, Any, Any]:
+    import numpy as np
+    import torch
+
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+
+
+def _set_random_states(states: tuple[Any, Any, Any]) -> None:
+    import numpy as np
+    import torch
+
+    of_python, of_numpy, of_torch = states
+    random.setstate(of_python)
+    np.random.set_state(of_numpy)  # noqa: NPY002
+    torch.set_rng_state(of_torch)
+
+
+def split_evenly(count: int, most: int, threads: int) -> list[range]:
+    """Cut ``count`` items into ranges of at most ``most``, about equally long, and as many for each thread."""
     rounds = max(1, -(-count // (threads * max(1, most))))
     size = max(1, -(-count // (threads * rounds)))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def map_threads(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Apply ``function`` to all items, each on one thread, as many at a time as torch was told to use.
+def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
+    """Apply ``function`` to all items, each on one thread, up to ``threads`` at a time.
 
     Splitting the work by item scales where splitting every small operation does not.
     """
-    threads = torch.get_num_threads()
     if min(threads, len(items)) < 2:
         return [function(item) for item in items]
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(min(threads, len(items))) as pool:
-            return list(pool.map(function, items))
-    finally:
-        torch.set_num_threads(threads)
+    with torch_threads(1), ThreadPoolExecutor(min(threads, len(items))) as pool:
+        return list(pool.map(function, items))

@@ -43,7 +43,7 @@ class Journal:
 
     def _load(self, header: Mapping[str, Any]) -> None:
         text = self._path.read_text(encoding="utf-8", errors="replace")
-        entries = [entry for entry in map(_parsed, text.splitlines()) if entry]
+        entries = [entry for entry in map(_parse, text.splitlines()) if entry]
         if not text or (text.startswith("{") and "\n" not in text):  # killed while it wrote the header
             self._path.unlink()
             self._append({"kind": "header", **header})
@@ -70,7 +70,7 @@ class Journal:
             os.fsync(stream.fileno())
 
 
-def _parsed(line: str) -> Record | None:
+def _parse(line: str) -> Record | None:
     try:
         entry = json.loads(line)
     except json.JSONDecodeError:

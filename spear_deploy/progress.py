@@ -37,7 +37,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Tick]:

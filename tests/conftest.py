@@ -5,19 +5,23 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
-from spear_deploy.data.datasets import DataOptions, Dataset, load_data
-from spear_deploy.execution import use_threads
+from spear_deploy.data import DataOptions, Dataset, load_data
 from spear_deploy.frontends import Semantics, save
-from spear_deploy.network import Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.progress import Progress
-from spear_deploy.train.config import Recipe
+from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
-use_threads(1)  # tests run in parallel processes: threads of one would only wait for those of the other
+numba.set_num_threads(1)  # starts numba's threads, which may change torch's number: first of both
+torch.set_num_threads(1)  # tests run in parallel processes: threads of one would only wait for those of the other
+
+pytest_plugins = ["tests.tiny_deployments"]
 
 TINY_SIZES = {"input": 12, "hidden1": 10, "hidden2": 8, "output": 3}
 
@@ -53,7 +57,7 @@ def tiny_data(tiny_npz: Path) -> Dataset:
 def untrained_network() -> Network:
     """A feed-forward network of 12-10-8-3 leaky neurons with random weights."""
     rng = np.random.default_rng(1)
-    populations = [Population("input", (12,))]
+    populations = [Input("input", (12,))]
     projections = []
     for (source, columns), (target, rows) in pairwise(TINY_SIZES.items()):
         weight = rng.normal(0.12, 0.4, (rows, columns)).astype(np.float32)
@@ -65,7 +69,7 @@ def untrained_network() -> Network:
 @pytest.fixture(scope="session")
 def tiny_network(untrained_network: Network, tiny_data: Dataset) -> Network:
     """The network trained on the tiny data set."""
-    return finetune(untrained_network, tiny_data.train, Recipe(epochs=30, learning_rate=1e-2, batch=24), seed=0)
+    return finetune(untrained_network, tiny_data.train, FinetuneConfig(epochs=30, learning_rate=1e-2, batch=24), seed=0)
 
 
 @pytest.fixture(scope="session")

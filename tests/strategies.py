@@ -13,11 +13,12 @@ from math import prod
 import numpy as np
 from hypothesis import strategies as st
 
-from spear_deploy.data.datasets import SpikeSamples, Split
+from spear_deploy.data import SpikeSamples, Split
 from spear_deploy.network import (
     AvgPool2d,
     Conv2d,
     Flatten,
+    Input,
     Linear,
     LinearOp,
     Network,
@@ -30,9 +31,14 @@ from spear_deploy.network import (
 from spear_deploy.network.neuron import ResetKind
 from spear_deploy.network.ops import Shape, chain_shapes, window_count
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
+from spear_deploy.targets import load_chip
+from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.registers import Registers
 
 Generator = np.random.Generator
+
+REGISTERS = Registers.of(load_chip("loihi2"))
+"""The ranges that networks are quantised to unless a test is about others."""
 
 
 def generators() -> st.SearchStrategy[Generator]:
@@ -139,7 +145,7 @@ class Builder:
 
     def __init__(self, rng: Generator, shape: Shape) -> None:
         self.rng = rng
-        self.populations = [Population("in", shape)]
+        self.populations = [Input("in", shape)]
         self.projections: list[Projection] = []
 
     @property
@@ -264,9 +270,11 @@ def _add_timed_stage(draw: st.DrawFn, build: Builder, stage: str, out_channels: 
         case "subtracting":
             build.add((build.same(out_channels),), reset="subtract", **_at_zero(last.shape, out_channels))
         case "late":
-            build.add((build.same(out_channels),), late=True)
+            build.add((build.same(out_channels),), reset_delay=True)
         case "late subtracting":
-            build.add((build.same(out_channels),), reset="subtract", late=True, **_at_zero(last.shape, out_channels))
+            build.add(
+                (build.same(out_channels),), reset="subtract", reset_delay=True, **_at_zero(last.shape, out_channels)
+            )
 
 
 def _at_zero(shape: Shape, channels: int) -> dict[str, np.ndarray]:
@@ -276,42 +284,42 @@ def _at_zero(shape: Shape, channels: int) -> dict[str, np.ndarray]:
 
 
 @st.composite
-def chip_programs(draw: st.DrawFn) -> ChipProgram:
+def chip_programs(draw: st.DrawFn) -> LoihiProgram:
     """Programs with registers anywhere in their ranges, and currents that wrap and membranes that clip.
 
-    Levels may be lower than a path is long, spikes may be delayed beyond the run, and populations may feed back to
+    Depths may be lower than a path is long, spikes may be delayed beyond the run, and populations may feed back to
     themselves and to earlier ones.  The sum of a step stays below 2^22: seven steps of current fit 32 bits.
     """
     rng = draw(generators())
     shape = draw(st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5)))
     port = InputPort("in", shape, draw(st.sampled_from([1, 1, 3, 255])), draw(st.sampled_from([1.0, 2.5])))
-    shapes, levels = {port.name: shape}, {port.name: 0}
-    populations: list[ChipPopulation] = []
-    projections: list[ChipProjection] = []
+    shapes, depths = {port.name: shape}, {port.name: 0}
+    populations: list[LoihiPopulation] = []
+    projections: list[LoihiProjection] = []
     for index in range(1, 1 + draw(st.integers(1, 3))):
         name, before = f"p{index}", next(reversed(shapes))
-        levels[name] = levels[before] + 1 if draw(st.booleans()) else draw(st.integers(1, levels[before] + 1))
+        depths[name] = depths[before] + 1 if draw(st.booleans()) else draw(st.integers(1, depths[before] + 1))
         largest = port.max_value if before == port.name else 1
         synapses = _chip_synapses(draw, rng, f"{before}>{name}", before, shapes[before], name, largest)
-        projections.append(_bounded(draw, synapses, largest, levels))
+        projections.append(_bounded(draw, synapses, largest, depths))
         shapes[name] = _target_shape(synapses, shapes[before])
-        if draw(st.booleans()):  # a second projection, which may skip levels
+        if draw(st.booleans()):  # a second projection, which may skip depths
             source = draw(st.sampled_from(list(shapes)[:-1]))
             largest = port.max_value if source == port.name else 1
             mantissas = _mantissas(draw, rng, (prod(shapes[name]), prod(shapes[source])), largest)
             skip = DenseSynapses(f"{source}>{name}.skip", source, name, mantissas)
-            projections.append(_bounded(draw, skip, largest, levels))
+            projections.append(_bounded(draw, skip, largest, depths))
         readout = draw(st.booleans())
-        populations.append(_chip_population(draw, rng, name, shapes[name], levels[name], readout=readout))
+        populations.append(_chip_population(draw, rng, name, shapes[name], depths[name], readout=readout))
         if readout:
             break
-    projections += _feedback(draw, rng, [p for p in populations if p.kind == "lif"], levels)
-    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
+    projections += _feedback(draw, rng, [p for p in populations if p.kind == "lif"], depths)
+    return LoihiProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
 
 
 def _feedback(
-    draw: st.DrawFn, rng: Generator, firing: list[ChipPopulation], levels: dict[str, int]
-) -> list[ChipProjection]:
+    draw: st.DrawFn, rng: Generator, firing: list[LoihiPopulation], depths: dict[str, int]
+) -> list[LoihiProjection]:
     """Projections from populations to themselves or to earlier ones, each at least a step later."""
     found = []
     for first, last in combinations_with_replacement(firing, 2):
@@ -323,7 +331,7 @@ def _feedback(
             synapses: Synapses = ConvSynapses(*ends, mantissas, padding=(1, 1))
         else:
             synapses = DenseSynapses(*ends, _mantissas(draw, rng, (first.size, last.size), 1))
-        found.append(_bounded(draw, synapses, 1, levels, least_lag=1))
+        found.append(_bounded(draw, synapses, 1, depths, least_lag=1))
     return found
 
 
@@ -348,14 +356,14 @@ def _chip_synapses(
 
 
 def _bounded(
-    draw: st.DrawFn, synapses: Synapses, largest: int, levels: dict[str, int], least_lag: int = 0
-) -> ChipProjection:
+    draw: st.DrawFn, synapses: Synapses, largest: int, depths: dict[str, int], least_lag: int = 0
+) -> LoihiProjection:
     """Choose an exponent that keeps sums below 2^19, four times what wraps the current, and a delay."""
     reach = int(np.abs(synapses.weight.reshape(len(synapses.weight), -1).astype(np.int64)).sum(axis=1).max()) * largest
     most = max(0, min(7, 19 - reach.bit_length()))
-    soonest = max(0, levels[synapses.target] - levels[synapses.source] - 1 + least_lag)
+    soonest = max(0, depths[synapses.target] - depths[synapses.source] - 1 + least_lag)
     delay = soonest + draw(st.sampled_from([0, 0, 0, 1, 2, 5, 9, 40]))
-    return ChipProjection(synapses, draw(st.integers(0, most)), delay)
+    return LoihiProjection(synapses, draw(st.integers(0, most)), delay)
 
 
 def _mantissas(draw: st.DrawFn, rng: Generator, shape: tuple[int, ...], largest: int) -> np.ndarray:
@@ -366,20 +374,20 @@ def _mantissas(draw: st.DrawFn, rng: Generator, shape: tuple[int, ...], largest:
 
 
 def _chip_population(
-    draw: st.DrawFn, rng: Generator, name: str, shape: Shape, level: int, *, readout: bool
-) -> ChipPopulation:
+    draw: st.DrawFn, rng: Generator, name: str, shape: Shape, depth: int, *, readout: bool
+) -> LoihiPopulation:
     def register(*ranges: tuple[int, int]) -> np.ndarray:
         low, high = draw(st.sampled_from(ranges))
         size = shape if draw(st.booleans()) else ()
         return np.asarray(rng.integers(low, high + 1, size), np.int32)
 
     resets: list[tuple[ResetKind, bool]] = [("value", False), ("subtract", True), ("value", True), ("subtract", False)]
-    reset, late = resets[0 if readout else rng.integers(len(resets))]
-    return ChipPopulation(
+    reset, reset_delay = resets[0 if readout else rng.integers(len(resets))]
+    return LoihiPopulation(
         name,
         shape,
         "readout" if readout else "lif",
-        level,
+        depth,
         float(rng.uniform(0.1, 100)),
         du=register((4095, 4095), (0, 4095), (0, 3)),
         dv=register((0, 0), (0, 4095), (4095, 4095)),
@@ -387,5 +395,5 @@ def _chip_population(
         bias_mant=register((0, 0), (-200, 200), (-4095, 4095)),
         bias_exp=register((0, 0), (0, 7)),
         reset=reset,
-        late=late,
+        reset_delay=reset_delay,
     )

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spear_deploy.data.datasets import DataOptions, load_data
+from spear_deploy.data import DataOptions, load_data
 from spear_deploy.frontends import load
 from spear_deploy.frontends.semantics import preset
 from spear_deploy.measure.runs import measure_float
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import Registers
+from tests.strategies import REGISTERS
 
 
 def test_single_neuron_fires_as_on_loihi_2(shared: Path) -> None:
@@ -28,16 +28,16 @@ def test_single_neuron_fires_as_on_loihi_2(shared: Path) -> None:
     recorded = np.loadtxt(shared / "nir/lif_traces/lif_lava_loihi_fixed.csv", delimiter=",")
     x, theirs, spikes = recorded[:, 0].astype(np.uint8), recorded[:, 1] / (25 << 6), recorded[:, 2]
     network = load(shared / "nir/lif_single.nir", preset("nir"), {"dt": 1e-4}).network
-    program = quantise(network, "loihi2", Registers(), {}).program
+    program = quantise(network, "loihi2", REGISTERS, {}).program
     (port,), (population,) = program.inputs, program.populations
-    out = Emulator(program).run({port.name: x[:, None, None]})
+    out = LoihiEmulator(program).run({port.name: x[:, None, None]})
     (steps,) = np.nonzero(out.spikes[population.name][:, 0, 0])
     assert steps.tolist() == [460, 510, 710, 760]
     assert np.nonzero(spikes)[0].tolist() == [step + 1 for step in steps]
     assert population.dv == 164
 
     silent = replace(program, populations=(replace(population, kind="readout"),))  # to see v; up to the first spike
-    v = Emulator(silent).run({port.name: x[:460, None, None]}).potentials[population.name][:, 0, 0]
+    v = LoihiEmulator(silent).run({port.name: x[:460, None, None]}).membrane[population.name][:, 0, 0]
     ours = v / (int(population.vth) << 6)
     assert ours.max() > 0.95
     assert np.abs(ours - theirs[1:461]).max() < 0.01

@@ -1,27 +1,36 @@
-"""Deployments of the tiny network: seconds each."""
+"""Deployments of the tiny network, seconds each: fixtures for all folders (loaded by ``conftest.py``)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from spear_deploy.chips import load_chip
-from spear_deploy.data.datasets import Dataset
-from spear_deploy.deployment.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
-from spear_deploy.deployment.run import Deployment, deploy
+from spear_deploy.budgets import ask
+from spear_deploy.data import Dataset
+from spear_deploy.deployment.options import DeployOptions
+from spear_deploy.deployment.steps import run_steps
+from spear_deploy.deployment.work import Work
+from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
 from spear_deploy.progress import Progress
-from spear_deploy.train.config import Recipe
+from spear_deploy.search.options import SearchOptions
+from spear_deploy.targets import LoweringOptions, load_chip
+from spear_deploy.train.config import FinetuneConfig
 
 SEARCH = SearchOptions(
-    episodes=8, candidates=2, samples=3, probe=Recipe(epochs=2, batch=24), finish=Recipe(epochs=8, batch=24)
+    episodes=8,
+    candidates=2,
+    samples=3,
+    probe=FinetuneConfig(epochs=2, batch=24),
+    finish=FinetuneConfig(epochs=8, batch=24),
 )
 
-Deploy = Callable[..., Deployment]
+Deploy = Callable[..., Work]
 
 
 @pytest.fixture(scope="session")
@@ -41,17 +50,27 @@ def run_deploy(imported: Imported, tiny_data: Dataset) -> Deploy:
         cores: int | None = None,
         model: Imported = imported,
         data: Dataset = tiny_data,
+        weight_bits: int | None = None,
+        keep_to: str | None = None,
+        seed: int = 0,
         progress: Progress | None = None,
         **options: Any,
-    ) -> Deployment:
-        settings = {"search": SEARCH, "validate_samples": 8, **options}
-        wanted = DeployOptions(output, Budgets(SynopsBudget.parse(synops), cores), **settings)
-        return deploy(model, data, load_chip("loihi2"), wanted, progress or Progress(Console(quiet=True)))
+    ) -> Work:
+        wanted = DeployOptions(
+            output,
+            ask({"synops": synops, "cores": cores}),
+            LoweringOptions(weight_bits, keep_to),
+            search=SEARCH,
+            execution=Execution(seed=seed),
+            validate_samples=8,
+        )
+        work = Work(imported=model, data=data, chip=load_chip("loihi2"), options=replace(wanted, **options))
+        return run_steps(work, progress or Progress(Console(quiet=True)))
 
     return run
 
 
 @pytest.fixture(scope="session")
-def deployed(run_deploy: Deploy, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def deployed(run_deploy: Deploy, tmp_path_factory: pytest.TempPathFactory) -> Work:
     """A finished deployment at 60 % of the unpruned SynOps."""
     return run_deploy(tmp_path_factory.mktemp("build") / "whole")

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from spear_deploy.data.datasets import SpikeSamples, Split
+from spear_deploy.data import SpikeSamples, Split
 from spear_deploy.frontends import load, save
 from spear_deploy.frontends.semantics import preset
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.progress import Progress
-from spear_deploy.train.config import Recipe
+from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 LETTERS = ("Space", "A", "E", "I", "O", "U", "Y")  # the seven of the NIR paper
@@ -52,12 +52,12 @@ def main() -> None:
 
     archive = given.data_dir / "braille" / "braille_mn_spikes_8100.npz"
     (x, y), (x_test, y_test) = read(archive, "train"), read(archive, "test")
-    imported = load(given.model, preset("snntorch"), {"reset": given.reset, "late": False})
+    imported = load(given.model, preset("snntorch"), {"reset": given.reset, "reset_delay": False})
     torch.set_num_threads(1)  # another number of threads gives another network
     train = Split(SpikeSamples(x), y, np.arange(len(y)))
-    recipe = Recipe(epochs=given.epochs, learning_rate=5e-3, distillation=0.0)
+    config = FinetuneConfig(epochs=given.epochs, learning_rate=5e-3, distillation=0.0)
     with Progress(Console()).step("train") as tick:
-        network = finetune(imported.network, train, recipe, seed=0, tick=tick)
+        network = finetune(imported.network, train, config, seed=0, tick=tick)
     activity = measure_float(network, Split(SpikeSamples(x_test), y_test, np.arange(len(y_test))))
     spikes = ", ".join(f"{name} {counts.mean():.0f}" for name, counts in activity.spikes.items())
     print(f"test accuracy {activity.accuracy:.2%}, spikes a sample: {spikes}")

@@ -1,49 +1,24 @@
-"""Runs a program on Lava, in the backend's own environment."""
+"""Runs programs of Loihi on Lava, in the backend's own environment."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
-from spear_deploy.backends.environment import command_of
-from spear_deploy.errors import BackendError, SpearError
-
-_TIMEOUT_EXIT = 4
-"""Exit status of the backend after its time limit."""
-_STOP_LIMIT = 20.0
-"""Seconds that the backend is given to clean up after it was told to stop."""
-_LOG_TAIL = 10
-"""Lines of the backend's standard error that an error quotes if it says nothing itself."""
-
-
-@dataclass(frozen=True)
-class LavaRecord:
-    """What Lava recorded; neurons are flattened in C, H, W row-major order.
-
-    ``spikes[population]`` is uint8 (samples, steps, ceil(neurons / 8)), packed with the first neuron in
-    the highest bit (:func:`numpy.unpackbits` with ``count=neurons``).  ``potentials[population]`` is
-    int32 (samples, steps, neurons): v of a readout after each step.  ``final[population]`` is (u, v),
-    int32 (neurons,), after the last step of the last sample.  ``seconds_run`` is the simulation alone,
-    ``seconds_total`` includes reading the files and building the network; ``steps`` are Lava's.
-    """
-
-    spikes: Mapping[str, npt.NDArray[np.uint8]]
-    potentials: Mapping[str, npt.NDArray[np.int32]]
-    final: Mapping[str, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]]
-    steps: int
-    seconds_total: float
-    seconds_run: float
-    versions: Mapping[str, str]
+from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
+from spear_deploy.backends.supervised import Record, run_supervised
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Recording
+from spear_deploy.targets import Program
+from spear_deploy.targets.loihi import registers
+from spear_deploy.targets.loihi.program import LoihiProgram
+from spear_deploy.targets.loihi.program_file import write_program
 
 
 def run_lava(
@@ -51,90 +26,64 @@ def run_lava(
     inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
     *,
     timeout: float | None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Tick | None = None,
     final_state: bool = False,
-) -> LavaRecord:
-    """Run ``program`` (program.h5) on ``inputs``: (samples, steps, *shape) integers for each input population.
+) -> Record:
+    """Run a program's file on ``inputs``: (samples, steps, *shape) integers for each input population.
 
-    ``timeout`` is in seconds; ``progress`` is called with the steps done and to do, a few times a
-    second.  When this returns or raises, no process and no file of the run is left.
-
-    Raises :class:`BackendError`: E060 if the backend is not installed, E062 after the time limit, E061
-    with the backend's message for anything else.
+    ``final_state``: u and v after the last step are recorded.  Raises as :func:`run_supervised` does, and
+    :class:`BackendError` (E060) if the backend is not installed.
     """
-    command = command_of("lava")
-    with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-        input_path, output_path = Path(folder, "input.h5"), Path(folder, "output.h5")
-        _write_inputs(input_path, inputs)
-        command += ["run", "--parent", str(os.getpid())]
-        command += ["--program", str(program), "--input", str(input_path), "--output", str(output_path)]
-        command += ["--timeout", str(timeout)] if timeout is not None else []
-        command += ["--final-state"] if final_state else []
-        with Path(folder, "stderr").open("w+b") as log:
-            _run(command, log, progress or (lambda done, total: None))
-        return _read_record(output_path)
+    command = [*ENVIRONMENT.command(), "run", "--program", str(program)]
+    command += ["--final-state"] if final_state else []
+    return run_supervised("lava", command, inputs, timeout=timeout, progress=progress)
 
 
-def _run(command: list[str], log: IO[bytes], progress: Callable[[int, int], None]) -> None:
-    """Run the backend to its end; it is told to stop, and waited for, if anything is raised meanwhile."""
-    try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
-    except OSError as error:
-        raise BackendError.of("E060", "lava", f"cannot start {command[0]}: {error.strerror}") from error
-    failure: dict[str, str] = {}
-    with process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                event = json.loads(line)
-                if event["event"] == "progress":
-                    progress(event["done"], event["total"])
-                elif event["event"] == "error":
-                    failure = event
-            process.wait()
-        finally:
-            _stop(process)
-    if process.returncode != 0:
-        raise _error(process.returncode, failure, log)
+class LavaBackend:
+    """Lava's fixed-point models, under a supervisor in a process of their own."""
+
+    name = "lava"
+    targets: frozenset[str] | None = frozenset({"loihi"})
+    is_independent = True
+
+    def require(self) -> str:
+        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
+        return str(ENVIRONMENT.python())
+
+    def install(self, report: Callable[[str], None]) -> str:
+        """Make or update the environment; raise :class:`BackendError` (E063)."""
+        return str(ENVIRONMENT.install(report))
+
+    def check(self) -> Mapping[str, Any]:
+        """Run a small network and compare it."""
+        return ENVIRONMENT.check()
+
+    def refusals(self, program: Program) -> Sequence[Finding]:
+        """Find registers that Lava's models do not have (E034)."""
+        assert isinstance(program, LoihiProgram)
+        if program.arithmetic == registers.LAVA:
+            return ()
+        message = f"{program.chip} has registers of other widths than Lava's models: {program.arithmetic}"
+        return (Finding("E034", self.name, message, "validate on the emulator, or use Loihi's widths"),)
+
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        *,
+        timeout: float | None = None,
+        tick: Tick | None = None,
+    ) -> Recording:
+        """Run payloads (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
+        assert isinstance(program, LoihiProgram)
+        if refusals := self.refusals(program):
+            raise UnsupportedError(refusals)
+        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
+        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
+            path = Path(folder, "program.h5")
+            write_program(path, program)
+            record = run_lava(path, by_sample, timeout=timeout, progress=tick)
+        return recording_of(program, record, inputs)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_STOP_LIMIT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _error(status: int, failure: dict[str, str], log: IO[bytes]) -> SpearError:
-    if failure:
-        details = failure.get("traceback", "").strip()
-        message = f"{failure['message']}\n{details}" if details else failure["message"]
-    else:
-        log.seek(0)
-        lines = log.read().decode(errors="replace").splitlines()[-_LOG_TAIL:]
-        reason = f"signal {-status}" if status < 0 else f"status {status}"
-        message = "\n".join([f"the backend ended with {reason}", *lines])
-    if status == _TIMEOUT_EXIT:
-        return BackendError.of("E062", "lava", message, "allow more time, or run fewer samples")
-    return BackendError.of("E061", "lava", message, "run: spear-deploy backend check lava")
-
-
-def _write_inputs(path: Path, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
-    with h5py.File(path, "w") as file:
-        for name, values in inputs.items():
-            file[f"x/{name}"] = values.astype(np.uint8) if values.dtype == np.bool_ else values
-
-
-def _read_record(path: Path) -> LavaRecord:
-    with h5py.File(path, "r") as file:
-        return LavaRecord(
-            spikes={name: dataset[()] for name, dataset in file["spikes"].items()},
-            potentials={name: dataset[()] for name, dataset in file["potentials"].items()},
-            final={name: (group["u"][()], group["v"][()]) for name, group in file.get("final", {}).items()},
-            steps=int(file.attrs["steps"]),
-            seconds_total=float(file.attrs["seconds_total"]),
-            seconds_run=float(file.attrs["seconds_run"]),
-            versions={name: str(file.attrs[f"{name}_version"]) for name in ("lava", "python", "numpy")},
-        )
+LAVA = LavaBackend()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from spear_deploy.chips.schema import ChipProfile
+from spear_deploy.chips.profile import ChipProfile
 
 _PICO = 1e-12
 

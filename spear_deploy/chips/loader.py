@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from spear_deploy.chips.parse import Table, parse_profile
-from spear_deploy.chips.schema import ChipProfile
+from spear_deploy.chips.profile import ChipProfile
 from spear_deploy.errors import InputError
 from spear_deploy.resources import resource
 
@@ -24,21 +23,30 @@ def chip_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in resource("hw_profiles").glob("*.toml")))
 
 
-def load_chip(name_or_path: str | Path) -> ChipProfile:
+def load_profile(name_or_path: str | Path, schema_of: Callable[[str], type[ChipProfile]]) -> ChipProfile:
     """Load a profile by the name of a built-in chip (``loihi2``) or by the path of a TOML file.
 
-    A profile may say ``inherits = "other"``: another file in its folder, else a built-in one, whose figures it
-    then replaces one by one.
+    ``schema_of`` gives the schema of a target by its name, or raises :class:`InputError` (E008).  A profile may say
+    ``inherits = "other"``: another file in its folder, else a built-in one, whose figures it then replaces one by one.
 
     Raises :class:`InputError`: E001 no such file, E008 unknown name, E011 damaged profile (all problems at once)
     or a cycle of inheritance.
     """
-    return _load(_locate(str(name_or_path), folder=None))
+    path = _locate(str(name_or_path), folder=None)
+    table = _resolve(path, ())
+    return parse_profile(path.stem, table, path.name, _schema(table, path, schema_of))
 
 
-@cache
-def _load(path: Path) -> ChipProfile:
-    return parse_profile(path.stem, _resolved(path, ()), path.name)
+def _schema(table: Table, path: Path, schema_of: Callable[[str], type[ChipProfile]]) -> type[ChipProfile]:
+    target = table.get("target")
+    if not isinstance(target, str):
+        problem = "must be a text" if "target" in table else "is missing"
+        fix = 'name the chip family, as in target = "loihi", or take over a profile, as in inherits = "loihi2"'
+        raise InputError.of("E011", f"{path.name}: target", problem, fix)
+    try:
+        return schema_of(target)
+    except InputError as error:
+        raise InputError.of("E011", f"{path.name}: target", error.findings[0].message, error.findings[0].fix) from error
 
 
 def _locate(name: str, folder: Path | None) -> Path:
@@ -57,7 +65,7 @@ def _locate(name: str, folder: Path | None) -> Path:
     raise InputError.of("E008", name, "there is no chip of this name", f"{meant}one of: {', '.join(chip_names())}")
 
 
-def _resolved(path: Path, heirs: tuple[Path, ...]) -> Table:
+def _resolve(path: Path, heirs: tuple[Path, ...]) -> Table:
     """Read a profile's table with everything that it inherits."""
     if path in heirs:
         chain = " -> ".join(heir.stem for heir in (*heirs, path))
@@ -68,7 +76,7 @@ def _resolved(path: Path, heirs: tuple[Path, ...]) -> Table:
         return table
     if not isinstance(parent, str):
         raise InputError.of("E011", f"{path.name}: inherits", f"must be the name of a profile; is {parent!r}")
-    return _merged(_resolved(_locate(parent, path.parent), (*heirs, path)), table)
+    return _merge(_resolve(_locate(parent, path.parent), (*heirs, path)), table)
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -80,13 +88,13 @@ def _read(path: Path) -> dict[str, object]:
         raise InputError.of("E001", path, f"cannot be read: {error.strerror}") from error
 
 
-def _merged(parent: Table, child: Table) -> dict[str, object]:
+def _merge(parent: Table, child: Table) -> dict[str, object]:
     """Lay ``child`` over ``parent``; a figure is replaced whole, so that no value keeps another value's source."""
     merged = dict(parent)
     for key, value in child.items():
         inherited = merged.get(key)
         if isinstance(inherited, Mapping) and isinstance(value, Mapping) and "value" not in value:
-            merged[key] = _merged(inherited, value)
+            merged[key] = _merge(inherited, value)
         else:
             merged[key] = value
     return merged

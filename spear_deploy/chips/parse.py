@@ -1,4 +1,4 @@
-"""The check that a table holds exactly what :mod:`spear_deploy.chips.schema` asks for: all problems at once."""
+"""The check that a table holds exactly what the profile's schema asks for: all problems at once."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import MISSING, fields
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
-from spear_deploy.chips.schema import ChipProfile, Sourced
+from spear_deploy.chips.figures import Sourced
+from spear_deploy.chips.profile import ChipProfile
 from spear_deploy.errors import Finding, InputError
 
 Table: TypeAlias = Mapping[str, object]
 
-_TEXTS = ("name", "title", "sources")
+_TEXTS = ("name", "title", "target", "sources")
 """Fields of :class:`ChipProfile` that are no figures."""
 
 
-def parse_profile(name: str, table: Table, where: str) -> ChipProfile:
-    """Read a profile from its TOML table (inheritance already resolved); ``where`` names the file.
+def parse_profile(name: str, table: Table, where: str, schema: type[ChipProfile]) -> ChipProfile:
+    """Read a profile of ``schema`` from its TOML table (inheritance already resolved); ``where`` names the file.
 
     Raises :class:`InputError` with an E011 for every unknown or missing key, wrong type, value out of range,
     and value without a known source.
     """
     reader = _Reader(where)
-    title = reader.text(table, "title", "title")
+    title, target = (reader.text(table, key, key) for key in ("title", "target"))
     sources = reader.sources(table.get("sources", {}))
-    parts = {key: value for key, value in table.items() if key not in ("title", "sources")}
-    values = reader.part(ChipProfile, parts, "")
+    parts = {key: value for key, value in table.items() if key not in _TEXTS}
+    values = reader.part(schema, parts, "")
     if reader.findings:
         raise InputError(reader.findings)
-    return ChipProfile(name=name, title=title, sources=sources, **values)
+    return schema(name=name, title=title, target=target, sources=sources, **values)
 
 
 class _Reader:
@@ -69,7 +70,7 @@ class _Reader:
         values = {}
         for key, entry in entries.items():
             if key in table:
-                values[key] = self._field(_required(hints[key]), table[key], path + key)
+                values[key] = self._field(_without_none(hints[key]), table[key], path + key)
             elif entry.default is MISSING:
                 self._problem(path + key, "is missing")
         return values
@@ -105,7 +106,7 @@ class _Reader:
         return Sourced(value, str(source), str(note)) if len(self.findings) == before else None
 
 
-def _required(hint: Any) -> Any:
+def _without_none(hint: Any) -> Any:
     """Return the type of a field that is there: ``T`` of ``T | None``."""
     if get_origin(hint) not in (Union, UnionType):
         return hint

@@ -7,40 +7,48 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
-from spear_deploy.chips.loader import chip_names, load_chip
-from spear_deploy.chips.schema import Sourced
+from spear_deploy.chips import Sourced, chip_names
 from spear_deploy.cli.main import console_for
+from spear_deploy.targets import TARGETS, load_chip
 
 
 @click.command("chips")
 @click.argument("name", required=False)
 def chips_command(name: str | None) -> None:
-    """List the chips that are known; with NAME (or a profile file) show each number and its source."""
+    """List the chips that are known; with NAME (or a profile file) show each number and its source, and all rules."""
     console = console_for()
     if name is None:
-        table = Table("chip", "title", "chips", "cores", "neurons/core", "weight bits", box=None)
+        table = Table("chip", "title", "target", "cores", box=None)
         for chip in map(load_chip, chip_names()):
-            capacity = chip.capacity
-            row = (capacity.chips.value, capacity.cores, capacity.neurons_per_core.value, chip.weights.bits_max.value)
-            table.add_row(chip.name, chip.title, *map(str, row))
+            table.add_row(chip.name, escape(chip.title), chip.target, f"{chip.cores:,}")
         console.print(table)
         return
     chip = load_chip(name)
-    console.print(f"[bold]{chip.name}[/]  {chip.title}\n")
+    console.print(f"[bold]{escape(chip.name)}[/]  {escape(chip.title)}\n")
     table = Table("quantity", "value", "source", "note", box=None)
-    for path, figure in _figures(chip):
-        table.add_row(path, str(figure.value), figure.source, figure.note)
+    for path, figure in figures(chip):
+        table.add_row(*map(escape, (path, in_text(figure.value), figure.source, figure.note)))
     console.print(table)
     console.print("\n[bold]sources[/]")
     for key, text in chip.sources.items():
-        console.print(f"  {key}  {text}", markup=False)
+        console.print(f"  {key}  {text}", markup=False, soft_wrap=True)
+    console.print("\n[bold]rules[/]")
+    for each, values in TARGETS.get(chip.target).rules(chip):
+        console.print(f"  {each.code}  {each.text_for(values)}", markup=False, soft_wrap=True)
 
 
-def _figures(value: Any, path: str = "") -> Iterator[tuple[str, Sourced[Any]]]:
+def in_text(value: Any) -> str:
+    """Return a figure's value for people."""
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def figures(value: Any, path: str = "") -> Iterator[tuple[str, Sourced[Any]]]:
+    """Yield every figure of a profile with its path."""
     if isinstance(value, Sourced):
         yield path, value
     elif is_dataclass(value):
         for field in fields(value):
-            yield from _figures(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
+            yield from figures(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))

@@ -7,21 +7,28 @@ from pathlib import Path
 
 import click
 
+from spear_deploy.backends import BACKENDS
+from spear_deploy.cli.options import NameIn
 from spear_deploy.resources import resource
 
 
 @click.command("demo")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
 @click.option("--synops", default="50%", show_default=True, help="SynOps budget.")
-@click.option("--backend", type=click.Choice(["lava", "emulator"]), default="lava", show_default=True)
+@click.option(
+    "--backend",
+    type=NameIn(BACKENDS.names),
+    help="What proves the result. [default: the first that serves the chip, beside the emulator]",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
-def demo_command(output: Path, synops: str, backend: str, seed: int) -> int:
+def demo_command(output: Path, synops: str, backend: str | None, seed: int) -> int:
     """Deploy the digits network that comes with the tool on Loihi 2: the whole path in about a minute."""
     from spear_deploy.cli.deploy import deploy_command
 
     model, semantics = resource("examples/digits/digits.nir"), resource("examples/digits/semantics.toml")
     arguments = [str(model), "--semantics", str(semantics), "--chip", "loihi2", "--data", "digits"]
-    arguments += ["--synops", synops, "--backend", backend, "--seed", str(seed), "-o", str(output)]
+    arguments += ["--synops", synops, "--max-drop", "2", "--seed", str(seed), "-o", str(output)]
+    arguments += ["--backend", backend] if backend is not None else []
     click.echo(f"$ spear-deploy deploy {shlex.join(arguments)}")
     code: int = deploy_command.main(arguments, prog_name="spear-deploy deploy", standalone_mode=False)
     return code

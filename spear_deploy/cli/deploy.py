@@ -10,11 +10,20 @@ from typing import Any
 
 import click
 
+from spear_deploy.backends import BACKENDS, default_prover
 from spear_deploy.cli.main import console_for
-from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
-from spear_deploy.deployment.options import Budgets, DeployOptions, SearchOptions, SynopsBudget
+from spear_deploy.cli.options import (
+    BACKEND_OPTIONS,
+    DATA_OPTIONS,
+    SEMANTICS_OPTIONS,
+    NameIn,
+    take_semantics,
+    with_options,
+)
+from spear_deploy.deployment.options import STEP_NAMES
 from spear_deploy.errors import InputError
 from spear_deploy.progress import Progress
+from spear_deploy.search.options import SearchOptions
 
 
 def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -26,174 +35,182 @@ def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int
     return int(value)
 
 
-def _shared(command: Any) -> Any:
-    for option in reversed(
-        (
-            click.argument("model", type=click.Path(path_type=Path)),
-            click.option("--chip", required=True, help="Chip name or profile file; see spear-deploy chips."),
-            click.option(
-                "--synops", required=True, help="Budget a sample: a number, or a percentage of the unpruned network's."
-            ),
-            click.option("--cores", type=int, help="Budget of cores; default: what the chip has."),
-            click.option(
-                "-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."
-            ),
-            click.option("--seed", type=int, default=0, show_default=True),
-            click.option(
-                "--threads",
-                type=click.IntRange(1),
-                default=1,
-                show_default=True,
-                help="Threads that compute; another number rounds differently. More help large networks only.",
-            ),
-            click.option(
-                "--episodes",
-                type=click.IntRange(4),
-                default=SearchOptions.episodes,
-                show_default=True,
-                help="Networks judged before fine-tuning.",
-            ),
-            click.option(
-                "--candidates",
-                type=click.IntRange(1),
-                default=SearchOptions.candidates,
-                show_default=True,
-                help="Networks fine-tuned and measured at most.",
-            ),
-            click.option(
-                "--lowest-ratio",
-                type=click.FloatRange(0, 1, min_open=True),
-                default=SearchOptions.lowest_ratio,
-                show_default=True,
-                help="Smallest keep ratio of a layer.",
-            ),
-            click.option(
-                "--epochs",
-                type=click.FloatRange(min=0, min_open=True),
-                help="Epochs of the final fine-tuning. [default: 12, at most 1000 batches]",
-            ),
-            click.option(
-                "--samples",
-                callback=_sample_count,
-                metavar="N|all",
-                default="32",
-                show_default=True,
-                help="Test samples that validation runs.",
-            ),
-            click.option(
-                "--weight-bits",
-                type=click.IntRange(2, 8),
-                help="Bits of a weight. [default: what the chip has]",
-            ),
-            click.option("--net", is_flag=True, help="Keep to what lava-dl's .net format can hold; see export."),
-            click.option(
-                "--adapt",
-                is_flag=True,
-                help="Give MODEL the chip's built-in neuron (resets, one spike a step) and fine-tune it first.",
-            ),
-            click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
-            click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
-        )
-    ):
-        command = option(command)
-    return semantics_options(data_options(command))
+def _methods() -> tuple[str, ...]:
+    from spear_deploy.search.methods import METHODS
+
+    return METHODS.names()
 
 
-@click.command("deploy")
-@_shared
+_RUN_OPTIONS = (
+    click.argument("model", type=click.Path(path_type=Path)),
+    click.option("--chip", required=True, help="Chip name or profile file; see spear-deploy chips."),
+    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."),
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option(
+        "--threads",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Threads that compute; another number rounds differently. More help large networks only.",
+    ),
+    click.option("--device", default="cpu", show_default=True, help="Torch device that trains and emulates."),
+)
+_SEARCH_OPTIONS = (
+    click.option(
+        "--method",
+        type=NameIn(_methods),
+        default=SearchOptions.method,
+        show_default=True,
+        help="How keep counts are searched for.",
+    ),
+    click.option(
+        "--episodes",
+        type=click.IntRange(4),
+        default=SearchOptions.episodes,
+        show_default=True,
+        help="Networks judged before fine-tuning.",
+    ),
+    click.option(
+        "--candidates",
+        type=click.IntRange(1),
+        default=SearchOptions.candidates,
+        show_default=True,
+        help="Networks fine-tuned and measured at most.",
+    ),
+    click.option(
+        "--lowest-ratio",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=SearchOptions.lowest_ratio,
+        show_default=True,
+        help="Smallest keep ratio of a layer.",
+    ),
+    click.option(
+        "--epochs",
+        type=click.FloatRange(min=0, min_open=True),
+        help="Epochs of the final fine-tuning. [default: 12, at most 1000 batches]",
+    ),
+)
+_RESULT_OPTIONS = (
+    click.option(
+        "--samples",
+        callback=_sample_count,
+        metavar="N|all",
+        default="32",
+        show_default=True,
+        help="Test samples that validation runs.",
+    ),
+    click.option("--weight-bits", type=click.IntRange(1), help="Bits of a weight. [default: what the chip has]"),
+    click.option("--net", is_flag=True, help="Keep to what lava-dl's .net format can hold; see export."),
+    click.option(
+        "--adapt",
+        is_flag=True,
+        help="Give MODEL the chip's built-in neuron (resets, one spike a step) and fine-tune it first.",
+    ),
+    click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
+    click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
+    click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
+)
+_SHARED = with_options(_RUN_OPTIONS, _SEARCH_OPTIONS, _RESULT_OPTIONS, SEMANTICS_OPTIONS, DATA_OPTIONS)
+
+
+class BudgetCommand(click.Command):
+    """A command with an option for each budget of the table."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return its own parameters, and those of the budgets behind the argument and the chip."""
+        own = super().get_params(ctx)
+        return [*own[:2], *_budget_options(), *own[2:]]
+
+
+def _budget_options() -> list[click.Option]:
+    from spear_deploy.budgets import RESOURCES
+
+    resources = [resource for _, resource in RESOURCES.items()]
+    return [click.Option([each.option], help=each.help, metavar="N") for each in resources]
+
+
+@click.command("deploy", cls=BudgetCommand)
+@_SHARED
 @click.option(
     "--backend",
-    type=click.Choice(["lava", "emulator"]),
-    default="lava",
-    show_default=True,
-    help="What proves the result.",
+    type=NameIn(BACKENDS.names),
+    help="What proves the result. [default: the first that serves the chip, beside the emulator]",
 )
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
+@with_options(BACKEND_OPTIONS)
 def deploy_command(**options: Any) -> int:
-    """Prune MODEL (.nir) until its measured SynOps fit the budget, and prove it on the backend.
+    """Prune MODEL (.nir, .net) until it fits the measured budgets, and prove it on the backend.
 
     Example: spear-deploy deploy model.nir --semantics snntorch --reset zero --chip loihi2 --data digits
     --synops 50% -o build/
     """
-    return run_deploy(**options)
+    return run_deploy(options)
 
 
-@click.command("compile")
-@_shared
+@click.command("compile", cls=BudgetCommand)
+@_SHARED
 def compile_command(**options: Any) -> int:
-    """Prune MODEL (.nir) and write the bundle, measured on the emulator; no backend is run."""
-    return run_deploy(**options, backend="emulator", timeout=None)
+    """Prune MODEL (.nir, .net) and write the bundle, measured on the emulator; no backend is run."""
+    return run_deploy({**options, "backend": "emulator"})
 
 
-def run_deploy(**options: Any) -> int:
+def run_deploy(options: dict[str, Any]) -> int:
     """Run a deployment from its command line options and return the exit code."""
     from rich.markup import escape
 
-    from spear_deploy.backends.environment import python_of
-    from spear_deploy.chips.loader import load_chip
-    from spear_deploy.cli.main import show
-    from spear_deploy.frontends import load
+    from spear_deploy import frontends
 
-    console = console_for(stderr=options["json_output"])  # standard output then carries the report alone
-    budgets = _budgets(options)
-    semantics, overrides = resolve_semantics(options)
-    name, data = resolve_data(options, options["seed"])
-    if name is None:
+    # What needs no torch comes first: mistakes should be told at once.
+    as_json = options.pop("json_output")
+    console = console_for(stderr=as_json)  # standard output then carries the report alone
+    model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
+    semantics, overrides = take_semantics(options)
+    settings = _settings(options)
+    if data is None:
         raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
-    for source in (options["model"], Path(name)):
-        if source.is_file() and source.resolve().parent == options["output"].resolve():
-            message = f"{source.name} lies in it and would be overwritten"
-            raise InputError.of("E009", options["output"], message, "choose another -o")
-    profile = load_chip(options["chip"])
-    imported = load(options["model"], semantics, overrides)
-    if options["backend"] == "lava":
-        python_of("lava")
 
-    # Imported late: nothing above needs torch, and mistakes should be told at once.
-    from spear_deploy.data.datasets import load_data
-    from spear_deploy.deployment.run import PAGE, REPORT, deploy
-    from spear_deploy.report.build import save_report
-    from spear_deploy.report.html import write_page
+    from spear_deploy.api.deploy import prepare
+    from spear_deploy.api.settings import deploy_options
+    from spear_deploy.deployment.folder import refuse_sources_inside
+    from spear_deploy.targets import load_chip
+
+    refuse_sources_inside(output, [model, Path(data)])
+    deploy_options(settings, output)
+    profile = load_chip(chip)
+    if options["backend"] is None:
+        settings["backend"] = default_prover(profile.target)
+    request = prepare(frontends.load(model, semantics, overrides), data, chip, settings)
+    console.print(f"spear-deploy: {escape(str(model))} -> {escape(request.chip.title)}", style="bold")
+    deployment = request.run(output, Progress(console), shlex.join(["spear-deploy", *sys.argv[1:]]))
+    return _show(deployment, as_json=as_json)
+
+
+def _settings(options: dict[str, Any]) -> Any:
+    """Return the keywords of :func:`spear_deploy.deploy` that the options stand for."""
+    settings = dict(options)
+    settings["keep_to"] = "net" if settings.pop("net") else None
+    settings["backend"] = None if settings["backend"] == "emulator" else settings["backend"]
+    return settings
+
+
+def _show(deployment: Any, *, as_json: bool) -> int:
+    from spear_deploy.cli.main import show
+    from spear_deploy.deployment.folder import PAGE, REPORT
+    from spear_deploy.report.stopped import found_so_far, print_found
     from spear_deploy.report.terminal import print_report
-    from spear_deploy.train.config import Recipe
 
-    settings = DeployOptions(
-        options["output"],
-        budgets,
-        backend=options["backend"],
-        seed=options["seed"],
-        search=SearchOptions(
-            episodes=options["episodes"],
-            candidates=options["candidates"],
-            lowest_ratio=options["lowest_ratio"],
-            finish=Recipe(epochs=options["epochs"]) if options["epochs"] else SearchOptions().finish,
-        ),
-        validate_samples=options["samples"],
-        backend_timeout=options["timeout"],
-        threads=options["threads"],
-        weight_bits=options["weight_bits"],
-        net=options["net"],
-        adapt=options["adapt"],
-        resume=options["resume"],
-    )
-    progress = Progress(console)
-    console.print(f"spear-deploy: {escape(str(options['model']))} -> {profile.title}", style="bold")
-    deployment = deploy(imported, load_data(name, data), profile, settings, progress)
-    report = save_report(deployment, progress, shlex.join(["spear-deploy", *sys.argv[1:]]))
-    print_report(report, console)
-    page = settings.output / PAGE
-    write_page(page, report)
-    console.print(f"\nreport: {settings.output / REPORT}\npage: {page}", markup=False, soft_wrap=True)
-    if options["json_output"]:
-        click.echo(json.dumps(report, indent=2))
+    console = console_for(stderr=as_json)
+    if deployment.report is None:
+        found = found_so_far(deployment.work)
+        print_found(found, console)
+        if as_json:
+            click.echo(json.dumps(found, indent=2))
+        return 0
+    print_report(deployment.report, console)
+    folder = deployment.folder
+    console.print(f"\nreport: {folder / REPORT}\npage: {folder / PAGE}", markup=False, soft_wrap=True)
+    if as_json:
+        click.echo(json.dumps(deployment.report, indent=2))
     if deployment.error is not None:
         show(deployment.error, console_for(stderr=True))
-        return deployment.error.exit_code
+        return int(deployment.error.exit_code)
     return 0
-
-
-def _budgets(options: dict[str, Any]) -> Budgets:
-    synops = SynopsBudget.parse(options["synops"])
-    if options["cores"] is not None and options["cores"] < 1:
-        raise InputError.of("E007", f"--cores {options['cores']}", "no network runs on that", "give a positive number")
-    return Budgets(synops, options["cores"])

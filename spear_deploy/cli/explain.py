@@ -12,16 +12,31 @@ from spear_deploy.errors import CATALOGUE, InputError
 
 @click.command("explain")
 @click.argument("code", required=False)
-def explain_command(code: str | None) -> None:
-    """Explain the error or note CODE; without one, list all."""
+@click.option("--chip", default="loihi2", show_default=True, help="Fill in this chip's figures.")
+def explain_command(code: str | None, chip: str) -> None:
+    """Explain the error or note CODE, with the chip's rules behind it; without one, list all."""
     console = console_for()
     if code is None:
         for name, (title, _) in CATALOGUE.items():
             console.print(f"[bold]{name}[/]  {title}")
         return
-    if code.upper() not in CATALOGUE:
-        near = difflib.get_close_matches(code.upper(), CATALOGUE, n=1)
+    code = code.upper()
+    if code not in CATALOGUE:
+        near = difflib.get_close_matches(code, CATALOGUE, n=1)
         raise InputError.of("E008", code, "no such code", f"did you mean {near[0]}?" if near else "")
-    title, text = CATALOGUE[code.upper()]
-    console.print(f"[bold]{code.upper()}[/]  {title}\n")
+    title, text = CATALOGUE[code]
+    console.print(f"[bold]{code}[/]  {title}\n")
     console.print(text, markup=False, soft_wrap=True)
+
+    from spear_deploy.targets import TARGETS, load_chip
+
+    profile = load_chip(chip)
+    stated = [
+        each.text_for(values) + (f"\n      fix: {each.fix}" if each.fix else "")
+        for each, values in TARGETS.get(profile.target).rules(profile)
+        if each.code == code
+    ]
+    if stated:
+        console.print(f"\n[bold]rules of {profile.name}[/]")
+        for line in stated:
+            console.print(f"  {line}", markup=False, soft_wrap=True)

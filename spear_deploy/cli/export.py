@@ -7,19 +7,28 @@ from pathlib import Path
 import click
 
 from spear_deploy.cli.main import console_for
+from spear_deploy.errors import UnsupportedError
 
 
 @click.command("export")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .net file to write.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write, such as x.net."
+)
 def export_command(bundle: Path, output: Path) -> None:
-    """Write BUNDLE's program in lava-dl's .net format, which its netx loads on Loihi 2.
+    """Write BUNDLE's program in a format that a vendor's tool loads, by the file's suffix.
 
-    netx takes chains of layers only, with weights and biases of its own limits (docs/netx.md); what it would
-    not run bit for bit is refused with all reasons.
+    .net: lava-dl's, which its netx loads on Loihi 2.  netx takes chains of layers only, with weights and biases of its
+    own limits (docs/netx.md); what it would not run bit for bit is refused with all reasons.
     """
     from spear_deploy.deployment.bundle import read_bundle
-    from spear_deploy.targets.loihi.net_export import write_net
+    from spear_deploy.targets import TARGETS
 
-    write_net(output, read_bundle(bundle).program)
-    console_for().print(f"netx: {output}")
+    program = read_bundle(bundle).program
+    exporters = TARGETS.get(program.target).exporters
+    kind = output.suffix.removeprefix(".")
+    if kind not in exporters:
+        message = f"programs of {program.target} are not exported to {output.suffix or 'a file without suffix'}"
+        raise UnsupportedError.of("E038", output, message, f"one of: {', '.join(f'.{name}' for name in exporters)}")
+    exporters[kind].write(output, program)
+    console_for().print(f"{kind}: {output}", markup=False, soft_wrap=True)

@@ -50,7 +50,7 @@ def check_golden(
         )
 
 
-def fitting_semantics(model: Path, trace: Path, overrides: Mapping[str, Any]) -> SpearError:
+def semantics_error(model: Path, trace: Path, overrides: Mapping[str, Any]) -> SpearError:
     """Return the error (E020) that says with which presets and options a file gives the recorded spikes.
 
     Raises :class:`InputError` (E001, E014), and what the importer raises for every preset.
@@ -78,6 +78,6 @@ def _numbers(overrides: Mapping[str, Any]) -> dict[str, float]:
 
 def _option(override: tuple[str, Any]) -> str:
     key, value = override
-    if key == "late":
+    if key == "reset_delay":
         return "--reset-delay" if value else "--no-reset-delay"
     return f"--{key} {value}"

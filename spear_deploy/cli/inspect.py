@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from spear_deploy.chips.loader import load_chip
 from spear_deploy.cli.main import console_for
-from spear_deploy.cli.options import data_options, resolve_data, resolve_semantics, semantics_options
+from spear_deploy.cli.options import DATA_OPTIONS, SEMANTICS_OPTIONS, resolve_data, take_semantics, with_options
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
-from spear_deploy.measure.synops import synapse_count
-from spear_deploy.network import Network
-from spear_deploy.network.synapses import compose
+from spear_deploy.network import Input, Network, Population
+from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.network.units import unit_groups
-from spear_deploy.targets.loihi.chip import Chip, Lowered
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets import TARGETS, InputRange, Lowered, LoweringOptions, load_chip
 
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path))
-@semantics_options
-@data_options
+@with_options(SEMANTICS_OPTIONS, DATA_OPTIONS)
 @click.option("--chip", help="Check against this chip: findings, cores, memory.")
 @click.option(
     "--golden",
@@ -39,12 +37,12 @@ def inspect_command(model: Path, chip: str | None, golden: Path | None, **option
     console = console_for()
     profile = load_chip(chip) if chip is not None else None
     named = options["semantics"]
-    semantics, overrides = resolve_semantics(options)
+    semantics, overrides = take_semantics(options)
     imported = _load(model, semantics, overrides, golden)
     name, data = resolve_data(options)
     network = imported.network
     _print_network(network, console)
-    console.print(f"semantics: {imported.semantics.to_json()}", markup=False, soft_wrap=True)
+    console.print(f"semantics: {json.dumps(asdict(imported.semantics))}", markup=False, soft_wrap=True)
     for note in imported.notes:
         console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
     if golden is not None:
@@ -55,7 +53,7 @@ def inspect_command(model: Path, chip: str | None, golden: Path | None, **option
     if name is not None:
         ranges = _print_activity(network, name, data, console)
     if profile is not None:
-        lowered = Chip(profile, Registers.of(profile), ranges).lower(network)
+        lowered = TARGETS.get(profile.target).compiler(profile, ranges, LoweringOptions()).lower(network)
         _print_placement(lowered, console)
         if lowered.placement.findings:
             raise UnsupportedError(lowered.placement.findings)
@@ -68,24 +66,27 @@ def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], g
     except UnsupportedError as error:
         if golden is None or [finding.code for finding in error.findings] != ["E020"]:
             raise
-        from spear_deploy.cli.golden import fitting_semantics
+        from spear_deploy.cli.golden import semantics_error
 
-        raise fitting_semantics(model, golden, overrides) from error
+        raise semantics_error(model, golden, overrides) from error
+
+
+def _in_order(network: Network) -> list[Input | Population]:
+    return [*network.inputs, *network.neurons]
 
 
 def _print_network(network: Network, console: Console) -> None:
-    shapes = {p.name: p.shape for p in network.populations}
     fed_by = Column("fed by", overflow="fold")  # names stay whole on narrow terminals
     table = Table("population", fed_by, "shape", "neurons", "synapses", "prunable", box=None)
     groups = unit_groups(network)
-    counts = {s.name: synapse_count(s, shapes) for s in compose(network)}
-    for population in (*network.inputs, *network.neurons):
+    counts = {s.name: synapse_count(s, network.shapes) for s in network.synapses}
+    for population in _in_order(network):
         incoming = network.into(population.name)
         chains = [f"{p.name}: " + (">".join(type(op).__name__ for op in p.ops) or "identity") for p in incoming]
         synapses = sum(counts[p.name] for p in incoming)
         reason = groups.frozen.get(population.name)
         shape = "x".join(map(str, population.shape))
-        prunable = f"no, {reason}" if reason else f"{population.units} units"
+        prunable = f"no, {reason}" if reason else f"{population.shape[0]} units"
         cells = (
             population.name,
             "\n".join(chains) or "input",
@@ -99,7 +100,7 @@ def _print_network(network: Network, console: Console) -> None:
 
 
 def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
-    from spear_deploy.data.datasets import fitted, load_data
+    from spear_deploy.data import fit_to_network, load_data
     from spear_deploy.measure.runs import measure_float
 
     if len(network.inputs) != 1:
@@ -107,13 +108,13 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
         message = f"the network has several ({names}); data is fed into one"
         raise UnsupportedError.of("E021", "Input", message, "join them into one, or leave out --data")
     data = load_data(name, options)
-    data = fitted(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
     activity = measure_float(network, data.test)
     console.print(
         f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps"
     )
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
-    for population in (*network.inputs, *network.neurons):
+    for population in _in_order(network):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
         spikes = activity.spikes.get(population.name)  # readouts have none
         table.add_row(escape(population.name), "" if spikes is None else f"{spikes.mean():,.1f}", f"{synops:,.0f}")

@@ -2,83 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spear_deploy.frontends.semantics import PRESETS
+
 if TYPE_CHECKING:
-    from spear_deploy.data.datasets import DataOptions
+    from spear_deploy.data import DataOptions
     from spear_deploy.frontends import Semantics
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+SEMANTICS_OPTIONS = (
+    click.option(
+        "--semantics",
+        metavar="PRESET|FILE.toml",
+        help=f"How the file's neurons compute: {', '.join(PRESETS)}, or a TOML file.",
+    ),
+    click.option("--dt", type=float, help="Time step, in the unit of the file's time constants."),
+    click.option("--reset", type=click.Choice(["value", "zero", "subtract"]), help="Override the preset's reset."),
+    click.option("--reset-delay/--no-reset-delay", default=None, help="Override whether the reset acts one step late."),
+    click.option("--compare", type=click.Choice(["gt", "ge"]), help="Override: fire at v > or >= threshold."),
+    click.option("--spikes", type=click.Choice(["binary", "integer"]), help="Override: one or several spikes a step."),
+    click.option("--floor", type=float, help="Lowest value of the membrane (sinabs' min_v_mem)."),
+)
+"""How a NIR file is to be read."""
 
-def semantics_options(command: Command) -> Command:
-    """Add the options that say how a NIR file is to be read."""
-    for option in reversed(
-        (
-            click.option(
-                "--semantics",
-                metavar="PRESET|FILE.toml",
-                help="How the file's neurons compute: nir, snntorch, norse, spikingjelly, sinabs, rockpool, lava-dl, "
-                "lava, or a TOML file.",
-            ),
-            click.option("--dt", type=float, help="Time step, in the unit of the file's time constants."),
-            click.option(
-                "--reset", type=click.Choice(["value", "zero", "subtract"]), help="Override the preset's reset."
-            ),
-            click.option(
-                "--reset-delay/--no-reset-delay", default=None, help="Override whether the reset acts one step late."
-            ),
-            click.option("--compare", type=click.Choice(["gt", "ge"]), help="Override: fire at v > or >= threshold."),
-            click.option(
-                "--spikes", type=click.Choice(["binary", "integer"]), help="Override: one or several spikes a step."
-            ),
-            click.option("--floor", type=float, help="Lowest value of the membrane (sinabs' min_v_mem)."),
-        )
-    ):
-        command = option(command)
-    return command
+DATA_OPTIONS = (
+    click.option("--data", metavar="NAME|FILE.npz", help="digits, fashion-mnist, nmnist-small, or an .npz file."),
+    click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
+    click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
+    click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
+    click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
+)
+"""What data to use and how to code it."""
 
-
-def data_options(command: Command) -> Command:
-    """Add the options that say what data to use and how to code it."""
-    for option in reversed(
-        (
-            click.option(
-                "--data", metavar="NAME|FILE.npz", help="digits, fashion-mnist, nmnist-small, or an .npz file."
-            ),
-            click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
-            click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
-            click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
-            click.option(
-                "--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+BACKEND_OPTIONS = (
+    click.option(
+        "--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds."
+    ),
+)
+"""How a backend is run."""
 
 
-def resolve_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str, Any]]:
+def with_options(*groups: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """Add groups of options to a command, in their order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+class NameIn(click.ParamType[str]):
+    """A name of a table, which is asked when the option is: tables may grow at run time.
+
+    ``names`` returns what is allowed.
+    """
+
+    name = "name"
+
+    def __init__(self, names: Callable[[], Sequence[str]]) -> None:
+        self._names = names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the names for the line of help."""
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return a name; fail for any other, with all that there are."""
+        if value in self._names():
+            return str(value)
+        return self.fail(f"{value!r} is not one of {', '.join(self._names())}.", param, ctx)
+
+
+def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str, Any]]:
     """Take the semantics options out of ``options``: the preset or file (None: not given), and the overrides.
 
     Raises :class:`InputError` (E001, E008).
     """
-    from spear_deploy.frontends.semantics import named
+    from spear_deploy.frontends.semantics import resolve_semantics
 
     name = options.pop("semantics")
-    overrides = {key: options.pop(key) for key in ("dt", "reset", "compare", "spikes", "floor")}
-    overrides["late"] = options.pop("reset_delay")
+    overrides = {key: options.pop(key) for key in ("dt", "reset", "reset_delay", "compare", "spikes", "floor")}
     overrides = {key: value for key, value in overrides.items() if value is not None}
-    return None if name is None else named(name), overrides
+    return None if name is None else resolve_semantics(name), overrides
 
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:
     """Take the data options out of ``options``."""
-    from spear_deploy.data.datasets import DataOptions
+    from spear_deploy.data import DataOptions
 
     name = options.pop("data")
     return name, DataOptions(

@@ -6,26 +6,33 @@ from pathlib import Path
 
 import click
 
+from spear_deploy.backends import default_prover, proving_backends
 from spear_deploy.cli.main import console_for
+from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, with_options
 from spear_deploy.errors import MismatchError
 from spear_deploy.progress import Progress
 
 
 @click.command("validate")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("--backend", type=click.Choice(["lava"]), default="lava", show_default=True)
+@click.option(
+    "--backend",
+    type=NameIn(proving_backends),
+    help="What the emulator is compared with. [default: the first that serves the chip]",
+)
 @click.option("--samples", type=click.IntRange(1), help="Use only the first N of the bundle's samples.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds.")
-def validate_command(bundle: Path, backend: str, samples: int | None, timeout: float | None) -> None:
+@with_options(BACKEND_OPTIONS)
+def validate_command(bundle: Path, backend: str | None, samples: int | None, timeout: float | None) -> None:
     """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
     from spear_deploy.deployment.bundle import read_bundle
-    from spear_deploy.validate.backend import validate_on_lava
+    from spear_deploy.validate.run import validate_on
 
     console = console_for()
     opened = read_bundle(bundle)
+    backend = backend or default_prover(opened.program.target)
     x, y = opened.x[:samples], opened.y[:samples]
     with Progress(console).step(backend) as tick:
-        run = validate_on_lava(opened.program, opened.program_file, x, y, timeout=timeout, tick=tick)
+        run = validate_on(backend, opened.program, x, y, timeout=timeout, tick=tick)
     verdict = run.validation
     console.print(
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.errors import InputError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.net import reader as net_reader
 from spear_deploy.frontends.nir import reader as nir_reader
-from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics
 
 

@@ -38,7 +38,7 @@ class Semantics:
         gain: what a current adds to the membrane: ``literal`` r * (1 - decay), ``unit`` 1.
         if_gain: the same for IF and I: ``literal`` r * dt, ``unit`` 1.
         reset: ``value`` to v_reset, ``zero`` to 0, ``subtract`` the threshold.
-        late: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).  A late reset to zero
+        reset_delay: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).  A late reset to zero
             blanks that step; of LIF and IF that do not feed themselves it is an immediate one (snnTorch's Leaky).
         compare: a spike at v > threshold (``gt``) or v >= threshold (``ge``).
         spikes: at most one a step (``binary``), or floor(v / threshold) (``integer``).
@@ -51,15 +51,19 @@ class Semantics:
     gain: Gain = "literal"
     if_gain: Gain = "literal"
     reset: Reset = "value"
-    late: bool = False
+    reset_delay: bool = False
     compare: Comparison = "gt"
     spikes: Spikes = "binary"
     floor: float | None = None
 
     def to_json(self) -> str:
         """Return the text that is stored in the metadata of NIR files."""
-        return json.dumps(asdict(self), sort_keys=True)
+        stored = {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps(stored, sort_keys=True)
 
+
+_STORED_NAMES = {"reset_delay": "late"}
+"""Fields that format 1 of the metadata calls otherwise: files in the field hold the old names."""
 
 PRESETS: dict[str, tuple[Semantics, str]] = {
     "nir": (
@@ -67,7 +71,7 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
         "the literal NIR equations, forward Euler, reset to v_reset in the same step; needs --dt",
     ),
     "snntorch": (
-        Semantics(dt=1e-4, current_gain="unit", gain="unit", if_gain="unit", reset="subtract", late=True),
+        Semantics(dt=1e-4, current_gain="unit", gain="unit", if_gain="unit", reset="subtract", reset_delay=True),
         "snnTorch 1.0: dt 1e-4, subtracts the threshold one step late; with reset_mechanism='zero' add --reset zero",
     ),
     "norse": (
@@ -143,7 +147,7 @@ def check_fields(values: Mapping[str, Any], where: str) -> None:
         raise InputError(findings)
 
 
-def named(name: str) -> Semantics:
+def resolve_semantics(name: str) -> Semantics:
     """Return a preset, or what the TOML file of that path says; raise :class:`InputError` (E001, E008) for neither."""
     path = Path(name)
     is_file = name not in PRESETS and (path.suffix == ".toml" or path.exists())
@@ -172,7 +176,8 @@ def from_json(text: str, where: str) -> Semantics:
         raise InputError.of("E003", where, f"its stored semantics are no JSON: {error}") from error
     if not isinstance(values, dict):
         raise InputError.of("E003", where, "its stored semantics are no table")
-    return from_mapping(values, where)
+    names = {stored: name for name, stored in _STORED_NAMES.items()}
+    return from_mapping({names.get(str(key), str(key)): value for key, value in values.items()}, where)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.errors import MismatchError
-from spear_deploy.frontends.nir.neurons import identity_readout
 from spear_deploy.importers.export import node_key
 from spear_deploy.importers.live import OUTPUT, Live
-from spear_deploy.network import Network, Neuron, Population
+from spear_deploy.network import Input, Network, Neuron, Population, identity_readout
 from spear_deploy.network.ops import Shape
 from spear_deploy.simulate.simulator import FloatSimulator
 
@@ -59,7 +58,7 @@ def _compare(
 ) -> None:
     emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
     (source,) = network.inputs
-    arriving = _arriving(network, {source.name: x} | {p.name: emitted[layers[p.name]] for p in network.neurons})
+    arriving = _summed_inputs(network, {source.name: x} | {p.name: emitted[layers[p.name]] for p in network.neurons})
     differences = []
     for population in network.neurons:
         total = arriving[population.name] + drive.get(population.name, torch.zeros(())).double().numpy()
@@ -84,7 +83,7 @@ def _excite(
     silent: list[Population] = []
     for doubling in range(_DOUBLINGS):
         emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
-        firing = [p for p in network.neurons if p.neuron and not p.neuron.is_readout]
+        firing = [p for p in network.neurons if not p.neuron.is_readout]
         silent = [p for p in firing if (emitted[layers[p.name]] != 0).double().mean() < _ACTIVE]
         if not silent:
             return x, drive
@@ -98,9 +97,9 @@ def _noise(rng: np.random.Generator, shape: Shape) -> Tensor:
     return torch.from_numpy(rng.uniform(-0.5, 1.0, (STEPS, BATCH, *shape)).astype(np.float32))
 
 
-def _arriving(network: Network, emitted: Mapping[str, Tensor]) -> dict[str, Float64]:
+def _summed_inputs(network: Network, emitted: Mapping[str, Tensor]) -> dict[str, Float64]:
     """Summed input of every population, where each source sends what the module's layer sent."""
-    sources = tuple(Population(p.name, p.shape) for p in network.populations)
+    sources = tuple(Input(p.name, p.shape) for p in network.populations)
     sums = tuple(Population(f"{p.name}'", p.shape, identity_readout(p.shape)) for p in network.neurons)
     projections = tuple(replace(p, target=f"{p.target}'") for p in network.projections)
     opened = Network(sources + sums, projections, tuple(p.name for p in sums))
@@ -112,20 +111,19 @@ def _arriving(network: Network, emitted: Mapping[str, Tensor]) -> dict[str, Floa
 def _first_difference(population: Population, x: Float64, live: Float64) -> tuple[int, str] | None:
     """Return the step of the first difference and what to say about it."""
     neuron = population.neuron
-    assert neuron is not None
     if live.shape != x.shape:
         return 0, f"population {population.name!r} has shape {x.shape[2:]}, the module's layer {live.shape[2:]}"
     v = _membranes(neuron, x, live)
     theta = 0.0 if neuron.threshold is None else neuron.threshold.astype(np.float64)
     slack = ROUNDING * (np.abs(v).max() + np.abs(theta))
-    low, high = _emitted(neuron, v - slack), _emitted(neuron, v + slack)
+    low, high = _emission(neuron, v - slack), _emission(neuron, v + slack)
     wrong = (live < low) | (live > high)
     if not wrong.any():
         return None
     step, sample, *index = np.argwhere(wrong)[0]
     at = (step, sample, *index)
     place = f"step {step}, population {population.name!r}, neuron {tuple(map(int, index))}"
-    ours, theirs = _emitted(neuron, v)[at], live[at]
+    ours, theirs = _emission(neuron, v)[at], live[at]
     return int(step), f"{place}: the module gives {theirs:g}, the imported network {ours:g} (membrane {v[at]:.6g})"
 
 
@@ -137,10 +135,10 @@ def _membranes(neuron: Neuron, x: Float64, spikes: Float64) -> Float64:
     for step in range(len(x)):
         current = p["alpha"] * current + x[step]
         v = p["beta"] * v + p["gain"] * current + p["bias"]
-        if neuron.late and step:
+        if neuron.reset_delay and step:
             v = _reset(neuron, p, v, spikes[step - 1])
         membranes[step] = v
-        if not neuron.late:
+        if not neuron.reset_delay:
             v = _reset(neuron, p, v, spikes[step])
         if neuron.floor is not None:
             v = np.maximum(v, neuron.floor)
@@ -153,11 +151,11 @@ def _reset(neuron: Neuron, p: Mapping[str, Float64], v: Float64, fired: Float64)
     return v - fired * p["threshold"] if neuron.reset == "subtract" else np.where(fired != 0, p["reset_value"], v)
 
 
-def _emitted(neuron: Neuron, v: Float64) -> Float64:
+def _emission(neuron: Neuron, v: Float64) -> Float64:
     """What neurons send at a membrane; it grows with the membrane."""
     if neuron.threshold is None:
         return v
     theta = neuron.threshold.astype(np.float64)
-    above = v >= theta if neuron.comparison == "ge" else v > theta
+    above = v >= theta if neuron.compare == "ge" else v > theta
     count = np.floor(v / theta) if neuron.spikes == "integer" else np.ones_like(v)
     return np.where(above, np.maximum(count, 1.0), 0.0)

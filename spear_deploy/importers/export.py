@@ -10,45 +10,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from spear_deploy.errors import Finding, InputError, MismatchError, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
-from spear_deploy.frontends.nir.reader import Imported, convert
+from spear_deploy.frontends.nir.package import from_package
+from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
 
 
-def exported(name: str, export: Callable[[], Any]) -> NirGraph:
+def run_exporter(name: str, export: Callable[[], Any]) -> NirGraph:
     """Run an exporter and return its graph as it would be stored, full shapes or not.
 
-    ``nir.write`` is not used: it refuses scalars and shapes that are not known yet.  Whatever the exporter raises
-    is an :class:`UnsupportedError` (E021): they fail in many ways on what they do not know.
+    Whatever the exporter raises is an :class:`UnsupportedError` (E021): exporters fail in many ways on what they do
+    not know.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             # of deprecated functions that the exporters call, and infinities mended here
             warnings.simplefilter("ignore")
             graph = export()
-        return NirGraph({key: _node(node) for key, node in graph.nodes.items()}, tuple(sorted(graph.edges)))
+        return replace(from_package(graph), metadata={})
     except Exception as error:
         message = f"its NIR exporter fails: {type(error).__name__}: {error}"
         raise UnsupportedError.of("E021", name, message, "export supported layers only") from error
 
 
-def _node(node: Any) -> NirNode:
-    values = dict(node.to_dict())
-    kind = values.pop("type")
-    values.pop("metadata", None)
-    return NirNode(kind, {key: _array(value) for key, value in values.items() if value is not None})
-
-
-def _array(value: Any) -> Any:
-    if hasattr(value, "detach"):
-        return value.detach().cpu().numpy()
-    return value if isinstance(value, str | int | np.ndarray) else np.asarray(value)
-
-
-def converted(graph: NirGraph, semantics: Semantics, name: str) -> Imported:
+def to_network(graph: NirGraph, semantics: Semantics, name: str) -> Imported:
     """Turn an exporter's graph into a network; one that cannot be executed is a :class:`MismatchError` (E052)."""
     try:
         return convert(graph, semantics)
@@ -73,7 +60,7 @@ def with_nodes(graph: NirGraph, nodes: Mapping[str, NirNode]) -> NirGraph:
     return replace(graph, nodes={**graph.nodes, **nodes})
 
 
-def agreed(semantics: Mapping[str, Semantics], name: str) -> Semantics:
+def common_semantics(semantics: Mapping[str, Semantics], name: str) -> Semantics:
     """Return the one semantics of all layers; raise :class:`UnsupportedError` (E021) where they differ.
 
     A NIR file is read in one way: that is what the import must be stored with.

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
-from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import agreed, by_node, converted, exported, with_nodes
+from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 _PLAIN = (nn.Linear, nn.Conv2d)
@@ -43,10 +43,10 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     simplify(model, sample.detach().cpu())
     for part, kinds in zip(sequences, stateful, strict=True):
         part.stateful_layers = [kinds[name] for name in part._modules]
-    semantics = _agreed(layers, norse, reset)
+    semantics = _common_semantics(layers, norse, reset)
     # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
-    graph = exported("norse", lambda: export.to_nir(model, sample[0].detach().cpu(), dt=1.0))
-    imported = converted(_with_resets(graph, layers), semantics, "norse")
+    graph = run_exporter("norse", lambda: export.to_nir(model, sample[0].detach().cpu(), dt=1.0))
+    imported = to_network(_with_resets(graph, layers), semantics, "norse")
 
     def start() -> Callable[[Tensor], object]:
         states: list[Any] = [None]
@@ -77,7 +77,7 @@ def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:
         raise UnsupportedError(findings)
 
 
-def _agreed(layers: Mapping[str, Any], norse: Any, reset: Any) -> Semantics:
+def _common_semantics(layers: Mapping[str, Any], norse: Any, reset: Any) -> Semantics:
     """Semantics of the layers; the time step is that of those with a leak, the reset that of layers that fire."""
     leaky = [layer for layer in layers.values() if not isinstance(layer, norse.IAFCell)]
     firing = [layer for layer in layers.values() if not isinstance(layer, norse.LIBoxCell)]
@@ -88,7 +88,7 @@ def _agreed(layers: Mapping[str, Any], norse: Any, reset: Any) -> Semantics:
         kind = "subtract" if _subtracts(fires.p, reset) else "value"
         return Semantics(**{**vars(preset("norse")), "dt": float(timed.dt), "reset": kind})
 
-    return agreed({name: of(layer) for name, layer in layers.items()}, "norse")
+    return common_semantics({name: of(layer) for name, layer in layers.items()}, "norse")
 
 
 def _subtracts(parameters: Any, reset: Any) -> bool:

@@ -70,10 +70,10 @@ def _take_out(model: nn.Module, name: str) -> None:
     parent = model.get_submodule(path)
     delattr(parent, last)
     if not isinstance(parent, nn.Sequential):
-        object.__setattr__(parent, last, _unchanged)
+        object.__setattr__(parent, last, _identity)
 
 
-def _unchanged(x: Tensor) -> Tensor:
+def _identity(x: Tensor) -> Tensor:
     return x
 
 

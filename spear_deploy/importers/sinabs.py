@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
-from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import BATCH, check
-from spear_deploy.importers.export import agreed, by_node, converted, exported, with_nodes
+from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 Float64: TypeAlias = NDArray[np.float64]
@@ -46,7 +46,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     refuse_unknown(model, (*known, sl.SumPool2d, *_PLAIN))
     _refuse_settings(layers, sinabs, sl)
 
-    running = live.Live(model, layers, *_timing(squeezing), lambda: _started(model, layers))
+    running = live.Live(model, layers, *_timing(squeezing), lambda: _start_at_zero(model, layers))
     step = sample[:1].detach().cpu()
     for layer in squeezing:
         layer.batch_size, layer.num_timesteps = 1, -1
@@ -55,9 +55,9 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     for name, emitted in running.run(step[None], {}).items():
         if name in layers:
             _complete(layers[name], emitted.shape[2:])
-    _started(model, layers)
-    graph = exported("sinabs", lambda: export.to_nir(model, example))
-    imported = converted(_with_decays(graph, layers), _agreed(layers, sinabs, sl), "sinabs")
+    _start_at_zero(model, layers)
+    graph = run_exporter("sinabs", lambda: export.to_nir(model, example))
+    imported = to_network(_with_decays(graph, layers), _common_semantics(layers, sinabs, sl), "sinabs")
     for layer in squeezing:
         layer.batch_size = BATCH
     check(imported.network, running, seed, "sinabs")
@@ -79,7 +79,7 @@ def _timing(
     return lambda x: [x.transpose(0, 1).flatten(0, 1)], join
 
 
-def _started(model: nn.Module, layers: Mapping[str, Any]) -> Callable[[Tensor], object]:
+def _start_at_zero(model: nn.Module, layers: Mapping[str, Any]) -> Callable[[Tensor], object]:
     for layer in layers.values():
         layer.reset_states()
     return model
@@ -110,7 +110,7 @@ def _refuse_settings(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> None:
         raise UnsupportedError(findings)
 
 
-def _agreed(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
+def _common_semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
     """Semantics of the layers; the gain is that of those with a leak, the spikes those of layers that fire."""
     leaky = [layer.norm_input for layer in layers.values() if not isinstance(layer, sl.IAF)]
     norm_input = leaky[0] if leaky else True
@@ -127,7 +127,7 @@ def _agreed(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
             values["floor"] = None if source.min_v_mem is None else float(source.min_v_mem.flatten()[0])
         return Semantics(**{**vars(preset("sinabs")), **values})
 
-    return agreed({name: of(layer) for name, layer in layers.items()}, "sinabs")
+    return common_semantics({name: of(layer) for name, layer in layers.items()}, "sinabs")
 
 
 def _complete(layer: Any, shape: torch.Size) -> None:

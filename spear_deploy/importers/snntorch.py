@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
-from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import agreed, by_node, converted, exported, with_nodes
+from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 _DT = 1e-4  # the exporter's, fixed
@@ -42,7 +42,7 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     refuse_unknown(model, (*known, *_PLAIN))
     _refuse_settings(layers, snn)
     simplify(model, sample)
-    semantics = agreed({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
+    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
 
     named = {f"{name}.lif" if isinstance(layer, recurrent) else name: layer for name, layer in layers.items()}
 
@@ -56,8 +56,8 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
         if name in named:
             _complete(named[name], emitted.shape[2:])
     start()
-    graph = exported("snntorch", lambda: exporter.export_to_nir(model, sample, ignore_dims=[0]))
-    imported = converted(_with_exact_decays(graph, named), semantics, "snntorch")
+    graph = run_exporter("snntorch", lambda: exporter.export_to_nir(model, sample, ignore_dims=[0]))
+    imported = to_network(_with_exact_decays(graph, named), semantics, "snntorch")
     check(imported.network, running, seed, "snntorch")
     return imported
 
@@ -85,7 +85,9 @@ def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:
 
 
 def _semantics(layer: Any) -> Semantics:
-    return Semantics(**{**vars(preset("snntorch")), "reset": layer.reset_mechanism, "late": bool(layer.reset_delay)})
+    return Semantics(
+        **{**vars(preset("snntorch")), "reset": layer.reset_mechanism, "reset_delay": bool(layer.reset_delay)}
+    )
 
 
 def _complete(layer: Any, shape: torch.Size) -> None:

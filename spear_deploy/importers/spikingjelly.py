@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import UnsupportedError
-from spear_deploy.frontends.nir.reader import Imported
+from spear_deploy.frontends.imported import Imported
+from spear_deploy.frontends.nir.file import NirGraph
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import agreed, converted, exported
+from spear_deploy.importers.export import common_semantics, run_exporter, to_network
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 _PLAIN = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)  # SpikingJelly's own layers are subclasses of these
@@ -47,14 +48,8 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     functional.reset_net(model)
     simplify(model, example, dropped)
     functional.reset_net(model)
-    semantics = agreed({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")
-    soft = [layer for layer in layers.values() if layer.v_reset is None]
-    for layer in soft:  # the exporter refuses what NIR has no word for; the semantics say it
-        layer.v_reset = 0.0
-    graph = exported("spikingjelly", lambda: exchange.export_to_nir(model, example))
-    for layer in soft:
-        layer.v_reset = None
-    imported = converted(graph, semantics, "spikingjelly")
+    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")
+    imported = to_network(_export(model, layers, exchange, example), semantics, "spikingjelly")
 
     def start() -> Callable[[Tensor], object]:
         functional.reset_net(model)
@@ -66,6 +61,17 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
         running = live.Live(model, layers, list, torch.stack, start)
     check(imported.network, running, seed, "spikingjelly")
     return imported
+
+
+def _export(model: nn.Module, layers: Mapping[str, Any], exchange: Any, example: Tensor) -> NirGraph:
+    """Export with hard resets: the exporter refuses soft ones, which NIR has no word for; the semantics say it."""
+    soft = [layer for layer in layers.values() if layer.v_reset is None]
+    for layer in soft:
+        layer.v_reset = 0.0
+    graph = run_exporter("spikingjelly", lambda: exchange.export_to_nir(model, example))
+    for layer in soft:
+        layer.v_reset = None
+    return graph
 
 
 def _refuse_settings(layers: Mapping[str, Any]) -> None:

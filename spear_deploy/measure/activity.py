@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.measure.synops import FanOut
+from spear_deploy.network.fan_out import FanOut
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,15 @@ class Activity:
     labels: NDArray[np.int64]
 
     @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the highest score of each sample (the first of equal ones) is the label: (N,)."""
+        right: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.labels
+        return right
+
+    @property
     def accuracy(self) -> float:
-        """Share of samples whose highest score (the first of equal ones) is the label."""
-        return float(np.mean(self.scores.argmax(axis=1) == self.labels))
+        """Share of samples that are answered rightly."""
+        return float(np.mean(self.correct))
 
     @property
     def total(self) -> NDArray[np.int64]:
@@ -58,15 +64,15 @@ def _sum(parts: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 @dataclass
-class Tally:
+class ActivityRecorder:
     """Reduces batches of events to an :class:`Activity`.
 
-    Any value other than 0 is one spike, but for the populations in ``several``: their values are numbers of spikes.
+    Any value other than 0 is one spike, but for the populations in ``counted``: their values are numbers of spikes.
     """
 
     fan_outs: Sequence[FanOut]
     output: str
-    several: frozenset[str] = frozenset()
+    counted: frozenset[str] = frozenset()
     _parts: list[Activity] = field(default_factory=list)
 
     def add(
@@ -86,7 +92,7 @@ class Tally:
 
     def _count(self, name: str, events: NDArray[np.generic]) -> NDArray[np.int64]:
         """Return the spikes of each neuron in each sample: (B, n)."""
-        spikes = events.sum(axis=0) if name in self.several else np.count_nonzero(events, axis=0)
+        spikes = events.sum(axis=0) if name in self.counted else np.count_nonzero(events, axis=0)
         counted: NDArray[np.int64] = spikes.astype(np.int64)
         return counted
 
@@ -94,13 +100,13 @@ class Tally:
         """Return the record of all batches so far."""
         parts = self._parts
 
-        def joined(name: str) -> dict[str, NDArray[np.int64]]:
+        def concatenate(name: str) -> dict[str, NDArray[np.int64]]:
             return {key: np.concatenate([getattr(p, name)[key] for p in parts]) for key in getattr(parts[0], name)}
 
         return Activity(
-            joined("synops_all"),
-            joined("synops"),
-            joined("spikes"),
+            concatenate("synops_all"),
+            concatenate("synops"),
+            concatenate("spikes"),
             np.concatenate([p.scores for p in parts]),
             np.concatenate([p.labels for p in parts]),
         )

@@ -15,25 +15,35 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.network.neuron import Neuron
 from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
 from spear_deploy.network.order import Link, components, loops
+from spear_deploy.network.synapses import Synapses, compose, constant_output
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """Where spikes or values are fed in from outside: ``shape`` is (C, H, W) or (N,)."""
+
+    name: str
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        """Number of channels that are fed."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Neurons of one kind: ``shape`` is (C, H, W) or (N,).  Without a ``neuron`` it is an input."""
+    """Neurons of one kind: ``shape`` is (C, H, W) or (N,), as is that of every parameter of ``neuron``."""
 
     name: str
     shape: Shape
-    neuron: Neuron | None = None
-
-    @property
-    def is_input(self) -> bool:
-        """Whether spikes are fed into it from outside."""
-        return self.neuron is None
+    neuron: Neuron
 
     @property
     def size(self) -> int:
@@ -64,14 +74,14 @@ class Projection:
 class Network:
     """A spiking network; it may be recurrent.
 
-    ``outputs`` names the populations that are read.  ``metadata`` is what the NIR file said beside
-    the graph; it is no part of the content hash.
+    ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is what
+    the NIR file said beside the graph; it is no part of the content hash.
 
     Raises :class:`InputError` (E004) if names of populations or projections clash or dangle, a projection leads into
     an input, shapes do not fit or a delay is negative, and :class:`UnsupportedError` (E022) for a loop without delay.
     """
 
-    populations: tuple[Population, ...]
+    populations: tuple[Input | Population, ...]
     projections: tuple[Projection, ...]
     outputs: tuple[str, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -87,13 +97,26 @@ class Network:
             fix = "give one of its projections a delay of a step or more"
             raise UnsupportedError.of("E022", loop, "each waits for the other within one time step", fix) from error
 
-    def __getitem__(self, name: str) -> Population:
-        """Return the population of that name."""
+    def __getitem__(self, name: str) -> Input | Population:
+        """Return the input or population of that name."""
         return self._by_name[name]
 
     @cached_property
-    def _by_name(self) -> dict[str, Population]:
+    def _by_name(self) -> dict[str, Input | Population]:
         return {population.name: population for population in self.populations}
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Shape of every input and population, by name."""
+        return {population.name: population.shape for population in self.populations}
+
+    @cached_property
+    def synapses(self) -> tuple[Synapses, ...]:
+        """Synapses of every projection, in order: its operations composed, which is done once for each network.
+
+        Raises :class:`UnsupportedError` (E037) as :func:`~spear_deploy.network.synapses.compose` does.
+        """
+        return compose(((p.name, p.source, p.target, p.ops) for p in self.projections), self.shapes)
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -116,14 +139,23 @@ class Network:
         return tuple(name for component in self.components for name in component)
 
     @property
-    def inputs(self) -> tuple[Population, ...]:
-        """Input populations, in order of declaration."""
-        return tuple(p for p in self.populations if p.is_input)
+    def inputs(self) -> tuple[Input, ...]:
+        """Inputs, in order of declaration."""
+        return tuple(p for p in self.populations if isinstance(p, Input))
 
     @property
     def neurons(self) -> tuple[Population, ...]:
-        """Populations with neurons, in execution order."""
-        return tuple(self[name] for name in self.order if not self[name].is_input)
+        """Populations of neurons, in execution order."""
+        ordered = (self[name] for name in self.order)
+        return tuple(population for population in ordered if isinstance(population, Population))
+
+    def constant_input(self, target: str) -> NDArray[np.float64]:
+        """Return what the biases of all projections into ``target`` add to its input in every step."""
+        total = np.zeros(self[target].shape)
+        for projection in self.into(target):
+            constant = constant_output(projection.ops, self[projection.source].shape)
+            total += 0.0 if constant is None else constant
+        return total
 
     def into(self, target: str) -> tuple[Projection, ...]:
         """Projections that end in ``target``."""
@@ -145,8 +177,8 @@ def _check(network: Network) -> Iterable[Finding]:
     yield from _check_names(network)
     yield from _check_shapes(network)
     for population in network.populations:
-        neuron = population.neuron
-        for name, array in (neuron.arrays() if neuron else {}).items():
+        arrays = population.neuron.arrays() if isinstance(population, Population) else {}
+        for name, array in arrays.items():
             if array.shape != population.shape:
                 message = f"{name} has shape {array.shape}, the population {population.shape}"
                 yield Finding("E004", population.name, message)

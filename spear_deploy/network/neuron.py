@@ -29,7 +29,7 @@ class Neuron:
     """Parameters of a population's neurons; every array has the population's full shape, float32.
 
     ``threshold`` is None for a readout.  ``reset`` says what a spike does to the membrane: set it to
-    ``reset_value``, or subtract the threshold; ``late`` moves that to the following step (snnTorch's
+    ``reset_value``, or subtract the threshold; ``reset_delay`` moves that to the following step (snnTorch's
     ``reset_delay``).  ``floor`` is the lowest membrane value (sinabs' ``min_v_mem``) or None.
     """
 
@@ -40,8 +40,8 @@ class Neuron:
     reset_value: FloatArray
     threshold: FloatArray | None
     reset: ResetKind = "value"
-    late: bool = False
-    comparison: Comparison = "gt"
+    reset_delay: bool = False
+    compare: Comparison = "gt"
     spikes: SpikeKind = "binary"
     floor: float | None = None
 
@@ -64,3 +64,9 @@ class Neuron:
         """Return the neurons of the given units: indices along the first axis (channels or neurons)."""
         sliced: dict[str, Any] = {name: value[units] for name, value in self.arrays().items()}
         return replace(self, **sliced)
+
+
+def identity_readout(shape: tuple[int, ...]) -> Neuron:
+    """Return the neuron of a readout that passes its input on: no memory, no threshold."""
+    zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+    return Neuron(alpha=zero, beta=zero, gain=one, bias=zero, reset_value=zero, threshold=None)

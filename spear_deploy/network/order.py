@@ -29,22 +29,27 @@ def components(names: Sequence[str], links: Iterable[Link]) -> tuple[tuple[str, 
     for link in links:
         ahead[link.source].append(link.target)
         back[link.target].append(link.source)
-    leader: dict[str, str] = {}
+    component_of: dict[str, str] = {}
     visited: set[str] = set()
-    for name in reversed(_finished(names, ahead, set())):  # Kosaraju: reversed, a search stays in a component
-        leader |= dict.fromkeys(_finished([name], back, visited), name)
+    for name in reversed(_finishing_order(names, ahead, set())):  # Kosaraju: reversed, a search stays in a component
+        component_of |= dict.fromkeys(_finishing_order([name], back, visited), name)
     members: dict[str, list[str]] = {}
     for name in names:
-        members.setdefault(leader[name], []).append(name)
-    prompt: dict[str, set[str]] = {name: set() for name in names}
+        members.setdefault(component_of[name], []).append(name)
+    zero_lag_sources: dict[str, set[str]] = {name: set() for name in names}
     for link in links:
-        if link.lag == 0 and leader[link.source] == leader[link.target]:
-            prompt[link.target].add(link.source)
-    outer = {first: {leader[s] for name in group for s in back[name]} - {first} for first, group in members.items()}
+        if link.lag == 0 and component_of[link.source] == component_of[link.target]:
+            zero_lag_sources[link.target].add(link.source)
+    outer: dict[str, set[str]] = {}
+    for first, group in members.items():
+        sources = {component_of[source] for name in group for source in back[name]}
+        outer[first] = sources - {first}
     first_rank = {first: min(rank[name] for name in group) for first, group in members.items()}
-    return tuple(
-        tuple(_sorted({name: prompt[name] for name in members[first]}, rank)) for first in _sorted(outer, first_rank)
-    )
+    ordered = []
+    for first in _sort(outer, first_rank):
+        inner = {name: zero_lag_sources[name] for name in members[first]}
+        ordered.append(tuple(_sort(inner, rank)))
+    return tuple(ordered)
 
 
 def loops(groups: Iterable[tuple[str, ...]], links: Iterable[Link]) -> frozenset[tuple[str, ...]]:
@@ -53,7 +58,7 @@ def loops(groups: Iterable[tuple[str, ...]], links: Iterable[Link]) -> frozenset
     return frozenset(group for group in groups if len(group) > 1 or group[0] in to_itself)
 
 
-def _finished(roots: Sequence[str], edges: Mapping[str, Sequence[str]], visited: set[str]) -> list[str]:
+def _finishing_order(roots: Sequence[str], edges: Mapping[str, Sequence[str]], visited: set[str]) -> list[str]:
     """Return what ``roots`` reach and was not ``visited``, in the order in which a depth-first search leaves it."""
     left: list[str] = []
     for root in roots:
@@ -73,7 +78,7 @@ def _finished(roots: Sequence[str], edges: Mapping[str, Sequence[str]], visited:
     return left
 
 
-def _sorted(sources: Mapping[str, set[str]], rank: Mapping[str, int]) -> list[str]:
+def _sort(sources: Mapping[str, set[str]], rank: Mapping[str, int]) -> list[str]:
     sorter = TopologicalSorter(sources)
     sorter.prepare()
     order: list[str] = []

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.network.graph import Network, Population, Projection
+from spear_deploy.network.graph import Input, Network, Population, Projection
 from spear_deploy.network.ops import Conv2d, Flatten, Linear, LinearOp, Scale, Shape, chain_shapes
 
 Units: TypeAlias = NDArray[np.intp]
@@ -68,7 +68,7 @@ def unit_groups(network: Network) -> UnitGroups:
     for names in members.values():
         reasons = [(name, frozen[name]) for name in names if name in frozen]
         if not reasons:
-            groups.append(Group(tuple(names), network[names[0]].units))
+            groups.append(Group(tuple(names), network[names[0]].shape[0]))
         for name in names if reasons else ():
             frozen.setdefault(name, f"it is tied to {reasons[0][0]!r}, and {reasons[0][1]}")
     return UnitGroups(tuple(groups), frozen)
@@ -104,7 +104,7 @@ class _Link:
     frozen: Mapping[str, str]
 
 
-def _link(projection: Projection, source: Population, target: Population) -> _Link:
+def _link(projection: Projection, source: Input | Population, target: Input | Population) -> _Link:
     ops, both = projection.ops, (source.name, target.name)
     if any(isinstance(op, Conv2d) and op.groups > 1 and not _is_depthwise(op) for op in ops):
         return _Link(False, dict.fromkeys(both, "is a grouped convolution"))
@@ -128,11 +128,10 @@ def _is_depthwise(op: Conv2d) -> bool:
     return op.groups > 1 and op.groups == op.weight.shape[0] and op.weight.shape[1] == 1
 
 
-def _keep_population(population: Population, units: Units | None) -> Population:
-    if units is None:
+def _keep_population(population: Input | Population, units: Units | None) -> Input | Population:
+    if units is None or isinstance(population, Input):  # inputs are never pruned
         return population
-    neuron = None if population.neuron is None else population.neuron.take(units)
-    return replace(population, shape=(len(units), *population.shape[1:]), neuron=neuron)
+    return replace(population, shape=(len(units), *population.shape[1:]), neuron=population.neuron.take(units))
 
 
 def _keep_projection(projection: Projection, shape: Shape, source: Units | None, target: Units | None) -> Projection:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.chips.energy import estimate
+from spear_deploy.chips import estimate
 from spear_deploy.deployment.adapt import Adaptation
-from spear_deploy.deployment.bundle import versions
-from spear_deploy.deployment.run import REPORT, Deployment
+from spear_deploy.deployment.bundle import Bundle
+from spear_deploy.deployment.verdict import Row, budget_rows
+from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.synops import synapse_count
+from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
-from spear_deploy.progress import Progress
+from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.schema import VERSION
-from spear_deploy.storage import write_json
+from spear_deploy.search.loop import SearchResult
+from spear_deploy.versions import versions
 
 SYNOPS_DEFINITION = (
     "one spike arriving at one existing synapse; per sample, summed over time steps; exact fan-out, pooling composed "
@@ -28,126 +29,157 @@ SYNOPS_DEFINITION = (
 )
 
 
-def save_report(deployment: Deployment, progress: Progress, command: str) -> dict[str, Any]:
-    """Build the report, write it into the bundle and return it."""
-    report = build_report(deployment, progress.seconds, command)
-    write_json(deployment.options.output / REPORT, report)
-    return report
-
-
-def build_report(deployment: Deployment, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
-    """Return the report of a deployment; ``seconds`` are the durations of its steps."""
-    d = deployment
-    search, baseline = d.search, d.baseline
-    candidate = search.candidate if search else None
-    budgets = d.budgets()
-    report: dict[str, Any] = {
+def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
+    """Return the report of a deployment whose steps are done; ``seconds`` are their durations."""
+    baseline, measured, bundle, compiler = work.baseline, work.measured, work.bundle, work.compiler
+    assert baseline is not None
+    assert measured is not None
+    assert bundle is not None
+    assert compiler is not None
+    budgets = [_budget(row) for row in budget_rows(work)]
+    execution = work.options.execution
+    return {
         "schema": VERSION,
         "command": command,
         "versions": versions(),
-        "hashes": {
-            "model": baseline.network.content_hash,
-            "pruned": d.measured.network.content_hash,
-            **d.bundle.manifest["files"],
-        },
-        "seed": d.options.seed,
-        "chip": d.chip.profile.name,
-        "data": {
-            "name": d.data.name,
-            "train": len(d.data.train),
-            "val": len(d.data.val),
-            "test": len(d.data.test),
-            "steps": d.data.steps,
-        },
-        "semantics": asdict(d.imported.semantics),
-        "weight_bits": d.chip.registers.weight_bits,
-        "adaptation": _adaptation(d.adaptation),
+        "hashes": _hashes(baseline, measured, bundle),
+        "seed": execution.seed,
+        "execution": {"threads": execution.threads, "device": execution.device},
+        "target": work.chip.target,
+        "chip": work.chip.name,
+        "data": _data(work),
+        "semantics": asdict(work.imported.semantics),
+        "weight_bits": compiler.weight_bits,
+        "adaptation": _adaptation(work.adaptation),
         "within": all(budget["within"] for budget in budgets),
         "budgets": budgets,
-        "accuracy": {
-            "float": baseline.float_test.accuracy,
-            "unpruned_quantised": baseline.chip_test.accuracy,
-            "pruned": candidate.pruned_accuracy if candidate else None,
-            "finetuned": d.float_accuracy,
-            "quantised": d.measured.activity.accuracy,
-            "backend": d.backend.activity.accuracy if d.backend else None,
-        },
-        "layers": layer_rows(d),
-        "synops": {
-            "definition": SYNOPS_DEFINITION,
-            "before": baseline.synops,
-            "predicted": candidate.predicted if candidate else None,
-            "measured": spread(d.measured.activity.total),
-            "measured_all_synapses": spread(d.measured.activity.total_all),
-            "backend": spread(d.backend.activity.total) if d.backend else None,
-        },
-        "lre": None,
-        "search": None,
-        "validation": None,
-        "energy": _energy(d),
-        "notes": [_note(finding) for finding in (*d.imported.notes, *d.measured.lowered.notes)],
+        "accuracy": _accuracy(work, baseline, measured),
+        "layers": layer_rows(baseline, measured),
+        "synops": _synops(work, baseline, measured),
+        "lre": None if work.search is None else _lre(work.search),
+        "search": None if work.search is None else _search(work, work.search, seconds),
+        "validation": _validation(work),
+        "energy": _energy(work, measured),
+        "notes": [_note(finding) for finding in (*work.imported.notes, *measured.lowered.notes)],
         "steps": [{"name": name, "seconds": round(value, 3)} for name, value in seconds.items()],
     }
-    if search is not None:
-        line = search.lre
-        report["lre"] = {
-            "samples": len(search.pairs),
-            "slope": line.slope,
-            "intercept": line.intercept,
-            "mape": search.mape,
-            "interval": _finite(line.half_width(line.mean)),
-        }
-        report["search"] = {
-            "method": "ddpg",
-            "episodes": search.episodes,
-            "candidates": search.candidates,
-            "seconds": round(seconds.get("search", 0.0), 3),
-            "best_reward": search.best_reward,
-            "frozen": dict(search.frozen),
-        }
-    if d.backend is not None:
-        validation = asdict(d.backend.validation)
-        validation["populations"] = list(validation["populations"])
-        if validation["first_divergence"]:
-            validation["first_divergence"]["neuron"] = list(validation["first_divergence"]["neuron"])
-        report["validation"] = {**validation, "seconds": round(d.backend.seconds, 3)}
-    return report
 
 
-def layer_rows(d: Deployment) -> list[dict[str, Any]]:
+def _hashes(baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
+    networks = {"model": baseline.network.content_hash, "pruned": measured.network.content_hash}
+    return {**networks, **bundle.manifest["files"]}
+
+
+def _data(work: Work) -> dict[str, Any]:
+    data = work.data
+    sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
+    return {"name": data.name, **sizes, "steps": data.steps}
+
+
+def _budget(row: Row) -> dict[str, Any]:
+    resource = row.budget.resource
+    return {
+        "resource": resource.name,
+        "title": resource.title,
+        "sense": resource.sense,
+        "digits": resource.digits,
+        "on": row.on or None,
+        "limit": row.budget.limit,
+        "predicted": row.predicted,
+        "measured": row.measured,
+        "within": row.within,
+    }
+
+
+def _accuracy(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
+    in_float, deployed = baseline.float_test, measured.activity
+    lost = in_float.correct.astype(np.int64) - deployed.correct.astype(np.int64)
+    return {
+        "float": in_float.accuracy,
+        "unpruned_quantised": baseline.chip_test.accuracy,
+        "pruned": work.search.candidate.pruned_accuracy if work.search else None,
+        "finetuned": work.float_accuracy,
+        "quantised": deployed.accuracy,
+        "backend": work.proof.activity.accuracy if work.proof else None,
+        "drop": 100 * float(lost.mean()),
+        "drop_error": 100 * float(lost.std() / np.sqrt(len(lost))),
+    }
+
+
+def _synops(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
+    predicted = work.search.candidate.predicted * baseline.synops if work.search else None
+    return {
+        "definition": SYNOPS_DEFINITION,
+        "before": baseline.synops,
+        "predicted": predicted,
+        "measured": _statistics(measured.activity.total),
+        "measured_all_synapses": _statistics(measured.activity.total_all),
+        "backend": _statistics(work.proof.activity.total) if work.proof else None,
+    }
+
+
+def _lre(search: SearchResult) -> dict[str, Any]:
+    line = search.lre
+    return {
+        "samples": len(search.pairs),
+        "slope": line.slope,
+        "intercept": line.intercept,
+        "mape": search.mape,
+        "interval": _finite(line.half_width(line.mean)),
+    }
+
+
+def _search(work: Work, search: SearchResult, seconds: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "method": work.options.search.method,
+        "episodes": search.episodes,
+        "candidates": search.candidates,
+        "seconds": round(seconds.get("search", 0.0), 3),
+        "figures": dict(search.figures),
+        "frozen": dict(search.frozen),
+    }
+
+
+def _validation(work: Work) -> dict[str, Any] | None:
+    if work.proof is None:
+        return None
+    validation = asdict(work.proof.validation)
+    validation["populations"] = list(validation["populations"])
+    if validation["first_divergence"]:
+        validation["first_divergence"]["neuron"] = list(validation["first_divergence"]["neuron"])
+    return {**validation, "seconds": round(work.proof.seconds, 3)}
+
+
+def layer_rows(baseline: Baseline, measured: Measured) -> list[dict[str, Any]]:
     """Return a row for each population with neurons, its incoming projections included."""
-    before, after = d.baseline.network, d.measured.network
-    placed = {p.name: p for p in d.measured.lowered.placement.populations}
-    shapes = d.measured.lowered.program.shapes
-    word_bits = d.chip.profile.capacity.word_bits.value
-    synapses = {s.name: s for s in d.measured.lowered.program.synapses}
+    before, after, program = baseline.network, measured.network, measured.lowered.program
+    synapses = {each.name: each for each in program.synapses}
     rows = []
     for population in after.neurons:
-        incoming = [p.name for p in after.into(population.name)]
-        place = placed[population.name]
+        incoming = [projection.name for projection in after.into(population.name)]
+        place = measured.lowered.placement.of(population.name)
+        spikes = measured.activity.spikes.get(population.name)  # readouts have none
         rows.append(
             {
                 "name": population.name,
                 "projections": incoming,
-                "type": _describe(after, population.name),
-                "units_before": before[population.name].units,
+                "type": _describe(after, population.name, population.neuron),
+                "units_before": before[population.name].shape[0],
                 "units_after": population.units,
-                "neurons": prod(population.shape),
-                "synapses": sum(synapse_count(synapses[name], shapes) for name in incoming),
-                "spikes": float(d.measured.activity.spikes[population.name].mean())
-                if population.name in d.measured.activity.spikes
-                else 0.0,
-                "synops_before": _mean(d.baseline.chip_test, incoming),
-                "synops_measured": _mean(d.measured.activity, incoming),
+                "neurons": population.size,
+                "synapses": sum(synapse_count(synapses[name], program.shapes) for name in incoming),
+                "spikes": 0.0 if spikes is None else float(spikes.mean()),
+                "synops_before": _mean(baseline.chip_test, incoming),
+                "synops_measured": _mean(measured.activity, incoming),
                 "cores": place.cores,
-                "memory_bits": place.cores * place.synapse_words_per_core * word_bits,
+                "memory_bits": place.memory_bits,
                 "binding": place.binding,
             }
         )
     return rows
 
 
-def spread(synops: NDArray[np.int64]) -> dict[str, float]:
+def _statistics(synops: NDArray[np.int64]) -> dict[str, float]:
     """Return mean, p50, p95, max and the number of samples of SynOps a sample (N,)."""
     p50, p95 = np.percentile(synops, [50, 95])
     return {
@@ -159,14 +191,12 @@ def spread(synops: NDArray[np.int64]) -> dict[str, float]:
     }
 
 
-def _describe(network: Network, name: str) -> str:
+def _describe(network: Network, name: str, neuron: Neuron) -> str:
     kinds = [">".join(type(op).__name__ for op in p.ops) or "identity" for p in network.into(name)]
-    neuron = network[name].neuron
     return f"{' + '.join(kinds)}>{_neuron_kind(neuron)}"
 
 
-def _neuron_kind(neuron: Neuron | None) -> str:
-    assert neuron is not None
+def _neuron_kind(neuron: Neuron) -> str:
     if neuron.is_readout:
         return "readout"
     if neuron.has_current:
@@ -174,15 +204,16 @@ def _neuron_kind(neuron: Neuron | None) -> str:
     return "IF" if np.all(neuron.beta == 1) else "LIF"
 
 
-def _mean(activity: Activity, projections: list[str]) -> float:
+def _mean(activity: Activity, projections: Sequence[str]) -> float:
     return float(sum(activity.synops[name].mean() for name in projections if name in activity.synops))
 
 
-def _energy(d: Deployment) -> dict[str, Any] | None:
-    updates = sum(p.size for p in d.measured.lowered.program.populations) * d.data.steps
-    inputs = {port.name for port in d.measured.lowered.program.inputs}
-    spikes = sum(float(value.mean()) for name, value in d.measured.activity.spikes.items() if name not in inputs)
-    energy = estimate(d.chip.profile, synops=d.measured.synops, neuron_updates=updates, spikes=spikes)
+def _energy(work: Work, measured: Measured) -> dict[str, Any] | None:
+    program, activity = measured.lowered.program, measured.activity
+    updates = sum(population.size for population in program.populations) * work.data.steps
+    inputs = {port.name for port in program.inputs}
+    spikes = sum(float(value.mean()) for name, value in activity.spikes.items() if name not in inputs)
+    energy = estimate(work.chip, synops=measured.synops, neuron_updates=updates, spikes=spikes)
     return None if energy is None else asdict(energy)
 
 
@@ -190,8 +221,9 @@ def _adaptation(adaptation: Adaptation | None) -> dict[str, Any] | None:
     return None if adaptation is None else {**asdict(adaptation), "changed": list(adaptation.changed)}
 
 
-def _note(finding: Finding) -> dict[str, str]:
-    return {"code": finding.code, "where": finding.where, "message": finding.message}
+def _note(finding: Finding) -> dict[str, Any]:
+    told = {"code": finding.code, "where": finding.where, "message": finding.message}
+    return {**told, "value": finding.value, "limit": finding.limit}
 
 
 def _finite(value: float) -> float | None:

@@ -31,8 +31,7 @@ def write_page(path: Path, report: Mapping[str, Any]) -> None:
         temporary.write_text(page(report), encoding="utf-8", newline="\n")
 
 
-def page(report: Mapping[str, Any]) -> str:
-    """Return the page as text."""
+def _environment() -> Environment:
     # Every name comes from a file of somebody else's: nothing is put in unescaped.
     environment = Environment(
         loader=PackageLoader("spear_deploy.report"),
@@ -48,24 +47,52 @@ def page(report: Mapping[str, Any]) -> str:
         kib=wording.kib,
         duration=wording.duration,
         resource=wording.resource,
+        amount=wording.amount,
         plain=wording.plain,
         joules=wording.joules,
     )
+    return environment
+
+
+def page(report: Mapping[str, Any]) -> str:
+    """Return the page as text."""
     layers = report["layers"]
-    text: str = environment.get_template("report.html").render(
-        report=report,
-        verdict=wording.verdict(report),
-        summary=wording.summary(report),
-        facts=dict(wording.facts(report)),
-        semantics=wording.semantics(report),
-        accuracy=wording.accuracy_steps(report),
-        standard_error=wording.standard_error(report),
-        gauges=[gauge(budget) for budget in report["budgets"]],
-        totals=wording.totals(layers),
-        busiest=_largest(layers, ("synops_before", "synops_measured")),
-        longest=_largest(report["steps"], ("seconds",)),
-        seconds=sum(step["seconds"] for step in report["steps"]),
-        scaled=wording.ratio,
+    text: str = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            verdict=wording.verdict(report),
+            summary=wording.summary(report),
+            facts=dict(wording.facts(report)),
+            semantics=wording.semantics(report),
+            accuracy=wording.accuracy_steps(report),
+            standard_error=wording.standard_error(report),
+            gauges=[gauge(budget) for budget in report["budgets"]],
+            totals=wording.totals(layers),
+            busiest=_largest(layers, ("synops_before", "synops_measured")),
+            longest=_largest(report["steps"], ("seconds",)),
+            seconds=sum(step["seconds"] for step in report["steps"]),
+            scaled=wording.ratio,
+            use=wording.use,
+        )
+    )
+    return text
+
+
+def notebook_view(report: Mapping[str, Any]) -> str:
+    """Return verdict, budgets and layers as a fragment for a notebook's cell."""
+    layers = report["layers"]
+    text: str = (
+        _environment()
+        .get_template("notebook.html")
+        .render(
+            report=report,
+            verdict=wording.verdict(report),
+            summary=wording.summary(report),
+            use=wording.use,
+            totals=wording.totals(layers),
+        )
     )
     return text
 
@@ -74,7 +101,8 @@ def gauge(budget: Mapping[str, Any]) -> Gauge:
     """Return the bar of a budget; the track reaches a little beyond the largest of its figures."""
     limit, measured, predicted = budget["limit"], budget["measured"], budget["predicted"]
     track = 1.1 * max(limit, measured, predicted or 0.0) or 1.0
-    return Gauge(100 * measured / track, 100 * limit / track, None if predicted is None else 100 * predicted / track)
+    shown = None if predicted is None else 100 * predicted / track
+    return Gauge(max(0.0, 100 * measured / track), 100 * limit / track, shown)
 
 
 def _largest(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> float:

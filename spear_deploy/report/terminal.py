@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from spear_deploy.report.wording import (
+    amount,
     compact,
     facts,
     kib,
-    number,
     percent,
     plain,
     ratio,
@@ -25,6 +25,7 @@ from spear_deploy.report.wording import (
     shorten,
     summary,
     totals,
+    use,
     verdict,
 )
 
@@ -99,7 +100,7 @@ def _parts(report: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _headline(report: Mapping[str, Any]) -> Text:
     result = verdict(report)
-    colour = "green" if result.good else "red"
+    colour = {"good": "green", "warn": "yellow", "bad": "red"}[result.level]
     return Text.assemble((result.title, f"bold {colour}"), (f": {result.detail}", colour))
 
 
@@ -111,13 +112,14 @@ def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
     table.add_column("")
     for budget in budgets:
         within = budget["within"]
+        digits, missed = budget["digits"], "OVER" if budget["sense"] == "at most" else "UNDER"
         table.add_row(
-            Text(resource(budget["resource"])),
-            number(budget["limit"]),
-            Text(number(budget["predicted"]), style="dim"),
-            number(budget["measured"]),
-            percent(ratio(budget["measured"], budget["limit"])),
-            Text("within" if within else "OVER", style="green" if within else "bold red"),
+            Text(resource(budget)),
+            amount(budget["limit"], digits),
+            Text(amount(budget["predicted"], digits), style="dim"),
+            amount(budget["measured"], digits),
+            use(budget),
+            Text("within" if within else missed, style="green" if within else "bold red"),
         )
     return table
 
@@ -134,7 +136,7 @@ def _layouts(layers: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, _Column]
 def _columns(layers: Sequence[Mapping[str, Any]], type_width: int) -> dict[str, _Column]:
     total = totals(layers)
 
-    def counted(key: str, style: str = "") -> _Column:
+    def count_column(key: str, style: str = "") -> _Column:
         return _Column([compact(layer[key]) for layer in layers], compact(total[key]), style=style)
 
     share = [percent(ratio(layer["synops_measured"], total["synops_measured"])) for layer in layers]
@@ -142,13 +144,13 @@ def _columns(layers: Sequence[Mapping[str, Any]], type_width: int) -> dict[str, 
         "layer": _Column([shorten(plain(layer["name"]), _NAME_WIDTH) for layer in layers], "total", left=True),
         "type": _Column([shorten(plain(layer["type"]), type_width) for layer in layers], left=True, style="dim"),
         "units": _Column([_units(layer) for layer in layers]),
-        "neurons": counted("neurons"),
-        "synapses": counted("synapses"),
-        "spikes": counted("spikes"),
-        "SynOps\nbefore": counted("synops_before", style="dim"),
-        "SynOps\nmeasured": counted("synops_measured"),
+        "neurons": count_column("neurons"),
+        "synapses": count_column("synapses"),
+        "spikes": count_column("spikes"),
+        "SynOps\nbefore": count_column("synops_before", style="dim"),
+        "SynOps\nmeasured": count_column("synops_measured"),
         "share": _Column(share, percent(1.0, 0)),
-        "cores": counted("cores"),
+        "cores": count_column("cores"),
         "memory\nKiB": _Column([kib(layer["memory_bits"]) for layer in layers], kib(total["memory_bits"])),
     }
 

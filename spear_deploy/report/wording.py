@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10, sqrt
-from typing import Any
+from typing import Any, Literal
 
 Report = Mapping[str, Any]
 
@@ -16,11 +16,14 @@ _SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
 _BITS_OF_KIB = 8 * 1024
 
 
+Level = Literal["good", "warn", "bad"]
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """The headline: ``good`` decides its colour."""
+    """The headline; ``level`` decides its colour."""
 
-    good: bool
+    level: Level
     title: str
     detail: str
 
@@ -37,6 +40,11 @@ class AccuracyStep:
 def number(value: float | None) -> str:
     """Format a count with thousands separators; nothing for None."""
     return "" if value is None else f"{value:,.0f}"
+
+
+def amount(value: float | None, digits: int) -> str:
+    """Format a budget's figure with the decimals that it has."""
+    return "" if value is None else f"{value:,.{digits}f}"
 
 
 def compact(value: float) -> str:
@@ -91,9 +99,14 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def resource(name: str) -> str:
-    """Return a budget's resource as it is spoken, with its unit."""
-    return f"SynOps a sample{plain(name[6:])}" if name.startswith("synops") else plain(name)
+def resource(budget: Report) -> str:
+    """Return a budget's resource as it is spoken, with its unit and where it was measured."""
+    return plain(f"{budget['title']} on {budget['on']}" if budget["on"] else budget["title"])
+
+
+def use(budget: Report) -> str:
+    """Return the share of a limit that is used; nothing for a least value."""
+    return percent(ratio(budget["measured"], budget["limit"])) if budget["sense"] == "at most" else ""
 
 
 def semantics(report: Report) -> str:
@@ -105,20 +118,34 @@ def semantics(report: Report) -> str:
     return ", ".join(f"{plain(key).replace('_', ' ')} {plain(value)}" for key, value in spoken)
 
 
+_ACCURACY = ("min_accuracy", "max_drop")
+"""Budgets of accuracy: with one of them, a loss was asked for or ruled out."""
+_NOTABLE = 2.0
+"""A drop of so many standard errors is no accident."""
+
+
 def verdict(report: Report) -> Verdict:
-    """Return the headline: a mismatch outweighs a budget, since nothing measured holds then."""
+    """Return the headline: a mismatch outweighs a budget, since nothing measured holds then.
+
+    Within budget, a drop of accuracy that is no accident and that nobody asked about is a warning.
+    """
     check = report["validation"]
     over = [budget for budget in report["budgets"] if not budget["within"]]
     if check and check["mismatches"]:
         title = f"emulator and {plain(check['backend'])} disagree"
-        return Verdict(False, title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
+        return Verdict("bad", title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
     if over:
-        return Verdict(False, "over budget", "; ".join(map(_excess, over)))
+        return Verdict("bad", "over budget", "; ".join(map(_excess, over)))
     proof = "measured on the emulator"
     if check:
         proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
-    uses = ", ".join(_use(budget) for budget in report["budgets"] if budget["resource"] in ("synops", "cores"))
-    return Verdict(True, "within budget", f"{uses}; {proof}")
+    uses = ", ".join(_use(budget) for budget in report["budgets"] if not budget["on"])
+    accuracy = report["accuracy"]
+    is_asked = any(budget["resource"] in _ACCURACY for budget in report["budgets"])
+    if not is_asked and accuracy["drop"] > max(_NOTABLE * accuracy["drop_error"], 0.0):
+        lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"
+        return Verdict("warn", "within budget, less accurate", f"{lost}; {uses}; {proof}")
+    return Verdict("good", "within budget", f"{uses}; {proof}")
 
 
 def summary(report: Report) -> str:
@@ -173,13 +200,16 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 
 def _use(budget: Report) -> str:
-    return f"{number(budget['measured'])} of {number(budget['limit'])} {resource(budget['resource'])}"
+    measured, limit = (amount(budget[key], budget["digits"]) for key in ("measured", "limit"))
+    of = "of" if budget["sense"] == "at most" else "of at least"
+    return f"{measured} {of} {limit} {resource(budget)}"
 
 
 def _excess(budget: Report) -> str:
-    beyond = budget["measured"] - budget["limit"]
-    share = percent(ratio(beyond, budget["limit"]))
-    return f"{_use(budget)}, {number(beyond)} ({share}) too many"
+    beyond = abs(budget["measured"] - budget["limit"])
+    share = percent(ratio(beyond, abs(budget["limit"])))
+    direction = "too many" if budget["sense"] == "at most" else "too little"
+    return f"{_use(budget)}, {amount(beyond, budget['digits'])} ({share}) {direction}"
 
 
 def _accuracy(report: Report) -> str:
@@ -205,13 +235,23 @@ def _synops(report: Report) -> str:
 def _search(report: Report) -> str:
     search = report["search"]
     if search is None:
-        return "none: the unpruned network is within the budgets"
+        met = "the unpruned network is within the budgets"
+        return f"none: {met if report['within'] else 'pruning does not help with the budgets that are missed'}"
     frozen = [f"{plain(name)} ({plain(why)})" for name, why in search["frozen"].items()]
     text = (
-        f"{plain(search['method'])}, {plural(search['episodes'], 'episode')}, best reward {search['best_reward']:.3f}, "
+        f"{plain(search['method'])}, {plural(search['episodes'], 'episode')}, {_figures(search['figures'])}"
         f"{plural(search['candidates'], 'network')} fine-tuned and measured"
     )
     return f"{text}; never pruned: {', '.join(frozen)}" if frozen else text
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    """Return a method's own figures; numbers with three decimals."""
+    spoken = []
+    for name, value in figures.items():
+        shown = f"{value:.3f}" if isinstance(value, float) else plain(value)
+        spoken.append(f"{plain(name).replace('_', ' ')} {shown}, ")
+    return "".join(spoken)
 
 
 def _lre(report: Report) -> str:

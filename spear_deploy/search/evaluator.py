@@ -1,6 +1,6 @@
 """What a pruned network is worth: before fine-tuning, after a short one, and as the chip's measured integers.
 
-The cheap verdict (an *episode*) is a float run without fine-tuning; the dear one (a *probe*) fine-tunes,
+The cheap verdict (an *episode*) is a float run without fine-tuning; the expensive one (a *probe*) fine-tunes,
 quantises and measures on the emulator.  Verdicts are journalled, weights are not: the fine-tuning of the
 network that is chosen is repeated when a run is resumed.
 """
@@ -14,40 +14,30 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.datasets import Dataset
-from spear_deploy.deployment.options import SearchOptions
+from spear_deploy.budgets import Budget
+from spear_deploy.data import Dataset
+from spear_deploy.execution import Execution
 from spear_deploy.journal import Journal, Record
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.runs import measure_chip, measure_float
+from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
-from spear_deploy.network.synapses import compose
 from spear_deploy.network.units import UnitGroups, Units, keep_units, unit_groups
+from spear_deploy.placement import Placement
 from spear_deploy.progress import Tick
 from spear_deploy.search.importance import most_important, unit_importance
 from spear_deploy.search.lre import Pair
-from spear_deploy.search.methods.spear.environment import KeepCounts, Layer, Outcome
-from spear_deploy.targets.loihi.chip import Chip, Lowered
+from spear_deploy.search.methods import Outcome, Proposal
+from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.space import KeepCounts, PrunableGroup
+from spear_deploy.targets import Compiler, Lowered
+from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 _SCORING_SAMPLES = 256
 _RANKING_SAMPLES = 1024
-
-
-@dataclass(frozen=True, eq=False)
-class Baseline:
-    """The unpruned network and what it does, in float and on the emulated chip."""
-
-    network: Network
-    lowered: Lowered
-    float_val: Activity
-    chip_val: Activity
-    float_test: Activity
-    chip_test: Activity
-
-    @property
-    def synops(self) -> float:
-        """Measured SynOps, mean over the test samples: what a relative budget is a share of."""
-        return self.chip_test.mean_synops
+_PRESS_HARDER = 0.98
+"""Each further attempt presses towards so much less: as far as a budget is usually missed (chosen, not measured)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,29 +51,14 @@ class Probe:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """A network lowered to the chip and measured: ``activity`` on the test samples, ``val`` for decisions."""
-
-    network: Network
-    lowered: Lowered
-    activity: Activity
-    val: Activity
-
-    @property
-    def synops(self) -> float:
-        """Measured SynOps, mean over the test samples."""
-        return self.activity.mean_synops
-
-
-@dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Evaluates keep counts of one baseline; SynOps are shares of the unpruned network's."""
+    """Evaluates proposals for one baseline; SynOps are shares of the unpruned network's."""
 
     baseline: Baseline
     data: Dataset
-    chip: Chip
+    compiler: Compiler
     options: SearchOptions
-    seed: int
+    execution: Execution
     journal: Journal
 
     @cached_property
@@ -92,61 +67,78 @@ class Evaluator:
         return unit_groups(self.baseline.network)
 
     @cached_property
-    def units(self) -> Mapping[str, int]:
-        """Number of units of each group."""
-        return {group.name: group.units for group in self.groups.groups}
-
-    @cached_property
     def importance(self) -> Mapping[str, NDArray[np.float64]]:
         """Importance of the units of each group."""
-        return unit_importance(self.baseline.network, self.groups, self.data.train.head(_RANKING_SAMPLES))
+        ranking = self.data.train.head(_RANKING_SAMPLES)
+        return unit_importance(self.baseline.network, self.groups, ranking, self.execution)
 
-    def kept(self, counts: KeepCounts) -> dict[str, Units]:
+    def kept_units(self, counts: KeepCounts) -> dict[str, Units]:
         """Return the sorted units that each group keeps."""
         return {name: most_important(self.importance[name], count) for name, count in counts.items()}
 
-    def pruned(self, counts: KeepCounts) -> Network:
+    def prune(self, proposal: Proposal) -> Network:
         """Return the pruned network, not fine-tuned."""
-        return keep_units(self.baseline.network, self.kept(counts))
+        if proposal.network is not None:
+            return proposal.network
+        return keep_units(self.baseline.network, self.kept_units(proposal.counts))
 
-    def outcome(self, counts: KeepCounts) -> Outcome:
+    def outcome(self, proposal: Proposal) -> Outcome:
         """Run the pruned network in float on a part of the validation split."""
         split = self.data.val.head(_SCORING_SAMPLES)
         unpruned = float(self.baseline.float_val.total[: len(split)].mean())
 
         def compute() -> Record:
-            activity = measure_float(self.pruned(counts), split, batch=len(split))
+            activity = measure_float(self.prune(proposal), split, self.execution, batch=len(split))
             return {"accuracy": activity.accuracy, "synops": activity.mean_synops / unpruned}
 
-        return Outcome(**self.journal.once("episode", dict(counts), compute))
+        return Outcome(**self.journal.once("episode", proposal.key, compute))
 
-    def cores(self, counts: KeepCounts) -> int:
-        """Return the cores that the pruned network takes."""
-        return self.chip.place(self.pruned(counts)).cores
+    def placement(self, counts: KeepCounts) -> Placement:
+        """Place the pruned network."""
+        return self.compiler.place(self.prune(Proposal(counts)))
 
-    def pair(self, counts: KeepCounts) -> Pair:
+    def pair(self, proposal: Proposal) -> Pair:
         """Return what LRE learns from: SynOps before and after a short fine-tuning."""
-        record = self.journal.once("probe", dict(counts), lambda: vars(self.probe(counts).pair))
+        record = self.journal.once("probe", proposal.key, lambda: vars(self.probe(proposal).pair))
         return Pair(**record)
 
-    def probe(self, counts: KeepCounts) -> Probe:
+    def probe(self, proposal: Proposal) -> Probe:
         """Fine-tune briefly and measure on the emulated chip, on the validation split."""
-        recipe, teacher = self.options.probe, self.baseline.network
-        tuned = finetune(self.pruned(counts), self.data.train, recipe, seed=self.seed, teacher=teacher)
-        lowered, val = self._lowered(tuned)
-        post = val.mean_synops / self.baseline.chip_val.mean_synops
-        return Probe(tuned, lowered, val, Pair(self.outcome(counts).synops, post))
-
-    def pressed(self, measured: Measured, limit: float, attempt: int, tick: Tick) -> Network:
-        """Fine-tune on, pressing the SynOps towards ``limit`` by dual ascent; later attempts press harder."""
-        recipe = self.options.finish if attempt == 0 else self.options.probe
-        in_float = measure_float(measured.network, self.data.train.head(_RANKING_SAMPLES)).mean_synops
-        target = self.options.aim * 0.98**attempt * limit * in_float / measured.synops
-        return finetune(
-            measured.network,
+        seed, teacher = self.execution.seed, self.baseline.network
+        tuned = finetune(
+            self.prune(proposal),
             self.data.train,
-            recipe,
-            seed=self.seed + attempt,
+            self.options.probe,
+            seed=seed,
+            execution=self.execution,
+            teacher=teacher,
+        )
+        lowered, val = self._lower_and_measure(tuned)
+        post = val.mean_synops / self.baseline.chip_val.mean_synops
+        return Probe(tuned, lowered, val, Pair(self.outcome(proposal).synops, post))
+
+    def press(self, budget: Budget, measured: Measured, attempt: int, tick: Tick) -> Network:
+        """Fine-tune on, pressing SynOps towards a budget's limit by dual ascent; later attempts press harder."""
+        config = self.options.finish if attempt == 0 else self.options.probe
+        ranking = self.data.train.head(_RANKING_SAMPLES)
+        in_float = measure_float(measured.network, ranking, self.execution).mean_synops
+        value = budget.measured(measured, self.baseline)
+        target = self.options.aim * _PRESS_HARDER**attempt * budget.limit * in_float / value
+        return self._finetune(measured.network, config, attempt, tick, target)
+
+    def finish(self, measured: Measured, tick: Tick) -> Network:
+        """Fine-tune on for accuracy alone."""
+        return self._finetune(measured.network, self.options.finish, 0, tick)
+
+    def _finetune(
+        self, network: Network, config: FinetuneConfig, attempt: int, tick: Tick, target: float | None = None
+    ) -> Network:
+        return finetune(
+            network,
+            self.data.train,
+            config,
+            seed=self.execution.seed + attempt,
+            execution=self.execution,
             teacher=self.baseline.network,
             synops_target=target,
             tick=tick,
@@ -154,36 +146,34 @@ class Evaluator:
 
     def measure(self, network: Network, tick: Tick) -> Measured:
         """Lower a network and measure it on the validation and test samples."""
-        lowered, val = self._lowered(network)
-        return Measured(network, lowered, measure_chip(lowered.program, self.data.test, tick), val)
+        lowered, val = self._lower_and_measure(network)
+        return Measured(network, lowered, self._on_test(lowered, tick), val)
 
     def measure_probe(self, probe: Probe, tick: Tick) -> Measured:
         """Measure a probe, which is lowered and measured on the validation samples already, on the test samples."""
-        activity = measure_chip(probe.lowered.program, self.data.test, tick)
-        return Measured(probe.network, probe.lowered, activity, probe.val)
+        return Measured(probe.network, probe.lowered, self._on_test(probe.lowered, tick), probe.val)
 
-    def _lowered(self, network: Network) -> tuple[Lowered, Activity]:
-        lowered = self.chip.lower(network)
-        return lowered, measure_chip(lowered.program, self.data.val)
+    def _on_test(self, lowered: Lowered, tick: Tick) -> Activity:
+        return measure_program(lowered.program, self.data.test, self.execution, tick=tick)
 
-    def layers(self) -> tuple[Layer, ...]:
-        """Describe the groups to the agent; SynOps of a projection are charged half to either end."""
+    def _lower_and_measure(self, network: Network) -> tuple[Lowered, Activity]:
+        lowered = self.compiler.lower(network)
+        return lowered, measure_program(lowered.program, self.data.val, self.execution)
+
+    def prunable_groups(self) -> tuple[PrunableGroup, ...]:
+        """Describe the groups to a method; SynOps of a projection are charged half to either end."""
         network, activity = self.baseline.network, self.baseline.float_val
         total = activity.mean_synops
         fan_in: dict[str, int] = {}
         share: dict[str, float] = {}
-        for synapses in compose(network):
+        for synapses in network.synapses:
             fan_in[synapses.target] = fan_in.get(synapses.target, 0) + synapses.weight[0].size
             half = float(activity.synops[synapses.name].mean()) / total / 2
             for end in (synapses.source, synapses.target):
                 share[end] = share.get(end, 0.0) + half
-        return tuple(
-            Layer(
-                group.name,
-                group.units,
-                fan_in.get(group.name, 1),
-                sum(share.get(name, 0.0) for name in group.populations),
-                len(network[group.name].shape) == 3,
-            )
-            for group in self.groups.groups
-        )
+        described = []
+        for group in self.groups.groups:
+            shares = sum(share.get(name, 0.0) for name in group.populations)
+            is_map = len(network[group.name].shape) == 3
+            described.append(PrunableGroup(group.name, group.units, fan_in.get(group.name, 1), shares, is_map))
+        return tuple(described)

@@ -13,27 +13,29 @@ import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
 
-from spear_deploy.data.datasets import Split
-from spear_deploy.measure.runs import to_tensor
+from spear_deploy.data import Split
+from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
 from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.simulate.tensors import to_tensor
 
 
 def unit_importance(
-    network: Network, groups: UnitGroups, split: Split, batch: int = 64
+    network: Network, groups: UnitGroups, split: Split, execution: Execution | None = None, batch: int = 64
 ) -> Mapping[str, NDArray[np.float64]]:
     """Return the importance of every unit of each group: (units,)."""
     (port,) = network.inputs
-    simulator = FloatSimulator(network)
+    device = (execution or Execution()).device
+    simulator = FloatSimulator(network).to(device)
     members = {name: group.name for group in groups.groups for name in group.populations}
     total = {group.name: np.zeros(group.units) for group in groups.groups}
     for x, labels in split.batches(batch):
-        out = simulator({port.name: to_tensor(x)})
+        out = simulator({port.name: to_tensor(x, device)})
         for name in members:
             out[name].retain_grad()
         loss = functional.cross_entropy(
-            out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels), reduction="sum"
+            out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels).to(device), reduction="sum"
         )
         loss.backward()
         for name, group in members.items():
@@ -44,7 +46,7 @@ def unit_importance(
                 if spikes.ndim > 3
                 else (spikes * gradient).sum(dim=0)[..., None]
             )
-            total[group] += effect.sum(dim=2).abs().sum(dim=0).detach().double().numpy()
+            total[group] += effect.sum(dim=2).abs().sum(dim=0).detach().double().cpu().numpy()
     return {name: value / max(1, len(split)) for name, value in total.items()}
 
 

@@ -1,1 +1,1 @@
-"""Simulation: trainable float, bit-exact integer, and the synaptic operations counted from either."""
+"""Trainable float simulation, as the frameworks' own: the network that a file describes."""

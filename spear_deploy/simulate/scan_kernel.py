@@ -35,7 +35,7 @@ class Parameters(NamedTuple):
     reset: NDArray[np.float32]
     inclusive: bool
     subtract: bool
-    late: bool
+    reset_delay: bool
 
 
 @njit(inline="always")
@@ -43,12 +43,12 @@ def _forward_step(b, t, i, arriving, current, v, p, v_out, s_out):  # type: igno
     one, zero = np.float32(1.0), np.float32(0.0)
     current[i] = p.alpha[i] * current[i] + arriving
     membrane = p.beta[i] * v[i] + p.gain[i] * current[i] + p.bias[i]
-    if p.late and t > 0 and s_out[t - 1, b, i] > zero:
+    if p.reset_delay and t > 0 and s_out[t - 1, b, i] > zero:
         membrane = membrane - p.threshold[i] if p.subtract else p.reset[i]
     v_out[t, b, i] = membrane
     fired = membrane >= p.threshold[i] if p.inclusive else membrane > p.threshold[i]
     s_out[t, b, i] = one if fired else zero
-    if fired and not p.late:
+    if fired and not p.reset_delay:
         membrane = membrane - p.threshold[i] if p.subtract else p.reset[i]
     v[i] = membrane
 
@@ -60,10 +60,10 @@ def _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope):  # type: ig
     width = max(abs(p.threshold[i] - p.reset[i]), _NARROWEST)
     distance = np.float32(np.pi / 2 * slope) * (v[t, b, i] - p.threshold[i]) / width
     kept = p.beta[i] * grad_v[i]
-    if not p.late and not p.subtract:
+    if not p.reset_delay and not p.subtract:
         kept = kept * (one - s[t, b, i])
     grad_v[i] = grad_s * np.float32(slope / 2) / (one + distance * distance) / width + kept
-    if p.late and not p.subtract and t > 0:
+    if p.reset_delay and not p.subtract and t > 0:
         grad_v[i] = grad_v[i] * (one - s[t - 1, b, i])
     grad_i[i] = p.gain[i] * grad_v[i] + p.alpha[i] * grad_i[i]
     return grad_i[i]

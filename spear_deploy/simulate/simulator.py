@@ -45,49 +45,63 @@ class FloatSimulator(nn.Module):
         super().__init__()
         self.structure = network
         self._chains = {projection.name: _Chain(projection.ops) for projection in network.projections}
-        self._cells = {p.name: _Cell(p.neuron) for p in network.neurons if p.neuron is not None}
+        self._cells = {population.name: _Cell(population.neuron) for population in network.neurons}
         # Modules are registered by number: names of populations may hold dots, which torch does not take.
         self.synapses = nn.ModuleDict({str(index): chain for index, chain in enumerate(self._chains.values())})
         self.cells = nn.ModuleDict({str(index): cell for index, cell in enumerate(self._cells.values())})
 
-    def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Simulate; see the class."""
+    def forward(self, inputs: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Simulate; see the class.
+
+        ``membranes``, where given, receives every population's membrane at the end of each step, (T, B, *shape).
+        """
         known: dict[str, Tensor] = dict(inputs)
         for component in self.structure.components:
+            name = component[0]
             if component in self.structure.loops:
-                known |= self._run_loop(component, known)
-            elif component[0] not in inputs:
-                known[component[0]] = self._cells[component[0]](self._arriving(component[0], known))
+                known |= self._run_loop(component, known, membranes)
+            elif name not in inputs and membranes is None:
+                known[name] = self._cells[name](self._sum_inputs(name, known))
+            elif name not in inputs and membranes is not None:
+                known[name], membranes[name] = self._cells[name].scan(self._sum_inputs(name, known))
         return {name: value for name, value in known.items() if name not in inputs}
 
-    def _arriving(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
+    def _sum_inputs(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
         """Sum what the ``known`` populations send to a target: (T, B, *shape)."""
         first = next(iter(known.values()))
         total: Tensor | None = None
         for projection in self.structure.into(target):
             if projection.source in known:
-                sent = self._chains[projection.name](_delayed(known[projection.source], projection.delay))
+                sent = self._chains[projection.name](_delay(known[projection.source], projection.delay))
                 total = sent if total is None else total + sent
-        return torch.zeros(*first.shape[:2], *self.structure[target].shape) if total is None else total
+        shape = (*first.shape[:2], *self.structure[target].shape)
+        return torch.zeros(shape, device=first.device) if total is None else total
 
-    def _run_loop(self, members: tuple[str, ...], known: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _run_loop(
+        self, members: tuple[str, ...], known: Mapping[str, Tensor], membranes: dict[str, Tensor] | None
+    ) -> dict[str, Tensor]:
         """Run populations that feed each other, and return their outputs."""
-        outside = {name: self._arriving(name, known) for name in members}
+        outside = {name: self._sum_inputs(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
-        if _is_fused_loop(members, inner) and self._cells[members[0]].can_be_fused(outside[members[0]]):
+        is_fused = membranes is None and _is_fused_loop(members, inner)
+        if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
             return {members[0]: self._run_fused_loop(outside[members[0]], inner[members[0]][0])}
         states = {name: self._cells[name].start(outside[name][0]) for name in members}
         silence = {name: torch.zeros_like(outside[name][0]) for name in members}
         sent: dict[str, list[Tensor]] = {name: [] for name in members}
+        kept: dict[str, list[Tensor]] = {name: [] for name in members}
         for step in range(len(outside[members[0]])):
             for name in members:
                 total = outside[name][step]
                 for projection in inner[name]:
                     source, when = projection.source, step - projection.delay
-                    arriving = _dampened(sent[source][when]) if when >= 0 else silence[source]
+                    arriving = _dampen(sent[source][when]) if when >= 0 else silence[source]
                     total = total + self._chains[projection.name](arriving[None])[0]
                 states[name], out = self._cells[name].step(states[name], total)
                 sent[name].append(out)
+                kept[name].append(states[name].v)
+        if membranes is not None:
+            membranes |= {name: torch.stack(values) for name, values in kept.items()}
         return {name: torch.stack(outputs) for name, outputs in sent.items()}
 
     def _run_fused_loop(self, arriving: Tensor, projection: Projection) -> Tensor:
@@ -122,10 +136,10 @@ class _Chain(nn.Module):
         held = x.stride(0) == 0  # a constant input, expanded over time: computed once
         y = x[0] if held else x.flatten(0, 1)
         for index, op in enumerate(self.ops):
-            y = self._applied(index, op, y)
+            y = self._operate(index, op, y)
         return y.expand(steps, *y.shape) if held else y.unflatten(0, (steps, batch))
 
-    def _applied(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
+    def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
                 weight, bias = self.weights[f"weight{index}"], self._bias(index)
@@ -177,12 +191,12 @@ class _Cell(nn.Module):
         super().__init__()
         self.neuron = neuron
         for name, array in neuron.arrays().items():
-            self.register_buffer(name, torch.tensor(_collapsed(array)))
+            self.register_buffer(name, torch.tensor(_collapse(array)))
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.can_be_fused(x):
-            return self.scan(x)
-        spikes: Tensor = FusedScan.apply(x.flatten(2), self._packed(), SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
+            return self.scan(x)[0]
+        spikes: Tensor = FusedScan.apply(x.flatten(2), self._scan_parameters(), SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
     def can_be_fused(self, x: Tensor) -> bool:
@@ -193,25 +207,26 @@ class _Cell(nn.Module):
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
-        arguments = (x.flatten(2), weight, bias, self._packed(), SURROGATE_SLOPE)
+        arguments = (x.flatten(2), weight, bias, self._scan_parameters(), SURROGATE_SLOPE)
         spikes: Tensor = FusedLoop.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
-    def _packed(self) -> Parameters:
+    def _scan_parameters(self) -> Parameters:
         neuron = self.neuron
         assert neuron.threshold is not None
         arrays = (neuron.alpha, neuron.beta, neuron.gain, neuron.bias, neuron.threshold, neuron.reset_value)
         alpha, beta, gain, bias, threshold, reset = (np.ascontiguousarray(array.reshape(-1)) for array in arrays)
-        kind = (neuron.comparison == "ge", neuron.reset == "subtract", neuron.late)
+        kind = (neuron.compare == "ge", neuron.reset == "subtract", neuron.reset_delay)
         return Parameters(alpha, beta, gain, bias, threshold, reset, *kind)
 
-    def scan(self, x: Tensor) -> Tensor:
-        """Scan step by step in torch: every kind of neuron, every device."""
-        state, outputs = self.start(x[0]), []
+    def scan(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scan step by step in torch: every kind of neuron, every device.  Returns what is sent, and membranes."""
+        state, outputs, membranes = self.start(x[0]), [], []
         for arriving in x:
             state, out = self.step(state, arriving)
             outputs.append(out)
-        return torch.stack(outputs)
+            membranes.append(state.v)
+        return torch.stack(outputs), torch.stack(membranes)
 
     def start(self, like: Tensor) -> _State:
         """Return the state before the first step, for inputs (B, *shape) like this one."""
@@ -225,10 +240,10 @@ class _Cell(nn.Module):
         v = buffers.beta * state.v + buffers.gain * current + buffers.bias
         if self.neuron.is_readout:
             return _State(current, v, state.fired), v
-        if self.neuron.late:
+        if self.neuron.reset_delay:
             v = self._reset(v, state.fired)
         spikes = self._fire(v)
-        if not self.neuron.late:
+        if not self.neuron.reset_delay:
             v = self._reset(v, spikes)
         if self.neuron.floor is not None:
             v = v.clamp(min=self.neuron.floor)
@@ -239,7 +254,7 @@ class _Cell(nn.Module):
         threshold: Tensor = buffers.threshold
         width = (threshold - buffers.reset_value).abs().clamp(min=1e-6)
         distance = (v - threshold) / width
-        spikes: Tensor = _Spike.apply(distance, self.neuron.comparison == "ge")  # type: ignore[no-untyped-call]
+        spikes: Tensor = _Spike.apply(distance, self.neuron.compare == "ge")  # type: ignore[no-untyped-call]
         if self.neuron.spikes == "integer":
             return spikes * torch.clamp(torch.trunc(v.detach() / threshold), min=1.0)
         return spikes
@@ -262,12 +277,12 @@ def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection
     return len(projections[0].ops) == 1 and isinstance(projections[0].ops[0], Linear)
 
 
-def _dampened(spikes: Tensor) -> Tensor:
+def _dampen(spikes: Tensor) -> Tensor:
     """Return the spikes; only a share of the gradient goes back through them."""
     return spikes.detach() + DAMPENING * (spikes - spikes.detach()) if spikes.requires_grad else spikes
 
 
-def _delayed(x: Tensor, steps: int) -> Tensor:
+def _delay(x: Tensor, steps: int) -> Tensor:
     """Return (T, B, *shape) shifted along time, zeros first."""
     if steps == 0:
         return x
@@ -292,7 +307,7 @@ class _Spike(torch.autograd.Function):
         return gradients[0] * (SURROGATE_SLOPE / 2) / (1 + (slope * distance) ** 2), None
 
 
-def _collapsed(array: NDArray[np.float32]) -> NDArray[np.float32]:
+def _collapse(array: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return one value where all are equal: broadcasting it is faster than a full array."""
     first = array.reshape(-1)[:1]
     return first if np.all(array == first) else array

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FinetuneConfig:
     """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches."""
 
     epochs: float = 2.0

@@ -15,14 +15,14 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from spear_deploy.data.datasets import Split
-from spear_deploy.measure.runs import to_tensor
-from spear_deploy.measure.synops import fan_outs
+from spear_deploy.data import Split
+from spear_deploy.execution import Execution
 from spear_deploy.network import Network
-from spear_deploy.network.synapses import compose
+from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.simulator import FloatSimulator
-from spear_deploy.train.config import Recipe
+from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.train.config import FinetuneConfig
 
 _LARGEST_COUNT = 16.0
 """Spikes of an output neuron that fires in every step, as a logit."""
@@ -31,40 +31,32 @@ _LARGEST_COUNT = 16.0
 def finetune(
     network: Network,
     split: Split,
-    recipe: Recipe,
+    config: FinetuneConfig,
     *,
     seed: int,
+    execution: Execution | None = None,
     teacher: Network | None = None,
     synops_target: float | None = None,
     tick: Tick | None = None,
 ) -> Network:
-    """Return the network fine-tuned on a split.
+    """Return the network fine-tuned on a split; ``seed`` shuffles it.
 
     ``synops_target`` is the mean SynOps a sample to press towards, counted on the float network.
     ``epochs`` may be a fraction: that share of the split is seen.
     """
-    torch.manual_seed(seed)
+    device = (execution or Execution()).device
     rng = np.random.default_rng(seed)
     (port,) = network.inputs
-    student = FloatSimulator(network)
-    master = FloatSimulator(teacher).requires_grad_(False) if teacher is not None else None
-    meter = _SynopsMeter(network) if synops_target is not None else None
-    optimiser = torch.optim.Adam(student.parameters(), lr=recipe.learning_rate)
-    total = recipe.steps(len(split))
+    student = FloatSimulator(network).to(device)
+    objective = _Objective(network, config, device, teacher, synops_target)
+    optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
+    total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-    multiplier, done = 0.0, 0
+    done = 0
     while done < total:
-        for x, labels in split.batches(recipe.batch, rng):
-            inputs = {port.name: to_tensor(x)}
-            out = student(inputs)
-            scores = _scores(out[network.outputs[0]])
-            loss = functional.cross_entropy(scores, torch.from_numpy(labels))
-            if master is not None and recipe.distillation:
-                loss = loss + recipe.distillation * _distance(scores, _scores(master(inputs)[network.outputs[0]]))
-            if meter is not None and synops_target is not None:
-                excess = meter(inputs, out) / synops_target - 1.0
-                loss = loss + multiplier * excess + recipe.penalty / 2 * functional.relu(excess) ** 2
-                multiplier = max(0.0, multiplier + recipe.dual_step * float(excess.detach()))
+        for x, labels in split.batches(config.batch, rng):
+            inputs = {port.name: to_tensor(x, device)}
+            loss = objective(inputs, student(inputs), torch.from_numpy(labels).to(device))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -75,6 +67,33 @@ def finetune(
             if done == total:
                 break
     return student.to_network()
+
+
+class _Objective:
+    """The loss of a batch; its multiplier of the SynOps term moves with each."""
+
+    def __init__(
+        self, network: Network, config: FinetuneConfig, device: str, teacher: Network | None, target: float | None
+    ) -> None:
+        self._output, self._config, self._target = network.outputs[0], config, target
+        self._teacher: FloatSimulator | None = None
+        if teacher is not None and config.distillation:
+            self._teacher = FloatSimulator(teacher).requires_grad_(False).to(device)
+        self._meter = None if target is None else _SynopsMeter(network, device)
+        self._multiplier = 0.0
+
+    def __call__(self, inputs: dict[str, Tensor], out: dict[str, Tensor], labels: Tensor) -> Tensor:
+        """Return the loss of what the student did on ``inputs``."""
+        scores = _scores(out[self._output])
+        loss = functional.cross_entropy(scores, labels)
+        if self._teacher is not None:
+            taught = _scores(self._teacher(inputs)[self._output])
+            loss = loss + self._config.distillation * _distance(scores, taught)
+        if self._meter is not None and self._target is not None:
+            excess = self._meter(inputs, out) / self._target - 1.0
+            loss = loss + self._multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
+            self._multiplier = max(0.0, self._multiplier + self._config.dual_step * float(excess.detach()))
+        return loss
 
 
 def _scores(out: Tensor) -> Tensor:
@@ -93,15 +112,14 @@ def _distance(scores: Tensor, target: Tensor) -> Tensor:
 class _SynopsMeter:
     """Differentiable mean SynOps a sample: spikes times fan-out."""
 
-    def __init__(self, network: Network) -> None:
-        shapes = {p.name: p.shape for p in network.populations}
+    def __init__(self, network: Network, device: str) -> None:
         self._weights: dict[str, Tensor] = {}
-        for fan in fan_outs(compose(network), shapes):
-            weight = torch.tensor(fan.nonzero, dtype=torch.float32)
-            self._weights[fan.source] = self._weights.get(fan.source, torch.zeros(())) + weight
+        for fan in fan_outs(network.synapses, network.shapes):
+            weight = torch.tensor(fan.nonzero, dtype=torch.float32, device=device)
+            self._weights[fan.source] = self._weights.get(fan.source, torch.zeros_like(weight)) + weight
 
     def __call__(self, inputs: dict[str, Tensor], out: dict[str, Tensor]) -> Tensor:
-        total = torch.zeros(())
+        total = next(iter(out.values())).new_zeros(())
         for name, weight in self._weights.items():
             events = out[name] if name in out else (inputs[name] != 0).float()
             total = total + (events.flatten(2).sum(dim=0) @ weight).mean()

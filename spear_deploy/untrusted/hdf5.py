@@ -123,18 +123,18 @@ def _receive(stream: IO[bytes], budget: int) -> Group:
         raise ValueError("too many names")
     if not line.endswith(b"\n"):
         raise EOFError
-    root = _decoded(json.loads(line), stream, budget)
+    root = _decode(json.loads(line), stream, budget)
     if not isinstance(root, Group):
         raise TypeError(type(root).__name__)
     return root
 
 
-def _decoded(node: Any, stream: IO[bytes], budget: int) -> Group | Value:
+def _decode(node: Any, stream: IO[bytes], budget: int) -> Group | Value:
     if node is None or isinstance(node, str):
         return node
     if "members" in node:
-        attrs: dict[str, Any] = {name: _decoded(item, stream, budget) for name, item in node["attrs"].items()}
-        return Group(attrs, {name: _decoded(item, stream, budget) for name, item in node["members"].items()})
+        attrs: dict[str, Any] = {name: _decode(item, stream, budget) for name, item in node["attrs"].items()}
+        return Group(attrs, {name: _decode(item, stream, budget) for name, item in node["members"].items()})
     shape = tuple(node["shape"])
     if "texts" in node:
         texts = np.empty(len(node["texts"]), dtype=object)

@@ -162,10 +162,10 @@ def _has_attrs(group: h5py.Group) -> bool:
 
 def _text(item: Any) -> Any:
     if not item.shape:
-        return _decoded(item[()])
-    return {"texts": [_decoded(text) for text in np.asarray(item[()]).reshape(-1)], "shape": item.shape}
+        return _decode(item[()])
+    return {"texts": [_decode(text) for text in np.asarray(item[()]).reshape(-1)], "shape": item.shape}
 
 
-def _decoded(text: Any) -> str:
+def _decode(text: Any) -> str:
     raw: bytes = text if isinstance(text, bytes) else str(text).encode(errors="surrogateescape")
     return raw.decode()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from spear_deploy.targets.loihi.program import ChipProgram
+from spear_deploy.recording import Recording
+from spear_deploy.targets import Program
 from spear_deploy.validate.rasters import Raster, earliest
 
 
@@ -41,16 +41,16 @@ class Validation:
     first_divergence: Divergence | None
 
 
-def cross_check(
-    program: ChipProgram, emulated: Mapping[str, Raster], recorded: Mapping[str, Raster], backend: str
-) -> Validation:
-    """Compare every population with neurons: arrays (N, T, *shape) of spikes, or of a readout's membrane."""
+def cross_check(program: Program, emulated: Recording, recorded: Recording, backend: str) -> Validation:
+    """Compare what every population sent: spikes, or a readout's membrane."""
     bins = spikes = mismatches = 0
     candidates: list[tuple[tuple[int, int, int], Divergence]] = []
+    steps = samples = 0
     for rank, population in enumerate(program.populations):
-        ours, theirs = emulated[population.name], recorded[population.name]
+        ours, theirs = (_by_sample(run.output(population.name)) for run in (emulated, recorded))
+        samples, steps = ours.shape[:2]
         bins += ours.size
-        if population.kind == "lif":
+        if not population.is_readout:
             spikes += int(np.count_nonzero(ours))
         differs = ours != theirs
         mismatches += int(np.count_nonzero(differs))
@@ -59,7 +59,10 @@ def cross_check(
             sample, step, *neuron = where
             found = Divergence(sample, step, population.name, tuple(neuron), int(ours[where]), int(theirs[where]))
             candidates.append(((step, rank, sample), found))
-    samples, steps = ours.shape[:2]
     names = tuple(p.name for p in program.populations)
     first = min(candidates, key=lambda entry: entry[0])[1] if candidates else None
     return Validation(backend, samples, steps, names, bins, spikes, mismatches, first)
+
+
+def _by_sample(raster: Raster) -> Raster:
+    return np.moveaxis(raster, 0, 1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from spear_deploy.measure.runs import to_tensor
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.validate.rasters import Raster, earliest
 
 _BATCH_VALUES = 1 << 25

@@ -19,8 +19,8 @@ from spear_deploy.validate.golden import Golden, compare
 _OVERRIDES: tuple[tuple[str, Any, str], ...] = (
     ("reset", "zero", "--reset zero"),
     ("reset", "subtract", "--reset subtract"),
-    ("late", True, "--reset-delay"),
-    ("late", False, "--no-reset-delay"),
+    ("reset_delay", True, "--reset-delay"),
+    ("reset_delay", False, "--no-reset-delay"),
     ("compare", "gt", "--compare gt"),
     ("compare", "ge", "--compare ge"),
     ("spikes", "binary", "--spikes binary"),

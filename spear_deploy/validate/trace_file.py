@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends.nir import data as nir_data
-from spear_deploy.network import Network, Population
+from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.ops import Shape
 from spear_deploy.untrusted import UnreadableError, npz
 from spear_deploy.validate.golden import Golden
@@ -94,15 +94,15 @@ class _Reader:
                 known = ", ".join(p.name for p in self.network.populations)
                 self._error(f"array {label!r} names no population", f"populations: {known}")
                 continue
-            raster = self._shaped(label, array, population)
+            raster = self._reshape(label, array, population)
             if raster is None or not self._has_values(label, array, population):
                 continue
             if not np.array_equal(found.setdefault(population.name, raster)[0], raster[0]):
                 self._error(f"array {label!r} is a second one of population {population.name!r}", "leave one out")
         return found
 
-    def _shaped(self, label: str, array: Array, population: Population) -> tuple[Array, int] | None:
-        counts = (2, 1) if population.is_input else (2,)
+    def _reshape(self, label: str, array: Array, population: Input | Population) -> tuple[Array, int] | None:
+        counts = (2, 1) if isinstance(population, Input) else (2,)
         for count in counts:
             for shape in (population.shape, (population.size,)):
                 if array.ndim == count + len(shape) and array.shape[count:] == shape and array.size:
@@ -111,14 +111,14 @@ class _Reader:
         self._error(f"array {label!r} has shape {array.shape}", f"population {population.name!r} needs {expected}")
         return None
 
-    def _has_values(self, label: str, array: Array, population: Population) -> bool:
-        if population.neuron is not None and population.neuron.is_readout:
+    def _has_values(self, label: str, array: Array, population: Input | Population) -> bool:
+        if isinstance(population, Population) and population.neuron.is_readout:
             self._error(f"array {label!r} is of a population that never fires", "leave it out: spikes are compared")
             return False
         if not np.all(np.isfinite(array)):
             self._error(f"array {label!r} holds NaN or infinite values", "record it again")
             return False
-        if not population.is_input and (array.min() < 0 or np.any(array != np.rint(array))):
+        if isinstance(population, Population) and (array.min() < 0 or np.any(array != np.rint(array))):
             self._error(f"array {label!r} holds other values than counts of spikes", "record spikes, not potentials")
             return False
         return True
@@ -147,7 +147,7 @@ class _Reader:
         self.findings.append(Finding("E014", self.where, message, fix))
 
 
-def _population(label: str, network: Network) -> Population | None:
+def _population(label: str, network: Network) -> Input | Population | None:
     populations = {population.name: population for population in network.populations}
     outputs = [populations[name] for name in network.outputs]
     hidden = [population for population in network.neurons if population.name not in network.outputs]

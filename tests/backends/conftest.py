@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spear_deploy.backends import environment
+from spear_deploy.backends.lava_process import ENVIRONMENT
 from spear_deploy.errors import BackendError
 
 
@@ -14,6 +14,6 @@ from spear_deploy.errors import BackendError
 def lava_python() -> Path:
     """The interpreter of the Lava environment; tests that need it are skipped where it is not installed."""
     try:
-        return environment.python_of("lava")
+        return ENVIRONMENT.python()
     except BackendError as error:
         pytest.skip(str(error))

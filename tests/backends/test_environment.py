@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from spear_deploy.backends import environment
-from spear_deploy.errors import BackendError
-
-VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
+from spear_deploy.backends import BACKENDS, environment
+from spear_deploy.backends.environment import Environment
+from spear_deploy.backends.lava_process import ENVIRONMENT
+from spear_deploy.errors import BackendError, InputError
+from tests.backends.stubs import stub
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "pyproject.toml").write_text("[project]")
     (folder / "constraints.txt").write_text("numpy==1.26.4")
     (folder / "src" / "module.py").write_text("")
-    monkeypatch.setattr(environment, "_source", lambda backend: folder)
+    monkeypatch.setattr(Environment, "_source", folder)
     return folder
 
 
@@ -47,12 +46,6 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return titles
 
 
-def _stub(folder: Path, name: str, text: str) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
-    (folder / name).chmod(0o755)
-
-
 def test_home_is_where_the_variable_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """$SPEAR_DEPLOY_HOME is used if set, otherwise a folder in the user's data."""
     assert environment.home() == home
@@ -60,46 +53,30 @@ def test_home_is_where_the_variable_says(home: Path, monkeypatch: pytest.MonkeyP
     assert environment.home() == Path.home() / ".local/share/spear-deploy"
 
 
-def test_finds_the_preferred_version_that_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that fails, or says another version than its name, is passed over."""
-    _stub(tmp_path / "a", "python3.98", "exit 1")
-    _stub(tmp_path / "b", "python3.98", "echo 3.98")
-    _stub(tmp_path / "b", "python3.99", "echo 3.97")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}")
-    assert environment.find_python(("3.99", "3.98")) == (tmp_path / "b" / "python3.98", "3.98")
-
-
-def test_falls_back_on_the_running_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without any command on the path, this very Python is used, if its version fits."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert environment.find_python(("3.99", VERSION)) == (Path(sys.executable), VERSION)
-    assert environment.find_python(("3.99",)) is None
-
-
 def test_not_installed(home: Path) -> None:
     """Without an environment the error says how to get one."""
     with pytest.raises(BackendError, match="E060") as raised:
-        environment.python_of("lava")
+        ENVIRONMENT.python()
     assert "spear-deploy backend install lava" in str(raised.value)
-    with pytest.raises(BackendError, match="E008"):
-        environment.python_of("nonesuch")
+    with pytest.raises(InputError, match="E008"):
+        BACKENDS.get("nonesuch")
 
 
 def test_chosen_python_is_run_as_it_is(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python named by the user needs no installation, and keeps its own settings."""
     monkeypatch.setenv("SPEAR_DEPLOY_LAVA_PYTHON", "/opt/lava/bin/python")
-    assert environment.python_of("lava") == Path("/opt/lava/bin/python")
-    assert environment.command_of("lava") == ["/opt/lava/bin/python", "-m", "spear_deploy_lava"]
+    assert ENVIRONMENT.python() == Path("/opt/lava/bin/python")
+    assert ENVIRONMENT.command() == ["/opt/lava/bin/python", "-m", "spear_deploy_lava"]
 
 
 def test_install_is_idempotent(home: Path, sources: Path, steps: list[str]) -> None:
     """The second installation does nothing, and the command runs isolated from the caller's settings."""
-    python = environment.install("lava")
-    assert python == home / "backends/lava/venv/bin/python" == environment.python_of("lava")
-    assert environment.command_of("lava") == [str(python), "-I", "-m", "spear_deploy_lava"]
+    python = ENVIRONMENT.install()
+    assert python == home / "backends/lava/venv/bin/python" == ENVIRONMENT.python()
+    assert ENVIRONMENT.command() == [str(python), "-I", "-m", "spear_deploy_lava"]
     steps.clear()
     lines: list[str] = []
-    assert environment.install("lava", lines.append) == python
+    assert ENVIRONMENT.install(lines.append) == python
     assert (steps, lines) == ([], ["up to date"])
 
 
@@ -110,21 +87,52 @@ def test_install_is_idempotent(home: Path, sources: Path, steps: list[str]) -> N
 )
 def test_changes_are_installed(home: Path, sources: Path, steps: list[str], file: str, again: str) -> None:
     """Changed sources replace the backend alone; changed versions make a new environment."""
-    environment.install("lava")
+    ENVIRONMENT.install()
     (sources / file).write_text("changed = True")
     with pytest.raises(BackendError, match="another version"):
-        environment.python_of("lava")
+        ENVIRONMENT.python()
     steps.clear()
-    environment.install("lava")
+    ENVIRONMENT.install()
     assert steps[0].startswith(again)
-    environment.python_of("lava")
+    ENVIRONMENT.python()
+
+
+def test_extras_are_added_once(home: Path, sources: Path, steps: list[str]) -> None:
+    """What a further backend needs is added to the environment that is there, and the error says what is missing."""
+    ENVIRONMENT.install()
+    with pytest.raises(BackendError, match="E060 netx: .* lacks lava-dl") as raised:
+        ENVIRONMENT.python("netx")
+    assert "spear-deploy backend install netx" in str(raised.value)
+    steps.clear()
+    assert ENVIRONMENT.install(extra="netx") == ENVIRONMENT.python("netx") == ENVIRONMENT.python()
+    assert steps == ["installing lava-dl", "checking it"]
+    steps.clear()
+    lines: list[str] = []
+    ENVIRONMENT.install(lines.append, "netx")
+    ENVIRONMENT.install(lines.append)
+    assert (steps, lines) == ([], ["up to date"] * 2)
+
+
+def test_extras_outlive_new_sources(home: Path, sources: Path, steps: list[str]) -> None:
+    """What was added stays where the backend alone is replaced, and comes back where the environment is made anew."""
+    ENVIRONMENT.install(extra="netx")
+    (sources / "src/module.py").write_text("changed = True")
+    steps.clear()
+    ENVIRONMENT.install()
+    assert steps == ["updating the backend", "checking it"]
+    ENVIRONMENT.python("netx")
+    (sources / "constraints.txt").write_text("changed")
+    steps.clear()
+    ENVIRONMENT.install()
+    assert "installing lava-dl" in steps
+    ENVIRONMENT.python("netx")
 
 
 def test_failed_installation_leaves_no_marker(
     home: Path, sources: Path, steps: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was interrupted is not taken for installed, and is made anew."""
-    environment.install("lava")
+    ENVIRONMENT.install()
     (sources / "src" / "module.py").write_text("changed = True")
 
     def fail(self: object, title: str, command: list[str]) -> None:
@@ -133,11 +141,11 @@ def test_failed_installation_leaves_no_marker(
     with monkeypatch.context() as patch:
         patch.setattr(environment._Installer, "run", fail)
         with pytest.raises(KeyboardInterrupt):
-            environment.install("lava")
+            ENVIRONMENT.install()
     with pytest.raises(BackendError, match="E060"):
-        environment.python_of("lava")
+        ENVIRONMENT.python()
     steps.clear()
-    environment.install("lava")
+    ENVIRONMENT.install()
     assert steps[0].startswith("making an environment")
 
 
@@ -148,20 +156,21 @@ def test_damaged_marker_counts_as_none(home: Path, sources: Path, content: str) 
     folder.mkdir(parents=True)
     (folder / "installed.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(BackendError, match="E060"):
-        environment.python_of("lava")
+        ENVIRONMENT.python()
 
 
-def test_marker_round_trip(tmp_path: Path) -> None:
+def test_marker_round_trip(home: Path) -> None:
     """What is written is what is read."""
-    marker = environment.Marker("a", "b", "3.10")
-    environment._write_marker(tmp_path, marker)
-    assert environment._read_marker(tmp_path) == marker
-    assert set(asdict(marker)) == {"pins", "sources", "python"}
+    marker = environment.Marker("a", "b", "3.10", ["netx"])
+    ENVIRONMENT.folder.mkdir(parents=True)
+    ENVIRONMENT._write_marker(marker)
+    assert ENVIRONMENT._marker() == marker
+    assert set(asdict(marker)) == {"pins", "sources", "python", "extras"}
 
 
 def test_failed_step_quotes_the_end_of_its_output(tmp_path: Path) -> None:
     """The error holds the last lines of the step that failed, not those of an earlier one."""
-    installer = environment._Installer(tmp_path / "log", environment.BACKENDS["lava"], lambda line: None)
+    installer = environment._Installer(tmp_path / "log", "lava", lambda line: None)
     installer.run("first", ["sh", "-c", "echo earlier"])
     with pytest.raises(BackendError, match="E063") as raised:
         installer.run("second", ["sh", "-c", "seq 100; exit 3"])
@@ -178,46 +187,45 @@ def test_no_python(home: Path, sources: Path, steps: list[str], monkeypatch: pyt
     """Without a suitable Python the error names the versions."""
     monkeypatch.setattr(environment, "find_python", lambda versions: None)
     with pytest.raises(BackendError, match="E063") as raised:
-        environment.install("lava")
+        ENVIRONMENT.install()
     assert "3.10 or 3.11 or 3.12" in str(raised.value)
 
 
-def _hold(path: Path, backend: environment.Backend, held: Callable[[], None]) -> None:
-    with environment._locked(path, backend):
+def _hold(path: Path, name: str, held: Callable[[], None]) -> None:
+    with environment._lock(path, name):
         held()
         time.sleep(30)
 
 
 def test_lock_excludes_and_dies_with_its_holder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One installation at a time; a killed one does not block the next."""
-    backend = environment.BACKENDS["lava"]
     monkeypatch.setattr(environment, "_LOCK_LIMIT", 0.3)
     context = multiprocessing.get_context("fork")
     held = context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path / "lock", backend, held.set))
+    holder = context.Process(target=_hold, args=(tmp_path / "lock", "lava", held.set))
     holder.start()
     assert held.wait(10)
-    with pytest.raises(BackendError, match="another installation"), environment._locked(tmp_path / "lock", backend):
+    with pytest.raises(BackendError, match="another installation"), environment._lock(tmp_path / "lock", "lava"):
         pass
     holder.kill()
     holder.join()
-    with environment._locked(tmp_path / "lock", backend):
+    with environment._lock(tmp_path / "lock", "lava"):
         pass
 
 
 def test_check_that_says_nothing(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend that cannot even start is told with the last line that it printed."""
-    _stub(tmp_path / "bin", "python", "echo 'No module named spear_deploy_lava' >&2; exit 1")
+    stub(tmp_path / "bin", "python", "echo 'No module named spear_deploy_lava' >&2; exit 1")
     monkeypatch.setenv("SPEAR_DEPLOY_LAVA_PYTHON", str(tmp_path / "bin" / "python"))
     with pytest.raises(BackendError, match="E061") as raised:
-        environment.check("lava")
+        ENVIRONMENT.check()
     assert "No module named spear_deploy_lava" in str(raised.value)
 
 
 @pytest.mark.lava
 def test_check(lava_python: Path) -> None:
     """The installed backend computes what it should."""
-    report = environment.check("lava")
+    report = ENVIRONMENT.check()
     assert report["ok"], report["message"]
     assert report["lava"] == "0.10.0"
 
@@ -229,5 +237,5 @@ def test_supervisor_needs_no_lava(lava_python: Path) -> None:
         "import sys; before = set(sys.modules); import spear_deploy_lava.cli;"
         "print({m.partition('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names)"
     )
-    command = [*environment.command_of("lava")[:-2], "-c", code]
+    command = [*ENVIRONMENT.command()[:-2], "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "{'spear_deploy_lava'}"

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spear_deploy.backends.lava import LavaRecord, run_lava
+from spear_deploy.backends.lava import run_lava
+from spear_deploy.backends.supervised import Record
 from spear_deploy.errors import BackendError
 
 from .programs import Array, Population, Program, Projection, evaluate, write
@@ -310,7 +311,7 @@ def _inputs(program: Program, random: Random, samples: int, steps: int) -> dict[
     return inputs
 
 
-def _assert_equal(program: Program, inputs: dict[str, npt.NDArray[np.int32]], record: LavaRecord) -> None:
+def _assert_equal(program: Program, inputs: dict[str, npt.NDArray[np.int32]], record: Record) -> None:
     expected = evaluate(program, inputs)
     assert record.spikes.keys() == expected.spikes.keys()
     for name, spikes in expected.spikes.items():

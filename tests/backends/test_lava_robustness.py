@@ -19,8 +19,8 @@ import h5py
 import numpy as np
 import pytest
 
-from spear_deploy.backends import environment
 from spear_deploy.backends.lava import run_lava
+from spear_deploy.backends.lava_process import ENVIRONMENT
 from spear_deploy.errors import BackendError
 
 from .programs import Population, Program, Projection, evaluate, write
@@ -158,7 +158,7 @@ class Starter:
             file["x/input"] = np.ones((samples, 1000, 6), np.uint8)
             path = file.filename
         files = ["--program", str(self.program), "--input", path, "--output", str(self.folder / "output.h5")]
-        return self.start([*(command or environment.command_of("lava")), "run", *files, *options], **environ)
+        return self.start([*(command or ENVIRONMENT.command()), "run", *files, *options], **environ)
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_exception_in_a_lava_process(starter: Starter, module: str, line: str) -
     text = path.read_text()
     assert line in text
     path.write_text(text.replace(line, f"{line}\n        assert self.time_step < 50, 'raised on purpose'"))
-    command = [str(environment.python_of("lava")), "-m", "spear_deploy_lava"]
+    command = [str(ENVIRONMENT.python()), "-m", "spear_deploy_lava"]
     run = starter.backend(command=command, PYTHONPATH=str(package.parent))
     status, event = run.end()
     assert (status, event["kind"]) == (1, "exception")

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.deployment.options import SynopsBudget
+from spear_deploy.budgets import Asked, Resource
+from spear_deploy.budgets.accuracy import DROP, FLOOR
+from spear_deploy.budgets.cores import CORES
+from spear_deploy.budgets.synops import MEAN
 from spear_deploy.errors import InputError
 
 
+def unpruned(synops: float) -> Any:
+    """A baseline that measured so many SynOps a sample."""
+    return SimpleNamespace(chip_test=SimpleNamespace(mean_synops=synops))
+
+
 @pytest.mark.parametrize(
-    ("text", "unpruned", "limit"),
+    ("text", "synops", "limit"),
     [
         ("50%", 2000, 1000),
         ("12.5 %", 2000, 250),
@@ -21,16 +32,16 @@ from spear_deploy.errors import InputError
         (" .5E+3 ", 7, 500),
     ],
 )
-def test_absolute_and_relative(text: str, unpruned: float, limit: float) -> None:
+def test_absolute_and_relative(text: str, synops: float, limit: float) -> None:
     """A percentage is a share of the unpruned network's SynOps, a number is a limit."""
-    assert SynopsBudget.parse(text).limit(unpruned) == pytest.approx(limit)
+    assert MEAN.ask(text).limit(unpruned(synops)) == pytest.approx(limit)
 
 
 @given(st.floats(1e-3, 1e12))
 def test_any_positive_number(value: float) -> None:
     """Whatever way Python prints a positive number, it is read back."""
-    assert SynopsBudget.parse(repr(value)) == SynopsBudget(value, relative=False)
-    assert SynopsBudget.parse(f"{value!r}%").limit(100.0) == pytest.approx(value)
+    assert MEAN.ask(repr(value)) == MEAN.ask(value) == Asked(MEAN, value, relative=False)
+    assert MEAN.ask(f"{value!r}%").limit(unpruned(100.0)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize(
@@ -39,5 +50,30 @@ def test_any_positive_number(value: float) -> None:
 def test_budgets_that_cannot_be_meant(text: str) -> None:
     """Zero, negative, infinite and unreadable budgets are E007; the fix shows both forms."""
     with pytest.raises(InputError, match="percentage such as 50%") as caught:
-        SynopsBudget.parse(text)
+        MEAN.ask(text)
     assert [finding.code for finding in caught.value.findings] == ["E007"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "text", "why"),
+    [
+        (FLOOR, "97", "is more than 100 %"),
+        (FLOOR, "150%", "is more than 100 %"),
+        (FLOOR, "0", "leaves nothing"),
+        (DROP, "101", "is too large"),
+        (DROP, "2%", "is a percentage"),
+        (CORES, "2.5", "is not a whole number"),
+        (CORES, "50%", "is a percentage"),
+        (MEAN, "many", "is not a number"),
+    ],
+)
+def test_each_resource_has_bounds_of_its_own(resource: Resource, text: str, why: str) -> None:
+    """The message says what is wrong with the value."""
+    with pytest.raises(InputError, match=f"E007 {resource.option} {text}: {why}"):
+        resource.ask(text)
+
+
+def test_no_point_lost_can_be_asked_for() -> None:
+    """A drop of 0 is a sensible wish; accuracy is a share or a percentage."""
+    assert DROP.ask("0").value == 0
+    assert FLOOR.ask("97.5%").value == FLOOR.ask(0.975).value == 0.975

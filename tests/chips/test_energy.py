@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spear_deploy.chips import estimate, load_chip
+from spear_deploy.chips import estimate
+from spear_deploy.targets import load_chip
 
 
 @pytest.mark.parametrize(("spikes", "excess"), [(667, 0.09), (750, 0.20)])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from spear_deploy.chips import chip_names, load_chip
+from spear_deploy.chips import chip_names
 from spear_deploy.errors import InputError
+from spear_deploy.targets import load_chip
 
 SOURCE = '[sources]\nME = "my own measurement"\n'
 
@@ -14,7 +17,7 @@ SOURCE = '[sources]\nME = "my own measurement"\n'
 def test_every_profile_is_sound(name):
     """Every built-in profile loads, and names a reference for each of its sources."""
     chip = load_chip(name)
-    assert chip.name == name
+    assert (chip.name, chip.target) == (name, "loihi")
     assert all(len(text) > 20 for text in chip.sources.values())
 
 
@@ -30,8 +33,8 @@ def test_every_profile_is_sound(name):
 )
 def test_published_sizes(name, chips, cores):
     """Chips and cores of the boards."""
-    capacity = load_chip(name).capacity
-    assert (capacity.chips.value, capacity.cores) == (chips, cores)
+    chip = load_chip(name)
+    assert (chip.capacity.chips.value, chip.capacity.cores, chip.cores) == (chips, cores, cores)
 
 
 def test_boards_inherit_figures_with_their_sources():
@@ -85,6 +88,20 @@ def test_profile_that_inherits_from_itself(tmp_path):
         load_chip(tmp_path / "a.toml")
 
 
+def test_target_is_inherited_or_named(tmp_path):
+    """Without a target there is no schema, and one that nobody knows is told with the nearest: both are E011."""
+    path = tmp_path / "mine.toml"
+    path.write_text('title = "Mine"')
+    with pytest.raises(InputError, match="E011 mine.toml: target: is missing"):
+        load_chip(path)
+    path.write_text('inherits = "loihi1"\ntitle = "Mine"\ntarget = 3')
+    with pytest.raises(InputError, match="E011 mine.toml: target: must be a text"):
+        load_chip(path)
+    path.write_text('inherits = "loihi1"\ntitle = "Mine"\ntarget = "lohi"')
+    with pytest.raises(InputError, match="(?s)E011 mine.toml: target: there is no target.*did you mean loihi?"):
+        load_chip(path)
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [("capacity = [", "E011"), ("inherits = 7", "E011"), ('inherits = "atlantis"', "E008"), ("", "E011")],
@@ -94,3 +111,13 @@ def test_broken_files(tmp_path, text, code):
     (tmp_path / "broken.toml").write_text(text)
     with pytest.raises(InputError, match=code):
         load_chip(tmp_path / "broken.toml")
+
+
+def test_an_edited_profile_is_read_anew(tmp_path: Path) -> None:
+    """Nothing is kept from the last reading of a file, nor of what it inherits from."""
+    parent, child = tmp_path / "parent.toml", tmp_path / "child.toml"
+    child.write_text('inherits = "parent"\ntitle = "child"\n')
+    for value in (5, 7):
+        figure = f'neurons_per_core = {{ value = {value}, source = "ME" }}'
+        parent.write_text(f'inherits = "loihi2"\ntitle = "p"\n[capacity]\n{figure}\n[sources]\nME = "made up"\n')
+        assert load_chip(child).capacity.neurons_per_core.value == value

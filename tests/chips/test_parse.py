@@ -10,6 +10,7 @@ import pytest
 from spear_deploy.chips.parse import parse_profile
 from spear_deploy.errors import InputError
 from spear_deploy.resources import resource
+from spear_deploy.targets.loihi.profile import LoihiProfile
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -25,19 +26,20 @@ def table() -> dict[str, Any]:
 
 def problems(table: dict[str, Any]) -> list[str]:
     with pytest.raises(InputError) as caught:
-        parse_profile("chip", table, "chip.toml")
+        parse_profile("chip", table, "chip.toml", LoihiProfile)
     assert {finding.code for finding in caught.value.findings} == {"E011"}
     return [f"{finding.where} {finding.message}" for finding in caught.value.findings]
 
 
 def test_figures_keep_their_source(table):
     """A figure is read with its value, source key and note; lists become tuples."""
-    chip = parse_profile("chip", table, "chip.toml")
+    chip = parse_profile("chip", table, "chip.toml", LoihiProfile)
     assert chip.capacity.neurons_per_core.value == 1024
     assert chip.sources[chip.capacity.neurons_per_core.source].startswith("github.com/nengo/nengo-loihi")
     assert chip.neuron.resets.value == ("zero",)
-    assert chip.weights.exponent_min is not None
-    assert chip.weights.exponent_min.value == -7
+    assert chip.weights.exponent_max is not None
+    assert chip.weights.exponent_max.value == 7
+    assert chip.target == "loihi"
 
 
 def test_all_problems_are_reported_at_once(table):
@@ -64,7 +66,7 @@ def test_all_problems_are_reported_at_once(table):
         "capacity.chips must be a table",
         "neuron.decay_bits has no source",
         "neuron.state_bits names the source 'nowhere'",
-        "neuron.resets must be a list of zero, value, subtract",
+        "neuron.resets must be a list of zero, subtract",
         "axons.dense_in.per must be one of neuron",
         "energy.spike.low must be positive and finite; is nan",
         "spikes.payload_bits.unit is not a key of a figure",
@@ -82,10 +84,10 @@ def test_required_tables(table, key):
 
 
 def test_unpublished_figures_may_be_absent(table):
-    """Energy, the largest delay and the range of exponents may be missing: they are read as None."""
-    del table["energy"], table["spikes"]["delay_max"], table["weights"]["exponent_min"]
-    chip = parse_profile("chip", table, "chip.toml")
-    assert (chip.energy, chip.spikes.delay_max, chip.weights.exponent_min) == (None, None, None)
+    """Energy, the largest delay and the largest exponent may be missing: they are read as None."""
+    del table["energy"], table["spikes"]["delay_max"], table["weights"]["exponent_max"]
+    chip = parse_profile("chip", table, "chip.toml", LoihiProfile)
+    assert (chip.energy, chip.spikes.delay_max, chip.weights.exponent_max) == (None, None, None)
 
 
 def test_float_figures_must_be_floats(table):

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from spear_deploy.budgets import RESOURCES
 from spear_deploy.chips.loader import chip_names
 from spear_deploy.deployment.bundle import MODEL, PROGRAM, read_bundle
 from spear_deploy.report.schema import schema
+from spear_deploy.targets.loihi.emulator.device_emulator import DeviceEmulator
 from tests.cli.conftest import Done, Run
 
 FAST = ("--episodes", 8, "--candidates", 1, "--epochs", 20, "--samples", 8)
@@ -48,6 +50,47 @@ def test_report_without_json(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_pat
     assert "SynOps" in done.out
     assert f"page: {folder / 'report.html'}" in spear("report", folder).out
     assert f"spikes: {folder / 'spikes.h5'}" in spear("run", folder, "-o", folder / "spikes.h5").out
+
+
+def test_until(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Stopped after a step: 0, what was found is said, and what an earlier run wrote is left alone."""
+    folder = tmp_path / "build"
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "50%")
+    (tmp_path / "build").mkdir()
+    (folder / "search.jsonl").write_text("an earlier run's")
+    done = spear("compile", *model, "-o", folder, "--until", "baseline")
+    assert done.code == 0
+    assert "stopped after baseline" in done.out
+    assert "unpruned    chip: accuracy" in done.out
+    assert [item.name for item in folder.iterdir()] == ["search.jsonl"]
+    found = json.loads(spear("compile", *model, "-o", folder, "--until", "check", "--json").out)
+    assert (found["done"], found["cores"]) == (["check"], {"used": 3, "of": 128})
+
+
+def test_every_budget_of_the_table_has_an_option(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Each is in the help and in the report; at least one is needed: 2."""
+    budgets = {"--synops": "110%", "--synops-p95": "120%", "--cores": 9, "--min-accuracy": "50%", "--max-drop": 40}
+    assert set(budgets) == {resource.option for _, resource in RESOURCES.items()}
+    help_text = spear("compile", "--help").out
+    assert all(f"  {option} " in help_text for option in budgets)
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", tmp_path / "build")
+    done = spear("compile", *model, *(item for option in budgets.items() for item in option), "--json")
+    assert done.code == 0
+    found = {row["resource"]: row["limit"] for row in json.loads(done.out)["budgets"]}
+    assert set(found) == set(RESOURCES.names())
+    assert (found["cores"], found["min_accuracy"], found["max_drop"]) == (9, 0.5, 40)
+    none = spear("compile", *model)
+    assert (none.code, "E007 budget: none was given" in none.err) == (2, True)
+
+
+def test_another_method(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """--method names how keep counts are searched for, and the report says so."""
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "70%")
+    done = spear("compile", *model, "-o", tmp_path / "build", *FAST, "--candidates", 2, "--method", "uniform", "--json")
+    assert done.code == 0
+    search = json.loads(done.out)["search"]
+    assert search["method"] == "uniform"
+    assert 0.1 <= search["figures"]["ratio"] < 1
 
 
 def test_budget_not_met(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
@@ -164,18 +207,26 @@ def test_chips(spear: Run) -> None:
     assert shown.code == 0
     assert "capacity.cores_per_chip" in shown.out
     assert "sources" in shown.out
+    rules = " ".join(shown.out.partition("\nrules\n")[2].split())
+    assert "E036 A core holds 4,095 neurons, 16,000 words of synapses, 16,000 axons in and 16,000 out." in rules
+    assert "E034 A spike waits 62 steps at most" in rules
     unknown = spear("chips", "loihi3")
     assert unknown.code == 2
     assert "did you mean loihi" in unknown.err
 
 
 def test_backends(spear: Run) -> None:
-    """The emulator is always ready; Lava is not here, and checking it exits with 6."""
+    """The emulator is always ready; Lava and netx are not here, and checking them exits with 6."""
     listed = spear("backend", "list")
     assert listed.code == 0
-    assert "emulator  ready" in listed.out
-    assert "spear-deploy backend install lava" in listed.out
-    assert spear("backend", "check", "lava").code == 6
+    rows = {line.split()[0]: line for line in listed.out.splitlines()}
+    assert list(rows) == ["emulator", "lava", "netx"]
+    assert "ready" in rows["emulator"]
+    for name in ("lava", "netx"):
+        assert "ready" not in rows[name]
+        assert f"spear-deploy backend install {name}" in rows[name]
+        assert spear("backend", "check", name).code == 6
+    assert json.loads(spear("backend", "check", "emulator").out)["ok"] is True
 
 
 def test_demo_needs_lava(spear: Run, tmp_path: Path) -> None:
@@ -197,12 +248,24 @@ def test_run_without_spikes_to_save_gives_the_same_numbers(
     assert next(line for line in streamed.out.splitlines() if "accuracy" in line) in saved.out
 
 
-def test_run_on_a_device(compiled: tuple[Done, Path], spear: Run, tiny_npz: Path) -> None:
+def test_run_on_a_device(
+    compiled: tuple[Done, Path], spear: Run, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same numbers from a torch device; one that does not exist is E008, and one that is not used is a mistake."""
     _, folder = compiled
-    here, there = spear("run", folder, "--data", tiny_npz), spear("run", folder, "--data", tiny_npz, "--device", "cpu")
-    assert there.code == 0
-    assert next(line for line in here.out.splitlines() if "accuracy" in line) in there.out
+    here = spear("run", folder, "--data", tiny_npz)
+    made: list[object] = []
+    begin = DeviceEmulator.__init__
+
+    def counted(self: DeviceEmulator, *arguments: object, **options: object) -> None:
+        made.append(self)
+        begin(self, *arguments, **options)
+
+    monkeypatch.setattr(DeviceEmulator, "__init__", counted)
+    for device, is_torchs in (("cpu", False), ("cpu:0", True)):  # plain cpu: this processor's own kernels
+        there = spear("run", folder, "--data", tiny_npz, "--device", device)
+        assert (there.code, bool(made)) == (0, is_torchs)
+        assert next(line for line in here.out.splitlines() if "accuracy" in line) in there.out
     absent = spear("run", folder, "--data", tiny_npz, "--device", "abacus")
     assert (absent.code, "E008" in absent.err, "abacus" in absent.err) == (2, True, True)
     assert spear("run", folder, "--device", "cpu").code == 2

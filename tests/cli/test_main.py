@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -67,7 +68,11 @@ def test_version(spear: Run) -> None:
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--reset", "softly"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--samples", "some"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--episodes", "0"],
+        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--method", "abacus"],
+        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--until", "never"],
+        ["deploy", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--backend", "abacus"],
         ["run", "bundle", "--backend", "abacus"],
+        ["validate", "bundle", "--backend", "emulator"],
         ["backend", "install", "abacus"],
     ],
 )
@@ -89,6 +94,20 @@ def test_explain_knows_every_code(code: str, spear: Run) -> None:
     assert " ".join(text.split()) in " ".join(done.out.split())
 
 
+def test_explain_states_the_rules_of_a_chip(spear: Run) -> None:
+    """The rules behind a code are stated with the figures of the chip that is asked for, and with their fix."""
+    done = spear("explain", "E034")
+    assert "rules of loihi2" in done.out
+    assert "A spike waits 62 steps at most" in done.out
+    assert "fix: shorten the delay" in done.out
+    for chip, held in (
+        ("loihi1", "in the step of the spike."),
+        ("loihi2", "in the step of the spike or the next one."),
+    ):
+        assert held in spear("explain", "E030", "--chip", chip).out
+    assert "rules of" not in spear("explain", "E001").out
+
+
 def test_explain_lists_all_codes(spear: Run) -> None:
     """Without a code every one is listed."""
     assert [line.split()[0] for line in spear("explain").out.splitlines()] == list(CATALOGUE)
@@ -105,7 +124,7 @@ def test_explain_suggests_the_nearest_code(spear: Run) -> None:
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make ``explain`` raise an error."""
 
-    def fail(code: str | None) -> None:
+    def fail(code: str | None, chip: str) -> None:
         raise error
 
     monkeypatch.setattr(explain.explain_command, "callback", fail)
@@ -166,10 +185,11 @@ def test_every_finding_is_shown_as_it_is(spear: Run, monkeypatch: pytest.MonkeyP
 
 def test_closed_output_is_no_bug(tmp_path: Path) -> None:
     """A reader that stops early (``| head``) gets no traceback."""
-    reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
-    reader.wait()
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", COMMAND, "explain"], stdout=reader.stdin, stderr=subprocess.PIPE, check=False
-    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb", buffering=0) as closed:
+        done = subprocess.run(
+            [sys.executable, "-u", "-c", COMMAND, "explain"], stdout=closed, stderr=subprocess.PIPE, check=False
+        )
     assert b"Traceback" not in done.stderr
     assert b"bug" not in done.stderr

@@ -11,36 +11,50 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from spear_deploy.data.datasets import Dataset
-from spear_deploy.deployment.adapt import changed, with_builtin_neurons
+from spear_deploy.data import Dataset
+from spear_deploy.deployment.adapt import foreign_neurons
 from spear_deploy.deployment.bundle import MODEL
+from spear_deploy.deployment.verdict import error_of
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends import Imported, load
-from spear_deploy.network import Linear, Projection
+from spear_deploy.network import Linear, Population, Projection
 from spear_deploy.progress import Progress
-from spear_deploy.report.build import save_report
+from spear_deploy.report.build import build_report
 from spear_deploy.report.schema import schema
+from spear_deploy.targets import TARGETS, Compiler, InputRange, LoweringOptions, load_chip
 from spear_deploy.targets.loihi.net_export import write_net
-from tests.deployment.conftest import SEARCH, Deploy
+from tests.tiny_deployments import SEARCH, Deploy
+
+
+@pytest.fixture(scope="module")
+def compiler() -> Compiler:
+    """Loihi 2 for binary spikes."""
+    chip = load_chip("loihi2")
+    return TARGETS.get(chip.target).compiler(chip, {"input": InputRange()}, LoweringOptions())
 
 
 @pytest.fixture(scope="module")
 def foreign(imported: Imported) -> Imported:
     """The tiny network read as one of several spikes a step, which the chip's neuron cannot emit."""
     populations = tuple(
-        replace(p, neuron=replace(p.neuron, reset="subtract", spikes="integer", floor=-1.0)) if p.neuron else p
+        replace(p, neuron=replace(p.neuron, reset="subtract", spikes="integer", floor=-1.0))
+        if isinstance(p, Population)
+        else p
         for p in imported.network.populations
     )
     semantics = replace(imported.semantics, reset="subtract", spikes="integer", floor=-1.0)
     return Imported(replace(imported.network, populations=populations), semantics)
 
 
-def test_builtin_neurons_keep_all_but_what_the_chip_lacks(foreign: Imported, imported: Imported) -> None:
+def test_builtin_neurons_keep_all_but_what_the_chip_lacks(
+    foreign: Imported, imported: Imported, compiler: Compiler
+) -> None:
     """Decays, gains, biases and thresholds stay; a network of built-in neurons is left alone."""
-    adapted = with_builtin_neurons(foreign.network)
+    adapted, semantics = compiler.adapt(foreign.network, foreign.semantics)
     assert adapted.content_hash == imported.network.content_hash
-    assert changed(foreign.network) == tuple(p.name for p in foreign.network.neurons)
-    assert changed(imported.network) == ()
+    assert (semantics.reset, semantics.spikes, semantics.floor) == ("zero", "binary", None)
+    assert foreign_neurons(foreign.network, compiler, foreign) == tuple(p.name for p in foreign.network.neurons)
+    assert foreign_neurons(imported.network, compiler, imported) == ()
 
 
 def test_refusal_comes_with_the_measured_effect(run_deploy: Deploy, foreign: Imported, tmp_path: Path) -> None:
@@ -55,20 +69,22 @@ def test_refusal_comes_with_the_measured_effect(run_deploy: Deploy, foreign: Imp
     assert not (tmp_path / "out").exists()
 
 
-def test_adapted_network_is_deployed_and_reported(run_deploy: Deploy, foreign: Imported, tmp_path: Path) -> None:
+def test_adapted_network_is_deployed_and_reported(
+    run_deploy: Deploy, foreign: Imported, compiler: Compiler, tmp_path: Path
+) -> None:
     """Fine-tuned under the built-in neuron it recovers, fits the budget, and its file carries its new semantics."""
     progress = Progress(Console(quiet=True))
     done = run_deploy(tmp_path / "out", model=foreign, adapt=True, progress=progress)
-    assert done.error is None
+    assert error_of(done) is None
     assert done.adaptation is not None
     assert done.adaptation.adapted.spikes != done.adaptation.source.spikes
     assert done.adaptation.finetuned.accuracy >= done.adaptation.adapted.accuracy
     again = load(tmp_path / "out" / MODEL)
     assert again.network.content_hash == done.measured.network.content_hash
     assert (again.semantics.reset, again.semantics.spikes, again.semantics.floor) == ("zero", "binary", None)
-    report = save_report(done, progress, "spear-deploy deploy --adapt")
+    report = build_report(done, progress.seconds, "spear-deploy deploy --adapt")
     Draft202012Validator(schema()).validate(json.loads(json.dumps(report)))
-    assert report["adaptation"]["changed"] == list(changed(foreign.network))
+    assert report["adaptation"]["changed"] == list(foreign_neurons(foreign.network, compiler, foreign))
 
 
 def test_adaptation_of_builtin_neurons_is_none(run_deploy: Deploy, tmp_path: Path) -> None:
@@ -80,12 +96,12 @@ def test_fewer_weight_bits(run_deploy: Deploy, tmp_path: Path) -> None:
     """Mantissas keep to the bits asked for, and the report says how many they are."""
     done = run_deploy(tmp_path / "out", synops="100%", weight_bits=4)
     assert max(np.abs(s.weight).max() for s in done.measured.lowered.program.synapses) <= 15
-    assert done.chip.registers.weight_bits == 4
+    assert done.compiler.weight_bits == 4
 
 
 def test_net_can_be_exported(run_deploy: Deploy, imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
-    """With ``net`` a network with biases becomes a program that the .net format holds."""
-    done = run_deploy(tmp_path / "out", synops="100%", net=True, search=SEARCH)
+    """Kept to ``net`` a network with biases becomes a program that the .net format holds."""
+    done = run_deploy(tmp_path / "out", synops="100%", keep_to="net", search=SEARCH)
     write_net(tmp_path / "x.net", done.measured.lowered.program)
     assert (tmp_path / "x.net").stat().st_size > 0
 
@@ -97,5 +113,5 @@ def test_net_is_refused_before_anything_is_trained(run_deploy: Deploy, imported:
     skip = Projection("skip", first.name, last.name, (Linear(np.ones((last.size, first.size), np.float32)),))
     model = replace(imported, network=replace(network, projections=(*network.projections, skip)))
     with pytest.raises(UnsupportedError, match="E038"):
-        run_deploy(tmp_path / "out", model=model, net=True)
+        run_deploy(tmp_path / "out", model=model, keep_to="net")
     assert not (tmp_path / "out").exists()

@@ -12,13 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.deployment import bundle as module
-from spear_deploy.deployment.bundle import Bundle, read_bundle, write_bundle
+from spear_deploy.deployment.bundle import Bundle, Origin, read_bundle, write_bundle
 from spear_deploy.errors import InputError
 from spear_deploy.frontends import Semantics, load
 from spear_deploy.network import Flatten
 from spear_deploy.storage import sha256
+from spear_deploy.targets import load_chip
+from spear_deploy.targets.loihi import program_file
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.ports import InputRange
 from tests.strategies import Builder, linear
 
 FILES = ("program.h5", "model.nir", "samples.npz")
@@ -30,9 +33,9 @@ def written(folder: Path) -> Bundle:
     build.add((build.same(3),))
     build.add((Flatten(), linear(build.rng, 3, 24)))
     network = build.network()
-    program = quantise(network, "loihi2", Registers(), {"in": InputRange()}).program
-    origin = {"model": "m.nir"}
-    return write_bundle(folder, program, network, Semantics(dt=1e-3), (X, Y), kept={"p1": [0, 2]}, origin=origin)
+    program = quantise(network, "loihi2", Registers.of(load_chip("loihi2")), {"in": InputRange()}).program
+    origin = Origin(network, Semantics(dt=1e-3), {"p1": [0, 2]}, {"model": "m.nir"})
+    return write_bundle(folder, program, (X, Y), origin)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +81,10 @@ def test_reading_gives_back_what_was_written(tmp_path):
     np.testing.assert_array_equal(opened.y, Y)
     assert opened.manifest == made.manifest == json.loads((tmp_path / "manifest.json").read_text())
     assert opened.program.shapes == made.program.shapes
-    assert opened.manifest["origin"] == {"model": "m.nir"}
+    assert opened.manifest["origin"] == {"semantics": Semantics(dt=1e-3).to_json(), "model": "m.nir"}
+    assert (opened.manifest["target"], opened.manifest["chip"]) == ("loihi", "loihi2")
     assert load(tmp_path / "model.nir").network.content_hash == opened.manifest["network"]
-    assert opened.program_file == tmp_path / "program.h5"
+    assert opened.folder == tmp_path
 
 
 def test_writing_twice_gives_the_same_bytes(sound, tmp_path):
@@ -109,11 +113,22 @@ def test_all_damage_is_reported_at_once(sound, tmp_path):
     assert sorted(findings(folder)) == [("E010", "model.nir"), ("E010", "samples.npz")]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"schema": 1}', '{"files": 3}', "\x00", '{"files": ["program.h5"]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"schema": 1}', '{"schema": 2}', '{"files": 3}', "\x00", '{"files": ["program.h5"]}']
+)
 def test_manifest_that_is_none_is_damage(sound, tmp_path, text):
     """Anything else in its place is E010 of the manifest."""
     folder = copied(sound, tmp_path)
     (folder / "manifest.json").write_text(text)
+    assert findings(folder) == [("E010", "manifest.json")]
+
+
+@pytest.mark.parametrize("change", [{"schema": 1}, {"target": "abacus"}, {"target": ["loihi"]}, {"files": {}}])
+def test_manifest_of_another_kind_is_damage(sound, tmp_path, change):
+    """An older schema and a target that there is not are E010 of the manifest."""
+    folder = copied(sound, tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **change}))
     assert findings(folder) == [("E010", "manifest.json")]
 
 
@@ -145,15 +160,15 @@ def test_folder_without_a_manifest_holds_no_bundle(sound, tmp_path):
     assert findings(folder) == [("E001", "manifest.json")]
 
 
-@pytest.mark.parametrize("step", ["write_program", "save", "sha256"])
-def test_interrupted_writing_leaves_no_bundle(sound, tmp_path, monkeypatch, step):
+@pytest.mark.parametrize(("place", "step"), [(program_file, "write_program"), (module, "save"), (module, "sha256")])
+def test_interrupted_writing_leaves_no_bundle(sound, tmp_path, monkeypatch, place, step):
     """The manifest goes first and comes last: whichever step fails, an old one never vouches for new files."""
 
     def fail(*_args, **_options):
         raise KeyboardInterrupt
 
     folder = copied(sound, tmp_path)
-    monkeypatch.setattr(module, step, fail)
+    monkeypatch.setattr(place, step, fail)
     with pytest.raises(KeyboardInterrupt):
         written(folder)
     monkeypatch.undo()

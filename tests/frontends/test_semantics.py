@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +31,9 @@ def test_presets_resolve(name: str) -> None:
 
 def test_presets_follow_their_exporters() -> None:
     """What distinguishes the frameworks: reset, its time, comparison, integrator and spikes in a step."""
-    conventions = {name: (s.reset, s.late, s.compare, s.integration, s.spikes) for name, (s, _) in PRESETS.items()}
+    conventions = {
+        name: (s.reset, s.reset_delay, s.compare, s.integration, s.spikes) for name, (s, _) in PRESETS.items()
+    }
     assert conventions == {
         "nir": ("value", False, "gt", "euler", "binary"),
         "snntorch": ("subtract", True, "gt", "euler", "binary"),
@@ -60,11 +63,11 @@ def test_toml_overrides_its_preset(tmp_path: Path) -> None:
 def test_toml_mistakes_are_listed_at_once(tmp_path: Path) -> None:
     """Every unknown field and impossible value is a finding of its own, with the choices."""
     path = tmp_path / "s.toml"
-    path.write_text('reset = "soft"\ndt = "1"\nlate = 1\nfloor = true\nrest = "zero"\n')
+    path.write_text('reset = "soft"\ndt = "1"\nreset_delay = 1\nfloor = true\nrest = "zero"\n')
     with pytest.raises(InputError) as caught:
         from_toml(path)
     assert [finding.where for finding in caught.value.findings] == [
-        f"{path}: {key}" for key in ("reset", "dt", "late", "floor", "rest")
+        f"{path}: {key}" for key in ("reset", "dt", "reset_delay", "floor", "rest")
     ]
     assert set(codes(caught.value)) == {"E008"}
     assert "'value' or 'zero' or 'subtract'" in caught.value.findings[0].fix
@@ -90,6 +93,15 @@ def test_missing_toml(tmp_path: Path) -> None:
         assert codes(caught.value) == ["E001"]
 
 
+def test_stored_names_are_those_of_files_in_the_field() -> None:
+    """Metadata call ``reset_delay`` ``late``, as they did before the field was named after snnTorch's option."""
+    late = replace(preset("nir"), reset_delay=True)
+    stored = json.loads(late.to_json())
+    assert stored["late"] is True
+    assert "reset_delay" not in stored
+    assert from_json('{"dt": 0.5, "late": true}', "file.nir") == Semantics(dt=0.5, reset_delay=True)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "3", "null"])
 def test_damaged_stored_semantics(text: str) -> None:
     """Metadata that is no table of semantics is a damaged file, E003."""
@@ -105,7 +117,7 @@ def test_damaged_stored_semantics(text: str) -> None:
         integration=st.sampled_from(["euler", "exponential"]),
         current_gain=st.sampled_from(["literal", "unit", "decayed"]),
         reset=st.sampled_from(["value", "zero", "subtract"]),
-        late=st.booleans(),
+        reset_delay=st.booleans(),
         compare=st.sampled_from(["gt", "ge"]),
         spikes=st.sampled_from(["binary", "integer"]),
         floor=st.none() | st.floats(-10, 0),
@@ -161,7 +173,7 @@ def test_a_late_reset_to_zero(kind: str, itself: bool) -> None:
     for reset in ("zero", "subtract"):
         semantics = replace(preset("snntorch"), dt=1.0, reset=reset)
         read = convert(graph, semantics).network["n"].neuron
-        assert read.late == (reset == "subtract" or itself or kind == "CubaLIF")
+        assert read.reset_delay == (reset == "subtract" or itself or kind == "CubaLIF")
 
 
 SNNTORCH = [
@@ -187,7 +199,7 @@ def test_snntorch_itself_gives_the_same_spikes(kind: str, reset: str, delay: boo
         weight, bias = (p.detach().numpy() for p in cell.recurrent.parameters())
         nodes["w_rec"] = node("Affine", weight=weight, bias=bias)
     graph = joined(nodes, "input>n n>output" + (" n>w_rec w_rec>n" if recurrent else ""))
-    network = convert(graph, replace(preset("snntorch"), reset=reset, late=delay)).network
+    network = convert(graph, replace(preset("snntorch"), reset=reset, reset_delay=delay)).network
     x = torch.randn(steps, 2, size)
     state, spikes = (torch.zeros(2, size),) * (3 if "Synaptic" in kind else 2), []
     with torch.no_grad():

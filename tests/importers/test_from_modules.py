@@ -125,7 +125,7 @@ def test_convolutional_module_runs_alike(options) -> None:
     np.testing.assert_array_equal(output(imported.network, x), expected)
     assert [type(op).__name__ for p in imported.network.projections for op in p.ops].count("Conv2d") == 1
     assert imported.semantics.reset == options.get("reset_mechanism", "subtract")
-    assert imported.semantics.late == options.get("reset_delay", True)
+    assert imported.semantics.reset_delay == options.get("reset_delay", True)
 
 
 def test_normalisation_is_folded_into_weight_and_bias() -> None:
@@ -250,7 +250,7 @@ def test_right_network_passes_the_check(checked) -> None:
         (1, lambda n: {"alpha": np.zeros_like(n.alpha)}),
         (1, lambda n: {"bias": n.bias + np.float32(0.01)}),
         (0, lambda n: {"reset": "value"}),
-        (1, lambda n: {"late": False}),
+        (1, lambda n: {"reset_delay": False}),
         (1, lambda n: {"spikes": "integer"}),
         (0, lambda n: {"floor": -0.5}),
     ],

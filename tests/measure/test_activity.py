@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.measure.activity import Activity, Tally
-from spear_deploy.measure.synops import FanOut
+from spear_deploy.measure.activity import Activity, ActivityRecorder
+from spear_deploy.network.fan_out import FanOut
 from tests.strategies import generators
 
 STEPS, SAMPLES = 3, 5
@@ -22,10 +22,10 @@ def test_record_is_the_count_of_single_events_however_batched(rng, cuts):
     events = rng.integers(0, 3, (STEPS, SAMPLES, *shape)) * (rng.random((STEPS, SAMPLES, *shape)) < 0.4)
     scores, labels = rng.normal(size=(STEPS, SAMPLES, 3)), rng.integers(0, 3, SAMPLES)
     fans = [FanOut(f"f{i}", "a", f"b{i}", rng.integers(0, 9, size), rng.integers(0, 9, size)) for i in range(2)]
-    tally = Tally(fans, "out")
+    recorder = ActivityRecorder(fans, "out")
     for part in np.split(np.arange(SAMPLES), sorted(cuts)):
-        tally.add({"a": events[:, part]}, scores[:, part], labels[part])
-    activity = tally.activity()
+        recorder.add({"a": events[:, part]}, scores[:, part], labels[part])
+    activity = recorder.activity()
 
     for sample in range(SAMPLES):
         fired = [i for t in range(STEPS) for i in range(size) if events[t, sample].ravel()[i]]

@@ -18,10 +18,10 @@ from neurobench.models import SNNTorchModel
 from torch import nn
 
 from spear_deploy.measure.runs import measure_float
-from spear_deploy.measure.synops import fan_out, fan_outs, synapse_count
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network.fan_out import fan_out, fan_outs, synapse_count
 from spear_deploy.network.ops import Shape, chain_shapes
-from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, compose
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.strategies import convolutions, generators, networks, spikes, split_of, weights
 
@@ -61,8 +61,8 @@ def test_gaps_of_a_dilated_kernel_are_no_synapses():
     """A 3 x 3 kernel has nine synapses on each neuron, however far it is spread."""
     shape = (1, 9, 9)
     op = Conv2d(np.ones((1, 1, 3, 3), np.float32), None, padding=(2, 2), dilation=(2, 2))
-    populations = (Population("in", shape), Population("out", shape, plain(shape)))
-    (synapses,) = compose(Network(populations, (Projection("c", "in", "out", (op,)),), ("out",)))
+    populations = (Input("in", shape), Population("out", shape, plain(shape)))
+    (synapses,) = Network(populations, (Projection("c", "in", "out", (op,)),), ("out",)).synapses
     assert fan_out(synapses, {"in": shape}).every.max() == 9
 
 
@@ -71,7 +71,7 @@ def test_gaps_of_a_dilated_kernel_are_no_synapses():
 def test_every_projection_is_counted(network):
     """One fan-out a projection, of the source's size; existing synapses are never more than the structure."""
     shapes = {p.name: p.shape for p in network.populations}
-    counted = fan_outs(compose(network), shapes)
+    counted = fan_outs(network.synapses, shapes)
     assert [(f.name, f.source, f.target) for f in counted] == [
         (p.name, p.source, p.target) for p in network.projections
     ]
@@ -131,7 +131,7 @@ def neurobench(network: Network, x: np.ndarray) -> dict[str, float]:
 
 def stack(shape: Shape, *chains: tuple[Linear | Conv2d | Flatten, ...]) -> Network:
     """A chain of populations."""
-    populations, projections = [Population("in", shape)], []
+    populations, projections = [Input("in", shape)], []
     for index, ops in enumerate(chains):
         source = populations[-1]
         shape = chain_shapes(ops, source.shape)[-1]
@@ -206,7 +206,7 @@ def test_residual_sums():
     rng = np.random.default_rng(0)
     conv = with_bias(Conv2d(weights(rng, 2, 2, 3, 3), None, padding=(1, 1)))
     shape = (2, 5, 5)
-    populations = (Population("in", shape), Population("p", shape, plain(shape)))
+    populations = (Input("in", shape), Population("p", shape, plain(shape)))
     projections = (Projection("main", "in", "p", (conv,)), Projection("skip", "in", "p", ()))
     x = spikes(rng, 4, 6, *shape, rate=0.3)
     activity = measure_float(Network(populations, projections, ("p",)), split_of(x))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError, UnsupportedError
-from spear_deploy.network import Conv2d, Flatten, Linear, Network, Population, Projection, SumPool2d
+from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Population, Projection, SumPool2d
 from tests.strategies import Builder, generators, networks, neuron
 
 RNG = np.random.default_rng(0)
@@ -90,8 +90,8 @@ def with_neuron(network: Network, **changes: Any) -> Network:
         lambda n: with_op(n, 0, padding=(2, 2), dilation=(2, 2)),
         lambda n: with_op(n, 1, kernel=(3, 3), padding=(1, 1)),
         lambda n: with_neuron(n, reset="subtract"),
-        lambda n: with_neuron(n, late=True),
-        lambda n: with_neuron(n, comparison="ge"),
+        lambda n: with_neuron(n, reset_delay=True),
+        lambda n: with_neuron(n, compare="ge"),
         lambda n: with_neuron(n, spikes="integer"),
         lambda n: with_neuron(n, floor=-1.0),
         lambda n: with_neuron(n, threshold=None),
@@ -116,7 +116,7 @@ def wirings(draw: st.DrawFn) -> Network:
     count = draw(st.integers(1, 7))
     edges = [(a, b) for b in range(1, count + 1) for a in range(b) if draw(st.booleans())]
     one = Linear(np.ones((1, 1), np.float32))
-    populations = [Population("n0", (1,)), *(Population(f"n{i}", (1,), neuron(RNG, (1,))) for i in range(1, count + 1))]
+    populations = [Input("n0", (1,)), *(Population(f"n{i}", (1,), neuron(RNG, (1,))) for i in range(1, count + 1))]
     projections = tuple(Projection(f"{a}>{b}", f"n{a}", f"n{b}", (one,)) for a, b in edges)
     return Network(tuple(draw(st.permutations(populations))), projections, ("n1",))
 
@@ -149,7 +149,7 @@ def test_all_faults_are_reported_at_once():
     two = neuron(RNG, (2,))
     with pytest.raises(InputError) as caught:
         Network(
-            (Population("a", (2,)), Population("b", (2,), two), Population("b", (2,), two), Population("c", (3,), two)),
+            (Input("a", (2,)), Population("b", (2,), two), Population("b", (2,), two), Population("c", (3,), two)),
             (
                 Projection("dangling", "a", "nowhere", ()),
                 Projection("unfit", "a", "b", (Linear(np.ones((2, 5), np.float32)),)),

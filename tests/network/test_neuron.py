@@ -14,13 +14,13 @@ from tests.strategies import generators, neuron
 @given(generators(), st.sets(st.integers(0, 4), min_size=1))
 def test_take_slices_every_array_along_the_units(rng, units):
     """Units are taken from all parameters alike; the kind of the neuron stays."""
-    whole = replace(neuron(rng, (5, 2, 3), current=True), comparison="ge", late=True)
+    whole = replace(neuron(rng, (5, 2, 3), current=True), compare="ge", reset_delay=True)
     kept = np.array(sorted(units))
     taken = whole.take(kept)
     assert set(taken.arrays()) == {"alpha", "beta", "gain", "bias", "reset_value", "threshold"}
     for name, array in taken.arrays().items():
         np.testing.assert_array_equal(array, whole.arrays()[name][kept])
-    assert (taken.comparison, taken.late, taken.reset) == ("ge", True, "value")
+    assert (taken.compare, taken.reset_delay, taken.reset) == ("ge", True, "value")
 
 
 def test_readout_and_current_are_recognised():

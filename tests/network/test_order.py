@@ -29,8 +29,8 @@ def test_components_are_strongly_connected_and_in_order(graph):
     oracle = networkx.MultiDiGraph()
     oracle.add_nodes_from(names)
     oracle.add_edges_from((k.source, k.target) for k in links)
-    prompt = networkx.DiGraph([(k.source, k.target) for k in links if k.lag == 0])
-    if not networkx.is_directed_acyclic_graph(prompt):
+    zero_lag_sources = networkx.DiGraph([(k.source, k.target) for k in links if k.lag == 0])
+    if not networkx.is_directed_acyclic_graph(zero_lag_sources):
         with pytest.raises(CycleError):
             components(names, links)
         return

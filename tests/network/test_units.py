@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Population, Projection, Scale, SumPool2d
+from spear_deploy.network import (
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    Input,
+    Linear,
+    Network,
+    Population,
+    Projection,
+    Scale,
+    SumPool2d,
+)
 from spear_deploy.network.units import UnitGroups, keep_units, unit_groups
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.strategies import Builder, biases, linear, networks, neuron, spikes, weights
@@ -208,7 +219,7 @@ def test_two_convolutions_without_neurons_between():
     rng = np.random.default_rng(0)
     ops = (Conv2d(weights(rng, 5, 3, 1, 1)), Conv2d(weights(rng, 4, 5, 1, 1), biases(rng, 4)))
     populations = (
-        Population("in", (2,)),
+        Input("in", (2,)),
         Population("a", (3, 1, 1), neuron(rng, (3, 1, 1))),
         Population("b", (4, 1, 1), neuron(rng, (4, 1, 1))),
         Population("out", (2,), neuron(rng, (2,))),

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from spear_deploy.errors import InputError
-from spear_deploy.report.html import gauge, page, write_page
+from spear_deploy.report.html import gauge, notebook_view, page, write_page
 
 _VOID = {"meta", "br", "rect"}
 
@@ -47,7 +47,7 @@ def test_all_is_on_the_page(validated):
     text = " ".join(_parsed(page(validated)).words)
     names = [layer["name"] for layer in validated["layers"]] + [step["name"] for step in validated["steps"]]
     expected = [*names, *validated["hashes"].values(), *validated["versions"].values(), "N003", "within budget"]
-    expected += ["0 mismatches in 461,824 bins", "79,664", "97.78%", "3.1 uJ to 5.2 uJ", "after = 0.812 x before"]
+    expected += ["0 mismatches in 461,824 bins", "77,037", "97.78%", "3.1 uJ to 5.2 uJ", "after = 0.890 x before"]
     expected += ["with the built-in neuron 91.11%"]
     assert [item for item in expected if item not in text] == []
 
@@ -69,10 +69,11 @@ def test_names_are_escaped(diverged):
     diverged["data"]["name"] = diverged["command"] = diverged["validation"]["backend"] = evil
     diverged["validation"]["populations"] = [evil]
     diverged["search"]["frozen"] = {evil: evil}
-    diverged["notes"] = [{"code": "N001", "where": evil, "message": evil}]
-    text = page(diverged)
-    assert "<script" not in text
-    assert evil in " ".join(_parsed(text).words)
+    diverged["notes"] = [{"code": "N001", "where": evil, "message": evil, "value": None, "limit": None}]
+    diverged["budgets"][1].update(title=evil, on=evil)
+    for text in (page(diverged), notebook_view(diverged)):
+        assert "<script" not in text
+        assert evil in " ".join(_parsed(text).words)
 
 
 def test_bytes_are_deterministic(validated, tmp_path):
@@ -105,10 +106,22 @@ def test_minimal_report(report):
 
 
 def test_verdict_colours(report, diverged):
-    """Bad news looks like bad news."""
-    assert 'class="verdict"' in page(report)
+    """Bad news looks like bad news, and a loss that nobody asked about like a warning."""
+    assert 'class="verdict good"' in page(report)
     assert 'class="verdict bad"' in page(diverged)
+    report["budgets"] = [budget for budget in report["budgets"] if budget["resource"] != "max_drop"]
+    assert 'class="verdict warn"' in page(report)
     assert "emulator 1, lava 0" in page(diverged)
+
+
+def test_notebook_view(validated):
+    """A fragment without script or style sheet: verdict, every budget and every layer."""
+    tree = _parsed(notebook_view(validated))
+    assert {tag for tag, _ in tree.tags} & {"html", "body", "script", "style", "link", "img"} == set()
+    text = " ".join(tree.words)
+    expected = [layer["name"] for layer in validated["layers"]] + ["within budget", "SynOps a sample on lava", "77,037"]
+    expected += ["at most 80,531", "95.7%", "points of accuracy lost", "1.11", "at most 2.00", "161,063"]
+    assert [item for item in expected if item not in text] == []
 
 
 @pytest.mark.parametrize(

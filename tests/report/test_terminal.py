@@ -57,7 +57,7 @@ def test_narrow_terminals_cut_no_number(report, width):
     text = _COLOUR.sub("", _printed(report, width, terminal=True))
     assert all(len(line) <= width for line in text.splitlines())
     assert ("no room for" in text) == (width < 100)
-    for figure in ("174,971", "79,664", "38,573", "43.1"):
+    for figure in ("161,063", "77,037", "33,605", "56.1"):
         assert figure in text
 
 
@@ -98,5 +98,25 @@ def test_over_budget_is_said(report):
     """In the headline and in the table."""
     report["budgets"][0].update(measured=95_000.0, within=False)
     text = _printed(report)
-    assert "over budget: 95,000 of 87,485 SynOps a sample, 7,515 (8.6%) too many" in text
-    assert re.search(r"95,000\s+108\.6%\s+OVER", text)
+    assert "over budget: 95,000 of 80,531 SynOps a sample, 14,469 (18.0%) too many" in text
+    assert re.search(r"95,000\s+118\.0%\s+OVER", text)
+
+
+def test_below_a_least_value_is_said(report):
+    """What must be reached has no share that is used, and is said to be too little."""
+    row = {"resource": "min_accuracy", "title": "accuracy", "sense": "at least", "digits": 4}
+    report["budgets"].append(
+        {**report["budgets"][2], **row, "limit": 0.98, "measured": 0.9777777777777777, "within": False}
+    )
+    report.update(within=False, search=None, lre=None)
+    text = _printed(report)
+    assert "none: pruning does not help with the budgets that are missed" in text
+    assert "over budget: 0.9778 of at least 0.9800 accuracy, 0.0022 (0.2%) too little" in text
+    assert re.search(r"accuracy +0\.9800 +0\.9778 +UNDER", text)
+
+
+def test_a_loss_that_nobody_asked_about(report):
+    """Within budget, but less accurate by more than two standard errors: yellow, with both figures."""
+    report["budgets"].pop()
+    assert "\x1b[1;33mwithin budget, less accurate" in _printed(report, terminal=True)
+    assert "1.11 points of accuracy lost (standard error 0.55)" in _printed(report)

@@ -37,8 +37,9 @@ def test_compact_keeps_seven_digits():
 def test_verdict_within(report):
     """Within: the uses, and what they were measured on."""
     verdict = wording.verdict(report)
-    assert verdict.good
-    assert verdict.detail == "79,664 of 87,485 SynOps a sample, 4 of 128 cores; measured on the emulator"
+    assert (verdict.level, verdict.title) == ("good", "within budget")
+    uses = "77,037 of 80,531 SynOps a sample, 4 of 128 cores, 1.11 of 2.00 points of accuracy lost"
+    assert verdict.detail == f"{uses}; measured on the emulator"
 
 
 def test_verdict_confirmed(validated):
@@ -46,19 +47,30 @@ def test_verdict_confirmed(validated):
     assert wording.verdict(validated).detail.endswith("; confirmed spike by spike on lava (32 samples)")
 
 
+@pytest.mark.parametrize(("error", "level"), [(0.55, "warn"), (0.56, "good"), (0.0, "warn")])
+def test_verdict_of_a_loss(report, error, level):
+    """Less accurate by more than two standard errors is a warning, unless a budget of accuracy was asked for."""
+    report["accuracy"]["drop_error"] = error
+    assert wording.verdict(report).level == "good"
+    report["budgets"].pop()
+    assert wording.verdict(report).level == level
+    report["accuracy"].update(drop=0.0)
+    assert wording.verdict(report).level == "good"
+
+
 def test_verdict_over(report):
     """Over: by how much."""
     report["budgets"][0].update(measured=95_000.0, within=False)
     verdict = wording.verdict(report)
-    assert (verdict.good, verdict.title) == (False, "over budget")
-    assert verdict.detail == "95,000 of 87,485 SynOps a sample, 7,515 (8.6%) too many"
+    assert (verdict.level, verdict.title) == ("bad", "over budget")
+    assert verdict.detail == "95,000 of 80,531 SynOps a sample, 14,469 (18.0%) too many"
 
 
 def test_verdict_mismatch_comes_first(diverged):
     """A mismatch outweighs a budget."""
     diverged["budgets"][0].update(measured=95_000.0, within=False)
     verdict = wording.verdict(diverged)
-    assert (verdict.good, verdict.title) == (False, "emulator and lava disagree")
+    assert (verdict.level, verdict.title) == ("bad", "emulator and lava disagree")
     assert verdict.detail == "3 of 461,824 bins differ"
 
 
@@ -102,7 +114,7 @@ def test_lre_with_few_samples(report):
     """What cannot be known of a line through two points is left out."""
     report["lre"].update(mape=None, interval=None, intercept=-0.02)
     line = dict(wording.facts(report))["LRE"]
-    assert line.startswith("after = 0.812 x before - 0.020, 7 fine-tuned networks, predicted")
+    assert line.startswith("after = 0.890 x before - 0.020, 7 fine-tuned networks, predicted")
 
 
 def test_control_characters_are_not_passed_on():

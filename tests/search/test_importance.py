@@ -10,10 +10,15 @@ import torch.nn.functional as functional
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.data.datasets import Dataset, SpikeSamples, Split
-from spear_deploy.network import Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
+from spear_deploy.data import Dataset, SpikeSamples, Split
+from spear_deploy.execution import Execution
+from spear_deploy.measure.measured import Baseline
+from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.units import unit_groups
+from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.importance import most_important, unit_importance
+from spear_deploy.search.methods import Proposal
+from spear_deploy.search.options import SearchOptions
 from spear_deploy.simulate.simulator import FloatSimulator
 
 
@@ -72,7 +77,7 @@ def test_channels_are_units_of_maps() -> None:
         )
     read = Linear(rng.normal(0, 0.3, (3, 64)).astype(np.float32))
     network = Network(
-        (Population("input", (1, 6, 6)), *neurons.values()),
+        (Input("input", (1, 6, 6)), *neurons.values()),
         (Projection("a", "input", "maps", (Conv2d(weight),)), Projection("b", "maps", "output", (Flatten(), read))),
         ("output",),
     )
@@ -95,16 +100,13 @@ def test_most_important(values: list[float], data: st.DataObject) -> None:
 
 def test_pruned_networks_keep_the_important_units(tiny_network: Network, tiny_data: Dataset) -> None:
     """What the search builds from counts keeps the most important units, not merely the first ones."""
-    from spear_deploy.deployment.options import SearchOptions
-    from spear_deploy.search.evaluator import Baseline, Evaluator
-
     silenced = with_rows(tiny_network, "to_hidden1", [0, 1, 2], 0.0)
     baseline = Baseline(silenced, *[None] * 5)  # type: ignore[arg-type]
-    evaluator = Evaluator(baseline, tiny_data, None, SearchOptions(), 0, None)  # type: ignore[arg-type]
-    kept = evaluator.kept({"hidden1": 5, "hidden2": 8})
+    evaluator = Evaluator(baseline, tiny_data, None, SearchOptions(), Execution(), None)  # type: ignore[arg-type]
+    kept = evaluator.kept_units({"hidden1": 5, "hidden2": 8})
     assert not {0, 1, 2} & set(kept["hidden1"].tolist())
     assert kept["hidden2"].tolist() == list(range(8))
-    assert evaluator.pruned({"hidden1": 5})["hidden1"].shape == (5,)
+    assert evaluator.prune(Proposal({"hidden1": 5}))["hidden1"].shape == (5,)
 
 
 def test_every_group_has_an_importance(tiny_network: Network, tiny_data: Dataset) -> None:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.network import Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.synapses import apply
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.strategies import Builder, generators, networks, neuron, spikes
@@ -22,7 +22,7 @@ NEURONS, STEPS = 400, 300
 def network_of(cell: Neuron, size: int) -> Network:
     """Neurons that are fed one by one."""
     identity = Projection("identity", "in", "cells", ())
-    return Network((Population("in", (size,)), Population("cells", (size,), cell)), (identity,), ("cells",))
+    return Network((Input("in", (size,)), Population("cells", (size,), cell)), (identity,), ("cells",))
 
 
 def run(cell: Neuron, x: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ def full(value: float | np.ndarray, size: int = NEURONS) -> np.ndarray:
 ALPHA, BETA, THRESHOLD = 0.7, np.linspace(0.1, 0.99, NEURONS, dtype=np.float32), 1.0
 LEAKY = Neuron(full(0), BETA, full(1), full(0), full(0), full(THRESHOLD))
 SYNAPTIC = replace(LEAKY, alpha=full(ALPHA))
-SUBTRACT, LATE = {"reset": "subtract"}, {"late": True}
+SUBTRACT, LATE = {"reset": "subtract"}, {"reset_delay": True}
 
 # snnTorch's kind of neuron, reset mechanism and delay, and the neuron that the import makes of it
 SNNTORCH = [
@@ -80,18 +80,18 @@ def by_the_equations(cell: Neuron, x: np.ndarray) -> np.ndarray:
             if cell.is_readout:
                 out[t, b, i] = v
                 continue
-            if cell.late:
+            if cell.reset_delay:
                 v = reset_of(cell, v, before, parameters)
             before = fired(cell, v, parameters["threshold"])
             out[t, b, i] = before
-            if not cell.late:
+            if not cell.reset_delay:
                 v = reset_of(cell, v, before, parameters)
             v = v if cell.floor is None else max(v, np.float32(cell.floor))
     return out
 
 
 def fired(cell: Neuron, v: np.float32, threshold: np.float32) -> np.float32:
-    above = v >= threshold if cell.comparison == "ge" else v > threshold
+    above = v >= threshold if cell.compare == "ge" else v > threshold
     count = np.floor(v / threshold) if cell.spikes == "integer" else 1
     return np.float32(max(count, 1) if above else 0)
 
@@ -109,8 +109,8 @@ def reset_of(cell: Neuron, v: np.float32, count: np.float32, parameters: dict[st
     st.fixed_dictionaries(
         {
             "reset": st.sampled_from(["value", "subtract"]),
-            "late": st.booleans(),
-            "comparison": st.sampled_from(["gt", "ge"]),
+            "reset_delay": st.booleans(),
+            "compare": st.sampled_from(["gt", "ge"]),
             "spikes": st.sampled_from(["binary", "integer"]),
             "floor": st.sampled_from([None, None, -0.2]),
         }
@@ -163,7 +163,7 @@ def test_training_moves_the_weights_that_come_back():
     rng = np.random.default_rng(0)
     op = Linear(np.full((3, 4), 0.5, np.float32), np.zeros(3, np.float32))
     cells = Population("cells", (3,), neuron(rng, (3,)))
-    network = Network((Population("in", (4,)), cells), (Projection("w", "in", "cells", (op,)),), ("cells",))
+    network = Network((Input("in", (4,)), cells), (Projection("w", "in", "cells", (op,)),), ("cells",))
     simulator = FloatSimulator(network)
     optimiser = torch.optim.SGD(simulator.parameters(), lr=0.1)
     (-simulator({"in": torch.from_numpy(spikes(rng, 5, 2, 4))})["cells"].sum()).backward()
@@ -224,9 +224,7 @@ def test_recurrent_bias_acts_from_the_first_step():
         threshold=full(0.5, 1),
     )
     back = Projection("back", "p", "p", (Linear(np.array([[-2]], np.float32), np.array([1], np.float32)),), delay=1)
-    network = Network(
-        (Population("in", (1,)), Population("p", (1,), one)), (Projection("w", "in", "p", ()), back), ("p",)
-    )
+    network = Network((Input("in", (1,)), Population("p", (1,), one)), (Projection("w", "in", "p", ()), back), ("p",))
     with torch.no_grad():
         out = FloatSimulator(network)({"in": torch.zeros(4, 1, 1)})["p"]
     assert out.flatten().tolist() == [1, 0, 1, 0]
@@ -249,9 +247,9 @@ def test_recurrent_spikes_equal_snntorch(kind, mechanism):
         **{name: full(value, size) for name, value in values.items()},
         threshold=full(1, size),
         reset="subtract" if mechanism == "subtract" else "value",
-        late=True,
+        reset_delay=True,
     )
-    populations = (Population("in", (size,)), Population("p", (size,), cell))
+    populations = (Input("in", (size,)), Population("p", (size,), cell))
     projections = (Projection("w", "in", "p", ()), Projection("back", "p", "p", (Linear(weight, bias),), delay=1))
     with torch.no_grad():
         out = FloatSimulator(Network(populations, projections, ("p",)))({"in": torch.from_numpy(x)})["p"].numpy()

@@ -7,11 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
-from spear_deploy.data.datasets import Dataset, Split
+from spear_deploy.data import Dataset, Split
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator
-from spear_deploy.train.config import Recipe
+from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 
@@ -35,18 +35,18 @@ def test_loss_falls(untrained_network: Network, tiny_network: Network, tiny_data
 
 def test_same_seed_gives_the_same_network(untrained_network: Network, tiny_data: Dataset) -> None:
     """Weights are equal to the last bit for a seed, whatever ran before, and others for another one."""
-    recipe = Recipe(epochs=1, batch=16)
-    one = finetune(untrained_network, tiny_data.train, recipe, seed=5).content_hash
+    config = FinetuneConfig(epochs=1, batch=16)
+    one = finetune(untrained_network, tiny_data.train, config, seed=5).content_hash
     torch.rand(3)
     np.random.default_rng().random()
-    assert finetune(untrained_network, tiny_data.train, recipe, seed=5).content_hash == one
-    assert finetune(untrained_network, tiny_data.train, recipe, seed=6).content_hash != one
+    assert finetune(untrained_network, tiny_data.train, config, seed=5).content_hash == one
+    assert finetune(untrained_network, tiny_data.train, config, seed=6).content_hash != one
 
 
 def test_the_given_network_is_left_alone(untrained_network: Network, tiny_data: Dataset) -> None:
     """Fine-tuning makes a new network; structure and neurons stay, weights change."""
     before = untrained_network.content_hash
-    tuned = finetune(untrained_network, tiny_data.train, Recipe(epochs=1), seed=0)
+    tuned = finetune(untrained_network, tiny_data.train, FinetuneConfig(epochs=1), seed=0)
     assert untrained_network.content_hash == before != tuned.content_hash
     assert tuned.populations == untrained_network.populations
 
@@ -57,8 +57,8 @@ def test_epochs_may_be_fractions(
 ) -> None:
     """The number of batches is the epochs' share of the split, at least one; the tick counts them."""
     ticks: list[tuple[int, int]] = []
-    recipe = Recipe(epochs=epochs, batch=batch)
-    finetune(untrained_network, tiny_data.train, recipe, seed=0, tick=lambda done, total: ticks.append((done, total)))
+    config = FinetuneConfig(epochs=epochs, batch=batch)
+    finetune(untrained_network, tiny_data.train, config, seed=0, tick=lambda done, total: ticks.append((done, total)))
     assert len(tiny_data.train) == 77
     assert ticks == [(index + 1, expected) for index in range(expected)]
 
@@ -67,17 +67,17 @@ def test_epochs_may_be_fractions(
 def test_synops_end_near_or_below_the_target(share: float, tiny_network: Network, tiny_data: Dataset) -> None:
     """With a target below what the network spends, it ends within a few per cent of it, and keeps its accuracy."""
     before = synops(tiny_network, tiny_data.train)
-    recipe = Recipe(epochs=40, batch=24, learning_rate=5e-3)
-    tuned = finetune(tiny_network, tiny_data.train, recipe, seed=0, teacher=tiny_network, synops_target=share * before)
+    config = FinetuneConfig(epochs=40, batch=24, learning_rate=5e-3)
+    tuned = finetune(tiny_network, tiny_data.train, config, seed=0, teacher=tiny_network, synops_target=share * before)
     assert 0.5 * share * before < synops(tuned, tiny_data.train) < 1.03 * share * before
     assert measure_float(tuned, tiny_data.train).accuracy > 0.8
 
 
 def test_a_target_that_is_met_does_not_press(tiny_network: Network, tiny_data: Dataset) -> None:
     """Far within its target a network is trained as if there were none: the multiplier stays at zero."""
-    recipe = Recipe(epochs=2, batch=24)
-    free = finetune(tiny_network, tiny_data.train, recipe, seed=0)
-    bound = finetune(tiny_network, tiny_data.train, recipe, seed=0, synops_target=1e9)
+    config = FinetuneConfig(epochs=2, batch=24)
+    free = finetune(tiny_network, tiny_data.train, config, seed=0)
+    bound = finetune(tiny_network, tiny_data.train, config, seed=0, synops_target=1e9)
     assert bound.content_hash == free.content_hash
 
 
@@ -92,8 +92,8 @@ def test_distillation_pulls_towards_the_teacher(
         with torch.no_grad():
             return FloatSimulator(network)(inputs)["output"].sum(0).softmax(1)
 
-    recipe = Recipe(epochs=10, batch=24, learning_rate=1e-2, distillation=20.0)
-    taught = finetune(untrained_network, tiny_data.train, recipe, seed=0, teacher=tiny_network)
-    alone = finetune(untrained_network, tiny_data.train, recipe, seed=0)
+    config = FinetuneConfig(epochs=10, batch=24, learning_rate=1e-2, distillation=20.0)
+    taught = finetune(untrained_network, tiny_data.train, config, seed=0, teacher=tiny_network)
+    alone = finetune(untrained_network, tiny_data.train, config, seed=0)
     target = scores(tiny_network)
     assert (scores(taught) - target).abs().mean() < (scores(alone) - target).abs().mean()

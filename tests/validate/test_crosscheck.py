@@ -1,4 +1,4 @@
-"""Cross-check of two records: every difference counted, the first one named."""
+"""Cross-check of two recordings: every difference counted, the first one named."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spear_deploy.validate.crosscheck import Divergence, cross_check
+from spear_deploy.recording import Recording
+from spear_deploy.validate.crosscheck import Divergence, Validation, cross_check
 
 PROGRAM: Any = SimpleNamespace(
     populations=(
-        SimpleNamespace(name="z_first", kind="lif"),
-        SimpleNamespace(name="a_second", kind="lif"),
-        SimpleNamespace(name="out", kind="readout"),
+        SimpleNamespace(name="z_first", is_readout=False),
+        SimpleNamespace(name="a_second", is_readout=False),
+        SimpleNamespace(name="out", is_readout=True),
     )
 )
 """Execution order differs from the order of names."""
@@ -22,7 +23,7 @@ PROGRAM: Any = SimpleNamespace(
 
 @pytest.fixture
 def rasters() -> dict[str, np.ndarray]:
-    """Four samples of five steps: a map, a vector, and a readout's membrane."""
+    """Four samples of five steps, (N, T, *shape): a map, a vector, and a readout's membrane."""
     rng = np.random.default_rng(0)
     return {
         "z_first": (rng.random((4, 5, 2, 3, 3)) < 0.5).astype(np.uint8),
@@ -39,9 +40,19 @@ def changed(rasters: dict[str, np.ndarray], *places: tuple[str, tuple[int, ...]]
     return copy
 
 
-def test_equal_records(rasters: dict[str, np.ndarray]) -> None:
+def compared(emulated: dict[str, np.ndarray], recorded: dict[str, np.ndarray]) -> Validation:
+    """Cross-check recordings, which have the steps first."""
+
+    def recording(rasters: dict[str, np.ndarray]) -> Recording:
+        by_step = {name: np.moveaxis(raster, 1, 0) for name, raster in rasters.items()}
+        return Recording({n: x for n, x in by_step.items() if n != "out"}, {"out": by_step["out"]})
+
+    return cross_check(PROGRAM, recording(emulated), recording(recorded), "lava")
+
+
+def test_equal_recordings(rasters: dict[str, np.ndarray]) -> None:
     """All bins are compared, the spikes of spiking populations counted, and nothing differs."""
-    found = cross_check(PROGRAM, rasters, changed(rasters), "lava")
+    found = compared(rasters, changed(rasters))
     assert (found.backend, found.samples, found.steps) == ("lava", 4, 5)
     assert found.populations == ("z_first", "a_second", "out")
     assert found.bins == 4 * 5 * (18 + 6 + 3)
@@ -52,7 +63,7 @@ def test_equal_records(rasters: dict[str, np.ndarray]) -> None:
 def test_a_single_flipped_spike(rasters: dict[str, np.ndarray]) -> None:
     """One wrong bin is found, with sample, step, population, neuron and both values."""
     other = changed(rasters, ("z_first", (2, 3, 1, 0, 2)))
-    found = cross_check(PROGRAM, rasters, other, "lava")
+    found = compared(rasters, other)
     expected = int(rasters["z_first"][2, 3, 1, 0, 2])
     assert found.mismatches == 1
     assert found.first_divergence == Divergence(2, 3, "z_first", (1, 0, 2), expected, 1 - expected)
@@ -62,7 +73,7 @@ def test_a_single_flipped_spike(rasters: dict[str, np.ndarray]) -> None:
 
 def test_readouts_are_compared_too(rasters: dict[str, np.ndarray]) -> None:
     """A membrane that is off by one in one step is a mismatch."""
-    found = cross_check(PROGRAM, rasters, changed(rasters, ("out", (0, 4, 1))), "lava")
+    found = compared(rasters, changed(rasters, ("out", (0, 4, 1))))
     assert found.mismatches == 1
     assert found.first_divergence is not None
     assert (found.first_divergence.population, found.first_divergence.neuron) == ("out", (1,))
@@ -82,7 +93,7 @@ def test_readouts_are_compared_too(rasters: dict[str, np.ndarray]) -> None:
 )
 def test_first_divergence(places: list[Any], first: tuple[Any, ...], rasters: dict[str, np.ndarray]) -> None:
     """The earliest step is named; of several populations the first in execution order, where the cause must lie."""
-    found = cross_check(PROGRAM, rasters, changed(rasters, *places), "lava")
+    found = compared(rasters, changed(rasters, *places))
     assert found.mismatches == 2
     assert found.first_divergence is not None
     d = found.first_divergence

@@ -35,7 +35,7 @@ def recorded(network: Network, inputs: Mapping[str, np.ndarray]) -> Golden:
     """What the network itself does on inputs (N, T, *shape)."""
     with torch.no_grad():
         out = FloatSimulator(network)({name: to_tensor(np.moveaxis(x, 1, 0)) for name, x in inputs.items()})
-    firing = [p.name for p in network.neurons if p.neuron is not None and not p.neuron.is_readout]
+    firing = [p.name for p in network.neurons if not p.neuron.is_readout]
     return Golden(inputs, {name: np.moveaxis(out[name].numpy(), 0, 1) for name in firing})
 
 
@@ -87,10 +87,10 @@ def snntorch_with(**fields: object) -> Semantics:
     ("semantics", "overrides"),
     [
         *((replace(PRESETS[name][0], dt=1e-4), 0) for name in ("snntorch", "lava-dl", "norse", "rockpool")),
-        (snntorch_with(reset="zero", late=False), 0),
-        (snntorch_with(late=False), 1),
+        (snntorch_with(reset="zero", reset_delay=False), 0),
+        (snntorch_with(reset_delay=False), 1),
         (snntorch_with(spikes="integer"), 1),
-        (snntorch_with(late=False, compare="ge"), 2),
+        (snntorch_with(reset_delay=False, compare="ge"), 2),
     ],
 )
 def test_the_semantics_that_recorded_are_found(semantics: Semantics, overrides: int) -> None:

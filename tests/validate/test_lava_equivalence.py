@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.backends import environment
+from spear_deploy.backends.lava import ENVIRONMENT
 from spear_deploy.errors import BackendError
 from spear_deploy.network import Network
-from spear_deploy.targets.loihi.program import ChipProgram, write_program
+from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets.ports import InputRange
 from spear_deploy.validate.crosscheck import cross_check
-from spear_deploy.validate.record import record_run
-from tests.strategies import chip_programs, networks
+from spear_deploy.validate.run import run_on
+from tests.strategies import REGISTERS, chip_programs, networks
 
 pytestmark = pytest.mark.lava
 
@@ -27,7 +25,7 @@ SAMPLES, STEPS = 3, 7
 @pytest.fixture(scope="module", autouse=True)
 def _lava() -> None:
     try:
-        environment.python_of("lava")
+        ENVIRONMENT.python()
     except BackendError as error:
         pytest.skip(str(error))
 
@@ -43,7 +41,7 @@ def few(count: int) -> settings:
     )
 
 
-def assert_equal_on_lava(program: ChipProgram, folder: Path, seed: int) -> None:
+def assert_equal_on_lava(program: LoihiProgram, seed: int) -> None:
     """Run random payloads on both; every bin of every population must agree."""
     (port,) = program.inputs
     rng = np.random.default_rng(seed)
@@ -52,47 +50,41 @@ def assert_equal_on_lava(program: ChipProgram, folder: Path, seed: int) -> None:
     )
     x = x.astype(np.uint8)
     y = np.zeros(SAMPLES, np.int64)
-    file = folder / "program.h5"
-    write_program(file, program)
-    theirs = record_run(program, file, x, y, "lava", timeout=120)
-    ours = record_run(program, file, x, y, "emulator")
-    verdict = cross_check(program, ours.rasters, theirs.rasters, "lava")
+    theirs = run_on("lava", program, x, y, timeout=120)
+    ours = run_on("emulator", program, x, y)
+    verdict = cross_check(program, ours.recording, theirs.recording, "lava")
     assert verdict.mismatches == 0, str(verdict.first_divergence)
+    assert verdict.bins == SAMPLES * STEPS * sum(population.size for population in program.populations)
     np.testing.assert_array_equal(theirs.activity.total, ours.activity.total)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("programs")
-
-
 @few(6)
 @given(program=chip_programs(), seed=st.integers(0, 99))
-def test_random_programs(program: ChipProgram, seed: int, folder: Path) -> None:
+def test_random_programs(program: LoihiProgram, seed: int) -> None:
     """Programs with registers anywhere in their ranges agree: loops, delays, resets, wrapping and clipping included."""
-    assert_equal_on_lava(program, folder, seed)
+    assert_equal_on_lava(program, seed)
 
 
 @few(6)
 @given(network=networks(timed=True), seed=st.integers(0, 99))
-def test_random_networks_as_they_are_quantised(network: Network, seed: int, folder: Path) -> None:
+def test_random_networks_as_they_are_quantised(network: Network, seed: int) -> None:
     """Float networks of every topology, lowered as a deployment lowers them, agree."""
     ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}
-    assert_equal_on_lava(quantise(network, "loihi2", Registers(), ranges).program, folder, seed)
+    assert_equal_on_lava(quantise(network, "loihi2", REGISTERS, ranges).program, seed)
 
 
 @pytest.mark.slow
 @few(60)
 @given(program=chip_programs(), seed=st.integers(0, 99))
-def test_many_random_programs(program: ChipProgram, seed: int, folder: Path) -> None:
+def test_many_random_programs(program: LoihiProgram, seed: int) -> None:
     """As above, sixty times."""
-    assert_equal_on_lava(program, folder, seed)
+    assert_equal_on_lava(program, seed)
 
 
 @pytest.mark.slow
 @few(60)
 @given(network=networks(timed=True), seed=st.integers(0, 99))
-def test_many_random_networks(network: Network, seed: int, folder: Path) -> None:
+def test_many_random_networks(network: Network, seed: int) -> None:
     """As above, sixty times."""
     ranges = {network.inputs[0].name: InputRange(float(1 + seed % 3))}
-    assert_equal_on_lava(quantise(network, "loihi2", Registers(), ranges).program, folder, seed)
+    assert_equal_on_lava(quantise(network, "loihi2", REGISTERS, ranges).program, seed)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.limits import MAX_DELAY, MAX_GEOMETRY, loading_problem, range_problem
-from spear_deploy.frontends.nir.neurons import identity_readout
-from spear_deploy.network import Conv2d, Neuron
+from spear_deploy.network import Conv2d, Neuron, identity_readout
 from spear_deploy.network.ops import Pair, Shape
 from spear_deploy.untrusted import MAX_NEURONS
 
@@ -32,7 +31,8 @@ _FIXES = {
     "pool": "train with strided convolutions instead",
     "average": "leave the layer out, and average the counts of its inputs",
 }
-_FULL_DECAY = 4096
+_FULL_DECAY = 1 << 12
+"""What lava-dl stores for a decay of 1."""
 _MAX_INTEGER = 1 << 23
 _MAX_DELAYED_WEIGHTS = 1 << 27
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 BIAS_EXPONENT = 6
 """netx gives every bias this exponent."""
+MAX_BIAS_MANTISSA = (1 << 12) - 1
+"""Lava's LIF clips larger magnitudes."""
 MAX_DELAY = 62
 """netx clamps longer delays."""
 MAX_GEOMETRY = 127

@@ -4,7 +4,7 @@ lava-dl trains on multiples of 1/64 and stores 64 times that; netx runs those in
 multiples of 1/64, so that a chip's scale of 64 gives back each integer of the file::
 
     weight, threshold, bias     n / 64                 the bias acts on the membrane, whatever the current's decay
-    alpha, beta                 1 - iDecay / 4096, 1 - vDecay / 4096
+    alpha, beta                 1 - iDecay / unit, 1 - vDecay / unit       unit: 12 bits
     delay matrix                a projection for each delay
 
 An input layer with neurons, which netx drives through their bias, is an input and a population.  All findings of a
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.layers import (
     UNIT,
@@ -33,13 +34,12 @@ from spear_deploy.frontends.net.layers import (
     parse,
     refusals,
 )
-from spear_deploy.frontends.nir.reader import Imported
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.network import Flatten, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
+from spear_deploy.network import Flatten, Input, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
 
 NET_SEMANTICS = Semantics(dt=1.0, current_gain="unit", gain="unit", if_gain="unit", reset="zero")
 """How netx runs a file; the unit of time is a step."""
-_MAX_THRESHOLD = 131_071
+_MAX_THRESHOLD = (1 << 17) - 1
 """The register's; lava-dl gives it, or one beyond, to an output that shall not fire."""
 
 
@@ -78,20 +78,20 @@ class _Chain:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.findings: list[Finding] = []
         self.notes: list[Finding] = []
-        self._populations: list[Population] = []
+        self._populations: list[Input | Population] = []
         self._projections: list[Projection] = []
         self._flattened = False
         for layer in layers:
             self._add(layer, is_last=layer is layers[-1])
-        if not self.findings and all(population.is_input for population in self._populations):
-            self._damaged("file", "it has no layer of neurons")
+        if not self.findings and all(isinstance(population, Input) for population in self._populations):
+            self._raise_damage("file", "it has no layer of neurons")
 
     def network(self) -> Network:
         """Return the network; its output is the last layer."""
         return Network(tuple(self._populations), tuple(self._projections), (self._populations[-1].name,))
 
     @property
-    def _source(self) -> Population | None:
+    def _source(self) -> Input | Population | None:
         return self._populations[-1] if self._populations else None
 
     def _add(self, layer: Layer, *, is_last: bool) -> None:
@@ -107,9 +107,9 @@ class _Chain:
 
     def _add_input(self, layer: InputLayer) -> None:
         if self._populations:
-            self._damaged(layer.where, "only the first layer may be an input")
+            self._raise_damage(layer.where, "only the first layer may be an input")
             return
-        self._populations.append(Population("input", layer.shape))
+        self._populations.append(Input("input", layer.shape))
         if layer.neuron is not None:
             ops = (Scale(np.full(layer.shape, layer.weight, np.float32)),)
             self._populations.append(Population("encoder", layer.shape, layer.neuron))
@@ -118,32 +118,33 @@ class _Chain:
     def _add_convolution(self, layer: ConvolutionLayer, *, is_last: bool) -> None:
         source = self._source
         if source is None:
-            self._damaged(layer.where, "netx cannot know the shape of its input", "put an input layer before it")
+            self._raise_damage(layer.where, "netx cannot know the shape of its input", "put an input layer before it")
         elif self._flattened:
-            self._damaged(layer.where, "a flatten layer stands before it")
+            self._raise_damage(layer.where, "a flatten layer stands before it")
         else:
             try:
                 reached = layer.op.output_shape(source.shape)
             except ShapeError as error:
-                self._damaged(layer.where, str(error))
+                self._raise_damage(layer.where, str(error))
             else:
                 if reached != layer.shape:
-                    self._damaged(layer.where, f"it is declared to give {layer.shape}, but gives {reached}")
+                    self._raise_damage(layer.where, f"it is declared to give {layer.shape}, but gives {reached}")
                 self._projections.append(Projection(f"{layer.name}.weight", source.name, layer.name, (layer.op,)))
-        neuron = self._fitting(layer.where, layer.neuron, is_last=is_last)
+        neuron = self._with_readout(layer.where, layer.neuron, is_last=is_last)
         self._populations.append(Population(layer.name, layer.shape, neuron))
 
     def _add_dense(self, layer: DenseLayer, *, is_last: bool) -> None:
         size, columns = layer.weight.shape
-        if self._source is None or (self._source.is_input and max(self._source.shape) == self._source.size == columns):
-            self._populations[:] = [Population("input", (columns,))]  # a row of inputs needs no axes
+        is_row = isinstance(self._source, Input) and max(self._source.shape) == self._source.size == columns
+        if self._source is None or is_row:
+            self._populations[:] = [Input("input", (columns,))]  # a row of inputs needs no axes
         source = self._populations[-1]
         is_map = len(source.shape) == 3
         if columns != source.size:
-            self._damaged(layer.where, f"it reads {columns} values, {source.name!r} has {source.size}")
-        if not source.is_input and self._flattened != is_map:
+            self._raise_damage(layer.where, f"it reads {columns} values, {source.name!r} has {source.size}")
+        if isinstance(source, Population) and self._flattened != is_map:
             problem = "reads a map that no flatten layer made a vector" if is_map else "follows a flattened vector"
-            self._damaged(layer.where, f"it {problem}; netx cannot connect it")
+            self._raise_damage(layer.where, f"it {problem}; netx cannot connect it")
         self._flattened = False
         delays = delays_of(layer.weight, layer.delay)
         for delay in delays:
@@ -157,10 +158,10 @@ class _Chain:
         if not layer.has_neurons and (layer.recurrent is not None or not is_last):
             message = "it has no neurons; only the last layer may be read without"
             self.findings.append(Finding("E021", layer.where, message, "train with CUBA neurons"))
-        neuron = self._fitting(layer.where, layer.neuron, is_last=is_last and layer.recurrent is None)
+        neuron = self._with_readout(layer.where, layer.neuron, is_last=is_last and layer.recurrent is None)
         self._populations.append(Population(layer.name, (size,), neuron))
 
-    def _fitting(self, where: str, neuron: Neuron, *, is_last: bool) -> Neuron:
+    def _with_readout(self, where: str, neuron: Neuron, *, is_last: bool) -> Neuron:
         """Return the neuron, without the threshold that keeps a last layer from firing."""
         largest = 0.0 if neuron.threshold is None else neuron.threshold.max() * UNIT
         if is_last and neuron.threshold is not None and neuron.threshold.min() * UNIT >= _MAX_THRESHOLD:
@@ -168,8 +169,8 @@ class _Chain:
             self.notes.append(Finding("N006", where, message, severity="note"))
             return replace(neuron, threshold=None)
         if largest > _MAX_THRESHOLD:
-            self._damaged(where, f"vThMant {largest:.0f} exceeds {_MAX_THRESHOLD}")
+            self._raise_damage(where, f"vThMant {largest:.0f} exceeds {_MAX_THRESHOLD}")
         return neuron
 
-    def _damaged(self, where: str, message: str, fix: str = "export it again with lava-dl") -> None:
+    def _raise_damage(self, where: str, message: str, fix: str = "export it again with lava-dl") -> None:
         self.findings.append(Finding("E013", where, message, fix))

@@ -15,20 +15,29 @@ import numpy as np
 
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.dt import recover_dt
-from spear_deploy.frontends.nir.file import NirGraph, NirNode, unused
+from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.flatten import IDENTITY
-from spear_deploy.frontends.nir.loops import closing_edges, feeding_themselves
+from spear_deploy.frontends.nir.loops import closing_edges, self_feeding_neurons
 from spear_deploy.frontends.nir.neurons import (
     MAY_BE_INFINITE,
     NEURON_TYPES,
     certain_shape,
-    identity_readout,
     neuron_of,
 )
 from spear_deploy.frontends.nir.ops import BadFieldError, Delays, NoReadingError, Step, step_of
 from spear_deploy.frontends.nir.paths import paths_into
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.network import Conv2d, Linear, Network, Population, Projection, Scale, ShapeError
+from spear_deploy.network import (
+    Conv2d,
+    Input,
+    Linear,
+    Network,
+    Population,
+    Projection,
+    Scale,
+    ShapeError,
+    identity_readout,
+)
 from spear_deploy.network.ops import Shape
 from spear_deploy.untrusted import MAX_NEURONS
 
@@ -43,7 +52,7 @@ class NetworkBuilder:
     sources: dict[str, list[str]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
-    populations: dict[str, Population] = field(default_factory=dict)
+    populations: dict[str, Input | Population] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
 
     def build(self) -> None:
@@ -51,7 +60,7 @@ class NetworkBuilder:
         self._check_edges()
         self._check_values()
         self._resolve_dt()
-        if self._failed():
+        if self._has_errors():
             return
         self._leave_out_unfed()
         self._infer()
@@ -61,7 +70,7 @@ class NetworkBuilder:
                 self._visit_output(name)
         if not any(node.type == "Input" for node in self.graph.nodes.values()):
             self._error("E004", "graph", "it has no Input node")
-        if not self.outputs and not self._failed():
+        if not self.outputs and not self._has_errors():
             self._error("E004", "graph", "it has no Output node that anything reaches")
 
     def network(self) -> Network:
@@ -82,7 +91,7 @@ class NetworkBuilder:
             dict(self.graph.metadata),
         )
 
-    def _failed(self) -> bool:
+    def _has_errors(self) -> bool:
         return any(finding.severity == "error" for finding in self.findings)
 
     def _check_edges(self) -> None:
@@ -148,7 +157,7 @@ class NetworkBuilder:
         left = {name: self.graph.nodes[name] for name in self.sources if self.graph.nodes[name].type != "Output"}
         certain = [n for n, node in left.items() if node.type in NEURON_TYPES and certain_shape(node) is not None]
         waiting = deque([n for n, node in left.items() if node.type == "Input"] + certain)
-        feeding = feeding_themselves(self.graph.edges, [n for n, node in left.items() if node.type in NEURON_TYPES])
+        feeding = self_feeding_neurons(self.graph.edges, [n for n, node in left.items() if node.type in NEURON_TYPES])
         while left:
             while waiting:
                 name = waiting.popleft()
@@ -156,7 +165,7 @@ class NetworkBuilder:
                     self._visit(name, left.pop(name), name in feeding)
                     waiting += targets[name] if name in self.shapes else []
             uncertain = [name for name, node in left.items() if node.type in NEURON_TYPES]
-            if not uncertain or self._failed():
+            if not uncertain or self._has_errors():
                 break  # what is left lies behind a node that has a finding
             waiting.append(uncertain[0])
 
@@ -201,9 +210,9 @@ class NetworkBuilder:
         if len(shape) not in (1, 3) or min(shape) < 1:
             self._error("E003", where, f"shape {shape} is neither (N,), (C, L) nor (C, H, W)")
         else:
-            self._add(Population(name, shape))
+            self._add(Input(name, shape))
 
-    def _add(self, population: Population) -> None:
+    def _add(self, population: Input | Population) -> None:
         self.populations[population.name] = population
         self._set_shape(population.name, population.shape)
 
@@ -236,12 +245,12 @@ class NetworkBuilder:
             else:
                 self.outputs.append(sources[0])
             return
-        readout = unused(f"{name}.readout", self.graph.nodes, self.populations)
+        readout = unique_name(f"{name}.readout", self.graph.nodes, self.populations)
         if len(sources) > 1:
             message = f"it is the sum of {', '.join(map(repr, sources))}; a membrane without memory adds them"
         else:
             message = f"{sources[0]!r} is no neuron; its value is read as a membrane without memory"
-            if any(p.neuron is not None and not p.neuron.is_readout for p in self.populations.values()):
+            if any(isinstance(p, Population) and not p.neuron.is_readout for p in self.populations.values()):
                 message += " (snnTorch's and sinabs' exporters lose the last neuron behind a residual sum)"
         self._note("N006", f"node {name!r}", message)
         shape = self.shapes[sources[0]]
@@ -258,7 +267,7 @@ class NetworkBuilder:
     def _projections(self) -> Iterable[Projection]:
         self._note_early_biases()
         taken = set(self.populations)
-        for target, paths in paths_into(self.populations, self.steps, self.sources, self._closing()).items():
+        for target, paths in paths_into(self.populations, self.steps, self.sources, self._closing_edges()).items():
             bare: set[tuple[str, int]] = set()
             for path in paths:
                 ops = tuple(op for _, op in path.ops)
@@ -266,7 +275,7 @@ class NetworkBuilder:
                     if (path.origin, path.delay) in bare:  # a file cannot hold an edge twice, but a node between
                         ops = (Scale(np.ones(self.shapes[path.origin], np.float32)),)
                     bare.add((path.origin, path.delay))
-                name = unused(path.name(target), taken)
+                name = unique_name(path.name(target), taken)
                 taken.add(name)
                 yield Projection(name, path.origin, target, ops, path.delay)
 
@@ -285,7 +294,7 @@ class NetworkBuilder:
                 message = f"the bias of {', '.join(map(repr, biased))} in front of it acts from the first step on"
                 self._note("N006", f"node {name!r}", message)
 
-    def _closing(self) -> frozenset[tuple[str, str]]:
+    def _closing_edges(self) -> frozenset[tuple[str, str]]:
         """Return the edges that take a step because they close a loop, and say so."""
         edges = [(source, target) for target, sources in self.sources.items() for source in sources]
         ports = {kind: [n for n, node in self.graph.nodes.items() if node.type == kind] for kind in ("Input", "Output")}

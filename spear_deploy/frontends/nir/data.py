@@ -43,7 +43,7 @@ def read(path: Path, dt: float | None = None) -> dict[str, Array]:
     if len(steps) > 1:
         raise UnreadableError(f"its recordings have different time steps {sorted(steps)}")
     step = next(iter(steps), dt)
-    return {name: _gridded(name, group, step) for name, group in observables.items()}
+    return {name: _events_to_grid(name, group, step) for name, group in observables.items()}
 
 
 def _observables(graph: Group, prefix: str) -> Iterator[tuple[str, Group]]:
@@ -74,7 +74,7 @@ def _members(group: Group, name: str) -> Mapping[str, Group | Value]:
     return held.members
 
 
-def _gridded(name: str, group: Group, dt: float | None) -> Array:
+def _events_to_grid(name: str, group: Group, dt: float | None) -> Array:
     if _kind(group) == "TimeGriddedData":
         return _array(name, group, "data", 3)
     if dt is None or dt <= 0:

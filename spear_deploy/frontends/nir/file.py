@@ -85,7 +85,7 @@ def write(path: Path, graph: NirGraph) -> None:
         _write_graph(file.create_group("node"), graph)
 
 
-def unused(name: str, *taken: Collection[str]) -> str:
+def unique_name(name: str, *taken: Collection[str]) -> str:
     """Return a name, with a number behind it if ``taken`` holds it."""
     candidate, count = name, 1
     while any(candidate in names for names in taken):

@@ -59,7 +59,7 @@ class _Flat:
 
 def _inline(graph: NirGraph, prefix: str, flat: _Flat) -> None:
     """Add the nodes and edges of a graph, and those of its subgraphs, under a prefix."""
-    renamed = _misnamed(graph, prefix, flat) if prefix else {}
+    renamed = _true_names(graph, prefix, flat) if prefix else {}
     for name, node in graph.nodes.items():
         full = prefix + name
         if full in flat.nodes:
@@ -77,7 +77,7 @@ def _inline(graph: NirGraph, prefix: str, flat: _Flat) -> None:
         flat.edges.append((prefix + renamed.get(source, source), prefix + renamed.get(target, target)))
 
 
-def _misnamed(graph: NirGraph, prefix: str, flat: _Flat) -> dict[str, str]:
+def _true_names(graph: NirGraph, prefix: str, flat: _Flat) -> dict[str, str]:
     """Return the true name of the one node that a subgraph's edges call otherwise."""
     named = {end for edge in graph.edges for end in edge}
     unknown = [name for name in sorted(named - set(graph.nodes)) if name.split(".")[0] not in graph.nodes]

@@ -42,7 +42,7 @@ def closing_edges(
             waits_for[target].add(source)
     depth, height = _distances(edges, inputs, neurons), _distances([(b, a) for a, b in edges], outputs, neurons)
     closing: set[Edge] = set()
-    pending = _blocked(waits_for)
+    pending = _nodes_waiting_for_loop(waits_for)
     while pending:
         blocked = set(pending)
         links = [Link(a, b, 1) for b in pending for a in sorted(waits_for[b] & blocked)]
@@ -51,23 +51,23 @@ def closing_edges(
             sorted(loop),
             key=lambda n: (waits_for[n] <= loop, depth.get(n, inf), -height.get(n, inf)),
         )
-        for source, target in _closing(entry, loop, waits_for, neurons):
+        for source, target in _edges_into(entry, loop, waits_for, neurons):
             waits_for[target].discard(source)
             closing.add((source, target))
-        pending = _blocked({n: waits_for[n] & blocked for n in pending})
+        pending = _nodes_waiting_for_loop({n: waits_for[n] & blocked for n in pending})
     return frozenset(closing)
 
 
-def feeding_themselves(edges: Collection[Edge], neurons: Collection[str]) -> frozenset[str]:
+def self_feeding_neurons(edges: Collection[Edge], neurons: Collection[str]) -> frozenset[str]:
     """Return the neurons from which nodes without neurons lead back to them."""
     sources: dict[str, set[str]] = {end: set() for edge in edges for end in edge}
     for source, target in edges:
         sources[target].add(source)
-    found = {n for n in sources if n in neurons for a, _ in _closing(n, set(sources), sources, neurons) if a == n}
+    found = {n for n in sources if n in neurons for a, _ in _edges_into(n, set(sources), sources, neurons) if a == n}
     return frozenset(found)
 
 
-def _blocked(waits_for: Mapping[str, set[str]]) -> list[str]:
+def _nodes_waiting_for_loop(waits_for: Mapping[str, set[str]]) -> list[str]:
     """Return, sorted, the nodes that cannot be executed because they wait for a loop."""
     left = {name: len(sources) for name, sources in waits_for.items()}
     targets: dict[str, list[str]] = {name: [] for name in waits_for}
@@ -83,7 +83,7 @@ def _blocked(waits_for: Mapping[str, set[str]]) -> list[str]:
     return sorted(name for name, count in left.items() if count)
 
 
-def _closing(entry: str, loop: set[str], waits_for: Mapping[str, set[str]], neurons: Collection[str]) -> list[Edge]:
+def _edges_into(entry: str, loop: set[str], waits_for: Mapping[str, set[str]], neurons: Collection[str]) -> list[Edge]:
     """Return the edges out of neurons of ``loop`` from which only nodes without neurons lead to ``entry``."""
     found, seen, waiting = [], {entry}, [entry]
     while waiting:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.network import Neuron, Population
+from spear_deploy.network import Neuron, Population, identity_readout
 from spear_deploy.network.ops import Shape
 
 Float64 = NDArray[np.float64]
@@ -87,16 +87,9 @@ def certain_shape(node: NirNode) -> Shape | None:
     return None if shape is None or (len(shape) == 2 and shape[0] == 1) else _usual(shape)
 
 
-def identity_readout(shape: Shape) -> Neuron:
-    """Return the neuron of a readout that passes its input on: no memory, no threshold."""
-    zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-    return Neuron(alpha=zero, beta=zero, gain=one, bias=zero, reset_value=zero, threshold=None)
-
-
 def node_of(population: Population, dt: float, *, feeds_itself: bool = False) -> NirNode:
     """Return the NIR node that reads back, literally with ``dt``, as the population's neuron."""
     neuron = population.neuron
-    assert neuron is not None
     leak = 1.0 - neuron.beta.astype(np.float64)
     fields: dict[str, Any] = {}
     if neuron.threshold is not None:
@@ -104,7 +97,7 @@ def node_of(population: Population, dt: float, *, feeds_itself: bool = False) ->
         fields["v_reset"] = neuron.reset_value.astype(np.float64)
     gain = neuron.gain.astype(np.float64)
     # A late reset to a value blanks a step, which a LIF that does not feed itself would not do.
-    plain = not neuron.has_current and (feeds_itself or not neuron.late or neuron.reset == "subtract")
+    plain = not neuron.has_current and (feeds_itself or not neuron.reset_delay or neuron.reset == "subtract")
     if plain and _is_threshold(neuron):
         return NirNode("Threshold", {"threshold": fields["v_threshold"]})
     if plain and not np.any(leak) and not np.any(neuron.bias):
@@ -121,7 +114,7 @@ def node_of(population: Population, dt: float, *, feeds_itself: bool = False) ->
 
 def _is_threshold(neuron: Neuron) -> bool:
     plain = not (neuron.beta.any() or neuron.bias.any() or neuron.reset_value.any()) and bool(np.all(neuron.gain == 1))
-    kind = (neuron.is_readout, neuron.reset, neuron.late, neuron.spikes, neuron.floor)
+    kind = (neuron.is_readout, neuron.reset, neuron.reset_delay, neuron.spikes, neuron.floor)
     return plain and kind == (False, "value", False, "binary", None)
 
 
@@ -228,8 +221,8 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
         **_single(single),
         threshold=np.ascontiguousarray(params["v_threshold"], np.float32),
         reset="subtract" if semantics.reset == "subtract" else "value",
-        late=semantics.late and not immediate,
-        comparison=semantics.compare,
+        reset_delay=semantics.reset_delay and not immediate,
+        compare=semantics.compare,
         spikes=semantics.spikes,
         floor=semantics.floor,
     )
@@ -237,7 +230,7 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
 
 def _threshold(threshold: Float64, semantics: Semantics) -> Neuron:
     single = np.ascontiguousarray(threshold, np.float32)
-    return replace(identity_readout(threshold.shape), threshold=single, comparison=semantics.compare)
+    return replace(identity_readout(threshold.shape), threshold=single, compare=semantics.compare)
 
 
 def _single(arrays: dict[str, Float64]) -> dict[str, Any]:

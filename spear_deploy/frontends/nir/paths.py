@@ -51,11 +51,11 @@ def paths_into(
         {node: [source for source in sorted(sources[node]) if source in steps] for node in sorted(steps)}
     )
     for node in order.static_order():
-        through[node] = _applied(node, steps[node], _arriving(node, populations, sources, through, closing))
-    return {name: _arriving(name, populations, sources, through, closing) for name in sorted(populations)}
+        through[node] = _apply_operation(node, steps[node], _paths_into(node, populations, sources, through, closing))
+    return {name: _paths_into(name, populations, sources, through, closing) for name in sorted(populations)}
 
 
-def _arriving(
+def _paths_into(
     node: str,
     populations: Collection[str],
     sources: Mapping[str, Sequence[str]],
@@ -74,12 +74,12 @@ def _arriving(
     return arriving
 
 
-def _applied(name: str, step: Step, arriving: list[Path]) -> list[Path]:
+def _apply_operation(name: str, step: Step, arriving: list[Path]) -> list[Path]:
     match step:
         case None:
             return arriving
         case Delays():
-            return [delayed for path in arriving for delayed in _delayed(name, step, path)]
+            return [delayed for path in arriving for delayed in _add_delay(name, step, path)]
         case Conv2d() | Linear():
             bare = replace(step, bias=None)
             ops = (step, *(bare for _ in arriving[1:]))
@@ -88,7 +88,7 @@ def _applied(name: str, step: Step, arriving: list[Path]) -> list[Path]:
             return [replace(path, ops=(*path.ops, (name, step))) for path in arriving]
 
 
-def _delayed(name: str, delays: Delays, path: Path) -> list[Path]:
+def _add_delay(name: str, delays: Delays, path: Path) -> list[Path]:
     distinct = np.unique(delays.steps)
     if len(distinct) == 1 and not distinct[0]:
         return [path]

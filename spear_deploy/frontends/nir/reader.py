@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from spear_deploy.errors import Finding, InputError, SpearError, UnsupportedError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.builder import NetworkBuilder
 from spear_deploy.frontends.nir.dt import AGREEMENT, recover_dt
@@ -18,20 +19,10 @@ from spear_deploy.frontends.nir.loops import loops_without_neuron
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json
-from spear_deploy.network import Network
 
 METADATA_KEY = "spear_deploy"
 SUPPORTED_TYPES = ("Input", "NIRGraph", "Output", *(kind for kind in STEP_TYPES if kind != IDENTITY), *NEURON_TYPES)
 _TRIAL_DT = 1e-9  # below any time constant
-
-
-@dataclass(frozen=True)
-class Imported:
-    """An imported network, the semantics it was read with, and notes on what was inferred or repaired."""
-
-    network: Network
-    semantics: Semantics
-    notes: tuple[Finding, ...] = ()
 
 
 def load(path: Path | str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None) -> Imported:
@@ -46,14 +37,20 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
         UnsupportedError: E020 without semantics, E021 and E022 with every node concerned.
     """
     path = Path(path)
-    graph = nir_file.read(path)
-    carried = _carried_semantics(graph, path)
+    return read_graph(nir_file.read(path), str(path), semantics, overrides)
+
+
+def read_graph(
+    graph: NirGraph, where: str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None
+) -> Imported:
+    """Read a stored graph as :func:`load` does a file; ``where`` names it in findings."""
+    carried = _semantics_in_file(graph, where)
     if semantics is not None and carried is not None and semantics != carried:
         message = "the file carries its own semantics, and those given differ"
-        raise InputError.of("E024", path, message, "leave out --semantics; single fields may be overridden")
+        raise InputError.of("E024", where, message, "leave out --semantics; single fields may be overridden")
     base = semantics or carried
     if base is None:
-        raise missing_semantics(path, _choice(graph))
+        raise missing_semantics(where, _choice(graph))
     imported = convert(graph, replace(base, **(overrides or {})))
     presets = [name for name, (preset, _) in PRESETS.items() if base == preset]
     if semantics is None or not presets:
@@ -64,10 +61,10 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
     return replace(imported, notes=(*imported.notes, *_unlikely(presets[0], flat)))
 
 
-def _carried_semantics(graph: NirGraph, path: Path) -> Semantics | None:
+def _semantics_in_file(graph: NirGraph, where: str) -> Semantics | None:
     stored = graph.metadata.get(METADATA_KEY, {})
     text = stored.get("semantics") if isinstance(stored, dict) else None
-    return None if text is None else from_json(str(text), str(path))
+    return None if text is None else from_json(str(text), where)
 
 
 def _check_default_dt(flat: NirGraph, semantics: Semantics) -> None:
@@ -87,20 +84,20 @@ def _unlikely(preset: str, flat: NirGraph) -> list[Finding]:
     return [Finding("N006", "--semantics", message, severity="note")]
 
 
-def missing_semantics(path: Path, fix: str) -> SpearError:
+def missing_semantics(where: object, fix: str) -> SpearError:
     """Return the error for a file that needs semantics (E020); ``fix`` says which."""
     message = "the file does not say how its neurons integrate, compare and reset"
-    return UnsupportedError.of("E020", path, message, fix)
+    return UnsupportedError.of("E020", where, message, fix)
 
 
 def _choice(graph: NirGraph) -> str:
     """List the presets, and those that fit the file."""
     presets = "\n".join(f"       {name:<13} {text}" for name, (_, text) in PRESETS.items())
-    fitting = ", ".join(_fitting(graph)) or "none of them for certain"
+    fitting = ", ".join(_plausible_presets(graph)) or "none of them for certain"
     return f"give --semantics with a preset or a TOML file:\n{presets}\n     the file's parameters fit: {fitting}"
 
 
-def _fitting(graph: NirGraph) -> list[str]:
+def _plausible_presets(graph: NirGraph) -> list[str]:
     """Return the presets whose exporters leave such marks, and with which the file can be read."""
     flat, _ = flatten(graph)
     fitting = []

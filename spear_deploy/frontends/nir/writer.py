@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spear_deploy.frontends.nir import file as nir_file
-from spear_deploy.frontends.nir.file import NirGraph, NirNode, unused
+from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.loops import Edge, closing_edges
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES, node_of
 from spear_deploy.frontends.nir.reader import METADATA_KEY
@@ -24,6 +24,7 @@ from spear_deploy.network import (
     AvgPool2d,
     Conv2d,
     Flatten,
+    Input,
     Linear,
     LinearOp,
     Network,
@@ -47,9 +48,9 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     """
     dt = semantics.dt or 1.0
     left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
-    nodes, edges, first = _joined(network, dt, left_out)
-    if _implied(nodes, edges) != {first[name] for name in left_out}:
-        nodes, edges, _ = _joined(network, dt, ())
+    nodes, edges, first = _join_graph(network, dt, left_out)
+    if _implied_delays(nodes, edges) != {first[name] for name in left_out}:
+        nodes, edges, _ = _join_graph(network, dt, ())
     written = replace(semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal")
     metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
@@ -62,14 +63,14 @@ def _may_be_implied(projection: Projection, network: Network) -> bool:
     return projection.delay == 1 and in_loop and bool(projection.ops or projection.name == f"{source}-{target}")
 
 
-def _implied(nodes: Mapping[str, NirNode], edges: Collection[Edge]) -> frozenset[Edge]:
+def _implied_delays(nodes: Mapping[str, NirNode], edges: Collection[Edge]) -> frozenset[Edge]:
     """Return the edges that reading delays by a step."""
     named = {kind: [n for n, node in nodes.items() if node.type == kind] for kind in ("Input", "Output", "Delay")}
     neurons = {name for name, node in nodes.items() if node.type in NEURON_TYPES}
     return closing_edges(edges, neurons, named["Input"], named["Output"], set(named["Delay"]))
 
 
-def _joined(
+def _join_graph(
     network: Network, dt: float, implied: Collection[str]
 ) -> tuple[dict[str, NirNode], list[Edge], dict[str, Edge]]:
     """Return nodes, edges, and the first edge of each projection; ``implied`` projections get no Delay node."""
@@ -77,7 +78,7 @@ def _joined(
     edges: list[Edge] = []
     first: dict[str, Edge] = {}
     for population in network.populations:
-        if population.is_input:
+        if isinstance(population, Input):
             nodes[population.name] = NirNode("Input", {"shape": np.array(population.shape)})
         else:
             itself = any(p.source == p.target == population.name for p in network.projections)
@@ -86,7 +87,7 @@ def _joined(
 
     def free(name: str, projection: Projection) -> str:
         is_own = name == projection.name and name not in populations
-        return name if is_own else unused(name, nodes, reserved)
+        return name if is_own else unique_name(name, nodes, reserved)
 
     for projection in network.projections:
         chain: list[tuple[str, NirNode]] = []
@@ -101,7 +102,7 @@ def _joined(
         edges += pairwise(stations)
         first[projection.name] = (stations[0], stations[1])
     for output in network.outputs:
-        name = unused("output" if len(network.outputs) == 1 else f"output.{output}", nodes)
+        name = unique_name("output" if len(network.outputs) == 1 else f"output.{output}", nodes)
         nodes[name] = NirNode("Output", {"shape": np.array(network[output].shape)})
         edges.append((output, name))
     return nodes, edges, first

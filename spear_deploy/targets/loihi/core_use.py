@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple, Protocol
 
-from spear_deploy.chips.schema import AxonRule, ChipProfile
 from spear_deploy.network.synapses import ConvSynapses, Synapses
+from spear_deploy.targets.loihi.profile import AxonRule, LoihiProfile
 
 
 class Tile(NamedTuple):
@@ -67,12 +67,19 @@ class CoreUse(NamedTuple):
         """Return the resources of which this is more than ``limits``."""
         return tuple(name for name, used, limit in zip(self._fields, self, limits, strict=True) if used > limit)
 
+    @classmethod
+    def limits(cls, chip: LoihiProfile) -> CoreUse:
+        """Return what a core has."""
+        has = chip.capacity
+        neurons, words = has.neurons_per_core.value, has.words_per_core.value
+        return cls(neurons, words, has.axons_in_per_core.value, has.axons_out_per_core.value)
+
     def fractions(self, limits: CoreUse) -> dict[str, float]:
         """Return the share of ``limits`` that this is."""
         return {name: used / limit for name, used, limit in zip(self._fields, self, limits, strict=True)}
 
 
-class Fibres(Protocol):
+class ConnectionShape(Protocol):
     """The shape of the synapses between two populations, without their values."""
 
     @property
@@ -83,17 +90,17 @@ class Fibres(Protocol):
     def target(self) -> str:
         """Name of the population that they reach."""
 
-    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+    def words(self, tile: Tile, weight_bits: int, chip: LoihiProfile) -> int:
         """Memory words at a tile of the target."""
 
-    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+    def axons_in(self, tile: Tile, chip: LoihiProfile) -> int:
         """Axon entries at a tile of the target."""
 
-    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+    def axons_out(self, tile: Tile, target: Tiling, chip: LoihiProfile) -> int:
         """Axon entries at a tile of the source."""
 
 
-def fibres(synapses: Synapses, source_shape: tuple[int, ...]) -> Fibres:
+def connection_shape(synapses: Synapses, source_shape: tuple[int, ...]) -> ConnectionShape:
     """Reduce synapses to their shape."""
     source = Tile.of(source_shape)
     if not isinstance(synapses, ConvSynapses):
@@ -105,7 +112,7 @@ def fibres(synapses: Synapses, source_shape: tuple[int, ...]) -> Fibres:
     return _Conv(synapses.source, synapses.target, synapses.groups, group_inputs, group_outputs, rows, columns)
 
 
-def unread_axons_out(tile: Tile, chip: ChipProfile) -> int:
+def unread_axons_out(tile: Tile, chip: LoihiProfile) -> int:
     """Axon entries of an output population: the chip's output is one more reader of every neuron."""
     return _entries(chip.axons.dense_out, tile, reached=tile.neurons)
 
@@ -116,14 +123,14 @@ class _Dense:
     target: str
     inputs: Tile
 
-    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+    def words(self, tile: Tile, weight_bits: int, chip: LoihiProfile) -> int:
         bits = weight_bits + chip.storage.dense_index_bits.value
         return self.inputs.neurons * _entry_words(tile.neurons, bits, chip)
 
-    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+    def axons_in(self, tile: Tile, chip: LoihiProfile) -> int:
         return _entries(chip.axons.dense_in, self.inputs, reached=self.inputs.neurons)
 
-    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+    def axons_out(self, tile: Tile, target: Tiling, chip: LoihiProfile) -> int:
         return _entries(chip.axons.dense_out, tile, reached=tile.neurons * target.cores)
 
 
@@ -144,7 +151,7 @@ class _Axis:
         """Source positions that ``length`` adjacent target positions see."""
         return min(self.size, (length - 1) * self.stride + self.span)
 
-    def reached(self, length: int, tile: int, tiles: int) -> int:
+    def reached_tiles(self, length: int, tile: int, tiles: int) -> int:
         """Sum, over ``length`` adjacent source positions, of the target tiles each reaches.
 
         An upper bound: adjacent tiles begin ``tile * stride`` apart or more and share ``overlap`` source positions.
@@ -168,21 +175,21 @@ class _Conv:
         """Most groups that ``channels`` adjacent target channels belong to."""
         return min(self.groups, ceil((channels - 1) / self.group_outputs) + 1)
 
-    def words(self, tile: Tile, weight_bits: int, chip: ChipProfile) -> int:
+    def words(self, tile: Tile, weight_bits: int, chip: LoihiProfile) -> int:
         entries = self._groups_in(tile.channels) * self.group_inputs * self.rows.kernel * self.columns.kernel
         bits = weight_bits + chip.storage.conv_index_bits.value
         return entries * _entry_words(min(tile.channels, self.group_outputs), bits, chip)
 
-    def axons_in(self, tile: Tile, chip: ChipProfile) -> int:
+    def axons_in(self, tile: Tile, chip: LoihiProfile) -> int:
         height, width = self.rows.receptive(tile.height), self.columns.receptive(tile.width)
         seen = Tile(self._groups_in(tile.channels) * self.group_inputs, height, width)
         return _entries(chip.axons.conv_in, seen, reached=seen.neurons)
 
-    def axons_out(self, tile: Tile, target: Tiling, chip: ChipProfile) -> int:
+    def axons_out(self, tile: Tile, target: Tiling, chip: LoihiProfile) -> int:
         step, counts = target.smallest, target.counts
         channel_tiles = min(counts.channels, ceil((self.group_outputs - 1) / step.channels) + 1)
-        rows = self.rows.reached(tile.height, step.height, counts.height)
-        columns = self.columns.reached(tile.width, step.width, counts.width)
+        rows = self.rows.reached_tiles(tile.height, step.height, counts.height)
+        columns = self.columns.reached_tiles(tile.width, step.width, counts.width)
         reached = tile.channels * channel_tiles * rows * columns
         return _entries(chip.axons.conv_out, tile, reached=reached)
 
@@ -198,7 +205,7 @@ def _entries(rule: AxonRule, box: Tile, reached: int) -> int:
     return rule.entries.value * counts[rule.per.value]
 
 
-def _entry_words(synapses: int, bits: int, chip: ChipProfile) -> int:
+def _entry_words(synapses: int, bits: int, chip: LoihiProfile) -> int:
     """Words of an entry of ``synapses`` synapses of ``bits`` bits each."""
     header, word = chip.storage.header_bits.value, chip.capacity.word_bits.value
     block = chip.storage.block_synapses.value if chip.storage.block_synapses else synapses

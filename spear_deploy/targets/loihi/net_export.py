@@ -21,6 +21,7 @@ from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.limits import (
     BIAS_EXPONENT,
+    MAX_BIAS_MANTISSA,
     MAX_DELAY,
     MAX_GEOMETRY,
     bits_problem,
@@ -28,12 +29,23 @@ from spear_deploy.frontends.net.limits import (
     range_problem,
 )
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.registers import LAVA
 
-_MAX_BIAS = 4095
+
+class NetExporter:
+    """The format as an exporter of the target."""
+
+    def findings(self, program: LoihiProgram) -> tuple[Finding, ...]:
+        """Return what the format cannot hold (E038)."""
+        return refusals(program)
+
+    def write(self, path: Path, program: LoihiProgram) -> None:
+        """Write the file; see :func:`write_net`."""
+        write_net(path, program)
 
 
-def write_net(path: Path, program: ChipProgram) -> None:
+def write_net(path: Path, program: LoihiProgram) -> None:
     """Write ``program`` as a ``.net`` file, atomically; equal programs give equal bytes.
 
     Raises :class:`UnsupportedError` (E038) with all that the format or netx cannot take.
@@ -44,9 +56,11 @@ def write_net(path: Path, program: ChipProgram) -> None:
     net_file.write(path, _layers(program, _stages(program)))
 
 
-def refusals(program: ChipProgram) -> tuple[Finding, ...]:
+def refusals(program: LoihiProgram) -> tuple[Finding, ...]:
     """Find all that the format cannot hold, or that netx would not run bit for bit (E038)."""
     stages = _stages(program)
+    if program.arithmetic != LAVA:
+        return (_finding("chip", program.chip, "its registers have other widths than netx's neurons"),)
     findings = [*_chain_findings(program, stages), *_neuron_findings(program)]
     findings += [finding for stage in stages for finding in _synapse_findings(program, stage)]
     if not findings:  # only of a chain can it be told
@@ -58,22 +72,22 @@ def refusals(program: ChipProgram) -> tuple[Finding, ...]:
 class _Stage:
     """A population and the projections into it: from others (``forward``) and from itself."""
 
-    population: ChipPopulation
-    forward: Sequence[ChipProjection]
-    recurrent: Sequence[ChipProjection]
+    population: LoihiPopulation
+    forward: Sequence[LoihiProjection]
+    recurrent: Sequence[LoihiProjection]
 
     @classmethod
-    def of(cls, program: ChipProgram, population: ChipPopulation) -> _Stage:
+    def of(cls, program: LoihiProgram, population: LoihiPopulation) -> _Stage:
         incoming = program.into(population.name)
         forward = [p for p in incoming if p.synapses.source != population.name]
         return cls(population, forward, [p for p in incoming if p.synapses.source == population.name])
 
 
-def _stages(program: ChipProgram) -> list[_Stage]:
+def _stages(program: LoihiProgram) -> list[_Stage]:
     return [_Stage.of(program, population) for population in program.populations]
 
 
-def _layers(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[NetLayer]:
+def _layers(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator[NetLayer]:
     (port,) = program.inputs
     is_map = isinstance(stages[0].forward[0].synapses, ConvSynapses)
     yield NetLayer("input", {"shape": port.shape if is_map else [prod(port.shape)]})
@@ -90,7 +104,7 @@ def _layers(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[NetLayer
         is_map = False
 
 
-def _convolution(synapses: ConvSynapses, weight: NDArray[np.int32], population: ChipPopulation) -> NetLayer:
+def _convolution(synapses: ConvSynapses, weight: NDArray[np.int32], population: LoihiPopulation) -> NetLayer:
     values = {
         "shape": population.shape,
         "inChannels": weight.shape[1] * synapses.groups,
@@ -105,7 +119,7 @@ def _convolution(synapses: ConvSynapses, weight: NDArray[np.int32], population: 
     return NetLayer("conv", values | _neuron(population, is_map=True))
 
 
-def _dense(program: ChipProgram, stage: _Stage) -> NetLayer:
+def _dense(program: LoihiProgram, stage: _Stage) -> NetLayer:
     """Return a dense layer; projections of different delays share its matrix."""
     weight = _joint(stage.forward)
     delay = np.zeros_like(weight)
@@ -125,25 +139,25 @@ def _dense(program: ChipProgram, stage: _Stage) -> NetLayer:
     return NetLayer(kind, values | _neuron(stage.population, is_map=False))
 
 
-def _neuron(population: ChipPopulation, *, is_map: bool) -> dict[str, Any]:
-    def laid_out(values: NDArray[np.int32]) -> NDArray[np.int32]:
+def _neuron(population: LoihiPopulation, *, is_map: bool) -> dict[str, Any]:
+    def lay_out(values: NDArray[np.int32]) -> NDArray[np.int32]:
         if values.ndim == 0 or not is_map:
             return values.reshape(-1) if values.ndim else values
         return values[:, 0, 0] if np.all(values == values[:, :1, :1]) else values.T  # (C,) or (W, H, C)
 
     fields = {
         "neuron/type": "CUBA",
-        "neuron/iDecay": laid_out(population.du + 1),
-        "neuron/vDecay": laid_out(population.dv),
-        "neuron/vThMant": laid_out(population.vth),
+        "neuron/iDecay": lay_out(population.du + 1),
+        "neuron/vDecay": lay_out(population.dv),
+        "neuron/vThMant": lay_out(population.vth),
         "neuron/refDelay": 1,
         "neuron/gradedSpike": False,
     }
     bias = np.broadcast_to(_bias(population) >> BIAS_EXPONENT, population.shape)
-    return fields | ({"bias": laid_out(bias)} if bias.any() else {})
+    return fields | ({"bias": lay_out(bias)} if bias.any() else {})
 
 
-def _chain_findings(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[Finding]:
+def _chain_findings(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator[Finding]:
     """Find where the program is no chain of layers."""
     for port in program.inputs[1:]:
         yield _finding("input", port.name, "it is a second input; a .net file has one")
@@ -164,27 +178,27 @@ def _chain_findings(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[
             yield _finding("population", stage.population.name, message)
 
 
-def _neuron_findings(program: ChipProgram) -> Iterator[Finding]:
+def _neuron_findings(program: LoihiProgram) -> Iterator[Finding]:
     """Find neurons and biases that netx does not have."""
     for population in program.populations:
         bias = _bias(population)
         if population.kind == "readout":
             message = "it has no threshold; netx has no such neuron"
             yield _finding("population", population.name, message, "train an output that spikes")
-        if population.reset != "value" or population.late:
+        if population.reset != "value" or population.reset_delay:
             how = "by subtraction" if population.reset != "value" else "to zero"
-            when = ", a step after the spike" if population.late else ""
+            when = ", a step after the spike" if population.reset_delay else ""
             message = f"it resets {how}{when}; netx's neuron resets to zero in the step of the spike"
             yield _finding("population", population.name, message, "compile with --adapt, or train with that reset")
         if np.any(bias % (1 << BIAS_EXPONENT)):
             message = f"its bias is no multiple of {1 << BIAS_EXPONENT}, the unit of a .net file"
             yield _finding("population", population.name, message, "compile with --net")
-        elif np.abs(bias >> BIAS_EXPONENT).max() > _MAX_BIAS:
-            message = f"its bias exceeds {_MAX_BIAS} * {1 << BIAS_EXPONENT}"
+        elif np.abs(bias >> BIAS_EXPONENT).max() > MAX_BIAS_MANTISSA:
+            message = f"its bias exceeds {MAX_BIAS_MANTISSA} * {1 << BIAS_EXPONENT}"
             yield _finding("population", population.name, message, "train with a smaller bias")
 
 
-def _synapse_findings(program: ChipProgram, stage: _Stage) -> Iterator[Finding]:
+def _synapse_findings(program: LoihiProgram, stage: _Stage) -> Iterator[Finding]:
     """Find what keeps the projections of one stage from being a layer, else what netx would change of it."""
     if len({p.synapses.source for p in stage.forward}) > 1:
         return iter(())  # told already
@@ -192,7 +206,7 @@ def _synapse_findings(program: ChipProgram, stage: _Stage) -> Iterator[Finding]:
     return (_finding("population", stage.population.name, message, fix) for message, fix in problems)
 
 
-def _layer_problems(program: ChipProgram, stage: _Stage) -> Iterator[tuple[str, str]]:
+def _layer_problems(program: LoihiProgram, stage: _Stage) -> Iterator[tuple[str, str]]:
     """Yield a message and a fix for everything that makes a stage no layer."""
     lags, loops = {program.lag(p) for p in stage.forward}, {program.lag(p) for p in stage.recurrent}
     is_map = any(isinstance(p.synapses, ConvSynapses) for p in (*stage.forward, *stage.recurrent))
@@ -231,7 +245,7 @@ def _weight_problems(stage: _Stage) -> Iterator[tuple[str, str]]:
         yield problem, "prune less, or quantise with other bits"
 
 
-def _early_findings(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[Finding]:
+def _early_findings(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator[Finding]:
     """Find biases whose spikes before a sample would arrive within it.
 
     A layer's first step of a sample is later than netx's first one, by as many as there are layers before it and one.
@@ -246,34 +260,35 @@ def _early_findings(program: ChipProgram, stages: Sequence[_Stage]) -> Iterator[
             yield _finding("population", stage.population.name, message, "train with a smaller bias")
 
 
-def _fires_within(population: ChipPopulation, steps: int) -> bool:
+def _fires_within(population: LoihiPopulation, steps: int) -> bool:
     """Say whether the bias alone makes a neuron fire in so many steps."""
     v = np.zeros(population.shape, np.int64)
+    kept = LAVA.decay_unit - population.dv.astype(np.int64)
     for _ in range(steps):
-        v = np.sign(v) * (np.abs(v) * (4096 - population.dv.astype(np.int64)) >> 12) + _bias(population)
-        if np.any(v > population.vth.astype(np.int64) << 6):
+        v = np.sign(v) * (np.abs(v) * kept >> LAVA.decay_bits) + _bias(population)
+        if np.any(v > population.vth.astype(np.int64) << LAVA.shift):
             return True
     return False
 
 
-def _overlap(projections: Sequence[ChipProjection]) -> bool:
+def _overlap(projections: Sequence[LoihiProjection]) -> bool:
     """Say whether two matrices have a weight at the same place."""
     return len(projections) > 1 and bool(np.any(sum((p.synapses.weight != 0).astype(int) for p in projections) > 1))
 
 
-def _joint(projections: Sequence[ChipProjection]) -> NDArray[np.int32]:
+def _joint(projections: Sequence[LoihiProjection]) -> NDArray[np.int32]:
     """Return the matrix of projections between the same two populations."""
     weight: NDArray[np.int32] = np.sum([_effective(projection) for projection in projections], axis=0, dtype=np.int32)
     return weight
 
 
-def _effective(projection: ChipProjection) -> NDArray[np.int32]:
+def _effective(projection: LoihiProjection) -> NDArray[np.int32]:
     """Return the weights with their exponent applied."""
     weight: NDArray[np.int32] = projection.synapses.weight.astype(np.int32) << projection.exponent
     return weight
 
 
-def _bias(population: ChipPopulation) -> NDArray[np.int32]:
+def _bias(population: LoihiPopulation) -> NDArray[np.int32]:
     """Return what is added to v in every step."""
     bias: NDArray[np.int32] = population.bias_mant << population.bias_exp
     return bias

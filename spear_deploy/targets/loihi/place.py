@@ -9,9 +9,9 @@ chips.  A population is cut into tiles, one a core, that fit a core's neurons, s
   channel of one column fits is the height halved.
 
 Checked against every convolution and MNIST row that lava-dl's notebooks print, and NxTF's N-MNIST table (see
-tests/targets/loihi/test_place.py): the counts, that is; YOLO-KP's tiles are lower and wider.  Two printed rows take more
-cores than this rule: PilotNet's dense 100 (12; an older compiler with 12 000 words began with 6 tiles, which was too
-few, and doubled) and Oxford's dense 256 (3).
+tests/targets/loihi/test_place.py): the counts, that is; YOLO-KP's tiles are lower and wider.  Two printed rows take
+more cores than this rule: PilotNet's dense 100 (12; an older compiler with 12 000 words began with 6 tiles, which was
+too few, and doubled) and Oxford's dense 256 (3).
 
 The law.  On a chip whose out-axons are not counted by core (Loihi 2), removing units never takes more cores for
 any population.  Where they are (Loihi 1), it can: a target that is cut differently may be reached through more
@@ -23,15 +23,23 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
 
-from spear_deploy.chips.schema import ChipProfile
-from spear_deploy.errors import Finding
 from spear_deploy.network.order import Link, components, loops
 from spear_deploy.network.synapses import Synapses
-from spear_deploy.targets.loihi.core_use import CoreUse, Fibres, Tile, Tiling, fibres, unread_axons_out
+from spear_deploy.placement import Placement, PopulationPlacement
+from spear_deploy.targets.loihi.core_use import (
+    ConnectionShape,
+    CoreUse,
+    Tile,
+    Tiling,
+    connection_shape,
+    unread_axons_out,
+)
+from spear_deploy.targets.loihi.profile import LoihiProfile
+from spear_deploy.targets.loihi.rules import CORE_RULES, PlacedPopulations, core_figures
+from spear_deploy.targets.rules import check_rules
 
 _UNIT = Tile(1, 1, 1)
 _ROUNDS = 16
@@ -41,44 +49,10 @@ Until then the tiles of the round before are taken, at first one core for each p
 """
 
 
-@dataclass(frozen=True)
-class PopulationPlacement:
-    """Where a population lies: cores ``first_core .. first_core + cores - 1``, each with one tile.
-
-    ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
-    shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
-    """
-
-    name: str
-    tile: tuple[int, ...]
-    cores: int
-    first_core: int
-    neurons_per_core: int
-    synapse_words_per_core: int
-    axons_in_per_core: int
-    axons_out_per_core: int
-    utilisation: Mapping[str, float]
-    binding: str
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Populations in the order of the network, on consecutive cores from 0.
-
-    ``memory_bits`` charges every core with a full tile.  ``findings`` has an E035 if the chip has fewer cores,
-    and an E036 for each population of which no core can hold even one unit (it is listed with one unit a core).
-    """
-
-    populations: tuple[PopulationPlacement, ...]
-    cores: int
-    memory_bits: int
-    findings: tuple[Finding, ...]
-
-
 def place(
     shapes: Mapping[str, tuple[int, ...]],
     synapses: Sequence[Synapses],
-    chip: ChipProfile,
+    chip: LoihiProfile,
     *,
     inputs: Collection[str],
     weight_bits: int,
@@ -89,49 +63,38 @@ def place(
     Of the synapses only the shapes matter.  ``compartments`` tells for populations whose neurons cost more than one
     compartment what one costs (2 where the chip emulates a subtracting reset).
     """
-    joined = [fibres(s, shapes[s.source]) for s in synapses]
-    limits = _limits(chip)
+    connections = [connection_shape(s, shapes[s.source]) for s in synapses]
+    limits = CoreUse.limits(chip)
     tilings = {name: Tiling(Tile.of(shape), _UNIT) for name, shape in shapes.items() if name not in inputs}
     uses: dict[str, CoreUse] = {}
-    links = [Link(f.source, f.target, 1) for f in joined if f.source in tilings]
+    links = [Link(c.source, c.target, 1) for c in connections if c.source in tilings]
     groups = components(tuple(tilings), links)
     recurrent = loops(groups, links)
     for group in reversed(groups):  # targets first: the tiles of targets decide on a source's out-axons
         for _ in range(_ROUNDS if group in recurrent else 1):
             before = [tilings[name] for name in group]
             for name in group:
-                use = _use_of(name, joined, tilings, chip, weight_bits, compartments.get(name, 1))
+                use = _use_of(name, connections, tilings, chip, weight_bits, compartments.get(name, 1))
                 tilings[name] = _tiling(shapes[name], use, limits)
                 uses[name] = use(tilings[name].tile)
             if [tilings[name] for name in group] == before:
                 break
-    populations = tuple(_placements(shapes, tilings, uses, limits))
-    cores = sum(p.cores for p in populations)
-    words = sum(p.cores * p.synapse_words_per_core for p in populations)
-    findings = [_does_not_fit(name, uses[name], limits) for name in tilings if uses[name].exceeds(limits)]
-    if cores > chip.capacity.cores:
-        findings.append(_too_many_cores(populations, cores, chip))
-    return Placement(populations, cores, words * chip.capacity.word_bits.value, tuple(findings))
-
-
-def _limits(chip: ChipProfile) -> CoreUse:
-    has = chip.capacity
-    return CoreUse(
-        has.neurons_per_core.value, has.words_per_core.value, has.axons_in_per_core.value, has.axons_out_per_core.value
-    )
+    populations = tuple(_placements(shapes, tilings, uses, limits, chip.capacity.word_bits.value))
+    placed = PlacedPopulations(populations, uses, limits, chip.cores)
+    return Placement(populations, tuple(check_rules(CORE_RULES, placed, chip, core_figures(chip))))
 
 
 def _use_of(
     name: str,
-    joined: Sequence[Fibres],
+    connections: Sequence[ConnectionShape],
     tilings: Mapping[str, Tiling],
-    chip: ChipProfile,
+    chip: LoihiProfile,
     weight_bits: int,
     compartments: int,
 ) -> Callable[[Tile], CoreUse]:
     """Return the function from a tile of the population to what it takes from a core."""
-    incoming = [f for f in joined if f.target == name]
-    outgoing = [(f, tilings[f.target]) for f in joined if f.source == name]
+    incoming = [f for f in connections if f.target == name]
+    outgoing = [(f, tilings[f.target]) for f in connections if f.source == name]
 
     def use(tile: Tile) -> CoreUse:
         axons_out = sum(f.axons_out(tile, target, chip) for f, target in outgoing)
@@ -178,32 +141,16 @@ def _placements(
     tilings: Mapping[str, Tiling],
     uses: Mapping[str, CoreUse],
     limits: CoreUse,
+    word_bits: int,
 ) -> Iterator[PopulationPlacement]:
     first = 0
     for name, shape in shapes.items():
         if name not in tilings:
             continue
-        tiling, fractions = tilings[name], uses[name].fractions(limits)
+        tiling, use = tilings[name], uses[name]
+        fractions = use.fractions(limits)
         tile = tuple(tiling.tile) if len(shape) == 3 else (tiling.tile.channels,)
         binding = max(fractions, key=lambda resource: fractions[resource])
-        yield PopulationPlacement(name, tile, tiling.cores, first, *uses[name], fractions, binding)
+        bits = tiling.cores * use.synapse_words * word_bits
+        yield PopulationPlacement(name, tile, tiling.cores, first, *use, bits, fractions, binding)
         first += tiling.cores
-
-
-def _does_not_fit(name: str, unit: CoreUse, limits: CoreUse) -> Finding:
-    over = ((resource, getattr(unit, resource), getattr(limits, resource)) for resource in unit.exceeds(limits))
-    needs = ", ".join(f"{used} {_spoken(resource)} where a core has {limit}" for resource, used, limit in over)
-    fix = "prune the populations that it is joined to"
-    return Finding("E036", f"population {name!r}", f"a single unit needs {needs}", fix)
-
-
-def _too_many_cores(populations: Sequence[PopulationPlacement], cores: int, chip: ChipProfile) -> Finding:
-    largest = sorted(populations, key=lambda p: -p.cores)
-    shares = ", ".join(f"{p.name} {p.cores} (bound by {_spoken(p.binding)})" for p in largest)
-    has = chip.capacity.cores
-    message = f"needs {cores} cores, {chip.name} has {has}: {cores - has} too many. {shares}"
-    return Finding("E035", "network", message, "prune it with spear-deploy deploy, or choose a board with more chips")
-
-
-def _spoken(resource: str) -> str:
-    return resource.replace("_", " ")

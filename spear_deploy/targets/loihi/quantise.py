@@ -1,15 +1,15 @@
 """From the float network to the integers of the chip.
 
-For each population a scale ``P`` (units of v >> 6 per float unit) turns weights, threshold and bias into
-integers of one common unit::
+For each population a scale ``P`` (units of v >> shift per float unit) turns weights, threshold and bias into
+integers of one common unit; figures in brackets are Loihi's::
 
     weight      P * w   ~ m * 2^e          |m| < 2^(bits-1), 2^bits if all share a sign; e of the projection
-    threshold   vth   = round(P * (theta - v_reset) / gain)            17 bits
-    bias        64 P (bias - (1 - beta) v_reset) / gain = mant << exp  13 bits signed, exponent 0..7
-    decays      du = round(4096 (1 - alpha)) - 1,  dv = round(4096 (1 - beta))        12 bits
+    threshold   vth   = round(P * (theta - v_reset) / gain)                        [17 bits]
+    bias        P (bias - (1 - beta) v_reset) / gain << shift = mant << exp        [13 bits signed, exponent 0..7]
+    decays      du = round(unit (1 - alpha)) - 1,  dv = round(unit (1 - beta))     [unit 4096]
 
 ``P`` is the largest that fills the weights' mantissa and keeps every register in range and the current
-from wrapping at 24 bits; 64 where all parameters are multiples of 1/64 that fit as they are (lava-dl trains on
+from wrapping; 64 where all parameters are multiples of 1/64 that fit as they are (lava-dl trains on
 those, and netx runs these integers).  The gain is divided out (v / gain fires at the same steps), v_reset is shifted
 to 0.  Source: Lava's equations, docs/fixed-point.md.
 """
@@ -18,152 +18,192 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.frontends.net.layers import UNIT
 from spear_deploy.network import Network, Neuron, Population
-from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_input
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
-from spear_deploy.targets.loihi.registers import InputRange, Registers
-from spear_deploy.targets.loihi.rules import lacking, too_long
-from spear_deploy.targets.loihi.timing import extra_delays, levels
+from spear_deploy.network.synapses import ConvSynapses, Synapses
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.loihi.rules import (
+    NETWORK_RULES,
+    REGISTER_RULES,
+    NetworkToLower,
+    QuantisedNeurons,
+)
+from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths
+from spear_deploy.targets.ports import InputPort, InputRange
+from spear_deploy.targets.rules import check_rules, group_findings
 
 Array = NDArray[np.float64]
 
-CURRENT_BOUND = 1 << 17
-"""|u| >> 6 must stay below this: Loihi's current wraps at 24 bits."""
-_THRESHOLD_AIM = 1 << 14
-"""Thresholds are kept below an eighth of the register, so that v has head-room before it clips."""
-_GRID = 64.0
-"""lava-dl trains on multiples of 1/64 and stores 64 times that: the scale that gives back its integers."""
+_LEAST_PAYLOAD = 15
+"""Graded input keeps four bits at least, whatever the weights behind it need."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantised:
     """The integer program (not yet placed) and notes on what was rounded noticeably."""
 
-    program: ChipProgram
+    program: LoihiProgram
     notes: tuple[Finding, ...]
 
 
 def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]) -> Quantised:
     """Quantise every population and projection.
 
-    Raises :class:`UnsupportedError` with all findings: E021 for a readout that feeds others, E030..E032 for
-    neurons the chip does not have, E033 for graded input on a chip that takes binary spikes, E034 for values
-    that fit no register at any scale.
+    Raises :class:`UnsupportedError` with all findings of the rules of the network, else of those of the registers.
     """
-    findings = list(lacking(network, registers, ranges))
-    try:
-        level = levels(network)
-    except UnsupportedError as error:
-        raise UnsupportedError([*findings, *error.findings]) from error
-    delays = extra_delays(network, level)
-    findings += too_long(delays, registers)
+    findings = check_rules(NETWORK_RULES, NetworkToLower(network, ranges), registers, registers.figures)
     if findings:
         raise UnsupportedError(findings)
-    by_target: dict[str, list[Synapses]] = {population.name: [] for population in network.populations}
-    for synapses in compose(network):
-        by_target[synapses.target].append(synapses)
-    ports = {p.name: _port(p, ranges.get(p.name, InputRange()), registers) for p in network.inputs}
-    ports = {name: _fitted(port, network, by_target, registers) for name, port in ports.items()}
-    populations, projections, notes = [], [], []
+    depths = pipeline_depths(network) or {}
+    delays = extra_delays(network, depths)
+    incoming: dict[str, list[Synapses]] = {name: [] for name in network.shapes}
+    for synapses in network.synapses:
+        incoming[synapses.target].append(synapses)
+    ports = {p.name: _port(p.name, p.shape, ranges.get(p.name, InputRange()), registers) for p in network.inputs}
+    ports = {name: _limit_payload(port, network, incoming, registers) for name, port in ports.items()}
+    populations, projections, subjects = [], [], []
     for population in network.neurons:
-        incoming = by_target[population.name]
-        chip_population, exponents, mantissas, found = _quantise_population(
-            network, population, level[population.name], incoming, ports, registers
-        )
-        notes += found
-        populations.append(chip_population)
-        for synapses, exponent, mantissa in zip(incoming, exponents, mantissas, strict=True):
-            projections.append(ChipProjection(replace(synapses, weight=mantissa), exponent, delays[synapses.name]))
+        layer = _Layer.of(population, network.constant_input(population.name), incoming[population.name], ports)
+        integers = _round(layer, registers)
+        quantised = replace(population, neuron=layer.neuron)
+        subjects.append(QuantisedNeurons(quantised, layer.constant, integers.vth, integers.bias_mant))
+        populations.append(_population(population, layer, integers, depths[population.name], registers))
+        for synapses, exponent, mantissa in zip(layer.incoming, integers.exponents, integers.mantissas, strict=True):
+            projections.append(LoihiProjection(replace(synapses, weight=mantissa), exponent, delays[synapses.name]))
+    notes = [
+        note for subject in subjects for note in check_rules(REGISTER_RULES, subject, registers, registers.figures)
+    ]
     errors = [note for note in notes if note.severity == "error"]
     if errors:
         raise UnsupportedError(errors)
     rank = {projection.name: index for index, projection in enumerate(network.projections)}
     projections.sort(key=lambda projection: rank[projection.synapses.name])
-    program = ChipProgram(chip, tuple(ports.values()), tuple(populations), tuple(projections), network.outputs)
-    return Quantised(program, _gathered(notes))
+    parts = (tuple(ports.values()), tuple(populations), tuple(projections), network.outputs)
+    return Quantised(LoihiProgram(chip, *parts, arithmetic=registers.arithmetic), group_findings(notes))
 
 
-def _port(population: Population, values: InputRange, registers: Registers) -> InputPort:
+def _port(name: str, shape: tuple[int, ...], values: InputRange, registers: Registers) -> InputPort:
     if values.integral:
-        return InputPort(population.name, population.shape, max(1, int(values.maximum)))
+        return InputPort(name, shape, max(1, int(values.maximum)))
     payload = registers.max_payload
-    return InputPort(population.name, population.shape, payload, payload / values.maximum)
+    return InputPort(name, shape, payload, payload / values.maximum)
 
 
-def _fitted(
-    port: InputPort, network: Network, by_target: Mapping[str, Sequence[Synapses]], registers: Registers
+def _limit_payload(
+    port: InputPort, network: Network, incoming: Mapping[str, Sequence[Synapses]], registers: Registers
 ) -> InputPort:
     """Halve the payloads of a graded input until full mantissas of its projections cannot wrap the current."""
     worst = 0.0
-    for projection in network.out_of(port.name):
-        synapses = next(s for s in by_target[projection.target] if s.name == projection.name)
-        peak = np.abs(synapses.weight).max(initial=0)
-        alpha = _neuron(network[projection.target]).alpha
-        if peak > 0:
-            # The bit that weights of one sign save is not worth one of input.
-            full = ((1 << (registers.weight_bits - 1)) - 1) / peak
-            worst = max(worst, float(full * _reach(synapses.weight) / (1 - alpha.max())))
+    for population in network.neurons:
+        for synapses in (s for s in incoming[population.name] if s.source == port.name):
+            peak = np.abs(synapses.weight).max(initial=0)
+            if peak > 0:
+                # The bit that weights of one sign save is not worth one of input.
+                full = ((1 << (registers.weight_bits - 1)) - 1) / peak
+                worst = max(worst, float(full * _reach(synapses.weight) / (1 - population.neuron.alpha.max())))
     payload = port.max_value
-    while port.scale != 1.0 and payload > 15 and worst * payload >= CURRENT_BOUND:
+    bound = registers.arithmetic.current_bound
+    while port.scale != 1.0 and payload > _LEAST_PAYLOAD and worst * payload >= bound:
         payload //= 2
     return replace(port, max_value=payload, scale=port.scale * payload / port.max_value)
 
 
-def _quantise_population(
-    network: Network,
-    population: Population,
-    level: int,
-    incoming: Sequence[Synapses],
-    ports: Mapping[str, InputPort],
-    registers: Registers,
-) -> tuple[ChipPopulation, list[int], list[NDArray[np.int16]], list[Finding]]:
-    neuron, incoming = _with_one_gain(_neuron(population), incoming)
-    alpha, beta = neuron.alpha.astype(np.float64), neuron.beta.astype(np.float64)
-    gain, reset_value = neuron.gain.astype(np.float64), neuron.reset_value.astype(np.float64)
-    constant = constant_input(network, population.name)
-    bias = (neuron.bias - (1 - beta) * reset_value) / gain + constant / (1 - alpha)
-    theta = None if neuron.threshold is None else (neuron.threshold - reset_value) / gain
-    per_payload = [s.weight / (ports[s.source].scale if s.source in ports else 1.0) for s in incoming]
-    payload = [ports[s.source].max_value if s.source in ports else 1 for s in incoming]
-    full = min(
-        (registers.max_mantissa(w) / peak for w in per_payload if (peak := np.abs(w).max(initial=0)) > 0), default=0
-    )
-    du = np.maximum(np.rint(4096 * (1 - alpha)).astype(np.int64) - 1, 0)
-    gathered = 4096 / (float(du.min()) + 1)  # a constant input adds up to so many times itself in u
-    if _is_on_grid(per_payload, theta, bias, registers):
-        scale = _GRID
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A population with the synapses into it, its gain divided out and its reset value shifted to 0.
+
+    ``weights`` are those of one unit of payload; ``theta`` is None for a readout; ``constant`` is what biases of
+    the projections add to the input.
+    """
+
+    neuron: Neuron
+    alpha: Array
+    beta: Array
+    theta: Array | None
+    bias: Array
+    constant: Array
+    incoming: Sequence[Synapses]
+    weights: Sequence[Array]
+    payloads: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, population: Population, constant: Array, incoming: Sequence[Synapses], ports: Mapping[str, InputPort]
+    ) -> _Layer:
+        neuron, incoming = _with_one_gain(population.neuron, incoming)
+        alpha, beta = neuron.alpha.astype(np.float64), neuron.beta.astype(np.float64)
+        gain, reset_value = neuron.gain.astype(np.float64), neuron.reset_value.astype(np.float64)
+        return cls(
+            neuron,
+            alpha,
+            beta,
+            theta=None if neuron.threshold is None else (neuron.threshold - reset_value) / gain,
+            bias=(neuron.bias - (1 - beta) * reset_value) / gain + constant / (1 - alpha),
+            constant=constant,
+            incoming=incoming,
+            weights=[s.weight / (ports[s.source].scale if s.source in ports else 1.0) for s in incoming],
+            payloads=[ports[s.source].max_value if s.source in ports else 1 for s in incoming],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Integers:
+    """What a population and its synapses become; ``vth`` and ``bias_mant`` may lie beyond their registers."""
+
+    scale: float
+    exponents: list[int]
+    mantissas: list[NDArray[np.int16]]
+    du: NDArray[np.int64]
+    dv: NDArray[np.int64]
+    vth: NDArray[np.int64]
+    bias_mant: NDArray[np.int64]
+    bias_exp: int
+
+
+def _round(layer: _Layer, registers: Registers) -> _Integers:
+    """Choose the scale of a population and round everything with it."""
+    unit, shift = registers.arithmetic.decay_unit, registers.arithmetic.shift
+    du = np.maximum(np.rint(unit * (1 - layer.alpha)).astype(np.int64) - 1, 0)
+    dv = np.minimum(np.rint(unit * (1 - layer.beta)).astype(np.int64), unit - 1)
+    gathered_share = unit / (float(du.min()) + 1)  # a constant input adds up to so many times itself in u
+    if _is_on_grid(layer, registers):
+        scale = UNIT
     else:
-        scale = _scale(float(full), _worst_sum(per_payload, payload) * gathered, theta, bias, registers)
-    exponents, mantissas, rounded = _rounded(per_payload, scale, registers)
-    while _worst_sum(rounded, payload) * gathered >= CURRENT_BOUND:  # where many were rounded up
-        scale /= 2
-        exponents, mantissas, rounded = _rounded(per_payload, scale, registers)
-    bias_mant, bias_exp = _bias(64 * scale * bias, registers)
-    dv = np.minimum(np.rint(4096 * (1 - beta)).astype(np.int64), registers.max_decay)
-    vth = np.full((), registers.max_threshold) if theta is None else np.rint(scale * theta).astype(np.int64)
-    kind: Literal["lif", "readout"] = "readout" if theta is None else "lif"
-    chip_population = ChipPopulation(
+        scale = _scale(layer, _worst_sum(layer.weights, layer.payloads) * gathered_share, registers)
+    exponents, mantissas, rounded = _round_weights(layer.weights, scale, registers)
+    while _worst_sum(rounded, layer.payloads) * gathered_share >= registers.arithmetic.current_bound:
+        scale /= 2  # where many were rounded up
+        exponents, mantissas, rounded = _round_weights(layer.weights, scale, registers)
+    bias_mant, bias_exp = _round_bias(np.ldexp(scale * layer.bias, shift), registers)
+    full = np.full((), registers.max_threshold)
+    vth = full if layer.theta is None else np.rint(scale * layer.theta).astype(np.int64)
+    return _Integers(scale, exponents, mantissas, du, dv, vth, bias_mant, bias_exp)
+
+
+def _population(
+    population: Population, layer: _Layer, integers: _Integers, depth: int, registers: Registers
+) -> LoihiPopulation:
+    neuron = population.neuron
+    return LoihiPopulation(
         population.name,
         population.shape,
-        kind,
-        level,
-        scale,
-        du=_register(du),
-        dv=_register(dv),
-        vth=_register(vth),
-        bias_mant=_register(bias_mant),
-        bias_exp=_register(np.full((), bias_exp)),
+        "readout" if neuron.is_readout else "lif",
+        depth,
+        integers.scale,
+        du=_register(integers.du),
+        dv=_register(integers.dv),
+        vth=_register(integers.vth),
+        bias_mant=_register(integers.bias_mant),
+        bias_exp=_register(np.full((), integers.bias_exp)),
         reset="value" if neuron.is_readout else neuron.reset,
-        late=neuron.late and not neuron.is_readout,
+        reset_delay=neuron.reset_delay and not neuron.is_readout,
     )
-    notes = _notes(population, neuron, constant, vth, bias_mant, registers)
-    return chip_population, exponents, mantissas, notes
 
 
 def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron, Sequence[Synapses]]:
@@ -184,45 +224,48 @@ def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron
     return replace(neuron, gain=np.full_like(neuron.gain, largest)), scaled
 
 
-def _is_on_grid(weights: Sequence[Array], theta: Array | None, bias: Array, registers: Registers) -> bool:
-    """Say whether the scale ``_GRID`` makes integers that fit of every weight, threshold and bias, without rounding."""
-    mantissa, exponent = _bias(64 * _GRID * bias, registers)
-    vth = np.zeros(1) if theta is None else _GRID * theta
+def _is_on_grid(layer: _Layer, registers: Registers) -> bool:
+    """Say whether lava-dl's scale makes integers that fit of every weight, threshold and bias, without rounding."""
+    bias = np.ldexp(UNIT * layer.bias, registers.arithmetic.shift)
+    mantissa, exponent = _round_bias(bias, registers)
+    vth = np.zeros(1) if layer.theta is None else UNIT * layer.theta
     if not (
         vth.max() <= registers.max_threshold
         and np.abs(mantissa).max() <= registers.max_bias_mantissa
         and np.array_equal(vth, np.rint(vth))
-        and np.array_equal(64 * _GRID * bias, np.ldexp(mantissa, exponent))
+        and np.array_equal(bias, np.ldexp(mantissa, exponent))
     ):
         return False  # before the many weights are rounded
-    exponents, _, rounded = _rounded(weights, _GRID, registers)
+    exponents, _, rounded = _round_weights(layer.weights, UNIT, registers)
     fits = max(exponents, default=8) <= registers.max_weight_exponent
-    return fits and all(np.array_equal(w * _GRID, r) for w, r in zip(weights, rounded, strict=True))
+    return fits and all(np.array_equal(w * UNIT, r) for w, r in zip(layer.weights, rounded, strict=True))
 
 
-def _scale(full: float, reach: float, theta: Array | None, bias: Array, registers: Registers) -> float:
+def _scale(layer: _Layer, worst: float, registers: Registers) -> float:
     """Return the largest scale that fills the mantissa and respects the bounds, else the bound itself.
 
-    ``full`` is the scale that fills the first mantissa at exponent 0; 0 without weights.
+    ``worst`` is the largest current that the weights can cause, per unit of scale.
     """
-    top = float(theta.max()) if theta is not None else 0.0
-    bias_limit = registers.max_bias_mantissa << registers.max_bias_exponent
+    peaks = [(registers.max_mantissa(w), np.abs(w).max(initial=0)) for w in layer.weights]
+    full = float(min((mantissa / peak for mantissa, peak in peaks if peak > 0), default=0))
+    top = float(layer.theta.max()) if layer.theta is not None else 0.0
+    largest_bias = float(np.ldexp(np.abs(layer.bias).max(), registers.arithmetic.shift))
     limits = [
-        (CURRENT_BOUND - 1) / (reach * (1 + 2**-6)) if reach else np.inf,  # rounding may enlarge the sum a little
+        (registers.arithmetic.current_bound - 1) / (worst * (1 + 2**-6)) if worst else np.inf,  # rounding enlarges it
         registers.max_threshold / top if top else np.inf,
-        bias_limit / (64 * np.abs(bias).max()) if np.any(bias) else np.inf,
+        (registers.max_bias_mantissa << registers.max_bias_exponent) / largest_bias if largest_bias else np.inf,
     ]
     bound = float(min(limits))
-    if full == 0:
-        return min(bound, _THRESHOLD_AIM / top if top else 1.0)
+    if full == 0:  # no weights
+        return min(bound, registers.threshold_aim / top if top else 1.0)
     for exponent in range(registers.max_weight_exponent, -1, -1):
         scale = full * 2.0**exponent
-        if scale <= bound and scale * top <= _THRESHOLD_AIM:
+        if scale <= bound and scale * top <= registers.threshold_aim:
             return scale
     return min(bound, full)
 
 
-def _rounded(
+def _round_weights(
     weights: Sequence[Array], scale: float, registers: Registers
 ) -> tuple[list[int], list[NDArray[np.int16]], list[Array]]:
     """Return exponents, mantissas, and the weights in chip units that they stand for."""
@@ -245,7 +288,7 @@ def _worst_sum(weights: Sequence[Array], payloads: Sequence[int]) -> float:
     return float(np.sum([np.repeat(r, size // r.shape[1], axis=1) for r in reach], axis=0).max(initial=0))
 
 
-def _bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
+def _round_bias(value: Array, registers: Registers) -> tuple[NDArray[np.int64], int]:
     exponent = registers.min_bias_exponent
     while (
         np.abs(np.rint(value / 2**exponent)).max() > registers.max_bias_mantissa
@@ -271,58 +314,3 @@ def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
     array = np.asarray(value, np.int32)
     first = array.reshape(-1)[:1]
     return first.reshape(()) if array.size and np.all(array == first) else array
-
-
-def _neuron(population: Population) -> Neuron:
-    assert population.neuron is not None
-    return population.neuron
-
-
-def _notes(
-    population: Population,
-    neuron: Neuron,
-    constant: Array,
-    vth: NDArray[np.int64],
-    bias_mant: NDArray[np.int64],
-    registers: Registers,
-) -> list[Finding]:
-    where = f"population {population.name!r}"
-    notes = []
-    if neuron.is_readout and (np.ptp(neuron.gain) or np.ptp(neuron.reset_value)):
-        message = "the readout's neurons have different gains or reset values, which their membranes would lose"
-        notes.append(Finding("E034", where, message, "scale the weights in front of the readout instead"))
-    if not neuron.is_readout and vth.min() < 1:
-        message = f"the threshold rounds to {vth.min()}: the weights are too large beside it"
-        notes.append(Finding("E034", where, message, "scale the layer's weights or thresholds when training"))
-    if np.abs(bias_mant).max() > registers.max_bias_mantissa:
-        message = (
-            f"the bias mantissa reaches {np.abs(bias_mant).max()}, the register holds {registers.max_bias_mantissa}"
-        )
-        notes.append(Finding("E034", where, message, "train with a smaller bias"))
-    if not neuron.is_readout and (neuron.reset != "value" or neuron.late):
-        how = "subtracts its threshold" if neuron.reset == "subtract" else "resets"
-        message = f"it {how}{' one step late' if neuron.late else ''}: exact here, on silicon not the built-in neuron"
-        notes.append(Finding("N005", where, message, severity="note"))
-    if neuron.comparison == "ge" and not neuron.is_readout:
-        message = "the source fires at v >= threshold, the chip at v > threshold; they differ only at equality"
-        notes.append(Finding("N003", where, message, severity="note"))
-    if neuron.has_current and np.any(constant):
-        message = "a bias that feeds the synaptic current acts on the membrane at its steady state from the first step"
-        notes.append(Finding("N002", where, message, severity="note"))
-    for name, decay in (
-        ("membrane", 1 - neuron.beta.astype(np.float64)),
-        ("current", 1 - neuron.alpha.astype(np.float64)),
-    ):
-        active = decay[decay > 0]
-        error = np.abs(np.rint(4096 * active) / 4096 / active - 1).max(initial=0)
-        if error > 0.02:
-            notes.append(Finding("N004", where, f"the {name} decay is off by {error:.1%}", severity="note"))
-    return notes
-
-
-def _gathered(notes: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Say once what holds for several populations."""
-    places: dict[tuple[str, str], list[str]] = {}
-    for note in notes:
-        places.setdefault((note.code, note.message), []).append(note.where)
-    return tuple(Finding(code, ", ".join(where), message, severity="note") for (code, message), where in places.items())

@@ -1,76 +1,175 @@
-"""The integer ranges that a chip's neurons and synapses give to quantisation, and the range of its input."""
+"""The one place of Loihi's register widths: what a neuron's equations compute with, what quantisation may fill.
+
+Per step, with ``D`` decay bits, ``S`` bits of shift, ``W = 2^(state bits - 1)``, ``tz(x, d) = sgn(x) (|x| d >> D)``::
+
+    u = tz(u, 2^D - (du + 1)) + (a << S)              one wrap at W
+    v = clip(tz(v, 2^D - dv) + u + bias, +-(W - 1))
+    s = v > (vth << S)
+
+These are Lava's (lava-nc 0.10.0, ``PyLifModelBitAcc``) for D = 12, S = 6 and 24 bits of state; a profile gives them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.chips.schema import ChipProfile
+from spear_deploy.errors import InputError
+from spear_deploy.targets.loihi.profile import DECAY_BITS, SHIFT, STATE_BITS, BuiltInReset, LoihiProfile
+from spear_deploy.targets.protocol import LoweringOptions
 
-Reset: TypeAlias = Literal["value", "subtract", "late"]
+Reset: TypeAlias = Literal["value", "subtract", "reset_delay"]
 """What a chip's neuron can be made to do: reset to a value, by subtraction, and either a step after the spike."""
+
+_RESETS: Mapping[BuiltInReset, Reset] = {"zero": "value", "subtract": "subtract"}
+
+_MIN_WEIGHT_BITS = 2
+"""Weights of both signs spend one bit on it: with a single bit nothing but 0 is left."""
+_MAX_WEIGHT_BITS = 8
+"""Lava's synapses hold no more (``num_weight_bits`` of Dense)."""
+_MAX_WEIGHT_EXPONENT = 7
+"""Where a profile gives none: that of Loihi 1 (nengo-loihi, builder/validate.py)."""
+_MAX_DELAY = 62
+"""Steps that lava-dl's netx and Loihi 1's 6-bit field hold."""
+_MAX_PAYLOAD = 255
+"""Graded input is coded in 8 bits at most: the emulator keeps payloads in bytes."""
+_HEAD_ROOM_BITS = 3
+"""Thresholds are kept below an eighth of the register, so that v has head-room before it clips."""
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Widths that the equations of a neuron compute with.
+
+    Raises :class:`ValueError` for widths that 32-bit arithmetic is not exact for.
+    """
+
+    decay_bits: int
+    state_bits: int
+    shift: int
+
+    def __post_init__(self) -> None:
+        limits = {"decay_bits": DECAY_BITS, "state_bits": STATE_BITS, "shift": SHIFT}
+        for name, limit in limits.items():
+            if not limit.allows(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)}, it must be {limit}")
+
+    @property
+    def decay_unit(self) -> int:
+        """A decay of 1."""
+        return 1 << self.decay_bits
+
+    @property
+    def wrap(self) -> int:
+        """Where u, and the sum of a convolution, wrap."""
+        return 1 << (self.state_bits - 1)
+
+    @property
+    def limit(self) -> int:
+        """Where v is clipped."""
+        return self.wrap - 1
+
+    @property
+    def current_bound(self) -> int:
+        """|u| >> shift must stay below this, or u wraps."""
+        return self.wrap >> self.shift
+
+
+LAVA = Arithmetic(decay_bits=12, state_bits=24, shift=6)
+"""The widths of Lava's models, which a program's file leaves out."""
 
 
 @dataclass(frozen=True)
 class Registers:
     """The integer ranges of a chip's neuron and synapse that quantisation must respect.
 
+    ``built_in`` are the resets that the silicon's own neuron has, ``resets`` those that it can be made to do.
     ``layered``: all projections into a population share one exponent, and their weights spend a bit on the sign.
     """
 
-    weight_bits: int = 8
-    max_weight_exponent: int = 7
-    max_threshold: int = 131_071
-    max_decay: int = 4095
-    max_bias_mantissa: int = 4095
-    max_bias_exponent: int = 7
-    max_payload: int = 255
+    arithmetic: Arithmetic
+    weight_bits: int
+    max_weight_exponent: int
+    max_threshold: int
+    max_bias_mantissa: int
+    max_bias_exponent: int
+    max_payload: int
+    max_delay: int
+    built_in: frozenset[Reset]
+    resets: frozenset[Reset]
     min_bias_exponent: int = 0
-    max_delay: int = 62
-    resets: frozenset[Reset] = frozenset({"value", "subtract", "late"})
     layered: bool = False
 
     @classmethod
-    def of(cls, chip: ChipProfile, weight_bits: int | None = None) -> Registers:
-        """Return the ranges of a chip; ``weight_bits`` may ask for fewer bits than it has."""
-        bits = min(weight_bits or chip.weights.bits_max.value, chip.weights.bits_max.value, 8)
-        exponent, delay = chip.weights.exponent_max, chip.spikes.delay_max
-        return cls(
-            weight_bits=bits,
-            max_weight_exponent=min(7, exponent.value) if exponent else 7,
-            max_threshold=(1 << chip.neuron.threshold_bits.value) - 1,
-            max_decay=(1 << chip.neuron.decay_bits.value) - 1,
-            max_bias_mantissa=chip.neuron.bias_mantissa_max.value,
-            max_bias_exponent=chip.neuron.bias_exponent_max.value,
-            max_payload=min(255, (1 << chip.spikes.payload_bits.value) - 1) or 1,
-            max_delay=min(62, delay.value) if delay else 62,
-            resets=_resets(chip),
+    def of(cls, chip: LoihiProfile, options: LoweringOptions | None = None) -> Registers:
+        """Return the ranges of a chip; raise :class:`InputError` (E007) for weights that it does not hold."""
+        options = options or LoweringOptions()
+        neuron, exponent, delay = chip.neuron, chip.weights.exponent_max, chip.spikes.delay_max
+        built_in = frozenset[Reset](_RESETS[kind] for kind in neuron.resets.value)
+        registers = cls(
+            arithmetic=Arithmetic(neuron.decay_bits.value, neuron.state_bits.value, neuron.threshold_shift.value),
+            weight_bits=_weight_bits(chip, options.weight_bits),
+            max_weight_exponent=exponent.value if exponent else _MAX_WEIGHT_EXPONENT,
+            max_threshold=(1 << neuron.threshold_bits.value) - 1,
+            max_bias_mantissa=neuron.bias_mantissa_max.value,
+            max_bias_exponent=neuron.bias_exponent_max.value,
+            max_payload=min(_MAX_PAYLOAD, (1 << chip.spikes.payload_bits.value) - 1) or 1,
+            max_delay=delay.value if delay else _MAX_DELAY,
+            built_in=built_in,
+            resets=built_in | _emulated_resets(chip),
         )
+        return registers.within_net() if options.keep_to == "net" else registers
+
+    @property
+    def threshold_aim(self) -> int:
+        """Thresholds are scaled to at most this."""
+        return (self.max_threshold + 1) >> _HEAD_ROOM_BITS
 
     def within_net(self) -> Registers:
-        """Return those of these ranges that lava-dl's .net format can hold (:mod:`spear_deploy.targets.loihi.net_export`)."""
-        exponent = min(1, self.max_weight_exponent)
-        resets: frozenset[Reset] = frozenset({"value"})
-        return replace(self, max_weight_exponent=exponent, min_bias_exponent=6, resets=resets, layered=True)
+        """Return those of these ranges that lava-dl's .net format can hold (:mod:`.net_export`)."""
+        exponent, only = min(1, self.max_weight_exponent), frozenset[Reset]({"value"})
+        return replace(self, max_weight_exponent=exponent, min_bias_exponent=6, resets=only, layered=True)
 
     def max_mantissa(self, weight: NDArray[np.float64]) -> int:
         """Return the largest magnitude of a mantissa: weights that share a sign need no bit for it."""
         mixed = self.layered or bool(np.any(weight < 0) and np.any(weight > 0))
         return (1 << (self.weight_bits - mixed)) - 1
 
+    @property
+    def figures(self) -> Mapping[str, str]:
+        """What fills the texts of the chip's rules."""
+        resets = [kind for kind in ("value", "subtract") if kind in self.resets]
+        spoken = {"value": "sets the membrane to a value", "subtract": "takes the threshold off the membrane"}
+        when = "the step of the spike or the next one" if "reset_delay" in self.resets else "the step of the spike"
+        return {
+            "resets": f"{' or '.join(spoken[kind] for kind in resets)}, in {when}",
+            "built_in": " or ".join(spoken[kind] for kind in sorted(self.built_in, reverse=True)),
+            "decay_unit": f"{self.arithmetic.decay_unit:,}",
+            "decay_bits": str(self.arithmetic.decay_bits),
+            "max_payload": "spikes only" if self.max_payload == 1 else f"integers up to {self.max_payload:,}",
+            "max_delay": str(self.max_delay),
+            "max_threshold": f"{self.max_threshold:,}",
+            "max_bias_mantissa": f"{self.max_bias_mantissa:,}",
+            "max_bias_exponent": str(self.max_bias_exponent),
+        }
 
-def _resets(chip: ChipProfile) -> frozenset[Reset]:
+
+def _weight_bits(chip: LoihiProfile, asked: int | None) -> int:
+    least, most = max(chip.weights.bits_min.value, _MIN_WEIGHT_BITS), min(chip.weights.bits_max.value, _MAX_WEIGHT_BITS)
+    if asked is None:
+        return most
+    if not least <= asked <= most:
+        message = f"{chip.name} has weights of {least} to {most} bits"
+        raise InputError.of("E007", f"--weight-bits {asked}", message, f"give {least} to {most}")
+    return asked
+
+
+def _emulated_resets(chip: LoihiProfile) -> frozenset[Reset]:
+    """Return the resets beyond the built-in neuron's that a program of one's own, or a second compartment, gives."""
     if chip.neuron.programmable.value:
-        return frozenset({"value", "subtract", "late"})
+        return frozenset({"value", "subtract", "reset_delay"})
     return frozenset({"value", "subtract"} if chip.neuron.subtract_compartments else {"value"})
-
-
-@dataclass(frozen=True)
-class InputRange:
-    """What is fed into an input population: values 0..``maximum``; ``integral`` if all are integers."""
-
-    maximum: float = 1.0
-    integral: bool = True

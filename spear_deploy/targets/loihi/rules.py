@@ -1,68 +1,289 @@
-"""What a chip lacks: everything in a network that it cannot do, found at once and before quantising."""
+"""What Loihi asks of a network: one small function a rule, with the text that states it everywhere.
+
+Rules of the network are checked before anything is quantised, rules of the registers on the integers, rules of the
+cores on the placement.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spear_deploy.errors import Finding
-from spear_deploy.network import Network, Neuron
-from spear_deploy.targets.loihi.registers import InputRange, Registers, Reset
+from spear_deploy.network import Network, Neuron, Population
+from spear_deploy.placement import PopulationPlacement
+from spear_deploy.targets.loihi.core_use import CoreUse
+from spear_deploy.targets.loihi.profile import LoihiProfile
+from spear_deploy.targets.loihi.registers import Registers, Reset
+from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths, too_fast_loops
+from spear_deploy.targets.ports import InputRange
+from spear_deploy.targets.rules import Breach, rule
 
 _ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes"
+_NOTICEABLE_DECAY_ERROR = 0.02
+"""A decay that is off by more is told: 2 % of a leak move the spikes of a slow neuron visibly (docs/fixed-point.md)."""
 
 
-def lacking(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> Iterator[Finding]:
-    """Find neurons that the chip does not have (E030..E032, E034) and values that cannot be sent (E021, E033)."""
-    readouts = {p.name for p in network.neurons if p.neuron is not None and p.neuron.is_readout}
-    for population in network.neurons:
-        if population.neuron is not None and population.name not in readouts:
-            yield from _neuron_findings(population.name, population.neuron, registers)
-        if population.neuron is not None and np.any(population.neuron.alpha == 1):
-            message = "its synaptic current never decays; the chip's loses 1/4096 in a step at least"
-            yield Finding("E034", f"population {population.name!r}", message, "train with a finite tau_syn")
-    for source in sorted({p.source for p in network.projections} & readouts):
-        message = "its membrane feeds other neurons; only spikes can be sent"
-        yield Finding("E021", f"population {source!r}", message, "read it at an Output, or give it a threshold")
-    for population in network.inputs:
-        yield from _input_findings(population.name, ranges.get(population.name, InputRange()), registers)
+@dataclass(frozen=True)
+class NetworkToLower:
+    """What the rules of the network look at."""
+
+    network: Network
+    inputs: Mapping[str, InputRange]
+
+    @property
+    def spiking(self) -> list[Population]:
+        """Populations that fire."""
+        return [population for population in self.network.neurons if not population.neuron.is_readout]
 
 
-def too_long(delays: Mapping[str, int], registers: Registers) -> Iterator[Finding]:
-    """Find projections whose extra steps of delay the chip's register cannot hold (E034)."""
-    for name, delay in delays.items():
-        if delay > registers.max_delay:
-            message = f"needs {delay} steps of delay on the chip, which has {registers.max_delay} at most"
-            fix = "shorten the delay, or the path that it has to wait for"
-            yield Finding("E034", f"projection {name!r}", message, fix)
+@rule("E030", fix=f"{_ADAPT}, or train with a reset to zero in the step of the spike")
+def resets(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A spike {resets}."""
+    for population in subject.spiking:
+        neuron = population.neuron
+        needed: set[Reset] = {neuron.reset, *(("reset_delay",) if neuron.reset_delay else ())}
+        if needed - limits.resets:
+            how = "by subtraction" if neuron.reset == "subtract" else "to a value"
+            when = ", one step late" if neuron.reset_delay else ""
+            yield Breach(_where(population), f"it resets {how}{when}; the built-in neuron cannot")
 
 
-def _neuron_findings(name: str, neuron: Neuron, registers: Registers) -> Iterator[Finding]:
-    where = f"population {name!r}"
-    needed: set[Reset] = {neuron.reset}
-    if neuron.late:
-        needed.add("late")
-    if needed - registers.resets:
-        how = "by subtraction" if neuron.reset != "value" else "to a value"
-        when = ", one step late" if neuron.late else ""
-        message = f"it resets {how}{when}; the built-in neuron cannot"
-        yield Finding("E030", where, message, f"{_ADAPT}, or train with a reset to zero in the step of the spike")
-    elif neuron.reset == "subtract" and np.any(neuron.reset_value):
-        message = "it subtracts its threshold, but starts at a membrane other than 0"
-        yield Finding("E030", where, message, "export it with v_reset = 0")
-    if neuron.spikes == "integer":
-        message = "it emits several spikes a step; the chip's neuron emits one"
-        yield Finding("E031", where, message, f"{_ADAPT}, or train with binary spikes")
-    if neuron.floor is not None:
-        message = f"its membrane is clipped at {neuron.floor:g}; the chip's neuron has no lower bound"
-        yield Finding("E032", where, message, f"{_ADAPT}, or train without the clip")
+@rule("E030", fix="export it with v_reset = 0")
+def subtraction_starts_at_zero(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A neuron that subtracts its threshold starts at a membrane of 0."""
+    for population in subject.spiking:
+        neuron = population.neuron
+        if "subtract" in limits.resets and neuron.reset == "subtract" and np.any(neuron.reset_value):
+            start = float(np.abs(neuron.reset_value).max())
+            yield Breach(_where(population), f"it starts at a membrane of up to {start:g}", start, 0)
 
 
-def _input_findings(name: str, values: InputRange, registers: Registers) -> Iterator[Finding]:
-    where = f"input {name!r}"
-    if registers.max_payload == 1 and not (values.integral and values.maximum <= 1):
-        yield Finding("E033", where, "the chip takes binary input spikes only", "use --encoding rate, or binary events")
-    elif values.integral and values.maximum > registers.max_payload:
-        message = f"counts reach {values.maximum:g}; a spike carries {registers.max_payload} at most"
-        yield Finding("E033", where, message, "use shorter bins, or binary events")
+@rule("E031", fix=f"{_ADAPT}, or train with binary spikes")
+def one_spike_a_step(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A neuron emits one spike a step at most."""
+    for population in subject.spiking:
+        if population.neuron.spikes == "integer":
+            yield Breach(_where(population), "it emits several spikes a step")
+
+
+@rule("E032", fix=f"{_ADAPT}, or train without the clip")
+def no_lower_bound(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """The membrane has no lower bound above the register's."""
+    for population in subject.spiking:
+        if population.neuron.floor is not None:
+            yield Breach(_where(population), f"its membrane is clipped at {population.neuron.floor:g}")
+
+
+@rule("E034", fix="train with a finite tau_syn")
+def currents_decay(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A synaptic current loses 1/{decay_unit} of itself in a step at least."""
+    for population in subject.network.neurons:
+        if np.any(population.neuron.alpha == 1):
+            yield Breach(
+                _where(population), "its synaptic current never decays", 0, 1 / limits.arithmetic.decay_unit, True
+            )
+
+
+@rule("E021", fix="read it at an Output, or give it a threshold")
+def only_spikes_are_sent(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """Neurons send spikes; a readout's membrane cannot feed other neurons."""
+    readouts = {population.name for population in subject.network.neurons if population.neuron.is_readout}
+    for source in sorted({projection.source for projection in subject.network.projections} & readouts):
+        yield Breach(f"population {source!r}", "its membrane feeds other neurons")
+
+
+@rule("E033", fix="use --encoding rate, shorter bins, or binary events")
+def payloads_fit(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """An input is fed {max_payload}."""
+    for port in subject.network.inputs:
+        values = subject.inputs.get(port.name, InputRange())
+        if limits.max_payload == 1 and not (values.integral and values.maximum <= 1):
+            yield Breach(f"input {port.name!r}", "the data hold other values than 0 and 1", values.maximum, 1)
+        elif values.integral and values.maximum > limits.max_payload:
+            message = f"counts reach {values.maximum:g}"
+            yield Breach(f"input {port.name!r}", message, values.maximum, limits.max_payload)
+
+
+@rule("E025", fix="train with a delay of at least a step for each projection of the loop")
+def loops_wait(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A spike takes a step for each projection: a loop needs as many steps of delay as it has projections."""
+    for loop, inside in too_fast_loops(subject.network):
+        listed = ", ".join(f"{projection.name} {projection.delay}" for projection in inside)
+        delay = sum(projection.delay for projection in inside)
+        where = " -> ".join((*loop, loop[0]))
+        yield Breach(where, f"the delays of this loop are shorter ({listed})", delay, len(inside), at_least=True)
+
+
+@rule("E034", fix="shorten the delay, or the path that it has to wait for")
+def delays_fit(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A spike waits {max_delay} steps at most beyond the one that every projection takes."""
+    depths = pipeline_depths(subject.network)
+    for name, steps in extra_delays(subject.network, depths).items() if depths else ():
+        if steps > limits.max_delay:
+            yield Breach(f"projection {name!r}", f"needs {steps} steps of delay on the chip", steps, limits.max_delay)
+
+
+NETWORK_RULES = (
+    resets,
+    subtraction_starts_at_zero,
+    one_spike_a_step,
+    no_lower_bound,
+    currents_decay,
+    only_spikes_are_sent,
+    payloads_fit,
+    loops_wait,
+    delays_fit,
+)
+"""Checked on the float network."""
+
+
+@dataclass(frozen=True, eq=False)
+class QuantisedNeurons:
+    """What the rules of the registers look at: a population before and after quantising.
+
+    ``constant`` is what biases of the projections add to the input; ``vth`` and ``bias_mant`` are not yet clipped.
+    """
+
+    population: Population
+    constant: NDArray[np.float64]
+    vth: NDArray[np.int64]
+    bias_mant: NDArray[np.int64]
+
+    @property
+    def where(self) -> str:
+        """The place that a finding names."""
+        return _where(self.population)
+
+    @property
+    def neuron(self) -> Neuron:
+        """The float neuron."""
+        return self.population.neuron
+
+
+@rule("E034", fix="scale the weights in front of the readout instead")
+def readouts_are_alike(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """The neurons of a readout have one gain and one reset value, or their membranes could not be compared."""
+    if subject.neuron.is_readout and (np.ptp(subject.neuron.gain) or np.ptp(subject.neuron.reset_value)):
+        yield Breach(subject.where, "the readout's neurons have different gains or reset values")
+
+
+@rule("E034", fix="scale the layer's weights or thresholds when training")
+def thresholds_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A threshold is an integer from 1 to {max_threshold}, in the unit of the weights."""
+    least = int(subject.vth.min())
+    if not subject.neuron.is_readout and least < 1:
+        yield Breach(
+            subject.where, f"the threshold rounds to {least}: the weights are too large beside it", least, 1, True
+        )
+
+
+@rule("E034", fix="train with a smaller bias")
+def biases_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A bias has a mantissa up to {max_bias_mantissa} and an exponent up to {max_bias_exponent}."""
+    largest = int(np.abs(subject.bias_mant).max())
+    if largest > limits.max_bias_mantissa:
+        message = f"the bias mantissa reaches {largest}, the register holds {limits.max_bias_mantissa}"
+        yield Breach(subject.where, message, largest, limits.max_bias_mantissa)
+
+
+@rule("N005", severity="note")
+def built_in_reset(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """The silicon's built-in neuron {built_in}, in the step of the spike."""
+    neuron = subject.neuron
+    if not neuron.is_readout and (neuron.reset not in limits.built_in or neuron.reset_delay):
+        how = "subtracts its threshold" if neuron.reset == "subtract" else "resets"
+        late = " one step late" if neuron.reset_delay else ""
+        yield Breach(subject.where, f"it {how}{late}: exact here, on silicon not the built-in neuron")
+
+
+@rule("N003", severity="note")
+def fires_above(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A neuron fires at v > threshold."""
+    if subject.neuron.compare == "ge" and not subject.neuron.is_readout:
+        yield Breach(subject.where, "the source fires at v >= threshold; they differ only at equality")
+
+
+@rule("N002", severity="note")
+def bias_on_the_membrane(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A bias acts on the membrane, not on the synaptic current."""
+    if subject.neuron.has_current and np.any(subject.constant):
+        message = "a bias that feeds the synaptic current acts on the membrane at its steady state from the first step"
+        yield Breach(subject.where, message)
+
+
+@rule("N004", severity="note")
+def decays_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A decay has {decay_bits} bits."""
+    unit = limits.arithmetic.decay_unit
+    for name, kept in (("membrane", subject.neuron.beta), ("current", subject.neuron.alpha)):
+        decay = 1 - kept.astype(np.float64)
+        active = decay[decay > 0]
+        error = float(np.abs(np.rint(unit * active) / unit / active - 1).max(initial=0))
+        if error > _NOTICEABLE_DECAY_ERROR:
+            yield Breach(subject.where, f"the {name} decay is off by {error:.1%}", error, _NOTICEABLE_DECAY_ERROR)
+
+
+REGISTER_RULES = (
+    readouts_are_alike,
+    thresholds_fit,
+    biases_fit,
+    built_in_reset,
+    fires_above,
+    bias_on_the_membrane,
+    decays_fit,
+)
+"""Checked on each population once its integers are known."""
+
+
+@dataclass(frozen=True)
+class PlacedPopulations:
+    """What the rules of the cores look at: tiles on cores, what a tile takes, and what a core and the chip have."""
+
+    populations: Sequence[PopulationPlacement]
+    uses: Mapping[str, CoreUse]
+    capacity: CoreUse
+    cores: int
+
+
+@rule("E036", fix="prune the populations that it is joined to")
+def a_unit_fits_a_core(subject: PlacedPopulations, limits: LoihiProfile) -> Iterator[Breach]:
+    """A core holds {neurons} neurons, {synapse_words} words of synapses, {axons_in} axons in and {axons_out} out."""
+    for name, use in subject.uses.items():
+        beyond = []
+        for resource in use.exceeds(subject.capacity):
+            beyond.append((resource, getattr(use, resource), getattr(subject.capacity, resource)))
+        if beyond:
+            needs = ", ".join(f"{used} {_in_words(what)} where a core has {has}" for what, used, has in beyond)
+            _, used, has = max(beyond, key=lambda item: item[1] / item[2])
+            yield Breach(f"population {name!r}", f"a single unit needs {needs}", used, has)
+
+
+@rule("E035", fix="prune it with spear-deploy deploy, or choose a board with more chips")
+def enough_cores(subject: PlacedPopulations, limits: LoihiProfile) -> Iterator[Breach]:
+    """There are {cores} cores, and a core holds neurons of one population."""
+    needed = sum(population.cores for population in subject.populations)
+    if needed > subject.cores:
+        largest = sorted(subject.populations, key=lambda population: -population.cores)
+        shares = ", ".join(f"{p.name} {p.cores} (bound by {_in_words(p.binding)})" for p in largest)
+        has = f"{limits.name} has {subject.cores}: {needed - subject.cores} too many"
+        yield Breach("network", f"needs {needed} cores, {has}. {shares}", needed, subject.cores)
+
+
+CORE_RULES = (a_unit_fits_a_core, enough_cores)
+"""Checked on the placement."""
+
+
+def core_figures(chip: LoihiProfile) -> dict[str, str]:
+    """Return what fills the texts of the rules of the cores."""
+    return {"cores": f"{chip.cores:,}"} | {name: f"{has:,}" for name, has in CoreUse.limits(chip)._asdict().items()}
+
+
+def _in_words(resource: str) -> str:
+    return resource.replace("_", " ")
+
+
+def _where(population: Population) -> str:
+    return f"population {population.name!r}"

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from spear_deploy.errors import InputError, SpearError, UnsupportedError
 from spear_deploy.frontends.net.reader import NET_SEMANTICS, read_net
 from spear_deploy.network import Conv2d, Flatten, Linear, Network, Scale
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.net_export import write_net
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.ports import InputRange
 from tests.frameworks import home
 from tests.frontends.net.net_interpreter import interpret
+from tests.strategies import REGISTERS
 from tests.targets.loihi.netx_runs import netx_python, run_netx, run_netx_encoder
 
 __all__ = ["netx_python"]
@@ -114,7 +116,7 @@ FILES = {"maps": maps, "loops": loops, "late": late, "encoded": encoded}
 
 
 def quantised(network: Network, maximum: int, registers: Registers | None = None) -> Any:
-    return quantise(network, "loihi2", registers or Registers(), {"input": InputRange(maximum)}).program
+    return quantise(network, "loihi2", registers or REGISTERS, {"input": InputRange(maximum)}).program
 
 
 @pytest.mark.parametrize("maximum", [1, 3])
@@ -127,12 +129,12 @@ def test_integers_survive(name: str, maximum: int, tmp_path: Path) -> None:
     if "encoder" in {p.name for p in network.populations}:
         x = np.broadcast_to(x[:1], x.shape)
     program = quantised(network, maximum)
-    out = Emulator(program).run({"input": np.ascontiguousarray(x[:, None]).astype(np.uint8)})
+    out = LoihiEmulator(program).run({"input": np.ascontiguousarray(x[:, None]).astype(np.uint8)})
     expected = interpret(path, x)
     assert len(expected) == len(program.populations)
     for population, (spikes, v) in zip(program.populations, expected, strict=True):
         if population.kind == "readout":
-            np.testing.assert_array_equal(out.potentials[population.name][:, 0], v)
+            np.testing.assert_array_equal(out.membrane[population.name][:, 0], v)
         else:
             assert spikes.any()
             np.testing.assert_array_equal(out.spikes[population.name][:, 0], spikes)
@@ -142,7 +144,7 @@ def test_integers_survive(name: str, maximum: int, tmp_path: Path) -> None:
 def test_read_and_written_again(name: str, tmp_path: Path) -> None:
     """A file that is read, quantised and exported again has the same layers, weights and delays."""
     path = store(tmp_path / "file.net", *FILES[name]())
-    program = quantised(read_net(path).network, 1, Registers().within_net())
+    program = quantised(read_net(path).network, 1, REGISTERS.within_net())
     write_net(tmp_path / "again.net", program)
     with h5py.File(path) as file, h5py.File(tmp_path / "again.net") as again:
         synaptic = [[g for i in range(len(f["layer"])) if "weight" in (g := f[f"layer/{i}"])] for f in (file, again)]
@@ -183,7 +185,7 @@ def test_network_of_a_file(tmp_path: Path) -> None:
     assert neuron.bias.tolist() == [0.5, 1 / 64]
     assert neuron.threshold is not None
     assert neuron.threshold.tolist() == [90 / 64] * 2
-    assert (neuron.reset, neuron.late, neuron.comparison) == ("value", False, "gt")
+    assert (neuron.reset, neuron.reset_delay, neuron.compare) == ("value", False, "gt")
     stored = {(p.name, p.source, p.target, p.delay): p.ops for p in network.projections}
     assert list(stored) == [
         ("dense0.delay0", "input", "dense0", 0),
@@ -385,7 +387,7 @@ def test_trained_networks_run_as_in_netx(name: str, steps: int, netx_python: str
     image = np.random.default_rng(0).integers(0, 3, network["input"].shape)
     program = quantised(network, 2)
     x = np.broadcast_to(image.astype(np.uint8), (steps, 1, *image.shape))
-    out = Emulator(program).run({"input": x})
+    out = LoihiEmulator(program).run({"input": x})
     with h5py.File(path) as file:
         weight, bias = (int(np.asarray(file[f"layer/0/{key}"]).item()) for key in ("weight", "bias"))
         layers = len(file["layer"])
@@ -399,7 +401,7 @@ def test_trained_networks_run_as_in_netx(name: str, steps: int, netx_python: str
     np.testing.assert_array_equal(sent, expected)
     if silent:
         _, v = run_netx_encoder(netx_python, path, **drive, depth=len(spiking))
-        np.testing.assert_array_equal(v, out.potentials[last.name][-1, 0])
+        np.testing.assert_array_equal(v, out.membrane[last.name][-1, 0])
 
 
 @pytest.mark.slow
@@ -410,7 +412,7 @@ def test_trained_delays_run_as_in_netx(netx_python: str, tmp_path: Path) -> None
         del file["layer/5"]
     x = (np.random.default_rng(0).random((100, 64)) < 0.05).astype(np.uint8)
     program = quantised(read_net(path).network, 1)
-    expected = Emulator(program).run({"input": x[:, None]}).spikes[program.outputs[0]][:, 0]
+    expected = LoihiEmulator(program).run({"input": x[:, None]}).spikes[program.outputs[0]][:, 0]
     assert expected.any()
     np.testing.assert_array_equal(run_netx(netx_python, path, x, depth=3, reset_interval=128), expected)
 

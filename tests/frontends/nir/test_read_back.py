@@ -17,7 +17,7 @@ from snntorch.import_nir import import_from_nir
 from torch import nn
 
 from spear_deploy.frontends import Semantics, save
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.ops import chain_shapes
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.frameworks import ROOT, home
@@ -39,7 +39,7 @@ def layered() -> Network:
         (AvgPool2d((2, 2), (2, 2)), Conv2d(drawn(5, 4, 3, 3), None, padding=(1, 1))),
         (Flatten(), Linear(drawn(6, 80), zeros(6, np.float32) + 0.1)),
     )
-    populations, projections = [Population("in", (2, 8, 8))], []
+    populations, projections = [Input("in", (2, 8, 8))], []
     for index, ops in enumerate(chains):
         source = populations[-1]
         shape = chain_shapes(ops, source.shape)[-1]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from spear_deploy.data.datasets import DataOptions, load_data
+from spear_deploy.data import DataOptions, load_data
 from spear_deploy.errors import Finding, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.nir import file as nir_file
@@ -541,7 +541,7 @@ def test_spikes_of_a_recurrent_snntorch_network(shared: Path) -> None:
 )
 def test_recurrent_networks_of_the_nir_paper(name: str, reset: str, hidden: str, alpha, beta, shared: Path) -> None:
     """The paper's Braille networks, flat and nested with a misnamed node, are read with their published decays."""
-    overrides = {"reset": reset, "late": False}
+    overrides = {"reset": reset, "reset_delay": False}
     network = load(shared / f"nir/{name}.nir", preset("snntorch"), overrides).network
     neurons = [network[population].neuron for population in (hidden, "lif2")]
     assert [n.alpha[0] for n in neurons] == pytest.approx(alpha, rel=1e-6)

@@ -125,20 +125,20 @@ def test_round_trip_of_graphs(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("reset", ["value", "zero", "subtract"])
-@pytest.mark.parametrize("late", [False, True])
-def test_round_trip_of_semantics(name: str, reset: str, late: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reset_delay", [False, True])
+def test_round_trip_of_semantics(name: str, reset: str, reset_delay: bool, tmp_path: Path) -> None:
     """Whatever the neurons' conventions, the file that we write is read as the same neurons."""
-    semantics = replace(preset(name), dt=0.5, reset=reset, late=late)
+    semantics = replace(preset(name), dt=0.5, reset=reset, reset_delay=reset_delay)
     imported = convert(every_supported_node(), semantics)
     assert_round_trip(imported.network, imported.semantics, tmp_path)
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize("late", [False, True])
-def test_round_trip_of_neurons_of_every_kind(name: str, late: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("reset_delay", [False, True])
+def test_round_trip_of_neurons_of_every_kind(name: str, reset_delay: bool, tmp_path: Path) -> None:
     """Readouts, thresholds and recurrent neurons keep their own resets beside the others' conventions."""
     for reset in ("zero", "subtract"):
-        imported = convert(every_other_node(), replace(preset(name), dt=1.0, reset=reset, late=late))
+        imported = convert(every_other_node(), replace(preset(name), dt=1.0, reset=reset, reset_delay=reset_delay))
         assert_round_trip(imported.network, imported.semantics, tmp_path)
 
 
@@ -254,4 +254,4 @@ def test_carried_semantics_are_not_overruled_silently(tmp_path: Path) -> None:
     assert load(tmp_path / "own.nir", carried).network.content_hash == network.content_hash
     with pytest.raises(InputError, match="E024"):
         load(tmp_path / "own.nir", preset("sinabs"))
-    assert load(tmp_path / "own.nir", None, {"compare": "ge"}).network.neurons[0].neuron.comparison == "ge"
+    assert load(tmp_path / "own.nir", None, {"compare": "ge"}).network.neurons[0].neuron.compare == "ge"

@@ -24,8 +24,13 @@ def cases() -> list[Case]:
     return [case(*kind) for kind in runs]
 
 
-def case(kind: str, reset: str, late: bool) -> Case:
-    options = {"threshold": torch.ones(NEURONS), "reset_mechanism": reset, "reset_delay": late, "init_hidden": True}
+def case(kind: str, reset: str, reset_delay: bool) -> Case:
+    options = {
+        "threshold": torch.ones(NEURONS),
+        "reset_mechanism": reset,
+        "reset_delay": reset_delay,
+        "init_hidden": True,
+    }
     options |= {"linear_features": NEURONS} if kind.startswith("R") else {}
     options |= {"alpha": ALPHA} if kind.endswith("Synaptic") else {}
     layer = getattr(snn, kind)(beta=BETA, **options)
@@ -40,5 +45,5 @@ def case(kind: str, reset: str, late: bool) -> Case:
         return torch.cat([net(step[None]) for step in x])
 
     sample = torch.zeros(1, INPUTS)
-    name = f"{kind}-{reset}-{'late' if late else 'now'}"
+    name = f"{kind}-{reset}-{'late' if reset_delay else 'now'}"
     return Case(name, run, lambda: from_snntorch(net, sample), lambda: export_to_nir(net, sample, ignore_dims=[0]))

@@ -17,7 +17,7 @@ from spear_deploy.simulate.simulator import FloatSimulator
 from tests.frameworks import ROOT, home
 from tests.importers.live.recording import NEURONS, STEPS, record
 
-LATE, NOW = {"late": True}, {"late": False}
+LATE, NOW = {"reset_delay": True}, {"reset_delay": False}
 ZERO, SUBTRACT = {"reset": "zero"}, {"reset": "subtract"}
 SINGLE = {"spikes": "binary", **ZERO}
 NORSE = {"dt": 1e-6}  # Norse 1.1 writes tau * dt instead of tau, with its dt of 1e-3

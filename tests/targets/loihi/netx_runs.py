@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from spear_deploy.backends import environment
+from spear_deploy.backends.lava import ENVIRONMENT
 from spear_deploy.errors import BackendError
 from tests.frameworks import home
 
@@ -23,7 +23,7 @@ def netx_python() -> str:
     """The Lava backend's interpreter, if lava-dl lies in a folder for it; tests that need it are skipped without."""
     home("lava-dl")
     try:
-        return str(environment.python_of("lava"))
+        return str(ENVIRONMENT.python())
     except BackendError as error:
         pytest.skip(str(error))
 

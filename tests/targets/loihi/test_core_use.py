@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.chips import load_chip
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
-from spear_deploy.targets.loihi.core_use import Tile, Tiling, fibres, unread_axons_out
+from spear_deploy.targets import load_chip
+from spear_deploy.targets.loihi.core_use import Tile, Tiling, connection_shape, unread_axons_out
 
 LOIHI1 = load_chip("loihi1")
 
@@ -64,19 +64,19 @@ def test_convolution_charges_every_core_that_is_reached(data):
         for axis in range(3)
     )
     entries = LOIHI1.axons.conv_out.entries.value
-    assert entries * most <= fibres(synapses, source).axons_out(a.tile, b, LOIHI1)
+    assert entries * most <= connection_shape(synapses, source).axons_out(a.tile, b, LOIHI1)
 
 
 def test_convolution_within_one_core_charges_every_neuron_once():
     """A target that is not cut is one core: the bound is exact."""
     synapses = ConvSynapses("s", "a", "b", np.zeros((4, 2, 3, 3)), padding=(1, 1))
     whole = Tiling(Tile(4, 8, 8), Tile(1, 1, 1))
-    assert fibres(synapses, (2, 8, 8)).axons_out(Tile(2, 8, 4), whole, LOIHI1) == 2 * 64
+    assert connection_shape(synapses, (2, 8, 8)).axons_out(Tile(2, 8, 4), whole, LOIHI1) == 2 * 64
 
 
 def test_matrix_charges_every_neuron_at_every_core():
     """Each neuron reaches all cores of a densely connected target; an output is read once."""
     synapses = DenseSynapses("s", "a", "b", np.zeros((30, 8)))
     cut = Tiling(Tile(10, 1, 1), Tile(3, 1, 1))
-    assert fibres(synapses, (8,)).axons_out(Tile(4, 1, 1), cut, LOIHI1) == 4 * 3
+    assert connection_shape(synapses, (8,)).axons_out(Tile(4, 1, 1), cut, LOIHI1) == 4 * 3
     assert unread_axons_out(Tile(4, 1, 1), LOIHI1) == 4

@@ -17,13 +17,13 @@ from spear_deploy.frontends.net.limits import bits_problem, loading_problem
 from spear_deploy.network import Conv2d, Flatten, Linear, Network, SumPool2d
 from spear_deploy.network.ops import Shape, window_count
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.net_export import write_net
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
+from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
+from spear_deploy.targets.ports import InputRange
 from tests.frontends.net.net_interpreter import interpret
-from tests.strategies import Builder, weights
+from tests.strategies import REGISTERS, Builder, weights
 from tests.targets.loihi.netx_runs import netx_python, run_netx, with_netx
 
 __all__ = ["netx_python"]
@@ -32,21 +32,21 @@ SAMPLES, STEPS = 2, 16
 SEED = 20
 
 
-def chain(port: InputPort, *layers: tuple[Synapses, int, dict[str, Any]]) -> ChipProgram:
+def chain(port: InputPort, *layers: tuple[Synapses, int, dict[str, Any]]) -> LoihiProgram:
     """A program of one population for each layer: synapses, exponent, and registers besides the defaults."""
     populations, projections, shape = [], [], port.shape
-    for level, (synapses, exponent, registers) in enumerate(layers, 1):
+    for depth, (synapses, exponent, registers) in enumerate(layers, 1):
         shape = target_shape(synapses, shape)
         values = {"du": 4095, "dv": 100, "vth": 300, "bias_mant": 0, "bias_exp": 0} | registers
         arrays = {name: np.asarray(value, np.int32) for name, value in values.items()}
-        populations.append(ChipPopulation(synapses.target, shape, "lif", level, 1.0, **arrays))
-        projections.append(ChipProjection(synapses, exponent, 0))
-    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
+        populations.append(LoihiPopulation(synapses.target, shape, "lif", depth, 1.0, **arrays))
+        projections.append(LoihiProjection(synapses, exponent, 0))
+    return LoihiProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
 
 
-def joined(program: ChipProgram, *projections: tuple[Synapses, int]) -> ChipProgram:
+def joined(program: LoihiProgram, *projections: tuple[Synapses, int]) -> LoihiProgram:
     """The program with more projections, (synapses, delay) each."""
-    added = tuple(ChipProjection(synapses, 0, delay) for synapses, delay in projections)
+    added = tuple(LoihiProjection(synapses, 0, delay) for synapses, delay in projections)
     return replace(program, projections=(*program.projections, *added))
 
 
@@ -58,7 +58,7 @@ def target_shape(synapses: Synapses, source: Shape) -> Shape:
     return (len(weight), *(window_count(*size) for size in sizes))
 
 
-def small(**registers: Any) -> ChipProgram:
+def small(**registers: Any) -> LoihiProgram:
     """A convolution of a 2 x 3 x 4 map into 2 x 2 x 2, and a dense layer of 3 neurons that takes ``registers``."""
     conv = ConvSynapses("w1", "in", "p1", np.arange(-8, 8).reshape(2, 2, 2, 2).astype(np.int16), (1, 2))
     dense = DenseSynapses("w2", "p1", "p2", np.arange(24).reshape(3, 8).astype(np.int16) - 9)
@@ -79,7 +79,7 @@ def contents(path: Path) -> dict[str, Any]:
     return found
 
 
-def findings(program: ChipProgram, folder: Path) -> list[str]:
+def findings(program: LoihiProgram, folder: Path) -> list[str]:
     """What the export of a program is refused for; no file is left."""
     with pytest.raises(UnsupportedError) as raised:
         write_net(folder / "refused.net", program)
@@ -143,25 +143,25 @@ def test_bytes_are_a_function_of_the_program(tmp_path: Path) -> None:
     assert (tmp_path / "first.net").read_bytes() == (tmp_path / "second.net").read_bytes()
 
 
-def dense(weight: Any, exponent: int = 0, **registers: Any) -> ChipProgram:
+def dense(weight: Any, exponent: int = 0, **registers: Any) -> LoihiProgram:
     """One dense layer."""
     synapses = DenseSynapses("w", "in", "p", np.asarray(weight, np.int16))
     return chain(InputPort("in", (synapses.weight.shape[1],), 1), (synapses, exponent, registers))
 
 
-def conv(weight: Any, exponent: int = 0, **geometry: Any) -> ChipProgram:
+def conv(weight: Any, exponent: int = 0, **geometry: Any) -> LoihiProgram:
     """One convolution of a single pixel for each input channel."""
     synapses = ConvSynapses("w", "in", "p", np.asarray(weight, np.int16)[:, :, None, None], **geometry)
     return chain(InputPort("in", (synapses.weight.shape[1] * synapses.groups, 1, 1), 1), (synapses, exponent, {}))
 
 
-def fed_back(lag: int = 1, weight: Any = ((0, 1), (1, 0)), **registers: Any) -> ChipProgram:
+def fed_back(lag: int = 1, weight: Any = ((0, 1), (1, 0)), **registers: Any) -> LoihiProgram:
     """Two neurons that hear each other ``lag`` steps later."""
     back = DenseSynapses("back", "p", "p", np.asarray(weight, np.int16))
     return joined(dense([[1, -2], [3, 4]], **registers), (back, lag - 1))
 
 
-def delayed(*delays: int, **registers: Any) -> ChipProgram:
+def delayed(*delays: int, **registers: Any) -> LoihiProgram:
     """Two layers; each neuron of the first, which takes ``registers``, feeds the second at a delay of its own."""
     size = len(delays)
     first = DenseSynapses("w1", "in", "p1", np.ones((size, 2), np.int16))
@@ -172,7 +172,7 @@ def delayed(*delays: int, **registers: Any) -> ChipProgram:
     return joined(replace(program, projections=program.projections[:1]), *parts)
 
 
-def with_neurons(program: ChipProgram, **fields: Any) -> ChipProgram:
+def with_neurons(program: LoihiProgram, **fields: Any) -> LoihiProgram:
     """The program with fields of its last population replaced."""
     return replace(program, populations=(*program.populations[:-1], replace(program.populations[-1], **fields)))
 
@@ -212,11 +212,11 @@ MAP_LOOP = joined(conv([[1, 1]]), (ConvSynapses("back", "p", "p", np.ones((1, 1,
             "loses the weight exponent",
         ),
         (with_neurons(dense([[1, 2]]), reset="subtract"), "resets by subtraction; netx"),
-        (with_neurons(dense([[1, 2]]), late=True), "resets to zero, a step after the spike"),
+        (with_neurons(dense([[1, 2]]), reset_delay=True), "resets to zero, a step after the spike"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_refuses_what_netx_would_change(program: ChipProgram, message: str, tmp_path: Path) -> None:
+def test_refuses_what_netx_would_change(program: LoihiProgram, message: str, tmp_path: Path) -> None:
     """What netx clips, cannot scale, does not have or runs wrongly is refused, each with the one reason."""
     (found,) = findings(program, tmp_path)
     assert message in found
@@ -249,7 +249,7 @@ def test_delayed_convolution(tmp_path: Path) -> None:
         delayed(1, bias_mant=300, bias_exp=6),
     ],
 )
-def test_accepts_the_neighbours_of_what_it_refuses(program: ChipProgram, tmp_path: Path) -> None:
+def test_accepts_the_neighbours_of_what_it_refuses(program: LoihiProgram, tmp_path: Path) -> None:
     """The limits are no narrower than netx's."""
     write_net(tmp_path / "accepted.net", program)
     assert (tmp_path / "accepted.net").is_file()
@@ -279,7 +279,7 @@ def test_lists_all_findings_at_once(tmp_path: Path) -> None:
         (DenseSynapses("third", "p2", "p3", matrix), 0, {}),
     )
     last = replace(program.populations[2], kind="readout")
-    skip = ChipProjection(DenseSynapses("skip", "in", "p3", np.ones((4, 5), np.int16)), 0, 2)
+    skip = LoihiProjection(DenseSynapses("skip", "in", "p3", np.ones((4, 5), np.int16)), 0, 2)
     program = replace(
         program,
         inputs=(*program.inputs, InputPort("unused", (1,), 1)),
@@ -303,9 +303,9 @@ def test_convolution_behind_a_dense_layer(tmp_path: Path) -> None:
     second = ConvSynapses("second", "p1", "p2", np.ones((1, 1, 1, 1), np.int16))
     program = chain(InputPort("in", (2,), 1), (first, 0, {}))
     before = replace(program.populations[0], shape=(1, 2, 2))
-    after = replace(before, name="p2", level=2)
+    after = replace(before, name="p2", depth=2)
     program = replace(
-        program, populations=(before, after), projections=(*program.projections, ChipProjection(second, 0, 0))
+        program, populations=(before, after), projections=(*program.projections, LoihiProjection(second, 0, 0))
     )
     (found,) = findings(program, tmp_path)
     assert found.startswith("population 'p1'")
@@ -313,9 +313,9 @@ def test_convolution_behind_a_dense_layer(tmp_path: Path) -> None:
 
 def test_quantised_within_the_limits(untrained_network: Network, tmp_path: Path) -> None:
     """A network fits if quantisation keeps to the format's exponents."""
-    refused = quantise(untrained_network, "loihi2", Registers(), {}).program
+    refused = quantise(untrained_network, "loihi2", REGISTERS, {}).program
     assert all("netx has no weight exponent" in text for text in findings(refused, tmp_path))
-    write_net(tmp_path / "network.net", quantise(untrained_network, "loihi2", Registers().within_net(), {}).program)
+    write_net(tmp_path / "network.net", quantise(untrained_network, "loihi2", REGISTERS.within_net(), {}).program)
     assert (tmp_path / "network.net").is_file()
 
 
@@ -336,7 +336,7 @@ TIMED = {
 }
 
 
-def random_chain(rng: np.random.Generator, kinds: tuple[str, ...], max_value: int) -> ChipProgram:
+def random_chain(rng: np.random.Generator, kinds: tuple[str, ...], max_value: int) -> LoihiProgram:
     """Layers of all geometries, signs and exponents that the format takes; biases, and registers of single neurons."""
     port = InputPort("in", (2, 7, 6) if kinds[0] in ("conv", "grouped") else (20,), max_value)
     layers, shape = [], port.shape
@@ -368,7 +368,7 @@ def random_chain(rng: np.random.Generator, kinds: tuple[str, ...], max_value: in
     return replace(program, projections=tuple(projections))
 
 
-def timed(rng: np.random.Generator, projection: ChipProjection, kind: str) -> list[ChipProjection]:
+def timed(rng: np.random.Generator, projection: LoihiProjection, kind: str) -> list[LoihiProjection]:
     """The projection, split by random delays, or with one from its target back to it."""
     synapses = projection.synapses
     if kind == "delayed":
@@ -399,14 +399,14 @@ def register(rng: np.random.Generator, shape: Shape, low: int, high: int) -> NDA
     return np.broadcast_to(values, shape) if each else values
 
 
-def random_input(rng: np.random.Generator, program: ChipProgram, samples: int, steps: int) -> NDArray[np.uint8]:
+def random_input(rng: np.random.Generator, program: LoihiProgram, samples: int, steps: int) -> NDArray[np.uint8]:
     """Payloads (T, B, \\*shape)."""
     (port,) = program.inputs
     size = (steps, samples, *port.shape)
     return (rng.integers(1, port.max_value + 1, size) * (rng.random(size) < 0.4)).astype(np.uint8)
 
 
-def interpreted(program: ChipProgram, x: NDArray[np.uint8], folder: Path) -> NDArray[Any]:
+def interpreted(program: LoihiProgram, x: NDArray[np.uint8], folder: Path) -> NDArray[Any]:
     """The spikes of the last layer that the file of a program stands for, (T, B, \\*shape)."""
     write_net(folder / "program.net", program)
     samples = [interpret(folder / "program.net", x[:, sample])[-1][0] for sample in range(x.shape[1])]
@@ -420,7 +420,7 @@ def test_file_stands_for_the_program(kinds: tuple[str, ...], max_value: int, tmp
     rng = np.random.default_rng(SEED + len(kinds))
     program = random_chain(rng, kinds, max_value)
     x = random_input(rng, program, 2, 30)
-    expected = Emulator(program).run({"in": x}).spikes[program.outputs[0]]
+    expected = LoihiEmulator(program).run({"in": x}).spikes[program.outputs[0]]
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(interpreted(program, x, tmp_path), expected)
 
@@ -460,14 +460,14 @@ def silent(size: int) -> dict[str, NDArray[np.float32]]:
 def test_file_stands_for_the_quantised_network(kind: str, tmp_path: Path) -> None:
     """Networks of float weights, pooled, with biases, recurrent or delayed, fit once quantised within the limits."""
     rng = np.random.default_rng(len(kind))
-    program = quantise(float_chain(rng, kind), "loihi2", Registers().within_net(), {"in": InputRange()}).program
+    program = quantise(float_chain(rng, kind), "loihi2", REGISTERS.within_net(), {"in": InputRange()}).program
     x = random_input(rng, program, 2, 20)
-    expected = Emulator(program).run({"in": x}).spikes[program.outputs[0]]
+    expected = LoihiEmulator(program).run({"in": x}).spikes[program.outputs[0]]
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(interpreted(program, x, tmp_path), expected)
 
 
-def measured(program: ChipProgram, x: NDArray[np.uint8], python: str, folder: Path, every: int) -> NDArray[Any]:
+def measured(program: LoihiProgram, x: NDArray[np.uint8], python: str, folder: Path, every: int) -> NDArray[Any]:
     """What netx's last layer sends on payloads (steps, \\*shape), with all neurons reset ``every`` so many steps."""
     write_net(folder / "program.net", program)
     is_map = isinstance(program.projections[0].synapses, ConvSynapses)
@@ -486,7 +486,7 @@ def test_netx_gives_the_emulators_spikes(
     rng = np.random.default_rng(SEED + len(kinds))
     program = random_chain(rng, kinds, max_value)
     x = random_input(rng, program, SAMPLES, STEPS)
-    expected = Emulator(program).run({"in": x}).spikes[program.outputs[0]]
+    expected = LoihiEmulator(program).run({"in": x}).spikes[program.outputs[0]]
     assert 0 < expected.mean() < 1
     stream = x.swapaxes(0, 1).reshape(SAMPLES * STEPS, *x.shape[2:])
     sent = measured(program, stream, netx_python, tmp_path, STEPS).reshape(SAMPLES, STEPS, *expected.shape[2:])
@@ -503,7 +503,7 @@ def test_netx_recurs_and_delays_as_the_emulator(
     rng = np.random.default_rng(SEED + len(kinds))
     program = random_chain(rng, kinds, max_value)
     x = random_input(rng, program, 1, 30)
-    expected = Emulator(program).run({"in": x}).spikes[program.outputs[0]][:, 0]
+    expected = LoihiEmulator(program).run({"in": x}).spikes[program.outputs[0]][:, 0]
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(measured(program, x[:, 0], netx_python, tmp_path, 64), expected)
 
@@ -513,9 +513,9 @@ def test_netx_recurs_and_delays_as_the_emulator(
 def test_netx_runs_quantised_networks(kind: str, netx_python: str, tmp_path: Path) -> None:
     """The same for networks of float parameters, quantised within the limits of the format."""
     rng = np.random.default_rng(len(kind))
-    program = quantise(float_chain(rng, kind), "loihi2", Registers().within_net(), {"in": InputRange()}).program
+    program = quantise(float_chain(rng, kind), "loihi2", REGISTERS.within_net(), {"in": InputRange()}).program
     x = random_input(rng, program, 1, 20)
-    expected = Emulator(program).run({"in": x}).spikes[program.outputs[0]][:, 0]
+    expected = LoihiEmulator(program).run({"in": x}).spikes[program.outputs[0]][:, 0]
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(measured(program, x[:, 0], netx_python, tmp_path, 64), expected)
 

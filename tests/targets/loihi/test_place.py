@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.chips import ChipProfile, load_chip
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.targets.loihi.place import Placement, place
+from spear_deploy.placement import Placement
+from spear_deploy.targets import ChipProfile, load_chip
+from spear_deploy.targets.loihi.place import place
 
 Shape = tuple[int, ...]
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")

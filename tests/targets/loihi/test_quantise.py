@@ -10,18 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.chips import load_chip
 from spear_deploy.errors import UnsupportedError
-from spear_deploy.network import AvgPool2d, Flatten, Linear, Network, Neuron, Population, Projection
-from spear_deploy.network.synapses import ConvSynapses, compose
+from spear_deploy.network import AvgPool2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network.synapses import ConvSynapses
 from spear_deploy.simulate.simulator import FloatSimulator
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram
 from spear_deploy.targets.loihi.quantise import Quantised, quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
-from tests.strategies import Builder, generators, linear, networks, neuron, spikes, weights
-
-REGISTERS = Registers()
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.ports import InputRange
+from tests.strategies import REGISTERS, Builder, generators, linear, networks, neuron, spikes, weights
 
 
 def quantised(network: Network, registers: Registers = REGISTERS, values: InputRange | None = None) -> Quantised:
@@ -35,7 +33,7 @@ def reach(weight: np.ndarray, neurons: int) -> np.ndarray:
     return np.repeat(by_unit, neurons // len(weight), axis=1)  # a kernel's channels have many neurons
 
 
-def assert_current_cannot_wrap(program: ChipProgram) -> None:
+def assert_current_cannot_wrap(program: LoihiProgram) -> None:
     """Whatever spikes and payloads arrive, for however long, |u| stays below 2^23."""
     payload = {port.name: port.max_value for port in program.inputs}
     for population in program.populations:
@@ -47,11 +45,11 @@ def assert_current_cannot_wrap(program: ChipProgram) -> None:
         assert (int(sums.max()) << 6) * 4096 < (1 << 23) * slowest
 
 
-def assert_registers_hold(program: ChipProgram, registers: Registers) -> None:
+def assert_registers_hold(program: LoihiProgram, registers: Registers) -> None:
     for population in program.populations:
         for name, low, high in (
             ("du", 0, 4095),
-            ("dv", 0, registers.max_decay),
+            ("dv", 0, 4095),
             ("vth", 1, registers.max_threshold),
             ("bias_mant", -registers.max_bias_mantissa, registers.max_bias_mantissa),
             ("bias_exp", 0, registers.max_bias_exponent),
@@ -74,13 +72,13 @@ INPUTS = [InputRange(), InputRange(3.0), InputRange(1.0, integral=False), InputR
 def with_gain(network: Network, factor: float) -> Network:
     """The network with every gain multiplied."""
     populations = tuple(
-        p if p.neuron is None else replace(p, neuron=replace(p.neuron, gain=p.neuron.gain * np.float32(factor)))
+        p if isinstance(p, Input) else replace(p, neuron=replace(p.neuron, gain=p.neuron.gain * np.float32(factor)))
         for p in network.populations
     )
     return replace(network, populations=populations)
 
 
-def attempt(network: Network, registers: Registers, values: InputRange) -> tuple[ChipProgram | None, set[str]]:
+def attempt(network: Network, registers: Registers, values: InputRange) -> tuple[LoihiProgram | None, set[str]]:
     """The program, or None and the codes of what was refused."""
     try:
         return quantised(network, registers, values).program, set()
@@ -92,7 +90,7 @@ def attempt(network: Network, registers: Registers, values: InputRange) -> tuple
 @given(networks(timed=True), st.integers(4, 8), st.sampled_from(INPUTS), st.floats(-3, 1))
 def test_registers_hold_and_currents_cannot_wrap(network, bits, values, magnitude):
     """Random networks of strong or weak synapses, 4 to 8 bits, graded input; else a threshold too small is E034."""
-    registers = Registers(weight_bits=bits)
+    registers = replace(REGISTERS, weight_bits=bits)
     program, codes = attempt(with_gain(network, 10.0**magnitude), registers, values)
     if program is None:
         assert codes == {"E034"}
@@ -104,7 +102,7 @@ def test_registers_hold_and_currents_cannot_wrap(network, bits, values, magnitud
 def one_layer(cell: Neuron, *weight: np.ndarray, bias: np.ndarray | None = None) -> Network:
     """An input and a layer, joined by a projection for each weight."""
     size = len(weight[0])
-    populations = (Population("in", (weight[0].shape[1],)), Population("p", (size,), cell))
+    populations = (Input("in", (weight[0].shape[1],)), Population("p", (size,), cell))
     projections = tuple(Projection(f"w{i}", "in", "p", (Linear(w, bias),)) for i, w in enumerate(weight))
     return Network(populations, projections, ("p",))
 
@@ -144,7 +142,7 @@ def test_mantissa_half_way_beyond_the_register_takes_a_larger_exponent():
 def test_weights_of_one_sign_need_no_bit_for_it(bits, signs):
     """Mixed weights fill 2^(bits-1) - 1, weights that share a sign 2^bits - 1; both as far as the registers allow."""
     network = one_layer(cells(np.random.default_rng(0), 1, threshold=1.0), np.array([signs], np.float32))
-    (projection,) = quantised(network, Registers(weight_bits=bits)).program.projections
+    (projection,) = quantised(network, replace(REGISTERS, weight_bits=bits)).program.projections
     mixed = min(signs) < 0 < max(signs)
     assert np.abs(projection.synapses.weight).max() == 2 ** (bits - mixed) - 1
 
@@ -153,8 +151,8 @@ def test_weights_of_one_sign_need_no_bit_for_it(bits, signs):
 @given(networks(timed=True), st.integers(4, 8))
 def test_integers_follow_the_equations(network, bits):
     """Weights, thresholds, decays and biases are the documented products with the scale, rounded once."""
-    program = quantised(network, Registers(weight_bits=bits)).program
-    exact = {synapses.name: synapses for synapses in compose(network)}
+    program = quantised(network, replace(REGISTERS, weight_bits=bits)).program
+    exact = {synapses.name: synapses for synapses in network.synapses}
     for population in program.populations:
         assert_neurons_follow(population, network[population.name].neuron)
     for projection in program.projections:
@@ -163,7 +161,7 @@ def test_integers_follow_the_equations(network, bits):
         assert np.abs(error).max() <= 2.0 ** (projection.exponent - 1) * (1 + 1e-9)
 
 
-def assert_neurons_follow(population: ChipPopulation, cell: Neuron) -> None:
+def assert_neurons_follow(population: LoihiPopulation, cell: Neuron) -> None:
     alpha, beta, gain, reset_value = (
         getattr(cell, name).astype(np.float64) for name in ("alpha", "beta", "gain", "reset_value")
     )
@@ -207,14 +205,19 @@ def test_everything_the_chip_lacks_is_reported_at_once():
     rng = np.random.default_rng(0)
     build = Builder(rng, (2, 2, 2))
     build.add((Flatten(), linear(rng, 4, 8)))
-    kinds = {"p2": {"reset": "subtract"}, "p3": {"late": True}, "p4": {"spikes": "integer"}, "p5": {"floor": 0.0}}
+    kinds = {
+        "p2": {"reset": "subtract"},
+        "p3": {"reset_delay": True},
+        "p4": {"spikes": "integer"},
+        "p5": {"floor": 0.0},
+    }
     for _ in kinds:
         build.add((linear(rng, 4, 4),))
     network = build.network()
     populations = tuple(
         replace(p, neuron=replace(p.neuron, **kinds[p.name])) if p.name in kinds else p for p in network.populations
     )
-    registers = Registers(max_payload=1, resets=frozenset({"value"}))
+    registers = replace(REGISTERS, max_payload=1, resets=frozenset({"value"}))
     with pytest.raises(UnsupportedError) as caught:
         quantised(replace(network, populations=populations), registers, InputRange(1.0, integral=False))
     assert [(finding.code, finding.where) for finding in caught.value.findings] == [
@@ -225,14 +228,14 @@ def test_everything_the_chip_lacks_is_reported_at_once():
         ("E033", "input 'in'"),
     ]
     binary = replace(network, projections=network.projections)
-    assert quantised(binary, Registers(max_payload=1)).program.inputs[0].max_value == 1
+    assert quantised(binary, replace(REGISTERS, max_payload=1)).program.inputs[0].max_value == 1
 
 
 def test_every_threshold_below_the_weights_is_reported():
     """Thresholds that round to zero are E034, of all such populations at once."""
     rng = np.random.default_rng(0)
     tiny = cells(rng, 2, reset_value=0.0, threshold=1e-5, gain=1.0)
-    populations = (Population("in", (3,)), Population("a", (2,), tiny), Population("b", (2,), tiny))
+    populations = (Input("in", (3,)), Population("a", (2,), tiny), Population("b", (2,), tiny))
     projections = tuple(Projection(name, "in", name, (Linear(np.ones((2, 3), np.float32)),)) for name in ("a", "b"))
     with pytest.raises(UnsupportedError) as caught:
         quantised(Network(populations, projections, ("a", "b")))
@@ -246,7 +249,7 @@ def test_a_current_that_never_decays():
     """A bias would add up without end, and no register holds such a decay: E034, without a division by zero."""
     endless = replace(cells(np.random.default_rng(0), 2, threshold=1.0), alpha=np.ones(2, np.float32))
     op = Linear(np.ones((2, 3), np.float32), np.ones(2, np.float32))
-    populations = (Population("in", (3,)), Population("a", (2,), endless))
+    populations = (Input("in", (3,)), Population("a", (2,), endless))
     with pytest.raises(UnsupportedError, match="E034 population 'a': its synaptic current never decays"):
         quantised(Network(populations, (Projection("w", "in", "a", (op,)),), ("a",)))
 
@@ -254,45 +257,29 @@ def test_a_current_that_never_decays():
 def test_notes_tell_what_was_approximated():
     """An inclusive comparison is N003; a decay that 12 bits miss by more than two per cent is N004."""
     rng = np.random.default_rng(0)
-    cell = replace(cells(rng, 2, beta=0.9999), comparison="ge")
+    cell = replace(cells(rng, 2, beta=0.9999), compare="ge")
     notes = quantised(one_layer(cell, weights(rng, 2, 3))).notes
     assert [note.code for note in notes] == ["N003", "N004"]
     assert {note.severity for note in notes} == {"note"}
     assert not quantised(one_layer(cells(rng, 2, beta=0.9), weights(rng, 2, 3))).notes
 
 
-@pytest.mark.parametrize(("asked", "bits"), [(None, 8), (6, 6), (12, 8)])
-def test_registers_come_from_the_chip(asked, bits):
-    """Loihi 2's ranges; fewer weight bits may be asked for, more are not given."""
-    registers = Registers.of(load_chip("loihi2"), asked)
-    assert registers.weight_bits == bits
-    assert registers.max_mantissa(np.array([1.0, -1.0])) == 2 ** (bits - 1) - 1
-    assert (registers.max_threshold, registers.max_decay, registers.max_bias_mantissa) == (131_071, 4095, 4095)
-
-
 @pytest.mark.parametrize(
-    ("chip", "resets"),
-    [("loihi1", {"value", "subtract"}), ("loihi2", {"value", "subtract", "late"})],
+    "kind", [{"reset": "subtract"}, {"reset_delay": True}, {"reset": "subtract", "reset_delay": True}]
 )
-def test_resets_come_from_the_chip(chip, resets):
-    """Loihi 1 emulates subtraction with a second compartment; Loihi 2 runs neuron programs."""
-    assert Registers.of(load_chip(chip)).resets == resets
-
-
-@pytest.mark.parametrize("kind", [{"reset": "subtract"}, {"late": True}, {"reset": "subtract", "late": True}])
 def test_resets_are_kept_and_noted(kind):
     """A population resets on the chip as in the network, and N005 says that the built-in neuron does not."""
     cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), **kind)
     result = quantised(one_layer(cell, np.ones((2, 3), np.float32)))
     (population,) = result.program.populations
-    assert (population.reset, population.late) == (cell.reset, cell.late)
+    assert (population.reset, population.reset_delay) == (cell.reset, cell.reset_delay)
     assert [note.code for note in result.notes] == ["N005"]
 
 
 def test_a_note_on_several_populations_is_one():
     """What holds for all populations is said once, with their names in order."""
     cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), reset="subtract")
-    populations = (Population("in", (2,)), Population("p1", (2,), cell), Population("p2", (2,), cell))
+    populations = (Input("in", (2,)), Population("p1", (2,), cell), Population("p2", (2,), cell))
     projections = tuple(
         Projection(f"w{i}", source, f"p{i}", (Linear(np.ones((2, 2), np.float32)),))
         for i, source in enumerate(("in", "p1"), 1)
@@ -323,20 +310,20 @@ def test_ranges_of_a_net_file_are_kept():
     """Within a .net file weights have exponents of at most 1 and biases are multiples of 64."""
     rng = np.random.default_rng(0)
     network = one_layer(cells(rng, 4), weights(rng, 4, 8), bias=rng.normal(size=4).astype(np.float32))
-    program = quantised(network, Registers().within_net()).program
+    program = quantised(network, REGISTERS.within_net()).program
     assert all(p.exponent <= 1 for p in program.projections)
     assert all(p.bias_exp >= 6 and p.bias_mant.any() for p in program.populations)
 
 
-@pytest.mark.parametrize("kind", [{"reset": "subtract"}, {"late": True}])
+@pytest.mark.parametrize("kind", [{"reset": "subtract"}, {"reset_delay": True}])
 def test_resets_that_a_net_file_lacks_are_refused(kind):
     """A .net file's neuron resets to zero in the step of the spike: E030 before anything is trained for it."""
     cell = replace(cells(np.random.default_rng(0), 2, reset_value=0.0), **kind)
     with pytest.raises(UnsupportedError, match="(?s)E030.*--adapt"):
-        quantised(one_layer(cell, np.ones((2, 3), np.float32)), Registers().within_net())
+        quantised(one_layer(cell, np.ones((2, 3), np.float32)), REGISTERS.within_net())
 
 
-def test_geometry_levels_and_delays_are_kept():
+def test_geometry_depths_and_delays_are_kept():
     """A convolution stays one, delays make up for longer ways, and projections keep their order."""
     rng = np.random.default_rng(0)
     build = Builder(rng, (2, 6, 6))
@@ -348,7 +335,7 @@ def test_geometry_levels_and_delays_are_kept():
     program = quantised(network).program
     assert [p.synapses.name for p in program.projections] == [p.name for p in network.projections]
     assert [p.delay for p in program.projections] == [0, 0, 0, 1, 0]
-    assert [p.level for p in program.populations] == [1, 2, 3, 4]
+    assert [p.depth for p in program.populations] == [1, 2, 3, 4]
     first = program.projections[0].synapses
     assert isinstance(first, ConvSynapses)
     assert (first.weight.shape, first.stride, first.padding) == ((3, 2, 6, 6), (2, 2), (2, 2))
@@ -356,10 +343,10 @@ def test_geometry_levels_and_delays_are_kept():
 
 def counts(network: Network, bits: int, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Spike counts of every neuron in float, and as integers on the emulator."""
-    program = quantised(network, Registers(weight_bits=bits)).program
+    program = quantised(network, replace(REGISTERS, weight_bits=bits)).program
     with torch.no_grad():
         spikes_float = FloatSimulator(network)({"in": torch.from_numpy(x)})
-    recorded = Emulator(program).run({"in": x.astype(np.uint8)}).spikes
+    recorded = LoihiEmulator(program).run({"in": x.astype(np.uint8)}).spikes
     in_float = [spikes_float[p.name].numpy().sum(axis=0).ravel() for p in network.neurons]
     as_integers = [recorded[p.name].sum(axis=0, dtype=np.int64).ravel() for p in network.neurons]
     return np.concatenate(in_float), np.concatenate(as_integers)
@@ -417,7 +404,9 @@ def test_gains_of_readouts_move_into_the_weights():
     with torch.no_grad():
         exact = FloatSimulator(network)({"in": torch.from_numpy(x)})["p"][-1, 0].numpy() - cell.reset_value
     program = quantised(network).program
-    got = Emulator(program).run({"in": x.astype(np.uint8)}).potentials["p"][-1, 0] / 64 / program.populations[0].scale
+    got = (
+        LoihiEmulator(program).run({"in": x.astype(np.uint8)}).membrane["p"][-1, 0] / 64 / program.populations[0].scale
+    )
     np.testing.assert_allclose(got, exact, rtol=0.02, atol=0.02)
 
 

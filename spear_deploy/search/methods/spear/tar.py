@@ -7,6 +7,9 @@ it accuracy alone counts.  The weight adapts while the constraint is violated (d
 own episodes), so that it is as large as the accuracy gained by overspending makes necessary::
 
     lambda <- clip(lambda + eta * (predicted / target - 1), minimum, maximum)
+
+The step and its bounds were chosen, not measured: accuracies lie within 0..1, so that a weight of 0.5 lets a network
+twice too large win only by half of all samples, and at 20 no accuracy can pay for overspending by 5 %.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class TAR:
         """Return the reward of a network of ``accuracy`` (0..1) and ``predicted`` SynOps (a share)."""
         return accuracy - self.weight * max(0.0, predicted / self.target - 1.0)
 
-    def adapted(self, predicted: float) -> TAR:
+    def after_episode(self, predicted: float) -> TAR:
         """Return the reward after an episode that ended at ``predicted``."""
         moved = self.weight + self.step * (predicted / self.target - 1.0)
         return replace(self, weight=min(self.maximum, max(self.minimum, moved)))

@@ -28,7 +28,7 @@ class Layout:
     channels_last: bool
 
     @classmethod
-    def computed(cls, shape: Shape) -> Layout:
+    def of_population(cls, shape: Shape) -> Layout:
         """Return the order in which the emulator computes a population; inputs stay as they are given."""
         return cls(shape, channels_last=len(shape) == 3)
 
@@ -55,7 +55,7 @@ class Layout:
         channels, height, width = self.shape
         return np.moveaxis(x.reshape(*x.shape[:2], height, width, channels), -1, 2)
 
-    def arranged(self, register: NDArray[np.int32]) -> NDArray[np.int32]:
+    def arrange(self, register: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return a register, one value or one for each neuron, as (rows, width)."""
         full = np.broadcast_to(register, self.shape).reshape(-1)[self.order]
         return np.ascontiguousarray(full.reshape(self.rows, self.width), np.int32)
@@ -96,7 +96,7 @@ class Cells:
         return rows[..., left : left + self.layout.width]
 
 
-def aligned(count: int) -> NDArray[np.uint8]:
+def aligned_memory(count: int) -> NDArray[np.uint8]:
     """Return memory of so many bytes that starts with a lane.
 
     New memory costs time at its first use, and is given back each time: sums are best kept in the same place.

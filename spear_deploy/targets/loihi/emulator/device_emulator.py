@@ -16,36 +16,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.network.synapses import ConvSynapses
-from spear_deploy.targets.loihi.emulator.emulator import Recording
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection
+from spear_deploy.recording import Recording
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.registers import Arithmetic
 
-_WRAP = 1 << 23
-_LIMIT = _WRAP - 1
 _BATCH_BYTES = 1 << 30
 
 
 class DeviceEmulator:
-    """Runs a chip program on ``device`` as :class:`~spear_deploy.targets.loihi.emulator.emulator.Emulator` does on a processor."""
+    """Runs a chip program on ``device`` as :class:`~.emulator.LoihiEmulator` does on a processor."""
 
-    def __init__(self, program: ChipProgram, device: str | torch.device = "cuda") -> None:
+    def __init__(self, program: LoihiProgram, device: str | torch.device = "cuda") -> None:
         self.program, self.device = program, torch.device(device)
-        self._synapses = {
-            population.name: [
-                (p.synapses.source, program.lag(p), _Synapses(p, self.device)) for p in program.into(population.name)
+        self._synapses: dict[str, list[tuple[str, int, _Synapses]]] = {}
+        for population in program.populations:
+            incoming = program.into(population.name)
+            self._synapses[population.name] = [
+                (p.synapses.source, program.lag(p), _Synapses(p, program.arithmetic, self.device)) for p in incoming
             ]
-            for population in program.populations
-        }
 
     def batch_size(self, steps: int) -> int:
         """Return how many samples of ``steps`` steps keep all spikes within 1 GB; at most 1024."""
         sizes = [4 * p.size if p.kind == "readout" else p.size for p in self.program.populations]
         return max(1, min(1024, _BATCH_BYTES // (steps * sum(sizes))))
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
-        """Run one batch: integer payloads (T, B, *shape) for each input population."""
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input; ``membranes`` of all neurons on request."""
         steps, batch = next(iter(inputs.values())).shape[:2]
         sent = {name: self._payloads(x) for name, x in inputs.items()}
-        neurons = {p.name: _Neurons(p, batch, self.device) for p in self.program.populations}
+        neurons = {p.name: _Neurons(p, self.program.arithmetic, batch, self.device) for p in self.program.populations}
+        traced = [p for p in self.program.populations if membranes and p.kind == "lif"]
+        traces = {p.name: torch.empty((steps, batch, *p.shape), dtype=torch.int32, device=self.device) for p in traced}
         for population in self.program.populations:
             kind = torch.int32 if population.kind == "readout" else torch.uint8
             sent[population.name] = torch.empty((steps, batch, *population.shape), dtype=kind, device=self.device)
@@ -57,6 +58,8 @@ class DeviceEmulator:
                     if step >= lag:
                         arriving += synapses.sums(sent[source][step - lag]).view_as(arriving)
                 sent[name][step] = neurons[name].update(arriving)
+                if name in traces:
+                    traces[name][step] = neurons[name].v
 
         def of(kind: str) -> dict[str, NDArray[Any]]:
             return {p.name: sent[p.name].cpu().numpy() for p in self.program.populations if p.kind == kind}
@@ -65,7 +68,8 @@ class DeviceEmulator:
             states = {name: getattr(cells, state).flatten(1) for name, cells in neurons.items()}
             return {name: x.to(torch.int32).cpu().numpy() for name, x in states.items()}
 
-        return Recording({**inputs, **of("lif")}, of("readout"), final("u"), final("v"))
+        membrane = of("readout") | {name: trace.cpu().numpy() for name, trace in traces.items()}
+        return Recording({**inputs, **of("lif")}, membrane, {"u": final("u"), "v": final("v")})
 
     def _payloads(self, x: NDArray[Any]) -> Tensor:
         """Return payloads on the device; what is constant over time stays one step."""
@@ -77,7 +81,8 @@ class DeviceEmulator:
 class _Synapses:
     """One projection: a matrix, or a convolution as a matrix product of its unfolded input."""
 
-    def __init__(self, projection: ChipProjection, device: torch.device) -> None:
+    def __init__(self, projection: LoihiProjection, arithmetic: Arithmetic, device: torch.device) -> None:
+        self.bound = arithmetic.wrap
         self.synapses = synapses = projection.synapses
         weight = torch.tensor(np.asarray(synapses.weight, np.float64) * 2.0**projection.exponent, device=device)
         groups = synapses.groups if isinstance(synapses, ConvSynapses) else 1
@@ -90,45 +95,47 @@ class _Synapses:
             return (x.flatten(1) @ self.weight[0].T).to(torch.int64)
         columns = functional.unfold(x, conv.weight.shape[2:], conv.dilation, conv.padding, conv.stride)
         y = self.weight @ columns.unflatten(1, (conv.groups, -1))
-        return torch.remainder(y.flatten(1).to(torch.int64) + _WRAP, 2 * _WRAP) - _WRAP
+        return torch.remainder(y.flatten(1).to(torch.int64) + self.bound, 2 * self.bound) - self.bound
 
 
 class _Neurons:
-    """The state of one population, int64 (B, *shape), and the equations of :mod:`~spear_deploy.targets.loihi.emulator.lif_kernel`."""
+    """The state of one population, int64 (B, *shape), which follows the equations of ``registers.py``."""
 
-    def __init__(self, population: ChipPopulation, batch: int, device: torch.device) -> None:
+    def __init__(self, population: LoihiPopulation, arithmetic: Arithmetic, batch: int, device: torch.device) -> None:
         def register(values: NDArray[np.int32]) -> Tensor:
             return torch.tensor(np.asarray(values, np.int64), device=device)
 
-        self.population = population
-        self.keep_u, self.keep_v = register(4095 - population.du), register(4096 - population.dv)
-        self.threshold = register(population.vth) << 6
+        unit = arithmetic.decay_unit
+        self.population, self.arithmetic = population, arithmetic
+        self.keep_u, self.keep_v = register(unit - 1 - population.du), register(unit - population.dv)
+        self.threshold = register(population.vth) << arithmetic.shift
         self.bias = register(population.bias_mant) << register(population.bias_exp)
         self.u = torch.zeros((batch, *population.shape), dtype=torch.int64, device=device)
         self.v = torch.zeros_like(self.u)
 
     def update(self, arriving: Tensor) -> Tensor:
         """Advance by a step; return the spikes, or a readout's v."""
-        subtract, late = self.population.reset == "subtract", self.population.late
-        u = _decayed(self.u, self.keep_u) + (arriving << 6)
-        u = torch.where(u > _WRAP, u - 2 * _WRAP, u)
-        self.u = torch.where(u <= -_WRAP, u + 2 * _WRAP, u)
+        subtract, reset_delay = self.population.reset == "subtract", self.population.reset_delay
+        bound, limit, bits = self.arithmetic.wrap, self.arithmetic.limit, self.arithmetic.decay_bits
+        u = _decay(self.u, self.keep_u, bits) + (arriving << self.arithmetic.shift)
+        u = torch.where(u > bound, u - 2 * bound, u)
+        self.u = torch.where(u <= -bound, u + 2 * bound, u)
         fired_before = self.v > self.threshold
-        v = _decayed(self.v, self.keep_v) + self.u + self.bias
-        if late and subtract:
+        v = _decay(self.v, self.keep_v, bits) + self.u + self.bias
+        if reset_delay and subtract:
             v = v - fired_before * self.threshold
-        v = v.clamp(-_LIMIT, _LIMIT)
-        if late and not subtract:
+        v = v.clamp(-limit, limit)
+        if reset_delay and not subtract:
             v = v.masked_fill(fired_before, 0)
         if self.population.kind == "readout":
             self.v = v
             return v
         fired = v > self.threshold
-        if not late:
+        if not reset_delay:
             v = torch.where(fired, v - self.threshold if subtract else torch.zeros_like(v), v)
         self.v = v
         return fired
 
 
-def _decayed(x: Tensor, factor: Tensor) -> Tensor:
-    return x.sign() * ((x.abs() * factor) >> 12)
+def _decay(x: Tensor, factor: Tensor, bits: int) -> Tensor:
+    return x.sign() * ((x.abs() * factor) >> bits)

@@ -9,18 +9,18 @@ causes, as Lava does once its one step of delay a synapse is accounted for; a la
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.execution import map_threads, shares
-from spear_deploy.targets.loihi.emulator.cells import Layout, aligned
-from spear_deploy.targets.loihi.emulator.layer import MEASURED, Costs, Layer, States
-from spear_deploy.targets.loihi.program import ChipProgram
+from spear_deploy.execution import Execution, map_threads, split_evenly
+from spear_deploy.recording import Recording
+from spear_deploy.targets.loihi.emulator.cells import Layout, aligned_memory
+from spear_deploy.targets.loihi.emulator.layer import MEASURED, Costs, EmulatedPopulation, States
+from spear_deploy.targets.loihi.program import LoihiProgram
 
 _BATCH_BYTES = 256 << 20
 _CHUNK_BYTES = 1 << 21
@@ -29,52 +29,42 @@ _BLOCK_BYTES = 1 << 19
 """Sums that are computed before the neurons are updated."""
 
 
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """What every population did: arrays (T, B, *shape), those of maps views with the channels last in memory.
-
-    ``spikes``: uint8, inputs (payloads) included; ``potentials``: int32 v of the readouts;
-    ``final_u``, ``final_v``: int32 (B, n) states after the last step.
-    """
-
-    spikes: Mapping[str, NDArray[Any]]
-    potentials: Mapping[str, NDArray[np.int32]]
-    final_u: Mapping[str, NDArray[np.int32]]
-    final_v: Mapping[str, NDArray[np.int32]]
-
-
-class Emulator:
+class LoihiEmulator:
     """Runs a chip program; states start at zero for every sample, and no spikes are in flight.
 
     ``costs`` weigh sums by events against products; the bits are the same whatever they are.
     """
 
-    def __init__(self, program: ChipProgram, costs: Costs = MEASURED) -> None:
+    def __init__(self, program: LoihiProgram, execution: Execution | None = None, costs: Costs = MEASURED) -> None:
         self.program, self.costs = program, costs
+        self.threads = (execution or Execution()).threads
 
     @cached_property
-    def _layers(self) -> dict[str, Layer]:
+    def _layers(self) -> dict[str, EmulatedPopulation]:
         layouts = {port.name: Layout(port.shape, channels_last=False) for port in self.program.inputs}
-        layouts |= {p.name: Layout.computed(p.shape) for p in self.program.populations}
-        return {p.name: Layer(p, self.program, layouts) for p in self.program.populations}
+        layouts |= {p.name: Layout.of_population(p.shape) for p in self.program.populations}
+        return {p.name: EmulatedPopulation(p, self.program, layouts) for p in self.program.populations}
 
     def batch_size(self, steps: int) -> int:
         """Return how many samples of ``steps`` steps keep a population's arrays within 256 MB."""
         largest = max(population.size for population in self.program.populations)
         return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> Recording:
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input population.
 
         An input that is constant over time may be given as a view with a zero stride; it is summed once.
+        ``membranes``: v after each step is recorded of all neurons, not of readouts alone.  Arrays of maps are views
+        with the channels last in memory; ``final`` has the registers u and v.
         """
         steps, batch = next(iter(inputs.values())).shape[:2]
-        states = self._states(inputs, steps, batch)
+        states = self._states(inputs, steps, batch, membranes=membranes)
         sample_bytes = steps * sum(layer.layout.rows * layer.layout.width for layer in self._layers.values())
-        map_threads(partial(self._run, states), shares(batch, _CHUNK_BYTES // sample_bytes))
+        some = split_evenly(batch, _CHUNK_BYTES // sample_bytes, self.threads)
+        map_threads(partial(self._run, states), some, self.threads)
         return self._recording(inputs, states)
 
-    def _states(self, inputs: Mapping[str, NDArray[Any]], steps: int, batch: int) -> States:
+    def _states(self, inputs: Mapping[str, NDArray[Any]], steps: int, batch: int, *, membranes: bool) -> States:
         sent: dict[str, NDArray[Any]] = {}
         for port in self.program.inputs:
             x = inputs[port.name]
@@ -91,11 +81,13 @@ class Emulator:
                 for name, layer in self._layers.items()
             }
 
-        return States(steps, sent, zeros(), zeros())
+        firing = [p for p in self.program.populations if membranes and p.kind == "lif"]
+        traces = {p.name: np.empty((steps, batch, p.size), np.int32) for p in firing}
+        return States(steps, sent, zeros(), zeros(), traces)
 
     def _run(self, states: States, samples: range) -> None:
         """Run all populations on some samples of a batch."""
-        memory = aligned(max(_BLOCK_BYTES, *(layer.bytes * len(samples) for layer in self._layers.values())))
+        memory = aligned_memory(max(_BLOCK_BYTES, *(layer.bytes * len(samples) for layer in self._layers.values())))
         for component in self.program.components:
             layers = [self._layers[name] for name in component if name in self._layers]
             is_loop = component in self.program.loops
@@ -110,18 +102,21 @@ class Emulator:
                     layer.advance(states, ways, some_steps, some_samples, memory)
 
     def _recording(self, inputs: Mapping[str, NDArray[Any]], states: States) -> Recording:
-        def shaped(kind: str) -> dict[str, NDArray[Any]]:
-            chosen = [p.name for p in self.program.populations if p.kind == kind]
-            return {name: self._layers[name].layout.view(states.sent[name]) for name in chosen}
+        def view(arrays: Mapping[str, NDArray[Any]], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+            return {name: self._layers[name].layout.view(arrays[name]) for name in names}
 
         def flat(registers: Mapping[str, NDArray[np.int32]]) -> dict[str, NDArray[np.int32]]:
             shaped = {name: self._layers[name].layout.view(x[None])[0] for name, x in registers.items()}
             return {name: np.ascontiguousarray(x).reshape(len(x), -1) for name, x in shaped.items()}
 
-        return Recording({**inputs, **shaped("lif")}, shaped("readout"), flat(states.u), flat(states.v))
+        firing = [p.name for p in self.program.populations if p.kind == "lif"]
+        readouts = [p.name for p in self.program.populations if p.kind == "readout"]
+        membrane = view(states.sent, readouts) | view(states.traces, states.traces)
+        final = {"u": flat(states.u), "v": flat(states.v)}
+        return Recording({**inputs, **view(states.sent, firing)}, membrane, final)
 
 
-def _blocks(layer: Layer, steps: int, samples: range) -> Iterator[tuple[range, range]]:
+def _blocks(layer: EmulatedPopulation, steps: int, samples: range) -> Iterator[tuple[range, range]]:
     """Yield samples and steps, in their order, whose sums stay in the cache."""
     most = max(1, _BLOCK_BYTES // layer.bytes)
     together = max(1, most // steps)

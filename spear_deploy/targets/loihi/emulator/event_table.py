@@ -35,7 +35,7 @@ class BlockTable:
     weight: NDArray[Any]
 
     @property
-    def added(self) -> float:
+    def lanes_per_spike(self) -> float:
         """Mean number of lanes that a spike adds."""
         return float(self.rows.mean()) * self.lanes
 
@@ -61,7 +61,7 @@ class MatrixTable:
     weight: NDArray[Any]
 
     @property
-    def added(self) -> float:
+    def lanes_per_spike(self) -> float:
         """Number of lanes that a spike adds."""
         return float(self.weight.shape[1] * self.lanes)
 
@@ -84,7 +84,7 @@ def dense_table(synapses: DenseSynapses, source: Layout, cells: Cells, shift: in
     layout = cells.layout
     matrix = synapses.weight[np.ix_(layout.order, source.order)].astype(np.int32).T << shift
     lanes = lanes_for(layout.width, kind.itemsize)
-    weight = _padded(matrix.reshape(len(matrix), layout.rows, layout.width), lanes, kind)
+    weight = _pad(matrix.reshape(len(matrix), layout.rows, layout.width), lanes, kind)
     return MatrixTable(cells.origin, cells.stride, lanes, weight)
 
 
@@ -105,7 +105,7 @@ def conv_table(synapses: ConvSynapses, source: Layout, cells: Cells, shift: int,
         for ky, row in down.taps[row_kind]:
             for kx, column in across.taps[column_kind]:
                 weight[:, row, column] = taps[:, ky, kx]
-        padded = _padded(weight.reshape(*weight.shape[:2], -1), lanes, kind)
+        padded = _pad(weight.reshape(*weight.shape[:2], -1), lanes, kind)
         here = (down.kind[y] == row_kind) & (across.kind[x] == column_kind)
         block[here] = sum(known.size for known in blocks) + c[here] * padded[0].size
         rows[here] = padded.shape[1]
@@ -175,7 +175,7 @@ def _taps(synapses: ConvSynapses, channels: int) -> NDArray[np.int32]:
     return taps
 
 
-def _padded(weight: NDArray[np.int32], lanes: int, kind: np.dtype[Any]) -> NDArray[Any]:
+def _pad(weight: NDArray[np.int32], lanes: int, kind: np.dtype[Any]) -> NDArray[Any]:
     """Fill rows (.., cells) up to whole lanes with zeros."""
     missing = lanes * (LANE_BYTES // kind.itemsize) - weight.shape[2]
     return np.ascontiguousarray(np.pad(weight, ((0, 0), (0, 0), (0, missing))), kind)

@@ -55,7 +55,7 @@ def add_lanes(typing: Any, lanes: Any, total: Any, at: Any, weight: Any, block: 
         _, total, at, weight, block, factor = arguments
         sums = _Vectors.lanes(context, builder, signature.args[1], total)
         weights = _Vectors.lanes(context, builder, signature.args[3], weight)
-        factors = sums.repeated(factor, signature.args[5])
+        factors = sums.broadcast(factor, signature.args[5])
         for lane in range(lanes.literal_value):
             product = builder.mul(factors, weights.load(block, lane))
             sums.store(builder.add(sums.load(at, lane), product), at, lane)
@@ -92,7 +92,7 @@ def add_rows(
         registers = [cgutils.alloca_once_value(builder, sums.load(at, lane)) for lane in some]
         with cgutils.for_range(builder, count) as loop:
             j = builder.sext(indices.element(loop.index), pitch.type)
-            factor = sums.repeated(values.element(j), signature.args[8].dtype)
+            factor = sums.broadcast(values.element(j), signature.args[8].dtype)
             block = builder.add(builder.mul(j, pitch), column)
             for lane, register in zip(some, registers, strict=True):
                 product = builder.mul(factor, weights.load(block, lane))
@@ -131,7 +131,7 @@ class _Vectors:
         start = self.builder.add(index, ir.Constant(index.type, lane * self.length))
         return self.builder.bitcast(self.builder.gep(self.data, [start]), self.type.as_pointer())
 
-    def repeated(self, scalar: Any, kind: Any) -> Any:
+    def broadcast(self, scalar: Any, kind: Any) -> Any:
         """Return a vector of one value, converted from ``kind``."""
         value = self.context.cast(self.builder, scalar, kind, self.kind.dtype)
         undefined = ir.Constant(self.type, ir.Undefined)

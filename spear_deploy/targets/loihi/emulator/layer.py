@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,24 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.targets.loihi.emulator.cells import Cells, Layout, aligned
+from spear_deploy.targets.loihi.emulator.cells import Cells, Layout, aligned_memory
 from spear_deploy.targets.loihi.emulator.event_table import EventTable, conv_table, dense_table, margin, matrix_of
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
 from spear_deploy.targets.loihi.emulator.lif_kernel import scan_of
 from spear_deploy.targets.loihi.emulator.products import Product, wraps
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
 
 Array = NDArray[Any]
 
 _INT16 = (1 << 15) - 1
-_TO_CURRENT = 6
-"""Loihi shifts the sum by 6 bits on its way into the current."""
-
-_LOOKED_AT = 4
+_PROBE_STEPS = 4
 """Steps, or twice as many, on which a population's activity is measured."""
-_LARGER = 8
+_MAX_MATRIX_RATIO = 8
 """A convolution is summed as a matrix if that has up to so many times its weights."""
-_SUPPOSED = 0.1
+_DEFAULT_ACTIVITY = 0.1
 """Activity of a population that has not been run yet."""
 
 
@@ -70,7 +68,7 @@ class Incoming:
         if self.table is None:
             return self.product.add
         sources = prod(self.product.source.shape)
-        events = active * sources * (costs.event + costs.lane * self.table.added)
+        events = active * sources * (costs.event + costs.lane * self.table.lanes_per_spike)
         product = self.multiplications * costs.multiplication + (sources + self.product.cells.size) * costs.cell
         return self.table.add if events < product else self.product.add
 
@@ -79,50 +77,59 @@ class Incoming:
 class States:
     """What a batch does, by population: ``sent`` (T, B, neurons), and u and v (B, rows, width).
 
-    Inputs are among ``sent``; one that is held over time has a single step.
+    Inputs are among ``sent``; one that is held over time has a single step.  ``traces`` (T, B, neurons) int32 are the
+    membranes of those populations of which they are wanted.
     """
 
     steps: int
     sent: Mapping[str, Array]
     u: Mapping[str, NDArray[np.int32]]
     v: Mapping[str, NDArray[np.int32]]
+    traces: Mapping[str, NDArray[np.int32]]
 
 
-class Layer:
+_NO_TRACE = np.empty((0, 0, 0, 0), np.int32)
+
+
+class EmulatedPopulation:
     """One population of a program; ``layouts`` tells how those that it receives from lie in memory."""
 
-    def __init__(self, population: ChipPopulation, program: ChipProgram, layouts: Mapping[str, Layout]) -> None:
+    def __init__(self, population: LoihiPopulation, program: LoihiProgram, layouts: Mapping[str, Layout]) -> None:
         projections = program.into(population.name)
         self.name, self.layout = population.name, layouts[population.name]
+        self.arithmetic = program.arithmetic
         plans = [_plan(projection, program, layouts) for projection in projections]
         self.shift = min((p.exponent for p in projections), default=0)
         total = sum(plan.reach << plan.projection.exponent - self.shift for plan in plans)
         small = total <= _INT16 and all(plan.by_events is not None for plan in plans)
         self.kind = np.dtype(np.int16 if small else np.int32)
         self.cells = _cells(self.layout, plans, layouts)
-        self.incoming = tuple(self._incoming(plan, program, layouts) for plan in plans)
+        self.incoming = tuple(self._incoming_of(plan, program, layouts) for plan in plans)
         ends = [incoming.table.end for incoming in self.incoming if incoming.table is not None]
         self.size = -(-max(self.cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES
-        self._scan = scan_of(
-            filtered=bool(np.any(population.du != 4095)),
+        self._scan = partial(
+            scan_of,
+            self.arithmetic,
+            filtered=bool(np.any(population.du != self.arithmetic.decay_unit - 1)),
             fires=population.kind == "lif",
             subtract=population.reset == "subtract",
-            late=population.late,
+            reset_delay=population.reset_delay,
         )
         self._registers = tuple(
-            self.layout.arranged(register)
+            self.layout.arrange(register)
             for register in (
-                4096 - (population.du + 1),
-                4096 - population.dv,
-                population.vth << _TO_CURRENT,
+                self.arithmetic.decay_unit - (population.du + 1),
+                self.arithmetic.decay_unit - population.dv,
+                population.vth << self.arithmetic.shift,
                 population.bias_mant << population.bias_exp,
             )
         )
 
-    def _incoming(self, plan: _Plan, program: ChipProgram, layouts: Mapping[str, Layout]) -> Incoming:
+    def _incoming_of(self, plan: _Plan, program: LoihiProgram, layouts: Mapping[str, Layout]) -> Incoming:
         synapses, exponent = plan.projection.synapses, plan.projection.exponent
         source, shift = layouts[synapses.source], exponent - self.shift
-        product = Product(synapses, source, self.cells, reach=plan.reach, exponent=exponent, shift=shift)
+        bound = self.arithmetic.wrap
+        product = Product(synapses, source, self.cells, reach=plan.reach, exponent=exponent, shift=shift, bound=bound)
         table: EventTable | None = None
         if isinstance(plan.by_events, DenseSynapses):
             table = dense_table(plan.by_events, source, self.cells, shift, self.kind)
@@ -147,15 +154,15 @@ class Layer:
         chosen = []
         for incoming in self.incoming:
             spikes = states.sent[incoming.source]
-            some = spikes[:: max(1, len(spikes) // _LOOKED_AT), samples.start : samples.stop]
-            active = _SUPPOSED if incoming.source in unknown else np.count_nonzero(some) / some.size
+            some = spikes[:: max(1, len(spikes) // _PROBE_STEPS), samples.start : samples.stop]
+            active = _DEFAULT_ACTIVITY if incoming.source in unknown else np.count_nonzero(some) / some.size
             adder = incoming.adder(active, costs)
-            chosen.append(self._held(adder, spikes, samples) if len(spikes) < states.steps else adder)
+            chosen.append(self._hold(adder, spikes, samples) if len(spikes) < states.steps else adder)
         return chosen
 
-    def _held(self, adder: Adder, spikes: Array, samples: range) -> Adder:
+    def _hold(self, adder: Adder, spikes: Array, samples: range) -> Adder:
         """Sum once what arrives in every step."""
-        once = self._zeros(aligned(self.bytes * len(samples)), 1, len(samples))
+        once = self._zeros(aligned_memory(self.bytes * len(samples)), 1, len(samples))
         adder(spikes, 0, samples.start, once)
 
         def add(spikes: Array, step: int, sample: int, total: Array) -> None:
@@ -175,29 +182,32 @@ class Layer:
                 add(states.sent[incoming.source], steps.start + early - incoming.lag, samples.start, total[early:])
         sent = states.sent[self.name]
         out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
-        where = (self.cells.origin, self.cells.stride, self.shift + _TO_CURRENT)
+        where = (self.cells.origin, self.cells.stride, self.shift + self.arithmetic.shift)
         u, v = states.u[self.name], states.v[self.name]
-        self._scan(total, *where, *self._registers, u, v, steps.start, samples.start, out)
+        trace = states.traces.get(self.name)
+        scan = self._scan(traced=trace is not None)
+        shaped = _NO_TRACE if trace is None else trace.reshape(out.shape)
+        scan(total, *where, *self._registers, u, v, steps.start, samples.start, out, shaped)
 
 
 class _Plan(NamedTuple):
     """A projection, its largest sum of mantissas, and the synapses to sum by events; None where the sum may wrap."""
 
-    projection: ChipProjection
+    projection: LoihiProjection
     reach: int
     by_events: Synapses | None
 
 
-def _plan(projection: ChipProjection, program: ChipProgram, layouts: Mapping[str, Layout]) -> _Plan:
+def _plan(projection: LoihiProjection, program: LoihiProgram, layouts: Mapping[str, Layout]) -> _Plan:
     synapses = projection.synapses
     payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
     weight = np.abs(synapses.weight.astype(np.int64)).reshape(len(synapses.weight), -1)
     reach = int(weight.sum(axis=1).max(initial=0)) * payload
-    if wraps(synapses, reach, projection.exponent):
+    if wraps(synapses, reach, projection.exponent, program.arithmetic.wrap):
         return _Plan(projection, reach, None)
     source, target = layouts[synapses.source].shape, layouts[synapses.target].shape
     # A kernel about as wide as the map has no use for a margin.
-    if isinstance(synapses, ConvSynapses) and prod(source) * prod(target) <= _LARGER * synapses.weight.size:
+    if isinstance(synapses, ConvSynapses) and prod(source) * prod(target) <= _MAX_MATRIX_RATIO * synapses.weight.size:
         return _Plan(projection, reach, matrix_of(synapses, source, target))
     return _Plan(projection, reach, synapses)
 

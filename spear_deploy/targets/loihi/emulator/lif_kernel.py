@@ -1,103 +1,124 @@
-"""The fused integer neuron update: Loihi's LIF, bit for bit as Lava's ``PyLifModelBitAcc`` computes it.
+"""The fused integer neuron update: Loihi's LIF (:mod:`spear_deploy.targets.loihi.registers`), bit for bit as Lava's.
 
-Per step, with ``tz(x, d) = sgn(x) * ((|x| * d) >> 12)``::
+A late reset acts in the step after the spike: where v lies above the threshold to begin with, the new v is 0, or the
+threshold is taken off before the clip.
 
-    u = tz(u, 4096 - (du + 1)) + (a << 6)              one wrap at 24 bits
-    v = clip(tz(v, 4096 - dv) + u + bias, +-(2^23 - 1))
-    s = v > (vth << 6);   v = 0 where s                or v - (vth << 6): a reset by subtraction
+The product of a decay needs more than 32 bits; it is split so that all stays in 32 (exact).  numba computes integers in
+64 bits unless it is told otherwise at each operation, and only 32 bits let the loop over neurons use the whole vector
+unit.
 
-A late reset acts in the step after the spike: where v > (vth << 6) to begin with, the new v is 0, or vth << 6 is
-taken off before the clip.
+A scan is called as::
 
-The product needs 35 bits; it is split so that all stays in 32 (exact).  numba computes integers in 64 bits unless
-it is told otherwise at each operation, and only 32 bits let the loop over neurons use the whole vector unit.
+    scan(total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace)
+
+``total`` (S, b, cells) int16 or int32 holds the sums, less the exponent that all share, a row of neurons from
+``origin`` on and every ``stride`` cells; ``shift`` takes them to the current; ``keep_u`` and ``keep_v`` are what
+decays leave, ``vth`` (already shifted) and ``bias`` (rows, width) int32; ``u``, ``v`` (B, rows, width) int32 hold
+the states and are overwritten; ``out`` (T, B, rows, width) receives from ``step`` and ``sample`` on the spikes
+(uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, v after each step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import numpy as np
 from numba import njit
 
+from spear_deploy.targets.loihi.registers import Arithmetic
+
 _INT = np.int32
-_WRAP, _TURN, _LIMIT = _INT(1 << 23), _INT(1 << 24), _INT((1 << 23) - 1)
-_HALF, _LOW, _ZERO = _INT(12), _INT(4095), _INT(0)
+_ZERO = _INT(0)
 
 
 @njit(inline="always")
-def _decayed(x, factor):  # type: ignore[no-untyped-def]
+def _decay(x, factor, widths):  # type: ignore[no-untyped-def]
+    bits, low_mask, _ = widths
     magnitude = _INT(abs(x))
-    low = _INT(_INT(_INT(magnitude & _LOW) * factor) >> _HALF)
-    kept = _INT(_INT(_INT(magnitude >> _HALF) * factor) + low)
+    low = _INT(_INT(_INT(magnitude & low_mask) * factor) >> bits)
+    kept = _INT(_INT(_INT(magnitude >> bits) * factor) + low)
     return _INT(-kept) if x < _ZERO else kept
 
 
 @njit(inline="always")
-def _wrapped(x):  # type: ignore[no-untyped-def]
-    low = _INT(x - _TURN) if x > _WRAP else x
-    return _INT(low + _TURN) if low <= -_WRAP else low
+def _wrap(x, bound, turn):  # type: ignore[no-untyped-def]
+    low = _INT(x - turn) if x > bound else x
+    return _INT(low + turn) if low <= -bound else low
 
 
 @njit(inline="always")
-def _clipped(x):  # type: ignore[no-untyped-def]
-    low = x if x < _LIMIT else _LIMIT
-    return low if low > -_LIMIT else _INT(-_LIMIT)
+def _clip(x, limit):  # type: ignore[no-untyped-def]
+    low = x if x < limit else limit
+    return low if low > -limit else _INT(-limit)
+
+
+@njit(inline="always")
+def _integrate(before, current, kept, offset, limit, widths, subtract, reset_delay):  # type: ignore[no-untyped-def]
+    """Return v before a reset in this step; a late one, of the spike of the step before, is done."""
+    membrane = _INT(_INT(_decay(before, kept, widths) + current) + offset)
+    if reset_delay and subtract:
+        membrane = _INT(membrane - limit) if before > limit else membrane
+    membrane = _clip(membrane, widths[2])
+    if reset_delay and not subtract:
+        membrane = _ZERO if before > limit else membrane
+    return membrane
+
+
+@njit(inline="always")
+def _reset(membrane, limit, subtract, reset_delay):  # type: ignore[no-untyped-def]
+    """Return v after the reset in this step, if there is one."""
+    if reset_delay:
+        return membrane
+    if subtract:
+        return _INT(membrane - limit) if membrane > limit else membrane
+    return _ZERO if membrane > limit else membrane
 
 
 @cache
-def scan_of(*, filtered: bool, fires: bool, subtract: bool = False, late: bool = False) -> Callable[..., None]:
-    """Return the compiled scan over time of one kind of neuron.
+def scan_of(
+    arithmetic: Arithmetic,
+    *,
+    filtered: bool,
+    fires: bool,
+    subtract: bool = False,
+    reset_delay: bool = False,
+    traced: bool = False,
+) -> Callable[..., None]:
+    """Return the compiled scan over time of one kind of neuron; the module says how it is called.
 
-    ``filtered``: the current outlasts its step (du < 4095 somewhere); ``fires``: it is no readout; ``subtract`` and
-    ``late`` describe the reset.  The scan is called as::
-
-        scan(total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out)
-
-    ``total`` (S, b, cells) int16 or int32 holds the sums a >> (shift - 6), a row of neurons from ``origin`` on and
-    every ``stride`` cells; ``keep_u`` = 4096 - (du + 1), ``keep_v`` = 4096 - dv, ``vth`` (already shifted by 6)
-    and ``bias`` (rows, width) int32; ``u``, ``v`` (B, rows, width) int32 hold the states and are overwritten;
-    ``out`` (T, B, rows, width) receives from ``step`` and ``sample`` on the spikes (uint8), or a readout's v (int32).
+    ``filtered``: the current outlasts its step somewhere; ``fires``: it is no readout; ``subtract`` and
+    ``reset_delay`` describe the reset; ``traced``: the membrane of each step is kept.
     """
+    widths = (_INT(arithmetic.decay_bits), _INT(arithmetic.decay_unit - 1), _INT(arithmetic.limit))
+    bound, turn = _INT(arithmetic.wrap), _INT(2 * arithmetic.wrap)
 
     @njit(cache=True, nogil=True)
     def scan(  # type: ignore[no-untyped-def]
-        total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out
+        total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace
     ):
         steps, batch, _ = total.shape
         rows, width = keep_v.shape
         for b in range(batch):
             for t in range(steps):
-                for r in range(rows):
+                for r in range(rows):  # three loops: np.ndindex would cost a fifth of the time of short rows
                     a = total[t, b, origin + r * stride : origin + r * stride + width]
                     us, vs, sent = u[sample + b, r], v[sample + b, r], out[step + t, sample + b, r]
                     ku, kv, threshold, offset = keep_u[r], keep_v[r], vth[r], bias[r]
                     for i in range(width):
                         current = _INT(_INT(a[i]) << shift)
                         if filtered:
-                            current = _INT(current + _decayed(us[i], ku[i]))
-                        current = _wrapped(current)
-                        us[i] = current
-                        before, limit = vs[i], threshold[i]
-                        membrane = _INT(_INT(_decayed(before, kv[i]) + current) + offset[i])
-                        if late and subtract:
-                            membrane = _INT(membrane - limit) if before > limit else membrane
-                        membrane = _clipped(membrane)
-                        if late and not subtract:
-                            membrane = _ZERO if before > limit else membrane
-                        if not fires:
-                            sent[i] = membrane
-                            vs[i] = membrane
-                            continue
-                        fired = membrane > limit
-                        sent[i] = np.uint8(fired)
-                        if late:
-                            vs[i] = membrane
-                        elif subtract:
-                            vs[i] = _INT(membrane - limit) if fired else membrane
+                            current = _INT(current + _decay(us[i], ku[i], widths))
+                        us[i] = _wrap(current, bound, turn)
+                        limit = threshold[i]
+                        membrane = _integrate(vs[i], us[i], kv[i], offset[i], limit, widths, subtract, reset_delay)
+                        if fires:
+                            sent[i] = np.uint8(membrane > limit)
+                            vs[i] = _reset(membrane, limit, subtract, reset_delay)
                         else:
-                            vs[i] = _ZERO if fired else membrane
+                            sent[i] = vs[i] = membrane
+                    if traced:
+                        trace[step + t, sample + b, r, :] = vs
 
-    compiled: Callable[..., None] = scan
-    return compiled
+    return cast("Callable[..., None]", scan)

@@ -19,21 +19,22 @@ from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.targets.loihi.emulator.cells import Cells, Layout
 
 _FLOAT32_EXACT = 1 << 24
-_WRAP = 1 << 23
+"""Integers below this are exact in single precision."""
 
 
 class Product:
     """One projection from a population of layout ``source`` to ``cells``.
 
-    ``reach``: the largest sum; ``exponent``: of the weights; ``shift``: the part of it that the sums keep.
+    ``reach``: the largest sum; ``exponent``: of the weights; ``shift``: the part of it that the sums keep; ``bound``:
+    where the sum of a convolution wraps.
     """
 
     def __init__(
-        self, synapses: Synapses, source: Layout, cells: Cells, *, reach: int, exponent: int, shift: int
+        self, synapses: Synapses, source: Layout, cells: Cells, *, reach: int, exponent: int, shift: int, bound: int
     ) -> None:
         self.synapses, self.source, self.cells = synapses, source, cells
-        self.exponent, self.shift = exponent, shift
-        self.wraps = wraps(synapses, reach, exponent)
+        self.exponent, self.shift, self.bound = exponent, shift, bound
+        self.wraps = wraps(synapses, reach, exponent, bound)
         self.exact = torch.float64 if self.wraps or reach >= _FLOAT32_EXACT else torch.float32
 
     @cached_property
@@ -55,15 +56,15 @@ class Product:
         """Return the integer sums of (S, b, m) payloads, targets in the order of their layout."""
         x = torch.from_numpy(np.require(spikes, requirements=["W"]))  # torch takes no read-only arrays
         with torch.no_grad():
-            y = self._convolved(x) if isinstance(self.synapses, ConvSynapses) else self._multiplied(x)
+            y = self._convolve(x) if isinstance(self.synapses, ConvSynapses) else self._multiply(x)
             if self.wraps:
-                y = (torch.remainder(y + _WRAP, 2 * _WRAP) - _WRAP) * 2.0 ** (self.shift - self.exponent)
+                y = (torch.remainder(y + self.bound, 2 * self.bound) - self.bound) * 2.0 ** (self.shift - self.exponent)
             return y.to(torch.int32)
 
-    def _multiplied(self, x: Tensor) -> Tensor:
+    def _multiply(self, x: Tensor) -> Tensor:
         return x.flatten(0, 1).to(self.exact) @ self.weight.T
 
-    def _convolved(self, x: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor) -> Tensor:
         conv = self.synapses
         assert isinstance(conv, ConvSynapses)
         channels, height, width = self.source.shape
@@ -77,6 +78,6 @@ class Product:
         return y.permute(0, 2, 3, 1).contiguous()
 
 
-def wraps(synapses: Synapses, reach: int, exponent: int) -> bool:
-    """Say whether Lava may wrap a sum, exponent included, at 24 bits: it does so in convolutions only."""
-    return isinstance(synapses, ConvSynapses) and reach << exponent >= _WRAP
+def wraps(synapses: Synapses, reach: int, exponent: int, bound: int) -> bool:
+    """Say whether Lava may wrap a sum, exponent included, at ``bound``: it does so in convolutions only."""
+    return isinstance(synapses, ConvSynapses) and reach << exponent >= bound

@@ -34,7 +34,7 @@ def test_below_the_target_accuracy_alone_counts(target: float, one: float, other
 @pytest.mark.parametrize(("predicted", "expected"), [(0.5, 1.0), (1.0, 1.1), (0.75, 1.05), (0.0, 0.9), (100.0, 20.0)])
 def test_adaptation(predicted: float, expected: float) -> None:
     """The weight moves by step * (predicted / target - 1), up while the target is exceeded and down below it."""
-    assert TAR(0.5).adapted(predicted).weight == pytest.approx(expected)
+    assert TAR(0.5).after_episode(predicted).weight == pytest.approx(expected)
 
 
 @given(TARGETS, st.lists(SHARES, max_size=300))
@@ -42,6 +42,6 @@ def test_weight_stays_within_its_bounds(target: float, episodes: list[float]) ->
     """However long the target is violated or kept, the weight stays between its bounds; the target stays."""
     tar = TAR(target)
     for predicted in episodes:
-        tar = tar.adapted(predicted)
+        tar = tar.after_episode(predicted)
         assert tar.minimum <= tar.weight <= tar.maximum
     assert tar.target == target

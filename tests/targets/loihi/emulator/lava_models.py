@@ -41,6 +41,7 @@ from lava.proc.dense.models import PyDenseModelBitAcc
 from lava.proc.dense.process import Dense
 from lava.proc.lif.models import PyLifResetModelBitAcc
 from lava.proc.lif.process import LIFReset
+from spear_deploy_lava.inputs import Inputs
 from spear_deploy_lava.network import build
 from spear_deploy_lava.processes.late_lif import LateLIF, PyLateLIF
 from spear_deploy_lava.processes.late_subtracting_lif import LateSubtractingLIF, PyLateSubtractingLIF
@@ -51,7 +52,7 @@ from spear_deploy_lava.processes.sink import PySink, Sink
 from spear_deploy_lava.processes.source import DataSource, PyDataSource
 from spear_deploy_lava.processes.subtracting_lif import PySubtractingLIF, SubtractingLIF
 from spear_deploy_lava.processes.wide_conv import PyWideConv, WideConv
-from spear_deploy_lava.program import Inputs, Program, read_inputs, read_program
+from spear_deploy_lava.program import Program, read_inputs, read_program
 
 MODELS = {
     Conv: PyConvModelFixed,

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.execution import shares
+from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Conv2d
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
 from spear_deploy.targets.loihi.emulator import emulator as emulator_module
 from spear_deploy.targets.loihi.emulator.cells import Layout
-from spear_deploy.targets.loihi.emulator.emulator import Emulator
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.emulator.event_table import EventTable, MatrixTable
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
-from spear_deploy.targets.loihi.emulator.layer import MEASURED, Layer
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort
+from spear_deploy.targets.loihi.emulator.layer import MEASURED, EmulatedPopulation
+from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection
 from tests.strategies import chip_programs
 
 LIMIT = 1 << 23
@@ -30,7 +30,7 @@ Array = np.ndarray
 class Reference:
     """All populations step by step; states and outputs by population name, (B, *shape)."""
 
-    def __init__(self, program: ChipProgram, batch: int) -> None:
+    def __init__(self, program: LoihiProgram, batch: int) -> None:
         self.program = program
         self.u = {p.name: np.zeros((batch, *p.shape), np.int64) for p in program.populations}
         self.v = {name: state.copy() for name, state in self.u.items()}
@@ -52,17 +52,17 @@ class Reference:
             waiting.remove(population)
         return self.history[-1]
 
-    def incoming(self, population: ChipPopulation) -> list[ChipProjection]:
+    def incoming(self, population: LoihiPopulation) -> list[LoihiProjection]:
         return [p for p in self.program.projections if p.synapses.target == population.name]
 
-    def lag(self, projection: ChipProjection) -> int:
-        level = {p.name: p.level for p in self.program.populations} | {p.name: 0 for p in self.program.inputs}
-        return projection.delay + 1 + level[projection.synapses.source] - level[projection.synapses.target]
+    def lag(self, projection: LoihiProjection) -> int:
+        depth = {p.name: p.depth for p in self.program.populations} | {p.name: 0 for p in self.program.inputs}
+        return projection.delay + 1 + depth[projection.synapses.source] - depth[projection.synapses.target]
 
-    def has_arrived(self, projection: ChipProjection) -> bool:
+    def has_arrived(self, projection: LoihiProjection) -> bool:
         return self.lag(projection) > 0 or projection.synapses.source in self.history[-1]
 
-    def update(self, population: ChipPopulation, arriving: Array) -> Array:
+    def update(self, population: LoihiPopulation, arriving: Array) -> Array:
         name = population.name
         du, dv, vth, mantissa, exponent = (
             np.asarray(getattr(population, register), np.int64)
@@ -74,10 +74,10 @@ class Reference:
         threshold = vth << 6
         fired_before = self.v[name] > threshold
         free = decayed(self.v[name], 4096 - dv) + u + (mantissa << exponent)
-        if population.late and population.reset == "subtract":
+        if population.reset_delay and population.reset == "subtract":
             free = free - fired_before * threshold
         v = np.clip(free, 1 - LIMIT, LIMIT - 1)
-        if population.late and population.reset == "value":
+        if population.reset_delay and population.reset == "value":
             v = np.where(fired_before, 0, v)
         self.wrapped, self.clipped = self.wrapped or wraps.any(), self.clipped or (v != free).any()
         if population.kind == "readout":
@@ -85,7 +85,7 @@ class Reference:
             return v
         fired = v > threshold
         after = v - threshold if population.reset == "subtract" else np.zeros_like(v)
-        self.v[name] = v if population.late else np.where(fired, after, v)
+        self.v[name] = v if population.reset_delay else np.where(fired, after, v)
         return fired.astype(np.int64)
 
 
@@ -94,7 +94,7 @@ def decayed(x: Array, factor: Array) -> Array:
     return np.sign(x) * ((np.abs(x) * factor) >> 12)
 
 
-def weighted(projection: ChipProjection, sent: Array, target: tuple[int, ...]) -> Array:
+def weighted(projection: LoihiProjection, sent: Array, target: tuple[int, ...]) -> Array:
     synapses = projection.synapses
     weight = synapses.weight.astype(np.int64) << projection.exponent
     if isinstance(synapses, DenseSynapses):
@@ -116,18 +116,26 @@ def payloads(rng: np.random.Generator, port: InputPort, steps: int, batch: int) 
     return (active * values).astype(np.uint8 if port.max_value < 256 else np.int32)
 
 
-def assert_equal_to_reference(program: ChipProgram, x: Array) -> Reference:
-    """Every spike, potential and final state of the emulator is the reference's, however it sums."""
+def assert_equal_to_reference(program: LoihiProgram, x: Array) -> Reference:
+    """Every spike, membrane and final state of the emulator is the reference's, however it sums."""
     reference = Reference(program, x.shape[1])
-    sent = [reference.step({"in": step}) for step in x]
+    sent, membranes = [], []
+    for step in x:
+        sent.append(reference.step({"in": step}))
+        membranes.append(dict(reference.v))
+    readouts = {population.name for population in program.populations if population.kind == "readout"}
     for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS):
-        recording = Emulator(program, costs).run({"in": x})
+        recording = LoihiEmulator(program, costs=costs).run({"in": x})
+        traced = LoihiEmulator(program, costs=costs).run({"in": x}, membranes=True).membrane
+        assert recording.membrane.keys() == readouts
+        assert traced.keys() == {population.name for population in program.populations}
         for population in program.populations:
             name = population.name
-            recorded = recording.spikes if population.kind == "lif" else recording.potentials
+            np.testing.assert_array_equal(traced[name], np.stack([step[name] for step in membranes]), err_msg=name)
+            recorded = recording.spikes if population.kind == "lif" else recording.membrane
             np.testing.assert_array_equal(recorded[name], np.stack([step[name] for step in sent]), err_msg=name)
-            np.testing.assert_array_equal(recording.final_u[name], reference.u[name].reshape(x.shape[1], -1))
-            np.testing.assert_array_equal(recording.final_v[name], reference.v[name].reshape(x.shape[1], -1))
+            np.testing.assert_array_equal(recording.final["u"][name], reference.u[name].reshape(x.shape[1], -1))
+            np.testing.assert_array_equal(recording.final["v"][name], reference.v[name].reshape(x.shape[1], -1))
     return reference
 
 
@@ -146,33 +154,34 @@ def test_emulator_is_bit_exact(program, seed, held):
 def test_blocks_and_chunks_do_not_change_the_bits(program, seed):
     """A run cut into single steps of single samples, for one thread or two, is the run in one piece."""
     x = payloads(np.random.default_rng(seed), program.inputs[0], steps=7, batch=5)
-    whole = Emulator(program).run({"in": x})
+    whole = LoihiEmulator(program).run({"in": x})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(emulator_module, "_BLOCK_BYTES", 1)
         patch.setattr(emulator_module, "_CHUNK_BYTES", 1)
-        pieces = Emulator(program).run({"in": x})
-    for name, recorded in {**whole.spikes, **whole.potentials}.items():
-        np.testing.assert_array_equal(recorded, {**pieces.spikes, **pieces.potentials}[name], err_msg=name)
-    for name, final in whole.final_v.items():
-        np.testing.assert_array_equal(final, pieces.final_v[name], err_msg=name)
+        runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}) for threads in (1, 2)]
+    for pieces in runs:
+        for name, recorded in {**whole.spikes, **whole.membrane}.items():
+            np.testing.assert_array_equal(recorded, {**pieces.spikes, **pieces.membrane}[name], err_msg=name)
+        for name, final in whole.final["v"].items():
+            np.testing.assert_array_equal(final, pieces.final["v"][name], err_msg=name)
 
 
-def rest(shape: tuple[int, ...], name: str = "p", level: int = 1, **registers) -> ChipPopulation:
+def rest(shape: tuple[int, ...], name: str = "p", depth: int = 1, **registers) -> LoihiPopulation:
     """Neurons without current filter, leak or bias that fire above 100; registers and resets as given."""
     values = {"du": 4095, "dv": 0, "vth": 100, "bias_mant": 0, "bias_exp": 0} | registers
-    kinds = {name: values.pop(name) for name in ("reset", "late") if name in values}
+    kinds = {name: values.pop(name) for name in ("reset", "reset_delay") if name in values}
     arrays = {name: np.asarray(value, np.int32) for name, value in values.items()}
-    return ChipPopulation(name, shape, "lif", level, 1.0, **arrays, **kinds)
+    return LoihiPopulation(name, shape, "lif", depth, 1.0, **arrays, **kinds)
 
 
-def one_layer(weight: Array, *, max_value: int = 1, exponent: int = 0, conv: bool = False, **registers) -> ChipProgram:
+def one_layer(weight: Array, *, max_value: int = 1, exponent: int = 0, conv: bool = False, **registers) -> LoihiProgram:
     """An input and one population joined by a matrix, or by a convolution of single pixels."""
     ends = ("w", "in", "p")
     source: tuple[int, ...] = (weight.shape[1], 1, 1) if conv else (weight.shape[1],)
     target: tuple[int, ...] = (len(weight), 1, 1) if conv else (len(weight),)
     synapses = ConvSynapses(*ends, weight[:, :, None, None]) if conv else DenseSynapses(*ends, weight)
     population, port = rest(target, **registers), InputPort("in", source, max_value)
-    return ChipProgram("loihi2", (port,), (population,), (ChipProjection(synapses, exponent, 0),), ("p",))
+    return LoihiProgram("loihi2", (port,), (population,), (LoihiProjection(synapses, exponent, 0),), ("p",))
 
 
 @pytest.mark.parametrize(("count", "wrapped", "u"), [(32, False, LIMIT), (33, True, 33 * (LIMIT // 32) - 2 * LIMIT)])
@@ -243,12 +252,11 @@ def test_convolution_of_events_is_the_convolution(geometry, most):
     conv = Conv2d(weight, None, stride, padding, dilation, groups)
     synapses = ConvSynapses("w", "in", "p", weight, stride, padding, dilation, groups)
     population = rest(conv.output_shape(source))
-    projection = ChipProjection(synapses, 0, 0)
-    program = ChipProgram("loihi2", (InputPort("in", source, 255),), (population,), (projection,), ("p",))
+    projection = LoihiProjection(synapses, 0, 0)
+    program = LoihiProgram("loihi2", (InputPort("in", source, 255),), (population,), (projection,), ("p",))
     assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
-    layer = Layer(
-        population, program, {"in": Layout(source, channels_last=False), "p": Layout.computed(population.shape)}
-    )
+    layouts = {"in": Layout(source, channels_last=False), "p": Layout.of_population(population.shape)}
+    layer = EmulatedPopulation(population, program, layouts)
     for row in written(layer.incoming[0].table):
         assert 0 <= row.start < row.stop <= layer.size
 
@@ -279,16 +287,16 @@ def test_sums_of_several_projections_meet_in_one_population():
     matrix = rng.integers(-127, 128, (2 * 6 * 6, 3 * 6 * 6)).astype(np.int16)
     large = np.full((2, 3, 5, 5), 127, np.int16)
     projections = (
-        ChipProjection(ConvSynapses("a", "in", "p", kernel, padding=(1, 1)), 3, 0),
-        ChipProjection(DenseSynapses("b", "in", "p", matrix), 1, 0),
-        ChipProjection(ConvSynapses("c", "in", "p", large, padding=(2, 2)), 5, 0),
+        LoihiProjection(ConvSynapses("a", "in", "p", kernel, padding=(1, 1)), 3, 0),
+        LoihiProjection(DenseSynapses("b", "in", "p", matrix), 1, 0),
+        LoihiProjection(ConvSynapses("c", "in", "p", large, padding=(2, 2)), 5, 0),
     )
-    program = ChipProgram("loihi2", (InputPort("in", (3, 6, 6), 255),), (rest((2, 6, 6)),), projections, ("p",))
+    program = LoihiProgram("loihi2", (InputPort("in", (3, 6, 6), 255),), (rest((2, 6, 6)),), projections, ("p",))
     assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
 
 
 @pytest.mark.parametrize(
-    ("reset", "late", "v"),
+    ("reset", "reset_delay", "v"),
     [
         ("value", False, [60, 0, 60, 0, 60, 0]),
         ("subtract", False, [60, 20, 80, 40, 100, 60]),
@@ -296,12 +304,12 @@ def test_sums_of_several_projections_meet_in_one_population():
         ("subtract", True, [60, 120, 80, 140, 100, 160]),
     ],
 )
-def test_resets_by_hand(reset, late, v):
+def test_resets_by_hand(reset, reset_delay, v):
     """Driven by 60 against a threshold of 100, which 100 itself does not pass: v after each step, in units of 64."""
     weight = np.array([[60]], np.int16)
-    program = replace(one_layer(weight), populations=(rest((1,), reset=reset, late=late),))
+    program = replace(one_layer(weight), populations=(rest((1,), reset=reset, reset_delay=reset_delay),))
     driven = [np.ones((steps, 1, 1), np.uint8) for steps in range(1, 7)]
-    assert [Emulator(program).run({"in": x}).final_v["p"].item() / 64 for x in driven] == v
+    assert [LoihiEmulator(program).run({"in": x}).final["v"]["p"].item() / 64 for x in driven] == v
     assert_equal_to_reference(program, driven[-1])
 
 
@@ -313,7 +321,7 @@ def test_a_delayed_spike_arrives_once_or_never(delay):
     delayed = replace(program, projections=(replace(projection, delay=delay),))
     x = np.zeros((5, 1, 1), np.uint8)
     x[0] = 1
-    fired = Emulator(delayed).run({"in": x}).spikes["p"][:, 0, 0]
+    fired = LoihiEmulator(delayed).run({"in": x}).spikes["p"][:, 0, 0]
     assert fired.tolist() == [int(step == delay) for step in range(5)]
 
 
@@ -321,15 +329,15 @@ def test_a_spike_goes_round_a_loop():
     """Two populations that excite each other pass one spike on, as many steps later as the lags say."""
     weight = np.array([[101]], np.int16)
     projections = (
-        ChipProjection(DenseSynapses("start", "in", "a", weight), 0, 0),
-        ChipProjection(DenseSynapses("there", "a", "b", weight), 0, 0),  # level 1 to 2: no lag
-        ChipProjection(DenseSynapses("back", "b", "a", weight), 0, 1),  # level 2 to 1: three steps
+        LoihiProjection(DenseSynapses("start", "in", "a", weight), 0, 0),
+        LoihiProjection(DenseSynapses("there", "a", "b", weight), 0, 0),  # depth 1 to 2: no lag
+        LoihiProjection(DenseSynapses("back", "b", "a", weight), 0, 1),  # depth 2 to 1: three steps
     )
     populations = (rest((1,), "a", 1), rest((1,), "b", 2))
-    program = ChipProgram("loihi2", (InputPort("in", (1,), 1),), populations, projections, ("b",))
+    program = LoihiProgram("loihi2", (InputPort("in", (1,), 1),), populations, projections, ("b",))
     x = np.zeros((8, 2, 1), np.uint8)
     x[0, 0] = 1
-    spikes = Emulator(program).run({"in": x}).spikes
+    spikes = LoihiEmulator(program).run({"in": x}).spikes
     assert np.flatnonzero(spikes["a"][:, 0, 0]).tolist() == np.flatnonzero(spikes["b"][:, 0, 0]).tolist() == [0, 3, 6]
     assert not spikes["a"][:, 1].any()
     assert_equal_to_reference(program, x)
@@ -340,14 +348,14 @@ def test_a_spike_goes_round_a_loop():
 def test_samples_do_not_see_each_other(program, seed):
     """A batch gives what its samples give one by one."""
     x = payloads(np.random.default_rng(seed), program.inputs[0], steps=5, batch=4)
-    emulator = Emulator(program)
+    emulator = LoihiEmulator(program)
     together = emulator.run({"in": x})
     alone = [emulator.run({"in": x[:, [sample]]}) for sample in range(4)]
-    for name, recorded in {**together.spikes, **together.potentials}.items():
-        single = [{**recording.spikes, **recording.potentials}[name] for recording in alone]
+    for name, recorded in {**together.spikes, **together.membrane}.items():
+        single = [recording.output(name) for recording in alone]
         np.testing.assert_array_equal(recorded, np.concatenate(single, axis=1))
-    for name, final in together.final_v.items():
-        np.testing.assert_array_equal(final, np.concatenate([recording.final_v[name] for recording in alone]))
+    for name, final in together.final["v"].items():
+        np.testing.assert_array_equal(final, np.concatenate([recording.final["v"][name] for recording in alone]))
 
 
 def test_later_input_does_not_change_earlier_spikes():
@@ -355,7 +363,7 @@ def test_later_input_does_not_change_earlier_spikes():
     rng = np.random.default_rng(0)
     program = one_layer(rng.integers(-127, 128, (6, 5)).astype(np.int16), du=1000, dv=200, vth=90)
     x = payloads(rng, program.inputs[0], steps=12, batch=3)
-    emulator = Emulator(program)
+    emulator = LoihiEmulator(program)
     longer, shorter = emulator.run({"in": x}), emulator.run({"in": x[:7]})
     assert longer.spikes["p"].any()
     np.testing.assert_array_equal(longer.spikes["p"][:7], shorter.spikes["p"])
@@ -367,7 +375,7 @@ def test_batch_size_keeps_memory_within_its_bound(neurons, steps):
     """16 bytes a neuron, step and sample stay within 256 MB unless one sample is larger; at most 1024 samples."""
     program = one_layer(np.zeros((1, 1), np.int16))
     large = replace(program, populations=(replace(program.populations[0], shape=(neurons,)),))
-    batch = Emulator(large).batch_size(steps)
+    batch = LoihiEmulator(large).batch_size(steps)
     assert 1 <= batch <= 1024
     assert batch == 1 or 16 * steps * neurons * batch <= 256 << 20
     assert batch == 1024 or 16 * steps * neurons * (batch + 1) > 256 << 20
@@ -375,10 +383,9 @@ def test_batch_size_keeps_memory_within_its_bound(neurons, steps):
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize(("count", "most"), [(1, 0), (5, 1), (16, 5), (512, 78), (3, 100)])
-def test_threads_get_equal_shares(monkeypatch, threads, count, most):
+def test_threads_get_equal_shares(threads, count, most):
     """Every item once and in order, no share above the most, and none larger than needed for the rounds."""
-    monkeypatch.setattr("torch.get_num_threads", lambda: threads)
-    ranges = shares(count, most)
+    ranges = split_evenly(count, most, threads)
     assert [item for some in ranges for item in some] == list(range(count))
     longest = max(map(len, ranges))
     assert longest <= max(1, most)

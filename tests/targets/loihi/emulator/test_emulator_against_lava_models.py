@@ -17,16 +17,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from spear_deploy.backends import environment
-from spear_deploy.backends.lava import run_lava
+from spear_deploy.backends.lava import ENVIRONMENT, run_lava
 from spear_deploy.errors import BackendError
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.targets.loihi.emulator.emulator import Emulator, Recording
-from spear_deploy.targets.loihi.program import ChipPopulation, ChipProgram, ChipProjection, InputPort, write_program
+from spear_deploy.recording import Recording
+from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
+from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.program_file import write_program
 from spear_deploy.targets.loihi.quantise import quantise
-from spear_deploy.targets.loihi.registers import InputRange, Registers
-from tests.strategies import chip_programs, generators, networks
+from spear_deploy.targets.ports import InputRange
+from tests.strategies import REGISTERS, chip_programs, generators, networks
 
 pytestmark = pytest.mark.lava
 
@@ -47,7 +48,7 @@ class Case:
     ``ours`` and ``theirs`` name their arrays alike: spikes, potentials, and the last sample's u and v.
     """
 
-    program: ChipProgram
+    program: LoihiProgram
     recording: Recording
     ours: Arrays
     theirs: Arrays
@@ -56,7 +57,7 @@ class Case:
 @pytest.fixture(scope="module")
 def python() -> Path:
     try:
-        return environment.python_of("lava")
+        return ENVIRONMENT.python()
     except BackendError as error:
         pytest.skip(str(error))
 
@@ -67,7 +68,7 @@ def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
     programs = drawn(chip_programs(), PROGRAMS) + drawn(overdriven(), OVERDRIVEN)
     programs += drawn(on_edge(), ON_EDGE) + drawn(wide(), WIDE)
     programs += [
-        quantise(network, "loihi2", Registers(), {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
+        quantise(network, "loihi2", REGISTERS, {network.inputs[0].name: InputRange(float(1 + index % 3))}).program
         for index, network in enumerate(drawn(networks(timed=True), QUANTISED))
     ]
     folder = tmp_path_factory.mktemp("networks")
@@ -78,7 +79,7 @@ def cases(python: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
         write_case(network_folder, program, x)
     subprocess.run([str(python), str(LAVA_MODELS), str(folder)], check=True)
     recordings = [
-        Emulator(program).run({program.inputs[0].name: x}) for program, x in zip(programs, inputs, strict=True)
+        LoihiEmulator(program).run({program.inputs[0].name: x}) for program, x in zip(programs, inputs, strict=True)
     ]
     return [
         Case(program, recording, emulated(program, recording), recorded(program, network_folder / "output.h5"))
@@ -107,7 +108,7 @@ def drawn(strategy: st.SearchStrategy[Drawn], count: int) -> list[Drawn]:
 
 
 @st.composite
-def overdriven(draw: st.DrawFn) -> ChipProgram:
+def overdriven(draw: st.DrawFn) -> LoihiProgram:
     """One population driven beyond what quantisation allows: its current wraps, and so do sums of convolutions.
 
     The sum of a step stays below 2^23, and the current keeps at most half of itself: 32 bits suffice.
@@ -124,13 +125,13 @@ def overdriven(draw: st.DrawFn) -> ChipProgram:
         synapses = ConvSynapses("w", "in", "p", weight[:, :, None, None])
     registers = {"du": draw(st.sampled_from([4095, 2047])), "dv": 50, "vth": 131_071, "bias_mant": 0, "bias_exp": 0}
     arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
-    population = ChipPopulation("p", shape, draw(st.sampled_from(["lif", "readout"])), 1, 1.0, **arrays)
-    port, projection = InputPort("in", (inputs, 1, 1), 255), ChipProjection(synapses, exponent, 0)
-    return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
+    population = LoihiPopulation("p", shape, draw(st.sampled_from(["lif", "readout"])), 1, 1.0, **arrays)
+    port, projection = InputPort("in", (inputs, 1, 1), 255), LoihiProjection(synapses, exponent, 0)
+    return LoihiProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
 
 @st.composite
-def on_edge(draw: st.DrawFn) -> ChipProgram:
+def on_edge(draw: st.DrawFn) -> LoihiProgram:
     """One population that 16 spikes bring to its limit, and no further.
 
     The limit is the threshold, or with the exponent 7 the 2^23 = 16 * 64 << 7 << 6 beyond which the current wraps.
@@ -139,13 +140,13 @@ def on_edge(draw: st.DrawFn) -> ChipProgram:
     synapses = DenseSynapses("w", "in", "p", (sign * (rng.random((24, 40)) < 0.8)).astype(np.int16))
     registers = {"du": 4095, "dv": 4095, "vth": 131_071 if exponent else 16 * 64, "bias_mant": 0, "bias_exp": 0}
     arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
-    population = ChipPopulation("p", (24,), "lif", 1, 1.0, **arrays)
-    port, projection = InputPort("in", (40,), 1), ChipProjection(synapses, exponent, 0)
-    return ChipProgram("loihi2", (port,), (population,), (projection,), ("p",))
+    population = LoihiPopulation("p", (24,), "lif", 1, 1.0, **arrays)
+    port, projection = InputPort("in", (40,), 1), LoihiProjection(synapses, exponent, 0)
+    return LoihiProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
 
 @st.composite
-def wide(draw: st.DrawFn) -> ChipProgram:
+def wide(draw: st.DrawFn) -> LoihiProgram:
     """Two layers of many neurons, which the emulator sums spike by spike where few arrive."""
     rng = draw(generators())
     sizes = [draw(st.integers(10, 60)), draw(st.integers(32, 64)), draw(st.integers(32, 64))]
@@ -153,11 +154,11 @@ def wide(draw: st.DrawFn) -> ChipProgram:
     for level, (inputs, outputs) in enumerate(pairwise(sizes), 1):
         weight = rng.integers(-127, 128, (outputs, inputs)).astype(np.int16)
         synapses = DenseSynapses(f"w{level}", f"p{level - 1}" if level > 1 else "in", f"p{level}", weight)
-        projections.append(ChipProjection(synapses, draw(st.integers(0, 3)), 0))
+        projections.append(LoihiProjection(synapses, draw(st.integers(0, 3)), 0))
         registers = {"du": rng.integers(500, 4096), "dv": 50, "vth": rng.integers(100, 2000), "bias_mant": 0}
         arrays = {name: np.asarray(value, np.int32) for name, value in (registers | {"bias_exp": 0}).items()}
-        populations.append(ChipPopulation(f"p{level}", (outputs,), "lif", level, 1.0, **arrays))
-    return ChipProgram("loihi2", (port,), tuple(populations), tuple(projections), ("p2",))
+        populations.append(LoihiPopulation(f"p{level}", (outputs,), "lif", level, 1.0, **arrays))
+    return LoihiProgram("loihi2", (port,), tuple(populations), tuple(projections), ("p2",))
 
 
 def payloads(rng: np.random.Generator, port: InputPort) -> NDArray[np.uint8]:
@@ -167,7 +168,7 @@ def payloads(rng: np.random.Generator, port: InputPort) -> NDArray[np.uint8]:
     return np.broadcast_to(x[0], x.shape) if rng.random() < 0.2 else x
 
 
-def write_case(folder: Path, program: ChipProgram, x: NDArray[np.uint8]) -> None:
+def write_case(folder: Path, program: LoihiProgram, x: NDArray[np.uint8]) -> None:
     """Write a program and its input as the backend reads them: samples first."""
     folder.mkdir()
     write_program(folder / "program.h5", program)
@@ -175,19 +176,19 @@ def write_case(folder: Path, program: ChipProgram, x: NDArray[np.uint8]) -> None
         file[f"x/{program.inputs[0].name}"] = x.swapaxes(0, 1)
 
 
-def emulated(program: ChipProgram, recording: Recording) -> Arrays:
+def emulated(program: LoihiProgram, recording: Recording) -> Arrays:
     """The emulator's arrays, (samples, steps, neurons)."""
     arrays: Arrays = {}
     for population in program.populations:
         name = population.name
-        sent = recording.potentials[name] if population.kind == "readout" else recording.spikes[name]
+        sent = recording.membrane[name] if population.kind == "readout" else recording.spikes[name]
         arrays[name] = sent.reshape(STEPS, SAMPLES, -1).swapaxes(0, 1)
-        arrays[f"u of {name}"] = recording.final_u[name][-1]
-        arrays[f"v of {name}"] = recording.final_v[name][-1]
+        arrays[f"u of {name}"] = recording.final["u"][name][-1]
+        arrays[f"v of {name}"] = recording.final["v"][name][-1]
     return arrays
 
 
-def recorded(program: ChipProgram, path: Path) -> Arrays:
+def recorded(program: LoihiProgram, path: Path) -> Arrays:
     """The same arrays from an output file."""
     arrays: Arrays = {}
     with h5py.File(path, "r") as file:
@@ -202,7 +203,7 @@ def recorded(program: ChipProgram, path: Path) -> Arrays:
     return arrays
 
 
-def synapse_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
+def synapse_regimes(case: Case, projection: LoihiProjection) -> Iterator[str]:
     """What a projection has of the things that converters get wrong."""
     synapses = projection.synapses
     weight, source = synapses.weight, case.program.shapes[synapses.source]
@@ -226,14 +227,14 @@ def synapse_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
             yield "groups"
 
 
-def timing_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
+def timing_regimes(case: Case, projection: LoihiProjection) -> Iterator[str]:
     """What the spikes of a projection meet on their way."""
     source, target = projection.synapses.source, projection.synapses.target
     lag, sent = case.program.lag(projection), case.recording.spikes[source]
     if not sent.any():
         return
     if projection.delay and not lag:
-        yield "skipped levels"
+        yield "skipped depths"
     if lag and not any(source in loop and target in loop for loop in case.program.loops):
         yield "delay outside of loops"
     if lag and sent[-lag:, 0].any():
@@ -246,17 +247,17 @@ def timing_regimes(case: Case, projection: ChipProjection) -> Iterator[str]:
         yield "loop of several populations"
 
 
-def neuron_regimes(case: Case, population: ChipPopulation) -> Iterator[str]:
+def neuron_regimes(case: Case, population: LoihiPopulation) -> Iterator[str]:
     """What a population does of the things that converters get wrong."""
     name, incoming = population.name, case.program.into(population.name)
-    if all(p.synapses.weight.min() >= 0 for p in incoming) and (case.recording.final_u[name] < 0).any():
+    if all(p.synapses.weight.min() >= 0 for p in incoming) and (case.recording.final["u"][name] < 0).any():
         yield "current wrapped"
-    if (np.abs(case.recording.final_v[name]) == LIMIT).any():
+    if (np.abs(case.recording.final["v"][name]) == LIMIT).any():
         yield "membrane saturated"
     if population.kind == "readout":
         yield "readout"
     elif case.recording.spikes[name].any():
-        yield f"spikes that reset by {population.reset}{', late' if population.late else ''}"
+        yield f"spikes that reset by {population.reset}{', late' if population.reset_delay else ''}"
 
 
 def regimes(case: Case) -> set[str]:
@@ -293,7 +294,7 @@ def test_hard_regimes_are_among_the_networks(cases: list[Case]) -> None:
         "groups",
         "excitatory weights beyond 127",
         "inhibitory weights beyond 127",
-        "skipped levels",
+        "skipped depths",
         "delay outside of loops",
         "delay beyond the sample",
         "spikes in flight when the next sample starts",
@@ -317,7 +318,7 @@ def test_lava_models_in_process_equal_a_run_of_lava(python: Path, tmp_path: Path
     """The oracle is Lava: in one process its models give what its runtime gives."""
     rng = np.random.default_rng(1)
     looped = [network for network in drawn(networks(readout=True, timed=True), 20) if network.loops]
-    program = quantise(looped[0], "loihi2", Registers(), {}).program
+    program = quantise(looped[0], "loihi2", REGISTERS, {}).program
     x = payloads(rng, program.inputs[0])
     write_case(tmp_path / "network", program, x)
     subprocess.run([str(python), str(LAVA_MODELS), str(tmp_path)], check=True)

@@ -1,0 +1,1 @@
+"""What Python users call: load, lower and deploy.  The command line is a thin shell over it."""

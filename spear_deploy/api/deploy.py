@@ -1,0 +1,183 @@
+"""``spear_deploy.deploy``: from a trained network to one that is measured within its budgets, as one call."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import weakref
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from spear_deploy.api.load import load
+from spear_deploy.api.settings import Settings, check_settings, data_options, deploy_options
+from spear_deploy.backends import BACKENDS
+from spear_deploy.data import Dataset, as_dataset
+from spear_deploy.deployment.folder import PAGE, REPORT, refuse_sources_inside
+from spear_deploy.deployment.steps import STEPS, run_steps
+from spear_deploy.deployment.verdict import error_of
+from spear_deploy.deployment.work import Work
+from spear_deploy.errors import InputError, SpearError
+from spear_deploy.frontends import Imported
+from spear_deploy.frontends.nir.package import is_package_graph
+from spear_deploy.importers.detect import from_module, is_module
+from spear_deploy.network import Network
+from spear_deploy.progress import Progress
+from spear_deploy.report.build import build_report
+from spear_deploy.report.html import notebook_view, write_page
+from spear_deploy.storage import write_json
+from spear_deploy.targets import Program, load_chip
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+@dataclass(frozen=True, eq=False)
+class Deployment:
+    """A finished deployment; it shows itself in a notebook.
+
+    Attributes:
+        work: all that the steps found out.
+        report: the report as data (docs/report.md), or None if it was stopped before its end.
+        folder: where the bundle lies.
+    """
+
+    work: Work
+    report: dict[str, Any] | None
+    folder: Path
+
+    @property
+    def error(self) -> SpearError | None:
+        """What keeps it from being done, if anything: a budget missed, a mismatch, a backend that failed."""
+        return error_of(self.work)
+
+    @property
+    def imported(self) -> Imported:
+        """The deployed float network with its semantics, as :func:`spear_deploy.load` gives one."""
+        return replace(self.work.imported, network=self.network)
+
+    @property
+    def network(self) -> Network:
+        """The deployed network in float: pruned and fine-tuned."""
+        return self.work.imported.network if self.work.measured is None else self.work.measured.network
+
+    @property
+    def program(self) -> Program | None:
+        """The deployed network in the chip's integers."""
+        return None if self.work.measured is None else self.work.measured.lowered.program
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Copy the bundle with its report into a folder that is new or empty; return its path.
+
+        Raises :class:`~spear_deploy.errors.InputError` (E009) for one that is neither.
+        """
+        target = Path(folder)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise InputError.of("E009", target, "is not empty", "choose a new folder")
+        shutil.copytree(self.folder, target, dirs_exist_ok=True)
+        return target
+
+    def _repr_html_(self) -> str:
+        return notebook_view(self.report) if self.report is not None else f"<p>done: {', '.join(self.work.done)}</p>"
+
+
+def deploy(
+    model: object,
+    data: object,
+    chip: str | PathLike[str] = "loihi2",
+    *,
+    output: str | PathLike[str] | None = None,
+    **settings: Unpack[Settings],
+) -> Deployment:
+    """Make a trained network fit the budgets of a chip, and measure that it does.
+
+    ``model`` is a file (``.nir``, ``.net``), a :class:`~spear_deploy.frontends.Imported`, a graph of the ``nir``
+    package, or a live module of snnTorch, SpikingJelly, Norse or sinabs.  ``data`` are arrays (x, y) or (x_train,
+    y_train, x_test, y_test), (N, T, *shape) each, or values (N, *shape) with ``steps``; a mapping of such names; a
+    torch Dataset or DataLoader, or a pair for training and test; the name of a data set; or an ``.npz`` file.
+    ``chip`` is a profile's name or file.  Without ``output`` the bundle lies in a temporary folder: see
+    :meth:`Deployment.save`.
+    The keywords are those of :class:`~spear_deploy.api.settings.Settings`; one budget at least is needed.
+
+    A network beyond its budgets, or a backend that disagrees or fails, is told by :attr:`Deployment.error`.
+
+    Raises:
+        InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009 (output).
+        UnsupportedError: E020..E038 with all that the tool or the chip does not support.
+        BudgetNotMetError: E041 if even the smallest network is far beyond a budget.
+        BackendError: E060 if the backend that shall prove the result is not installed.
+    """
+    check_settings(settings)
+    if output is not None:
+        refuse_sources_inside(Path(output), [Path(each) for each in (model, data) if isinstance(each, str | PathLike)])
+    console = Console(stderr=True, highlight=False, quiet=not settings.get("progress"))
+    request = prepare(model, data, chip, settings)
+    return request.run(None if output is None else Path(output), Progress(console), "spear_deploy.deploy(...)")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A deployment whose inputs are known to be usable."""
+
+    imported: Imported
+    data: Dataset
+    chip: Any
+    settings: Settings
+
+    def run(self, output: Path | None, progress: Progress, command: str) -> Deployment:
+        """Run the steps and write the report; ``command`` is what the report says it was made by.
+
+        Without ``output`` the bundle lies in a folder that goes with the deployment.
+        """
+        if output is not None:
+            return self._run_in(output, progress, command)
+        folder = Path(tempfile.mkdtemp(prefix="spear-deploy-"))
+        try:
+            deployment = self._run_in(folder, progress, command)
+        except BaseException:
+            shutil.rmtree(folder)
+            raise
+        weakref.finalize(deployment, shutil.rmtree, folder, ignore_errors=True)
+        return deployment
+
+    def _run_in(self, folder: Path, progress: Progress, command: str) -> Deployment:
+        options = deploy_options(self.settings, folder)
+        work = Work(imported=self.imported, data=self.data, chip=self.chip, options=options)
+        work = run_steps(work, progress)
+        report = None
+        if work.done[-1] == STEPS[-1].name:
+            report = build_report(work, progress.seconds, command)
+            write_json(folder / REPORT, report)
+            write_page(folder / PAGE, report)
+        return Deployment(work, report, folder)
+
+
+def prepare(model: object, data: object, chip: str | PathLike[str], settings: Settings) -> Request:
+    """Read all inputs; nothing is written."""
+    options = deploy_options(settings, Path())  # budgets that cannot be meant are told first
+    options.execution.check_device()
+    profile = load_chip(chip if isinstance(chip, str) else Path(chip))
+    read = None if is_module(model) else _read(model, settings)
+    if (backend := settings.get("backend")) is not None:
+        BACKENDS.get(backend).require()
+    dataset = as_dataset(data, data_options(settings))
+    imported = _import(model, dataset, settings) if read is None else read
+    return Request(imported, dataset, profile, settings)
+
+
+def _read(model: Any, settings: Settings) -> Imported:
+    if isinstance(model, Imported):
+        return model
+    if isinstance(model, str | PathLike) or is_package_graph(model):
+        return load(model, settings.get("semantics"))
+    fix = "give a file, what load() returned, a nir.NIRGraph or a module"
+    raise InputError.of("E001", "model", f"{type(model).__name__} is no network", fix)
+
+
+def _import(module: Any, data: Dataset, settings: Settings) -> Imported:
+    torch = sys.modules["torch"]  # a module was given, so it is there
+    return from_module(module, torch.zeros(1, *data.shape), seed=settings.get("seed", 0))

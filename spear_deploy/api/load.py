@@ -1,0 +1,40 @@
+"""``spear_deploy.load``: reading a network, with presets by name and fields as keywords."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spear_deploy import frontends
+from spear_deploy.frontends import Imported
+from spear_deploy.frontends.nir.package import from_package, is_package_graph
+from spear_deploy.frontends.nir.reader import read_graph
+from spear_deploy.frontends.semantics import Semantics, check_fields, resolve_semantics
+
+if TYPE_CHECKING:
+    import nir
+
+
+def load(
+    source: str | PathLike[str] | nir.NIRGraph,
+    semantics: Semantics | str | PathLike[str] | None = None,
+    **overrides: Any,
+) -> Imported:
+    """Read a NIR file, a graph of the ``nir`` package, or lava-dl's ``.net``, which says itself how it computes.
+
+    ``semantics`` says how its neurons compute: a :class:`~spear_deploy.frontends.Semantics`, a preset's name or a
+    TOML file; it is omitted for files that this tool wrote, which carry it.  ``overrides`` replaces single fields,
+    as in ``load("net.nir", "snntorch", reset="zero")``.
+
+    Raises what :func:`spear_deploy.frontends.load` raises, and :class:`~spear_deploy.errors.InputError` (E008) for
+    a preset or field that does not exist, with all of them at once.
+    """
+    check_fields(overrides, "load")
+    if semantics is None or isinstance(semantics, Semantics):
+        stated = semantics
+    else:
+        stated = resolve_semantics(fspath(semantics))
+    if is_package_graph(source):
+        return read_graph(from_package(source), "graph", stated, overrides)
+    return frontends.load(Path(source), stated, overrides)

@@ -1,0 +1,62 @@
+"""The target's own emulator as a backend: it needs no installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from spear_deploy.errors import Finding
+from spear_deploy.execution import Execution
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Recording
+from spear_deploy.targets import TARGETS, Program
+
+
+class EmulatorBackend:
+    """Runs programs of every target, in this process."""
+
+    name = "emulator"
+    targets: frozenset[str] | None = None
+    is_independent = False
+
+    def require(self) -> str:
+        """It is always there."""
+        return "bit-exact, part of this package"
+
+    def install(self, report: Callable[[str], None]) -> str:
+        """Do nothing."""
+        return self.require()
+
+    def check(self) -> Mapping[str, Any]:
+        """Say so."""
+        return {"ok": True, "message": self.require()}
+
+    def refusals(self, program: Program) -> Sequence[Finding]:
+        """Every program is run."""
+        return ()
+
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        timeout: float | None = None,
+        tick: Tick | None = None,
+    ) -> Recording:
+        """Run payloads (steps, samples, *shape) batch by batch; there is no time limit."""
+        emulator = TARGETS.get(program.target).emulator(program, Execution())
+        steps, samples = next(iter(inputs.values())).shape[:2]
+        size = emulator.batch_size(steps)
+        begun, parts = time.perf_counter(), []
+        for start in range(0, samples, size):
+            parts.append(emulator.run({name: x[:, start : start + size] for name, x in inputs.items()}))
+            if tick:
+                tick(min(start + size, samples), samples)
+        whole = Recording.concatenate(parts)
+        return Recording(whole.spikes, whole.membrane, whole.final, time.perf_counter() - begun)
+
+
+EMULATOR = EmulatorBackend()

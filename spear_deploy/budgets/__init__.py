@@ -1,0 +1,58 @@
+"""Budgets: what a deployed network may use, or must reach.  A new one is a file and a line in this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Asked, Budget, Resource
+from spear_deploy.errors import Finding, InputError, SpearError
+from spear_deploy.measure.measured import Baseline
+from spear_deploy.registry import Registry
+from spear_deploy.targets import ChipProfile
+
+__all__ = ["AMOUNT", "PERCENTAGE", "RESOURCES", "Asked", "Budget", "Resource", "ask", "set_budgets"]
+
+RESOURCES: Registry[Resource] = Registry(
+    "budget",
+    {
+        "synops": "spear_deploy.budgets.synops:MEAN",
+        "synops_p95": "spear_deploy.budgets.synops:P95",
+        "cores": "spear_deploy.budgets.cores:CORES",
+        "min_accuracy": "spear_deploy.budgets.accuracy:FLOOR",
+        "max_drop": "spear_deploy.budgets.accuracy:DROP",
+    },
+    group="spear_deploy.budgets",
+)
+"""What can be budgeted, by the name of its keyword in Python; the command line has ``--synops-p95`` for synops_p95."""
+
+
+def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
+    """Read budgets as they were given, by name; None: not asked for.
+
+    Raises :class:`InputError` with every finding: E007 for what cannot be meant, E008 for an unknown name.
+    """
+    asked: list[Asked] = []
+    findings: list[Finding] = []
+    for name, value in given.items():
+        if value is None:
+            continue
+        try:
+            asked.append(RESOURCES.get(name).ask(value))
+        except SpearError as error:
+            findings += error.findings
+    if findings:
+        raise InputError(findings)
+    return tuple(asked)
+
+
+def set_budgets(asked: Sequence[Asked], baseline: Baseline, chip: ChipProfile) -> tuple[Budget, ...]:
+    """Return the limits that hold for a network on a chip: those asked for, and those that the chip sets itself."""
+    by_name = {each.resource.name: each for each in asked}
+    budgets = []
+    for name, resource in RESOURCES.items():
+        own = None if resource.of_chip is None else resource.of_chip(chip)
+        wanted = by_name[name].limit(baseline) if name in by_name else None
+        limits = [limit for limit in (wanted, own) if limit is not None]
+        if limits:
+            budgets.append(Budget(resource, min(limits)))
+    return tuple(budgets)

@@ -1,0 +1,34 @@
+"""Accuracy as a floor: on its own, and against the float network as it came in."""
+
+from __future__ import annotations
+
+from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Resource
+from spear_deploy.measure.measured import Baseline, Measured
+
+
+def _drop(network: Measured, baseline: Baseline) -> float:
+    """Return by how many points the deployed network is less accurate than the float one."""
+    lost = int(baseline.float_test.correct.sum()) - int(network.activity.correct.sum())
+    return 100 * lost / len(network.activity.labels)  # of whole numbers: a share's rounding must not miss a limit
+
+
+FLOOR = Resource(
+    name="min_accuracy",
+    title="accuracy",
+    help="Least accuracy of the deployed network: a share, or a percentage.",
+    sense="at least",
+    takes=(AMOUNT, PERCENTAGE),
+    digits=4,
+    largest=1,
+    measured=lambda network, _: network.activity.accuracy,
+)
+
+DROP = Resource(
+    name="max_drop",
+    title="points of accuracy lost",
+    help="Most points of accuracy that the deployed network may lose against the float one.",
+    digits=2,
+    largest=100,
+    zero=True,
+    measured=_drop,
+)

@@ -1,0 +1,15 @@
+"""Cores that the placement takes; the chip's own number holds always."""
+
+from __future__ import annotations
+
+from spear_deploy.budgets.resource import Resource
+
+CORES = Resource(
+    name="cores",
+    title="cores",
+    help="Budget of cores; default: what the chip has.",
+    whole=True,
+    measured=lambda network, _: network.lowered.placement.cores,
+    of_placement=lambda placement: placement.cores,
+    of_chip=lambda chip: chip.cores,
+)

@@ -1,0 +1,126 @@
+"""What a budget is made of: one resource, how it is asked for, measured, and known beforehand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from spear_deploy.errors import Finding, InputError
+from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.placement import Placement
+from spear_deploy.targets import ChipProfile
+
+Sense: TypeAlias = Literal["at most", "at least"]
+_NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(%?)\s*")
+
+AMOUNT, PERCENTAGE = "amount", "percentage"
+"""What a resource is given in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One thing that can be budgeted.
+
+    Attributes:
+        name: the keyword in Python; the option of the command line has dashes for underscores.
+        title: what a report calls it, with its unit.
+        help: the option's line of help.
+        sense: whether the limit is a largest or a least value.
+        takes: the ways to give it: ``amount`` (120000), ``percentage`` (50%).
+        whole: whether it is a whole number.
+        largest: the largest value that can be meant; a percentage is divided by 100 before.
+        zero: whether 0 can be meant.
+        digits: decimals that a report shows.
+        measured: its value for a network that was measured, beside the unpruned one.
+        of_activity: the same from an activity record alone, for what grows with synaptic operations: the search
+            predicts it, fine-tuning presses it, and a backend's own spikes give it again.
+        of_placement: the same from a placement alone, for what is known without running: the search stays within it.
+        of_chip: the limit that the chip sets where none is asked for.
+        percentage_of: what a percentage is a share of; None: of 1.
+    """
+
+    name: str
+    title: str
+    help: str
+    measured: Callable[[Measured, Baseline], float]
+    sense: Sense = "at most"
+    takes: tuple[str, ...] = (AMOUNT,)
+    whole: bool = False
+    largest: float = float("inf")
+    zero: bool = False
+    digits: int = 0
+    of_activity: Callable[[Activity], float] | None = None
+    of_placement: Callable[[Placement], float] | None = None
+    of_chip: Callable[[ChipProfile], float] | None = None
+    percentage_of: Callable[[Baseline], float] | None = None
+
+    @property
+    def option(self) -> str:
+        """Option of the command line."""
+        return f"--{self.name.replace('_', '-')}"
+
+    def ask(self, value: str | float) -> Asked:
+        """Read what was given: a number, or text such as ``120000``, ``1.2e5`` and ``50%``.
+
+        Raises :class:`InputError` (E007) for anything that cannot be meant.
+        """
+        match = _NUMBER.fullmatch(str(value))
+        if match is None:
+            raise self._cannot_mean(value, "is not a number")
+        number, relative = float(match[1]), bool(match[2])
+        if (PERCENTAGE if relative else AMOUNT) not in self.takes:
+            raise self._cannot_mean(value, "is a percentage" if relative else "is no percentage")
+        if self.whole and number != int(number):
+            raise self._cannot_mean(value, "is not a whole number")
+        meant = number / 100 if relative else number
+        if meant > self.largest or math.isinf(meant):
+            raise self._cannot_mean(value, "is more than 100 %" if self.largest == 1 else "is too large")
+        if meant == 0 and not self.zero:
+            raise self._cannot_mean(value, "leaves nothing")
+        return Asked(self, meant, relative)
+
+    def allows(self, value: float, limit: float) -> bool:
+        """Say whether a value keeps a limit."""
+        return value <= limit if self.sense == "at most" else value >= limit
+
+    def _cannot_mean(self, value: object, why: str) -> InputError:
+        shapes = {
+            AMOUNT: "a share such as 0.5" if self.largest == 1 else f"a {'whole ' if self.whole else ''}number",
+            PERCENTAGE: "a percentage such as 50%",
+        }
+        fix = f"give {' or '.join(shapes[way] for way in self.takes)} for {self.title}"
+        return InputError(Finding("E007", f"{self.option} {value}", why, fix))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A budget as it was asked for: an absolute ``value``, or a share of the unpruned network's."""
+
+    resource: Resource
+    value: float
+    relative: bool
+
+    def limit(self, baseline: Baseline) -> float:
+        """Return the absolute limit."""
+        whole = self.resource.percentage_of
+        return self.value * whole(baseline) if self.relative and whole is not None else self.value
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit on one resource."""
+
+    resource: Resource
+    limit: float
+
+    def measured(self, network: Measured, baseline: Baseline) -> float:
+        """Return what a network uses."""
+        return self.resource.measured(network, baseline)
+
+    def allows(self, value: float) -> bool:
+        """Say whether a value keeps the limit."""
+        return self.resource.allows(value, self.limit)

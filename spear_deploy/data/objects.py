@@ -1,0 +1,73 @@
+"""Data sets from Python objects: arrays, mappings of arrays, torch's data sets and loaders, names and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.data.arrays import from_arrays
+from spear_deploy.data.dataset import Dataset
+from spear_deploy.data.load import load_data
+from spear_deploy.data.options import DataOptions
+from spear_deploy.errors import InputError
+
+_ACCEPTED = (
+    "give (x, y), (x_train, y_train, x_test, y_test), a mapping of such names, a torch Dataset or DataLoader, a pair "
+    "of those for training and test, the name of a data set, or an .npz file"
+)
+
+
+def as_dataset(data: object, options: DataOptions) -> Dataset:
+    """Return a data set of what a user has.
+
+    Arrays are (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.
+    Raises :class:`InputError`: E001, E005, E006, E008 as :func:`load_data` does, E005 for anything else.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | Path):
+        return load_data(str(data), options)
+    if isinstance(data, Mapping):
+        arrays = {str(name): _array(values) for name, values in data.items()}
+    elif isinstance(data, Sequence) and len(data) == 4:
+        arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), map(_array, data), strict=True))
+    elif isinstance(data, Sequence) and len(data) == 2 and all(_is_collection(part) for part in data):
+        (x_train, y_train), (x_test, y_test) = map(_collect, data)
+        arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    elif isinstance(data, Sequence) and len(data) == 2:
+        arrays = dict(zip(("x", "y"), map(_array, data), strict=True))
+    elif _is_collection(data):
+        arrays = dict(zip(("x", "y"), _collect(data), strict=True))
+    else:
+        raise InputError.of("E005", "data", f"{type(data).__name__} cannot be used", _ACCEPTED)
+    return from_arrays(arrays, "data", "data", options)
+
+
+def _is_collection(value: object) -> bool:
+    """Say whether a value is a torch Dataset or DataLoader: torch need not be imported to ask."""
+    kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(value).__mro__}
+    return bool(kinds & {("torch", "Dataset"), ("torch", "DataLoader")})
+
+
+def _collect(source: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return all samples and labels of a torch Dataset or DataLoader, in its order."""
+    is_loader = hasattr(source, "batch_sampler")
+    pairs = list(source) if is_loader or not hasattr(source, "__len__") else [source[i] for i in range(len(source))]
+    if not pairs:
+        raise InputError.of("E005", "data", "holds no samples", _ACCEPTED)
+    samples, labels = zip(*((_array(pair[0]), _array(pair[1])) for pair in pairs), strict=True)
+    join = np.concatenate if is_loader else np.stack
+    return join(samples), np.atleast_1d(join(labels)).astype(np.int64)
+
+
+def _array(value: Any) -> NDArray[Any]:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise InputError.of("E005", "data", f"{type(value).__name__} is no array of numbers", _ACCEPTED)
+    return array

@@ -1,0 +1,138 @@
+"""Samples that become input over time steps, batch by batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.data.coding import Encoding, constant, regular_rate
+from spear_deploy.network.ops import Shape
+
+Array = NDArray[Any]
+
+
+class Samples(Protocol):
+    """Samples of one kind that can be turned into input over time."""
+
+    @property
+    def steps(self) -> int:
+        """Time steps of a sample."""
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one sample in one step."""
+
+    @property
+    def maximum(self) -> float:
+        """Largest input value."""
+
+    @property
+    def integral(self) -> bool:
+        """Whether all inputs are integers."""
+
+    def __len__(self) -> int:
+        """Number of samples."""
+
+    def batch(self, indices: Array) -> Array:
+        """Return (T, B, *shape) for the samples of these indices."""
+
+
+@dataclass(frozen=True, eq=False)
+class ValueSamples:
+    """Values (N, *shape) in 0..maximum, coded over ``steps``."""
+
+    values: Array
+    steps: int
+    encoding: Encoding = "constant"
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one sample in one step."""
+        return self.values.shape[1:]
+
+    @property
+    def maximum(self) -> float:
+        """Largest input value."""
+        return 1.0 if self.encoding == "rate" else float(self.values.max(initial=0)) or 1.0
+
+    @property
+    def integral(self) -> bool:
+        """Whether all inputs are integers."""
+        return self.encoding == "rate" or bool(np.all(self.values == np.rint(self.values)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def batch(self, indices: Array) -> Array:
+        """Return (T, B, *shape)."""
+        chosen = self.values[indices]
+        return regular_rate(chosen, self.steps) if self.encoding == "rate" else constant(chosen, self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class SpikeSamples:
+    """Spikes or event counts (N, T, *shape)."""
+
+    spikes: Array
+
+    @property
+    def steps(self) -> int:
+        """Time steps."""
+        return int(self.spikes.shape[1])
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of one sample in one step."""
+        return self.spikes.shape[2:]
+
+    @property
+    def maximum(self) -> float:
+        """Largest payload."""
+        return float(self.spikes.max(initial=0)) or 1.0
+
+    @property
+    def integral(self) -> bool:
+        """Whether all inputs are integers."""
+        return np.issubdtype(self.spikes.dtype, np.integer) or bool(np.all(self.spikes == np.rint(self.spikes)))
+
+    def __len__(self) -> int:
+        return len(self.spikes)
+
+    def batch(self, indices: Array) -> Array:
+        """Return (T, B, *shape)."""
+        return np.moveaxis(self.spikes[indices], 1, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class EventSamples:
+    """Address events, binned on demand: sample i holds events ``offsets[i]:offsets[i + 1]``.
+
+    Times are microseconds and count from the sample's first event; ``steps`` covers the longest sample.
+    Events of one cell and bin are counted.
+    """
+
+    t: Array
+    address: Array
+    offsets: Array
+    shape: Shape
+    bin_us: int
+    steps: int
+    maximum: float
+    integral: bool = True
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def batch(self, indices: Array) -> Array:
+        """Return event counts (T, B, *shape)."""
+        size = int(np.prod(self.shape))
+        counter = np.uint8 if self.maximum <= 255 else np.uint16
+        frames = np.zeros((self.steps, len(indices), size), counter)
+        for column, sample in enumerate(indices):
+            events = slice(self.offsets[sample], self.offsets[sample + 1])
+            bins = (self.t[events] - self.t[events][:1]) // self.bin_us
+            np.add.at(frames[:, column], (bins, self.address[events]), 1)
+        return frames.reshape(self.steps, len(indices), *self.shape)

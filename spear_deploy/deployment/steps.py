@@ -1,0 +1,269 @@
+"""A deployment as a list of named steps, each with what it needs and what it yields.
+
+check -> adapt -> baseline -> search -> bundle -> validate.  Nothing is written before all inputs are known to be
+usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from spear_deploy.backends import check_runs
+from spear_deploy.budgets import set_budgets
+from spear_deploy.data import Dataset, fit_to_network
+from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
+from spear_deploy.deployment.bundle import Origin, write_bundle
+from spear_deploy.deployment.folder import JOURNAL, claim_folder, refuse_folder
+from spear_deploy.deployment.work import Work
+from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
+from spear_deploy.journal import Journal
+from spear_deploy.measure.measured import Baseline
+from spear_deploy.measure.runs import measure_float, measure_program, payloads
+from spear_deploy.network import Network
+from spear_deploy.progress import Progress
+from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.goal import Goal
+from spear_deploy.search.loop import search
+from spear_deploy.targets import TARGETS, Compiler, InputRange, Lowered
+from spear_deploy.validate.run import validate_on
+from spear_deploy.validate.samples import spread_over_activity
+from spear_deploy.versions import versions
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; ``needs`` and ``yields`` are fields of :class:`Work`, ``parts`` what it shows progress of."""
+
+    name: str
+    does: str
+    needs: tuple[str, ...]
+    yields: tuple[str, ...]
+    run: Callable[[Work, Progress], Work]
+    parts: tuple[str, ...] = ()
+
+
+def run_steps(work: Work, progress: Progress) -> Work:
+    """Run the steps in order, up to and with ``work.options.until``.
+
+    Raises:
+        InputError: E005, E006 (data), E007 (weight bits), E009 (output), E012 (journal of another run).
+        UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once.
+        BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
+
+    A backend that fails (E060..E062), or refuses the deployed program, is kept in :attr:`Work.failure`.
+    """
+    with work.options.execution.applied():
+        for step in STEPS:
+            missing = [name for name in step.needs if getattr(work, name) is None]
+            assert not missing, f"step {step.name} needs {missing}"
+            work = replace(step.run(work, progress), done=(*work.done, step.name))
+            if step.name == work.options.until:
+                break
+    return work
+
+
+def _check(work: Work, progress: Progress) -> Work:
+    """Fit the data, lower the network as it came in, and look at the folder."""
+    network = work.imported.network
+    data = _fit_data(network, work.data)
+    ranges = {network.inputs[0].name: InputRange(data.maximum, data.integral)}
+    compiler = TARGETS.get(work.chip.target).compiler(work.chip, ranges, work.options.lowering)
+    work = replace(work, data=data, compiler=compiler)
+    adapts = work.options.adapt and bool(foreign_neurons(network, compiler, work.imported))
+    first = compiler.adapt(network, work.imported.semantics)[0] if adapts else network
+    lowered = _lower(work, compiler, first)
+    _refuse_hopeless(work, lowered)
+    if work.options.backend is not None:
+        check_runs(work.options.backend, lowered.program)
+    refuse_folder(work.options.output)
+    return replace(work, lowered=lowered)
+
+
+def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
+    """Lower the network; say what its neurons would do as the chip's own where they are refused."""
+    try:
+        return compiler.lower(network)
+    except UnsupportedError as error:
+        foreign = foreign_neurons(network, compiler, work.imported)
+        if not foreign or not {f.code for f in error.findings} & {"E030", "E031", "E032"}:
+            raise
+        measured = effect(work.imported, compiler, work.data, work.options.execution)
+        raise UnsupportedError([*error.findings, measured]) from error
+
+
+def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
+    """Refuse what no pruning can cure, and what a format that shall hold the program cannot."""
+    hopeless = [finding for finding in lowered.placement.findings if finding.code != "E035"]  # pruning may free cores
+    if work.options.lowering.keep_to is not None:
+        hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)
+    if hopeless:
+        raise UnsupportedError(hopeless)
+
+
+def _fit_data(network: Network, data: Dataset) -> Dataset:
+    """Return the data as the network takes them: it has one input and one output."""
+    fix = "join them into one, or leave the others out"
+    findings = [
+        Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported", fix)
+        for kind, names in (("Input", [p.name for p in network.inputs]), ("Output", list(network.outputs)))
+        if len(names) != 1
+    ]
+    if findings:
+        raise UnsupportedError(findings)
+    return fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+
+
+def _adapt(work: Work, progress: Progress) -> Work:
+    """Give the network the chip's own neuron, where that is asked for and changes anything."""
+    compiler, options = work.compiler, work.options
+    assert compiler is not None
+    if not options.adapt or not foreign_neurons(work.imported.network, compiler, work.imported):
+        return work
+    with progress.step("adapt") as tick:
+        imported, adaptation = adapt(work.imported, compiler, work.data, options.search.finish, options.execution, tick)
+    return replace(work, imported=imported, adaptation=adaptation, lowered=compiler.lower(imported.network))
+
+
+def _measure_baseline(work: Work, progress: Progress) -> Work:
+    """Measure the unpruned network in float and on the chip, and set the budgets."""
+    network, data, execution, lowered = work.imported.network, work.data, work.options.execution, work.lowered
+    assert lowered is not None
+    with progress.step("baseline") as tick:
+        baseline = Baseline(
+            network,
+            lowered,
+            measure_float(network, data.val, execution),
+            measure_program(lowered.program, data.val, execution),
+            measure_float(network, data.test, execution, tick=tick),
+            measure_program(lowered.program, data.test, execution),
+        )
+    if baseline.synops == 0:
+        message = "the network does not fire on it"
+        raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
+    goal = Goal(set_budgets(work.options.budgets, baseline, work.chip), baseline)
+    return replace(work, baseline=baseline, goal=goal)
+
+
+def _search(work: Work, progress: Progress) -> Work:
+    """Search unless the unpruned network is within the budgets already."""
+    baseline, goal, compiler, options = work.baseline, work.goal, work.compiler, work.options
+    assert baseline is not None
+    assert goal is not None
+    assert compiler is not None
+    claim_folder(options.output, resume=options.resume)
+    if not goal.needs_search(baseline.measured):
+        return replace(work, measured=baseline.measured)
+    path = options.output / JOURNAL
+    journal = Journal(path, _identity(work), resume=options.resume)
+    evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, journal)
+    try:
+        found = search(evaluator, goal, progress)
+    except BudgetNotMetError:
+        path.unlink(missing_ok=True)
+        raise
+    return replace(work, search=found, measured=found.candidate.measured, kept=found.candidate.kept)
+
+
+def _identity(work: Work) -> dict[str, Any]:
+    """Return what the journal's verdicts depend on."""
+    baseline, goal, compiler, options = work.baseline, work.goal, work.compiler, work.options
+    assert baseline is not None
+    assert goal is not None
+    assert compiler is not None
+    return {
+        "network": baseline.network.content_hash,
+        "semantics": work.imported.semantics.to_json(),
+        **compiler.identity,
+        "data": [work.data.name, work.data.fingerprint],
+        "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
+        **asdict(options.execution),
+        "search": asdict(options.search),
+        "versions": versions(),
+    }
+
+
+def _bundle(work: Work, progress: Progress) -> Work:
+    """Write the bundle, and run the deployed network in float once more for the report."""
+    measured, goal, data, options = work.measured, work.goal, work.data, work.options
+    assert measured is not None
+    assert goal is not None
+    program = measured.lowered.program
+    with progress.step("bundle"):
+        chosen = data.test.take(spread_over_activity(measured.activity.total, options.validate_samples))
+        (port,) = program.inputs
+        samples = (payloads(port, chosen), chosen.labels[chosen.indices])
+        facts = {
+            "data": data.name,
+            "data_fingerprint": data.fingerprint,
+            "seed": options.execution.seed,
+            "threads": options.execution.threads,
+            "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
+        }
+        origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
+        bundle = write_bundle(options.output, program, samples, origin)
+    accuracy = measure_float(measured.network, data.test, options.execution).accuracy
+    return replace(work, bundle=bundle, float_accuracy=accuracy)
+
+
+def _validate(work: Work, progress: Progress) -> Work:
+    """Prove the program on a backend; one that fails is kept: the search is worth a report all the same."""
+    bundle, options = work.bundle, work.options
+    assert bundle is not None
+    if options.backend is None:
+        return work
+    try:
+        with progress.step("validate") as tick:
+            proof = validate_on(
+                options.backend, bundle.program, bundle.x, bundle.y, timeout=options.backend_timeout, tick=tick
+            )
+        return replace(work, proof=proof)
+    except (BackendError, UnsupportedError) as error:
+        return replace(work, failure=error)
+
+
+STEPS = (
+    Step("check", "fit the data, lower the network, find all that does not fit", (), ("compiler", "lowered"), _check),
+    Step(
+        "adapt",
+        "give the network the chip's own neuron, with --adapt",
+        ("compiler", "lowered"),
+        ("imported", "adaptation", "lowered"),
+        _adapt,
+        ("adapt",),
+    ),
+    Step(
+        "baseline",
+        "measure the unpruned network, in float and on the chip",
+        ("lowered",),
+        ("baseline", "goal"),
+        _measure_baseline,
+        ("baseline",),
+    ),
+    Step(
+        "search",
+        "prune until the measured budgets are met",
+        ("baseline", "goal", "compiler"),
+        ("search", "measured", "kept"),
+        _search,
+        ("importance", "lre", "search", "fine-tune", "measure"),
+    ),
+    Step(
+        "bundle",
+        "write program, model and samples",
+        ("measured", "goal"),
+        ("bundle", "float_accuracy"),
+        _bundle,
+        ("bundle",),
+    ),
+    Step(
+        "validate",
+        "compare a backend with the emulator, spike by spike",
+        ("bundle",),
+        ("proof", "failure"),
+        _validate,
+        ("validate",),
+    ),
+)
+"""The steps in order."""

@@ -1,0 +1,45 @@
+"""What a deployment has found out so far: each step adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spear_deploy.data import Dataset
+from spear_deploy.deployment.adapt import Adaptation
+from spear_deploy.deployment.bundle import Bundle
+from spear_deploy.deployment.options import DeployOptions
+from spear_deploy.errors import SpearError
+from spear_deploy.frontends import Imported
+from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.search.goal import Goal
+from spear_deploy.search.loop import SearchResult
+from spear_deploy.targets import ChipProfile, Compiler, Lowered
+from spear_deploy.validate.run import BackendRun
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Work:
+    """The request, and what the steps made of it; None where a step has not run.
+
+    ``lowered`` is the unpruned network on the chip; ``search`` is None too where none was needed; ``kept`` lists the
+    units that each group keeps; ``failure`` is why a backend gave no proof.
+    """
+
+    imported: Imported
+    data: Dataset
+    chip: ChipProfile
+    options: DeployOptions
+    compiler: Compiler | None = None
+    lowered: Lowered | None = None
+    adaptation: Adaptation | None = None
+    baseline: Baseline | None = None
+    goal: Goal | None = None
+    search: SearchResult | None = None
+    measured: Measured | None = None
+    kept: Mapping[str, list[int]] = field(default_factory=dict)
+    float_accuracy: float | None = None
+    bundle: Bundle | None = None
+    proof: BackendRun | None = None
+    failure: SpearError | None = None
+    done: Sequence[str] = ()

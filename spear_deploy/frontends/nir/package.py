@@ -1,0 +1,64 @@
+"""Graphs of the ``nir`` package, in memory, from and to graphs as they are stored.
+
+``nir.write`` is not used on the way in: it refuses scalars and shapes that are not known yet.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spear_deploy.errors import InputError
+from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir.file import NirGraph, NirNode
+
+if TYPE_CHECKING:
+    import nir
+
+
+def is_package_graph(value: object) -> bool:
+    """Say whether a value is a graph of the package, which need not be installed to ask."""
+    kinds = type(value).__mro__
+    return any(kind.__name__ == "NIRGraph" and kind.__module__.partition(".")[0] == "nir" for kind in kinds)
+
+
+def from_package(graph: Any) -> NirGraph:
+    """Return a graph of the package as it would be stored, full shapes or not."""
+    nodes = {name: _node(node) for name, node in graph.nodes.items()}
+    return NirGraph(nodes, tuple(sorted(graph.edges)), _metadata(graph))
+
+
+def to_package(graph: NirGraph) -> nir.NIRGraph:
+    """Return a stored graph as one of the package; raise :class:`InputError` (E064) without it."""
+    try:
+        import nir
+    except ModuleNotFoundError as error:
+        raise InputError.of("E064", "nir", "is not installed", "pip install 'spear-deploy[nir]'") from error
+    with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
+        path = Path(folder, "graph.nir")
+        nir_file.write(path, graph)
+        return nir.read(path)
+
+
+def _node(node: Any) -> NirNode:
+    if is_package_graph(node):
+        return NirNode("NIRGraph", {}, from_package(node))
+    values = dict(node.to_dict())
+    kind = values.pop("type")
+    values.pop("metadata", None)
+    return NirNode(kind, {key: _array(value) for key, value in values.items() if value is not None})
+
+
+def _metadata(graph: Any) -> Mapping[str, Any]:
+    metadata = getattr(graph, "metadata", None)
+    return dict(metadata) if isinstance(metadata, Mapping) else {}
+
+
+def _array(value: Any) -> Any:
+    if hasattr(value, "detach"):
+        return value.detach().cpu().numpy()
+    return value if isinstance(value, str | int | np.ndarray) else np.asarray(value)

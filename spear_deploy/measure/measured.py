@@ -1,0 +1,46 @@
+"""Networks lowered to a chip and measured: the unpruned one, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spear_deploy.measure.activity import Activity
+from spear_deploy.network import Network
+from spear_deploy.targets import Lowered
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A network lowered to the chip and measured: ``activity`` on the test samples, ``val`` for decisions."""
+
+    network: Network
+    lowered: Lowered
+    activity: Activity
+    val: Activity
+
+    @property
+    def synops(self) -> float:
+        """Measured SynOps, mean over the test samples."""
+        return self.activity.mean_synops
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """The unpruned network and what it does, in float and on the emulated chip."""
+
+    network: Network
+    lowered: Lowered
+    float_val: Activity
+    chip_val: Activity
+    float_test: Activity
+    chip_test: Activity
+
+    @property
+    def measured(self) -> Measured:
+        """The unpruned network as one that was measured."""
+        return Measured(self.network, self.lowered, self.chip_test, self.chip_val)
+
+    @property
+    def synops(self) -> float:
+        """Measured SynOps, mean over the test samples: what a relative budget is a share of."""
+        return self.chip_test.mean_synops

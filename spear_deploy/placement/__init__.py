@@ -1,0 +1,55 @@
+"""Where populations lie on the cores of a chip: what every target's placement says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from spear_deploy.errors import Finding
+
+
+@dataclass(frozen=True)
+class PopulationPlacement:
+    """Where a population lies: cores ``first_core .. first_core + cores - 1``, each with one tile.
+
+    ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
+    shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
+    """
+
+    name: str
+    tile: tuple[int, ...]
+    cores: int
+    first_core: int
+    neurons_per_core: int
+    synapse_words_per_core: int
+    axons_in_per_core: int
+    axons_out_per_core: int
+    memory_bits: int
+    utilisation: Mapping[str, float]
+    binding: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Populations in the order of the network, on consecutive cores from 0.
+
+    ``findings`` has an E035 if the chip has fewer cores, and an E036 for each population of which no core can hold
+    even one unit (it is listed with one unit a core).
+    """
+
+    populations: tuple[PopulationPlacement, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def cores(self) -> int:
+        """Cores of all populations."""
+        return sum(population.cores for population in self.populations)
+
+    @property
+    def memory_bits(self) -> int:
+        """Synaptic memory of all cores, every core charged with a full tile."""
+        return sum(population.memory_bits for population in self.populations)
+
+    def of(self, name: str) -> PopulationPlacement:
+        """Return the place of a population."""
+        return next(population for population in self.populations if population.name == name)

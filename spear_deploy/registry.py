@@ -1,0 +1,63 @@
+"""Tables of things of one kind by name: targets, methods, backends, budgets.
+
+An entry is imported when it is asked for.  Another distribution adds entries through an entry-point group, a program
+through :meth:`Registry.add`; nothing else has to be edited for either.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from spear_deploy.errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Entries of one ``kind`` (a noun, for messages), in the order of ``built_in``: name to ``module:attribute``."""
+
+    def __init__(self, kind: str, built_in: Mapping[str, str], *, group: str) -> None:
+        self.kind, self.group = kind, group
+        self._built_in = dict(built_in)
+        self._added: dict[str, T] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names: built-in ones first, then those of other distributions, then added ones."""
+        installed = sorted(point.name for point in entry_points(group=self.group))
+        return tuple(dict.fromkeys((*self._built_in, *installed, *self._added)))
+
+    def get(self, name: str) -> T:
+        """Import and return an entry; raise :class:`InputError` (E008) with the nearest name for an unknown one."""
+        if name in self._added:
+            return self._added[name]
+        if name in self._built_in:
+            return self._import(self._built_in[name])
+        for point in entry_points(group=self.group, name=name):
+            return self._import(point.value)
+        near = difflib.get_close_matches(name.lower(), self.names(), n=1, cutoff=0.4)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise InputError.of("E008", name, f"there is no {self.kind} of this name", f"{meant}{', '.join(self.names())}")
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """Yield every name with its entry, imported."""
+        for name in self.names():
+            yield name, self.get(name)
+
+    def add(self, name: str, entry: T) -> None:
+        """Add an entry to this process's table; raise :class:`ValueError` if the name is taken."""
+        if name in self.names():
+            raise ValueError(f"there is a {self.kind} {name!r} already")
+        self._added[name] = entry
+
+    def remove(self, name: str) -> None:
+        """Take away an entry that :meth:`add` made."""
+        del self._added[name]
+
+    def _import(self, location: str) -> T:
+        module, _, attribute = location.partition(":")
+        entry: T = getattr(importlib.import_module(module), attribute)
+        return entry

@@ -1,0 +1,48 @@
+"""What a deployment that was stopped with ``--until`` has found out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from spear_deploy.deployment.work import Work
+from spear_deploy.measure.activity import Activity
+
+
+def found_so_far(work: Work) -> dict[str, Any]:
+    """Return the figures of the steps that were done, as JSON."""
+    found: dict[str, Any] = {"done": list(work.done)}
+    if work.lowered is not None:
+        placement = work.lowered.placement
+        found["cores"] = {"used": placement.cores, "of": work.chip.cores}
+        found["findings"] = [str(finding) for finding in work.lowered.findings]
+    if work.baseline is not None:
+        found["unpruned"] = {"float": _figures(work.baseline.float_test), "chip": _figures(work.baseline.chip_test)}
+    if work.goal is not None:
+        found["budgets"] = {budget.resource.name: budget.limit for budget in work.goal.budgets}
+    if work.measured is not None:
+        found["pruned"] = {"chip": _figures(work.measured.activity)}
+    return found
+
+
+def print_found(found: Mapping[str, Any], console: Console) -> None:
+    """Print it."""
+    lines = [f"stopped after {found['done'][-1]}"]
+    if "cores" in found:
+        lines += [f"cores       {found['cores']['used']:,} of {found['cores']['of']:,}", *found["findings"]]
+    for name in ("unpruned", "pruned"):
+        for where, figures in found.get(name, {}).items():
+            lines.append(
+                f"{name:<11} {where}: accuracy {figures['accuracy']:.2%}, {figures['synops']:,.0f} SynOps a sample"
+            )
+    if "budgets" in found:
+        limits = ", ".join(f"{name} {limit:,.6g}" for name, limit in found["budgets"].items())
+        lines.append(f"budgets     {limits}")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _figures(activity: Activity) -> dict[str, float]:
+    return {"accuracy": activity.accuracy, "synops": activity.mean_synops}

@@ -1,0 +1,71 @@
+"""A network that the search chose: fine-tuned, measured, and pressed into its budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from spear_deploy.measure.measured import Measured
+from spear_deploy.network import Network
+from spear_deploy.progress import Progress, Tick
+from spear_deploy.search.evaluator import Evaluator, Probe
+from spear_deploy.search.goal import Goal
+from spear_deploy.search.methods import Proposal
+
+_CLOSING_ATTEMPTS = 3
+_GIVE_UP_RATIO = 1.5
+"""A network that uses more than so many times a budget after the short fine-tuning is given up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A network that was chosen by the search, fine-tuned and measured.
+
+    ``predicted`` is the share of the unpruned network's SynOps that LRE expected; ``pruned_accuracy`` its accuracy
+    on a part of the validation samples before fine-tuning.
+    """
+
+    proposal: Proposal
+    kept: Mapping[str, list[int]]
+    predicted: float
+    pruned_accuracy: float
+    measured: Measured
+
+
+def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, progress: Progress) -> Candidate:
+    """Fine-tune a candidate and press it until it meets the goal, or the attempts are used up.
+
+    Where no budget is one of activity there is nothing to press: it is fine-tuned once.
+    """
+    binding = goal.binding(candidate.measured)
+    if binding is None:
+        return _finetuned(candidate, evaluator, progress, partial(evaluator.finish, candidate.measured))
+    if goal.use(binding, candidate.measured) > _GIVE_UP_RATIO:
+        return candidate
+    for attempt in range(_CLOSING_ATTEMPTS):
+        press = partial(evaluator.press, binding, candidate.measured, attempt)
+        candidate = _finetuned(candidate, evaluator, progress, press)
+        if goal.is_met(candidate.measured):
+            break
+        binding = goal.binding(candidate.measured) or binding
+    return candidate
+
+
+def _finetuned(
+    candidate: Candidate, evaluator: Evaluator, progress: Progress, tune: Callable[[Tick], Network]
+) -> Candidate:
+    with progress.step("fine-tune") as tick:
+        network = tune(tick)
+    with progress.step("measure") as tick:
+        return replace(candidate, measured=evaluator.measure(network, tick))
+
+
+def candidate_of(
+    proposal: Proposal, probe: Probe, predicted: float, evaluator: Evaluator, progress: Progress
+) -> Candidate:
+    """Measure a network that was fine-tuned briefly."""
+    kept = {} if proposal.network else {n: units.tolist() for n, units in evaluator.kept_units(proposal.counts).items()}
+    with progress.step("measure") as tick:
+        measured = evaluator.measure_probe(probe, tick)
+    return Candidate(proposal, kept, predicted, evaluator.outcome(proposal).accuracy, measured)

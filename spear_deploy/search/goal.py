@@ -1,0 +1,65 @@
+"""What the search is for: the budgets of a run, and which of them steer it how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from spear_deploy.budgets import Budget
+from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.placement import Placement
+
+
+@dataclass(frozen=True, eq=False)
+class Goal:
+    """Budgets of a network whose unpruned form is the ``baseline``.
+
+    Those of activity are predicted by LRE and pressed by fine-tuning; those of the placement are known without
+    running; others are judged once a network is measured.
+    """
+
+    budgets: tuple[Budget, ...]
+    baseline: Baseline
+
+    @cached_property
+    def of_activity(self) -> tuple[Budget, ...]:
+        """Budgets of what grows with synaptic operations."""
+        return tuple(budget for budget in self.budgets if budget.resource.of_activity is not None)
+
+    @property
+    def share(self) -> float:
+        """The share of the unpruned network's SynOps that the tightest of these leaves; 1 without any."""
+        unpruned = self.baseline.measured
+        shares = [budget.limit / budget.measured(unpruned, self.baseline) for budget in self.of_activity]
+        return min(shares, default=1.0)
+
+    def binding(self, network: Measured) -> Budget | None:
+        """Return the budget of activity that a network uses most, relative to its limit."""
+        return max(self.of_activity, key=lambda budget: self.use(budget, network), default=None)
+
+    def use(self, budget: Budget, network: Measured) -> float:
+        """Return a network's use of a budget as a share of its limit."""
+        return budget.measured(network, self.baseline) / budget.limit
+
+    def fits(self, placement: Placement) -> bool:
+        """Say whether a placement keeps the budgets that it tells."""
+        return all(
+            budget.allows(budget.resource.of_placement(placement))
+            for budget in self.budgets
+            if budget.resource.of_placement is not None
+        )
+
+    def is_met(self, network: Measured) -> bool:
+        """Say whether all that was measured is within the budgets, and all populations fit on a core."""
+        kept = (budget.allows(budget.measured(network, self.baseline)) for budget in self.budgets)
+        return all(kept) and not network.lowered.placement.findings
+
+    def needs_search(self, network: Measured) -> bool:
+        """Say whether pruning is needed: a budget that it can help with is exceeded."""
+        over = any(self.use(budget, network) > 1 for budget in self.of_activity)
+        return over or not self.fits(network.lowered.placement)
+
+    def predicted(self, budget: Budget, share: float) -> float | None:
+        """Return what a network at a ``share`` of the SynOps is expected to use; None for what LRE does not tell."""
+        of_activity = budget.resource.of_activity
+        return None if of_activity is None else share * of_activity(self.baseline.chip_test)

@@ -1,0 +1,52 @@
+"""What a search chooses: how many units each prunable group keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+KeepCounts: TypeAlias = Mapping[str, int]
+"""How many units each group keeps."""
+
+
+@dataclass(frozen=True)
+class PrunableGroup:
+    """A group as a method sees it: number of units, fan-in of a unit, share of all SynOps it causes."""
+
+    name: str
+    units: int
+    fan_in: int
+    synops_share: float
+    is_map: bool
+
+
+@dataclass(frozen=True)
+class Space:
+    """The groups in execution order, the smallest keep ratio, and whether a network is within what is known unrun.
+
+    ``fits`` is asked for budgets that a placement tells, such as cores.
+    """
+
+    groups: tuple[PrunableGroup, ...]
+    lowest: float
+    fits: Callable[[KeepCounts], bool]
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Number of units of each group."""
+        return {group.name: group.units for group in self.groups}
+
+    def at_ratio(self, ratio: float) -> KeepCounts:
+        """Return what every group keeps at one ratio for all."""
+        return {group.name: keep_count(group.units, ratio) for group in self.groups}
+
+    @property
+    def smallest(self) -> KeepCounts:
+        """The smallest network that may be built."""
+        return self.at_ratio(self.lowest)
+
+
+def keep_count(units: int, ratio: float) -> int:
+    """Return how many of ``units`` a ratio keeps: at least one."""
+    return min(units, max(1, round(units * ratio)))

@@ -1,0 +1,179 @@
+"""The file ``program.h5`` in which a backend reads a program.
+
+The file (schema 2) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.errors import InputError
+from spear_deploy.network.neuron import ResetKind
+from spear_deploy.network.ops import Conv2d, Pair, Shape
+from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.storage import atomic
+from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
+from spear_deploy.targets.ports import InputPort
+from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.untrusted.hdf5 import Group
+
+SCHEMA = 2
+_MAX_WEIGHT_BYTES = 16 * 2 * MAX_DENSE_ELEMENTS
+"""Bytes of weights that a small program may hold: matrices of pooling compress a hundredfold."""
+
+
+def write_program(path: Path, program: LoihiProgram) -> None:
+    """Write ``program.h5`` atomically; equal programs give equal bytes."""
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["schema"] = SCHEMA
+        file.attrs["chip"] = program.chip
+        file.attrs["inputs"] = [port.name for port in program.inputs]
+        file.attrs["outputs"] = list(program.outputs)
+        file.attrs["order"] = list(program.shapes)
+        if program.arithmetic != LAVA:
+            file.attrs.update(asdict(program.arithmetic))
+        for port in program.inputs:
+            group = file.create_group(f"populations/{port.name}")
+            group.attrs.update({"kind": "input", "shape": port.shape, "level": 0})
+            group.attrs.update({"max_value": port.max_value, "scale": port.scale})
+        for population in program.populations:
+            group = file.create_group(f"populations/{population.name}")
+            group.attrs.update({"kind": population.kind, "shape": population.shape, "level": population.depth})
+            group.attrs.update({"scale": population.scale, "reset": population.reset, "late": population.reset_delay})
+            for register in REGISTERS:
+                group.create_dataset(register, data=getattr(population, register))
+        for projection in sorted(program.projections, key=lambda item: item.synapses.name):
+            _write_projection(file.create_group(f"projections/{projection.synapses.name}"), projection)
+
+
+def read_program(path: Path) -> LoihiProgram:
+    """Read ``program.h5``, in a process of its own (:mod:`spear_deploy.untrusted.hdf5`).
+
+    Raises :class:`InputError` (E010) if it is no program or is damaged.
+    """
+    try:
+        root = hdf5.read(path, _MAX_WEIGHT_BYTES)
+        attrs: Mapping[str, Any] = root.attrs
+        if attrs["schema"] != SCHEMA:
+            raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
+        groups = [(str(name), _group(root, "populations", name)) for name in attrs["order"]]
+        ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
+        populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
+        names = _group(root, "projections").members
+        projections = tuple(_read_projection(n, _group(root, "projections", n)) for n in names)
+        outputs = tuple(str(name) for name in attrs["outputs"])
+        arithmetic = Arithmetic(**{name: int(attrs.get(name, width)) for name, width in asdict(LAVA).items()})
+        program = LoihiProgram(str(attrs["chip"]), ports, populations, projections, outputs, arithmetic)
+        _check(program)
+        return program
+    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
+        raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
+
+
+def _check(program: LoihiProgram) -> None:
+    """Check that registers and weights fit the populations, and that no spike arrives before it was sent."""
+    shapes, targets = program.shapes, {p.name for p in program.populations}
+    if not set(program.outputs) <= set(shapes):
+        raise ValueError(f"an output of {program.outputs} is no population")
+    for population in program.populations:
+        for register in REGISTERS:
+            if getattr(population, register).shape not in ((), population.shape):
+                raise ValueError(f"{register} of population {population.name!r} does not fit its shape")
+    for projection in program.projections:
+        synapses = projection.synapses
+        if synapses.source not in shapes or synapses.target not in targets:
+            raise ValueError(f"projection {synapses.name!r} leads from {synapses.source!r} to {synapses.target!r}")
+        if projection.delay < 0 or program.lag(projection) < 0:
+            raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
+        if not _fits(synapses, shapes[synapses.source], shapes[synapses.target]):
+            raise ValueError(f"projection {synapses.name!r} has a weight of shape {synapses.weight.shape}")
+
+
+def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
+    """Say whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
+    if isinstance(synapses, DenseSynapses):
+        return synapses.weight.shape == (prod(target), prod(source))
+    steps = (*synapses.stride, *synapses.dilation, synapses.groups)
+    if synapses.weight.ndim != 4 or min(steps) < 1 or min(synapses.padding) < 0:
+        return False
+    geometry = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
+    is_divisible = synapses.weight.shape[0] % synapses.groups == 0
+    return is_divisible and Conv2d(synapses.weight, None, *geometry).output_shape(source) == target
+
+
+def _write_projection(group: h5py.Group, projection: LoihiProjection) -> None:
+    synapses = projection.synapses
+    group.attrs.update({"source": synapses.source, "target": synapses.target})
+    group.attrs.update({"delay": projection.delay, "weight_exp": projection.exponent})
+    group.create_dataset("weight", data=synapses.weight.astype(np.int16), compression="gzip")
+    if isinstance(synapses, DenseSynapses):
+        group.attrs["kind"] = "dense"
+        return
+    group.attrs.update({"kind": "conv", "stride": synapses.stride, "padding": synapses.padding})
+    group.attrs.update({"dilation": synapses.dilation, "groups": synapses.groups})
+
+
+def _group(group: Group, *names: str) -> Group:
+    """Return the group at a path of ``names``; raise KeyError if there is none."""
+    for name in names:
+        member = group.members[name]
+        if not isinstance(member, Group):
+            raise KeyError(f"{name} is no group")
+        group = member
+    return group
+
+
+def _read_port(name: str, group: Group) -> InputPort:
+    attrs: Mapping[str, Any] = group.attrs
+    return InputPort(name, _shape(attrs), int(attrs["max_value"]), float(attrs["scale"]))
+
+
+def _read_population(name: str, group: Group) -> LoihiPopulation:
+    attrs: Mapping[str, Any] = group.attrs
+    registers = {register: _integers(group, register).astype(np.int32) for register in REGISTERS}
+    kind: Literal["lif", "readout"] = "readout" if attrs["kind"] == "readout" else "lif"
+    if attrs["kind"] != kind:
+        raise ValueError(f"population {name!r} is of unknown kind {attrs['kind']!r}")
+    reset: ResetKind = "subtract" if attrs["reset"] == "subtract" else "value"
+    if attrs["reset"] != reset:
+        raise ValueError(f"population {name!r} has the unknown reset {attrs['reset']!r}")
+    depth, scale, reset_delay = int(attrs["level"]), float(attrs["scale"]), bool(attrs["late"])
+    return LoihiPopulation(name, _shape(attrs), kind, depth, scale, **registers, reset=reset, reset_delay=reset_delay)
+
+
+def _read_projection(name: str, group: Group) -> LoihiProjection:
+    attrs: Mapping[str, Any] = group.attrs
+    source, target, weight = str(attrs["source"]), str(attrs["target"]), _integers(group, "weight")
+    if attrs["kind"] == "dense":
+        synapses: Synapses = DenseSynapses(name, source, target, weight)
+    elif attrs["kind"] == "conv":
+        stride, padding, dilation = (_pair(attrs[key]) for key in ("stride", "padding", "dilation"))
+        groups = int(attrs["groups"])
+        synapses = ConvSynapses(name, source, target, weight, stride, padding, dilation, groups)
+    else:
+        raise ValueError(f"projection {name!r} is of unknown kind {attrs['kind']!r}")
+    return LoihiProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
+
+
+def _integers(group: Group, name: str) -> NDArray[np.integer]:
+    array = np.asarray(group.members[name])
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds no integers")
+    return array
+
+
+def _shape(attrs: Mapping[str, Any]) -> Shape:
+    return tuple(int(n) for n in attrs["shape"])
+
+
+def _pair(value: Any) -> Pair:
+    return int(value[0]), int(value[1])

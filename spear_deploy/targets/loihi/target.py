@@ -1,0 +1,135 @@
+"""Loihi as a target: a chip bound to a run's options and input lowers networks to programs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from spear_deploy.errors import InputError, UnsupportedError
+from spear_deploy.execution import Execution
+from spear_deploy.frontends import Semantics
+from spear_deploy.network import Network
+from spear_deploy.network.ops import Shape
+from spear_deploy.network.synapses import Synapses
+from spear_deploy.placement import Placement
+from spear_deploy.targets.loihi import program_file
+from spear_deploy.targets.loihi.built_in import built_in_semantics, with_built_in_neurons
+from spear_deploy.targets.loihi.net_export import NetExporter
+from spear_deploy.targets.loihi.place import place
+from spear_deploy.targets.loihi.profile import LoihiProfile
+from spear_deploy.targets.loihi.program import LoihiProgram
+from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, REGISTER_RULES, core_figures
+from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
+from spear_deploy.targets.rules import Rule
+
+
+@dataclass(frozen=True, eq=False)
+class LoihiCompiler:
+    """Lowers networks to one Loihi chip."""
+
+    chip: LoihiProfile
+    inputs: Mapping[str, InputRange]
+    options: LoweringOptions
+    registers: Registers
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """What a program depends on beside the network."""
+        figures = hashlib.sha256(repr(self.chip).encode()).hexdigest()
+        return {"chip": [self.chip.name, figures], "weight_bits": self.weight_bits, "keep_to": self.options.keep_to}
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+        return self.registers.weight_bits
+
+    def lower(self, network: Network) -> Lowered:
+        """Quantise and place a network.
+
+        Raises :class:`UnsupportedError` as :func:`quantise` does, with the populations that no core can hold
+        (E036) beside its findings.
+        """
+        try:
+            quantised = quantise(network, self.chip.name, self.registers, self.inputs)
+        except UnsupportedError as error:
+            if any(finding.code == "E037" for finding in error.findings):
+                raise  # what cannot be composed cannot be placed
+            unplaceable = [f for f in self.place(network).findings if f.code == "E036"]
+            raise UnsupportedError([*error.findings, *unplaceable]) from error
+        program = quantised.program
+        inputs = {port.name for port in program.inputs}
+        subtracting = {p.name for p in program.populations if p.reset == "subtract"}
+        placement = self._place(program.shapes, program.synapses, inputs, subtracting)
+        return Lowered(LOIHI, program, placement, quantised.notes)
+
+    def place(self, network: Network) -> Placement:
+        """Place a network by its shapes alone."""
+        inputs = {port.name for port in network.inputs}
+        firing = [population for population in network.neurons if not population.neuron.is_readout]
+        subtracting = {population.name for population in firing if population.neuron.reset == "subtract"}
+        return self._place(network.shapes, network.synapses, inputs, subtracting)
+
+    def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
+        """Give a network the built-in neuron."""
+        return with_built_in_neurons(network), built_in_semantics(semantics)
+
+    def _place(
+        self,
+        shapes: Mapping[str, Shape],
+        synapses: Sequence[Synapses],
+        inputs: Collection[str],
+        subtracting: Collection[str],
+    ) -> Placement:
+        cost = self.chip.neuron.subtract_compartments
+        compartments = dict.fromkeys(subtracting, cost.value) if cost else {}
+        bits = self.registers.weight_bits
+        return place(shapes, synapses, self.chip, inputs=inputs, weight_bits=bits, compartments=compartments)
+
+
+class LoihiTarget:
+    """Loihi and Loihi 2, as Lava's fixed-point models compute them."""
+
+    name = "loihi"
+    profile = LoihiProfile
+    exporters: Mapping[str, Exporter] = MappingProxyType({"net": NetExporter()})
+
+    def rules(self, chip: LoihiProfile) -> list[tuple[Rule, Mapping[str, str]]]:
+        """Return every rule with the figures that fill its text."""
+        of_registers, of_cores = Registers.of(chip).figures, core_figures(chip)
+        return [
+            *((each, of_registers) for each in (*NETWORK_RULES, *REGISTER_RULES)),
+            *((each, of_cores) for each in CORE_RULES),
+        ]
+
+    def compiler(self, chip: LoihiProfile, inputs: Mapping[str, InputRange], options: LoweringOptions) -> LoihiCompiler:
+        """Bind a chip, the range of each input, and options; raises :class:`InputError` (E007, E008)."""
+        if options.keep_to is not None and options.keep_to not in self.exporters:
+            fix = f"formats: {', '.join(self.exporters)}"
+            raise InputError.of("E008", f"keep_to {options.keep_to}", "there is no such export format", fix)
+        return LoihiCompiler(chip, inputs, options, Registers.of(chip, options))
+
+    def emulator(self, program: LoihiProgram, execution: Execution) -> Emulator:
+        """Return the emulator of this processor, or of another device of torch's."""
+        if execution.device == "cpu":
+            from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
+
+            return LoihiEmulator(program, execution)
+        from spear_deploy.targets.loihi.emulator.device_emulator import DeviceEmulator
+
+        return DeviceEmulator(program, execution.device)
+
+    def write(self, path: Path, program: LoihiProgram) -> None:
+        """Write ``program.h5``."""
+        program_file.write_program(path, program)
+
+    def read(self, path: Path) -> LoihiProgram:
+        """Read ``program.h5``; raises :class:`InputError` (E010)."""
+        return program_file.read_program(path)
+
+
+LOIHI = LoihiTarget()

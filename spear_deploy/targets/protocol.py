@@ -1,0 +1,224 @@
+"""What a target is: the questions that the rest of the tool asks of a chip family.
+
+A *target* belongs to a family; a *compiler* is bound to one chip of it, the options of a run and the range of its
+input.  It lowers a network to a *program*, integers that an *emulator* runs bit for bit as the family's own simulator
+does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.chips import ChipProfile
+from spear_deploy.errors import Finding
+from spear_deploy.execution import Execution
+from spear_deploy.frontends import Semantics
+from spear_deploy.network import Network
+from spear_deploy.network.fan_out import FanOut
+from spear_deploy.network.ops import Shape
+from spear_deploy.network.synapses import Synapses
+from spear_deploy.placement import Placement
+from spear_deploy.recording import Recording
+from spear_deploy.targets.ports import InputPort, InputRange
+from spear_deploy.targets.rules import Rule
+
+__all__ = [
+    "Compiler",
+    "Emulator",
+    "Exporter",
+    "InputPort",
+    "InputRange",
+    "Lowered",
+    "LoweringOptions",
+    "Program",
+    "ProgramPopulation",
+    "Recording",
+    "Target",
+]
+
+
+@dataclass(frozen=True)
+class LoweringOptions:
+    """``weight_bits`` None: as many as the chip has.  ``keep_to``: an export format that shall hold the program."""
+
+    weight_bits: int | None = None
+    keep_to: str | None = None
+
+
+class ProgramPopulation(Protocol):
+    """Neurons of a program; a readout never fires, its output is the membrane."""
+
+    @property
+    def name(self) -> str:
+        """Name, that of the network's population."""
+
+    @property
+    def shape(self) -> Shape:
+        """(C, H, W) or (N,)."""
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether it never fires."""
+
+
+class Program(Protocol):
+    """The integers of one chip; populations in execution order, apart from the ``inputs``."""
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+
+    @property
+    def chip(self) -> str:
+        """Name of the chip's profile."""
+
+    @property
+    def inputs(self) -> tuple[InputPort, ...]:
+        """Where payloads are fed in."""
+
+    @property
+    def populations(self) -> Sequence[ProgramPopulation]:
+        """Neurons."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Populations that are read."""
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Shape of every input and population."""
+
+    @property
+    def synapses(self) -> tuple[Synapses, ...]:
+        """Integer synapses (mantissas) of every projection."""
+
+    @property
+    def fan_outs(self) -> tuple[FanOut, ...]:
+        """How many synaptic operations a spike of each neuron causes, by the family's own rule."""
+
+    def integers(self) -> Mapping[str, Any]:
+        """Return the program's integers by the names of the network: what other tools may want in its metadata."""
+
+
+class Emulator(Protocol):
+    """Runs a program; states start anew for every sample."""
+
+    def batch_size(self, steps: int) -> int:
+        """Return how many samples of so many steps it runs at once within its memory bound."""
+
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input; ``membranes`` records those of all neurons."""
+
+
+class Compiler(Protocol):
+    """Lowers networks to one chip, under the options of a run."""
+
+    @property
+    def chip(self) -> ChipProfile:
+        """The chip."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """What a program depends on beside the network, as JSON: it tells runs apart."""
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of a weight."""
+
+    def lower(self, network: Network) -> Lowered:
+        """Quantise and place a network.
+
+        Raises :class:`UnsupportedError` with every finding that is an error; what does not fit on the cores is told in
+        the placement's findings, since pruning may cure it.
+        """
+
+    def place(self, network: Network) -> Placement:
+        """Place a network by its shapes alone, without quantising it."""
+
+    def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
+        """Return the network with the chip's own neurons, and how to read it; what is so already stays the same."""
+
+
+class Exporter(Protocol):
+    """Writes programs in a format that a vendor's tool loads."""
+
+    def findings(self, program: Any) -> Sequence[Finding]:
+        """Return what the format cannot hold of a program."""
+
+    def write(self, path: Path, program: Any) -> None:
+        """Write the file atomically; raise :class:`UnsupportedError` with the :meth:`findings`, if there are any."""
+
+
+class Target(Protocol):
+    """A chip family."""
+
+    @property
+    def name(self) -> str:
+        """Name, as chip profiles give it."""
+
+    @property
+    def profile(self) -> type[ChipProfile]:
+        """Schema of the family's chip profiles."""
+
+    @property
+    def exporters(self) -> Mapping[str, Exporter]:
+        """File formats that programs can be exported to, by name."""
+
+    def rules(self, chip: Any) -> Sequence[tuple[Rule, Mapping[str, str]]]:
+        """Return every rule of a chip with the values that fill its text."""
+
+    def compiler(self, chip: Any, inputs: Mapping[str, InputRange], options: LoweringOptions) -> Compiler:
+        """Bind the family to a chip, the range of each input, and options; raise :class:`InputError` (E007)."""
+
+    def emulator(self, program: Any, execution: Execution) -> Emulator:
+        """Return what runs a program on ``execution.device``."""
+
+    def write(self, path: Path, program: Any) -> None:
+        """Write a program's file atomically; equal programs give equal bytes."""
+
+    def read(self, path: Path) -> Program:
+        """Read what :meth:`write` wrote, a file that is not trusted; raise :class:`InputError` (E010)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A network as one chip's integers, on its cores.
+
+    ``notes`` tell what was approximated; ``placement.findings`` what does not fit.
+    """
+
+    target: Target
+    program: Program
+    placement: Placement
+    notes: tuple[Finding, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All that there is to tell: notes, and what does not fit on the chip."""
+        return (*self.placement.findings, *self.notes)
+
+    def emulate(self, x: NDArray[Any], execution: Execution | None = None) -> Recording:
+        """Run values ``x`` (steps, samples, *shape), coded as for compiling, on the bit-exact emulator.
+
+        Returns spikes and membranes of every population, (steps, samples, *shape), by name.
+        Raises :class:`InputError` (E039) for values outside the range that the program was compiled for.
+        """
+        execution = execution or Execution()
+        emulator = self.target.emulator(self.program, execution)
+        (port,) = self.program.inputs
+        payloads = port.encode(np.asarray(x))
+        size = emulator.batch_size(len(payloads))
+        starts = range(0, payloads.shape[1], size)
+        with execution.applied():
+            parts = [emulator.run({port.name: payloads[:, start : start + size]}, membranes=True) for start in starts]
+        return Recording.concatenate(parts)

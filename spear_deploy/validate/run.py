@@ -1,0 +1,87 @@
+"""A run of a program on samples, and its proof: a backend's spikes against the emulator's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.backends import BACKENDS, check_runs
+from spear_deploy.measure.activity import Activity, ActivityRecorder
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Recording
+from spear_deploy.storage import atomic
+from spear_deploy.targets import Program
+from spear_deploy.validate.crosscheck import Validation, cross_check
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a backend recorded on samples, and what it adds up to."""
+
+    recording: Recording
+    activity: Activity
+
+
+@dataclass(frozen=True, eq=False)
+class BackendRun:
+    """A backend's verdict, the activity counted from the spikes that it recorded, and its seconds."""
+
+    validation: Validation
+    activity: Activity
+    seconds: float
+
+
+def run_on(
+    backend: str,
+    program: Program,
+    x: NDArray[Any],
+    y: NDArray[np.int64],
+    *,
+    timeout: float | None = None,
+    tick: Tick | None = None,
+) -> Run:
+    """Run payloads ``x`` (N, T, *shape) with labels ``y`` on a backend.
+
+    Raises :class:`BackendError`: E060 (not installed, or not for this target), E061 (failed), E062 (timed out), and
+    :class:`UnsupportedError` for a program that the backend cannot hold.
+    """
+    check_runs(backend, program)
+    (port,) = program.inputs
+    recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
+    recorder = ActivityRecorder(program.fan_outs, program.outputs[0])
+    recorder.add(recording.spikes, recording.output(recorder.output), y)
+    return Run(recording, recorder.activity())
+
+
+def validate_on(
+    backend: str,
+    program: Program,
+    x: NDArray[Any],
+    y: NDArray[np.int64],
+    *,
+    timeout: float | None = None,
+    tick: Tick | None = None,
+) -> BackendRun:
+    """Run payloads ``x`` (N, T, *shape) on a backend and on the emulator, and compare every spike.
+
+    Raises as :func:`run_on` does.
+    """
+    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick)
+    ours = run_on("emulator", program, x, y)
+    verdict = cross_check(program, ours.recording, theirs.recording, backend)
+    return BackendRun(verdict, theirs.activity, theirs.recording.seconds)
+
+
+def write_run(path: Path, program: Program, run: Run) -> None:
+    """Write /spikes/POPULATION and /potentials/POPULATION, (N, T, *shape), and /labels, atomically."""
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        for name in program.shapes:
+            kind = "spikes" if name in run.recording.spikes else "potentials"
+            raster = np.moveaxis(run.recording.output(name), 0, 1)
+            file.create_dataset(f"{kind}/{name}", data=raster, compression="gzip")
+        file.create_dataset("labels", data=run.activity.labels)

@@ -1,0 +1,69 @@
+"""Splits, and how a data set is fitted to a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spear_deploy.data import DataOptions, fit_to_network, load_data
+from spear_deploy.errors import InputError
+from tests.data.files import LABELS, SPIKES, saved
+
+
+def test_splits_are_disjoint_and_complete() -> None:
+    """Train, validation and test samples share no sample, and nothing is lost."""
+    data = load_data("digits", DataOptions())
+    parts = [set(split.indices.tolist()) for split in (data.train, data.val, data.test)]
+    assert [len(part) for part in parts] == [1150, 287, 360]
+    assert set.union(*parts) == set(range(1797))
+    assert sum(map(len, parts)) == 1797
+
+
+def test_splits_depend_on_the_seed_alone() -> None:
+    """The same seed gives the same split; another one moves samples between train and validation, not test."""
+    one, same, other = (load_data("digits", DataOptions(seed=seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one.val.indices, same.val.indices)
+    assert not np.array_equal(one.val.indices, other.val.indices)
+    np.testing.assert_array_equal(one.test.indices, other.test.indices)
+
+
+def test_batches_cover_a_split_once() -> None:
+    """Batches go through a split in order, or shuffled by a generator; samples keep their labels."""
+    split = load_data("digits", DataOptions(steps=2)).val
+    for rng in (None, np.random.default_rng(0)):
+        labels = np.concatenate([y for _, y in split.batches(100, rng)])
+        assert sorted(labels) == sorted(split.labels[split.indices])
+    shapes = [x.shape for x, _ in split.batches(100)]
+    assert shapes == [(2, 100, 1, 8, 8), (2, 100, 1, 8, 8), (2, 87, 1, 8, 8)]
+
+
+def test_head_and_take() -> None:
+    """The first samples of a split are those of its first batch; more than there are is all of them."""
+    split = load_data("digits", DataOptions()).test
+    np.testing.assert_array_equal(split.head(7).indices, split.indices[:7])
+    np.testing.assert_array_equal(split.take(np.array([5, 2])).indices, split.indices[[5, 2]])
+    assert len(split.head(10_000)) == len(split)
+
+
+def test_data_that_does_not_fit_the_network(tmp_path: Path) -> None:
+    """A wrong shape and labels beyond the outputs are told together, with the numbers found."""
+    labels = LABELS.copy()
+    labels[1], labels[5] = 7, -1
+    data = load_data(saved(tmp_path, x=SPIKES, y=labels), DataOptions())
+    with pytest.raises(InputError) as caught:
+        fit_to_network(data, (6,), 3)
+    assert [finding.code for finding in caught.value.findings] == ["E005", "E006", "E006"]
+    assert "shape (5,)" in caught.value.findings[0].message
+    assert "0..2" in caught.value.findings[2].message
+    fit_to_network(load_data(saved(tmp_path, x=SPIKES, y=LABELS), DataOptions()), (5,), 3)
+
+
+@pytest.mark.parametrize("arrays", [{"x": np.ones((20, 7, 2, 5), np.uint8)}, {"x": np.ones((20, 2, 5), np.float32)}])
+def test_sequences_fit_maps_of_height_one(tmp_path, arrays):
+    """Samples (C, L), spikes or values, are fed to one-dimensional convolutions as (C, 1, L)."""
+    options = DataOptions(steps=7 if arrays["x"].ndim == 3 else None)
+    data = fit_to_network(load_data(saved(tmp_path, **arrays, y=np.arange(20) % 3), options), (2, 1, 5), 3)
+    assert data.shape == (2, 1, 5)
+    assert data.test.samples.batch(data.test.indices).shape == (7, len(data.test), 2, 1, 5)

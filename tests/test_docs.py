@@ -1,0 +1,297 @@
+"""The documentation: every block of Python and every command is run, generated pages are fresh, links lead somewhere.
+
+Commands are run in a folder that holds what they name; those that are not run here say why in ``NOT_RUN``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spear_deploy.backends.lava_process import ENVIRONMENT
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("examples/*/README.md"),
+        *ROOT.glob("backends/*/README.md"),
+    ]
+)
+PROGRAMS = ("spear-deploy ", "pre-commit ", "python ", "pytest ", "make ", "pip ", ".ci/")
+
+NOT_RUN = {
+    "make demo": "continuous integration does",
+    "make test": "this is it",
+    "make slow": "this is it",
+    "make lint": "continuous integration does",
+    "make docs": "test_generated_pages_are_fresh does what it does",
+    ".ci/run": "this is part of it",
+    "pip install .": "what make demo installs holds it",
+    "pip install '.[search]'": "make demo does",
+    "pip install '.[nir]'": "the tests' own requirements hold nir",
+    "pre-commit install": "changes the checkout; make lint runs the same",
+    "python -m tests.frameworks": "make test does",
+    "python -m benchmarks.emulator": "minutes on idle cores; tests/test_benchmarks.py runs it small",
+    "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
+    "pip install -c constraints.txt .": "backend install lava does",
+    "pip install -c constraints.txt --no-deps --ignore-requires-python lava-nc": "backend install lava does",
+    "pip install -c constraints.txt --no-deps --ignore-requires-python lava-dl": "backend install netx does",
+    "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
+}
+"""Commands that are not run from here, and why."""
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return the commands of a page: indented lines that begin with a program, joined where they go on."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"\\\n\s*", " ", text)
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    commands = [re.split(r"\s{2,}#|\s{3,}", line)[0] for line in lines if line.startswith(PROGRAMS)]
+    return [" ".join(command.split()) for command in commands]
+
+
+def blocks_of(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+COMMANDS = {command: page for page in PAGES for command in commands_of(page)}
+RUN = sorted(set(COMMANDS) - set(NOT_RUN))
+
+
+def test_every_reason_belongs_to_a_command() -> None:
+    """No reason outlives its command."""
+    assert set(NOT_RUN) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("spear-deploy ")])
+def test_options_exist(command: str) -> None:
+    """Every spear-deploy command of the documentation is one that the program takes."""
+    import click
+
+    from spear_deploy.cli.main import cli
+
+    context: click.Context = click.Context(cli, info_name="spear-deploy")
+    name, parsed, arguments = cli.resolve_command(context, shlex.split(command)[1:])
+    assert parsed is not None
+    parsed.make_context(name, [a for a in arguments if a not in ("[OPTIONS]",)], parent=context)
+
+
+# Python
+
+
+@cache
+def trained_digits() -> dict[str, Any]:
+    """A small snnTorch network trained on digits: what README calls yours."""
+    import snntorch
+    import torch
+    from sklearn.datasets import load_digits
+    from torch import nn
+
+    torch.manual_seed(0)
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16).astype(np.float32)
+    net = nn.Sequential(
+        nn.Linear(64, 48),
+        snntorch.Leaky(beta=0.9, init_hidden=True),
+        nn.Linear(48, 10),
+        snntorch.Leaky(beta=0.9, init_hidden=True, output=True),
+    )
+    optimiser = torch.optim.Adam(net.parameters(), 5e-3)
+    for _ in range(80):
+        snntorch.utils.reset(net)
+        chosen = torch.randint(len(x), (256,))
+        counts = torch.stack([net(torch.tensor(x)[chosen])[0] for _ in range(16)]).sum(0)
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(counts, torch.tensor(y)[chosen]).backward()
+        optimiser.step()
+    return {"net": net, "x": x, "y": y}
+
+
+def run_blocks(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, names: dict[str, Any]) -> dict[str, Any]:
+    monkeypatch.chdir(folder)
+    for block in blocks_of(page):
+        exec(compile(block, str(page), "exec"), names)
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.lava
+def test_the_cell_that_readme_leads_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a live module and two arrays to a measured, placed and validated deployment, in ten lines."""
+    block, *others = blocks_of(ROOT / "README.md")
+    code = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    assert not others
+    assert len(code) <= 10
+    names = run_blocks(ROOT / "README.md", tmp_path, monkeypatch, dict(trained_digits()))
+    report = names["done"].report
+    assert names["done"].error is None
+    assert report["validation"]["mismatches"] == 0
+    assert all(budget["within"] for budget in report["budgets"])
+    assert (tmp_path / "build" / "report.html").is_file()
+    assert "within" in names["done"]._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [p for p in PAGES if blocks_of(p) and p != ROOT / "README.md" and "reference" not in p.parts],
+    ids=lambda page: page.name,
+)
+def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every block of a page runs, after the ones before it, and what it asserts holds."""
+    run_blocks(page, tmp_path, monkeypatch, {})
+
+
+# Commands
+
+
+def snntorch_files(folder: Path, _: Path) -> None:
+    """``model.nir``, written by snnTorch's exporter, ``data.npz``, and ``trace.npz``: its recorded spikes."""
+    import nir
+    import torch
+    from snntorch.export_nir import export_to_nir
+
+    import spear_deploy
+
+    given = trained_digits()
+    nir.write(folder / "model.nir", export_to_nir(given["net"], torch.zeros(1, 64), ignore_dims=[0]))
+    held = np.repeat(given["x"][:, None], 16, axis=1)
+    np.savez(folder / "data.npz", x=held, y=given["y"])
+    imported = spear_deploy.load(folder / "model.nir", "snntorch")
+    recording = imported.simulate(np.moveaxis(held[:20], 1, 0))
+    spikes = {p.name: np.moveaxis(recording.spikes[p.name], 0, 1) for p in imported.network.neurons}
+    np.savez(folder / "trace.npz", input=held[:20], **spikes)
+
+
+def examples(folder: Path, _: Path) -> None:
+    shutil.copytree(ROOT / "examples", folder / "examples")
+
+
+def nmnist(folder: Path, shared: Path) -> None:
+    shutil.copy(shared / "nir" / "nmnist_scnn.nir", folder)
+
+
+def braille(folder: Path, shared: Path) -> None:
+    examples(folder, shared)
+    shutil.copy(shared / "nir" / "braille_srnn_zero.nir", folder)
+
+
+def braille_trained(folder: Path, shared: Path) -> None:
+    braille(folder, shared)
+    first = next(command for command in RUN if command.startswith("python -m examples.braille"))
+    execute(first.replace("--epochs 30", "--epochs 2").replace("DIR", str(shared / "data")), folder)
+
+
+def lava_files(folder: Path, _: Path) -> None:
+    """What the backend is given: ``program.h5`` and ``model.net`` of one chain, and payloads in ``input.h5``."""
+    import h5py
+
+    import spear_deploy
+    from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
+
+    zero, one = np.zeros(4, np.float32), np.ones(4, np.float32)
+    neuron = Neuron(alpha=zero, beta=0.9 * one, gain=one, bias=zero, reset_value=zero, threshold=one)
+    weight = np.random.default_rng(0).normal(0, 0.5, (4, 6)).astype(np.float32)
+    populations = (Input("input", (6,)), Population("p", (4,), neuron))
+    network = Network(populations, (Projection("w", "input", "p", (Linear(weight),)),), ("p",))
+    lowered = spear_deploy.lower(spear_deploy.Imported(network, spear_deploy.Semantics(dt=1.0)), keep_to="net")
+    lowered.target.write(folder / "program.h5", lowered.program)
+    lowered.target.exporters["net"].write(folder / "model.net", lowered.program)
+    with h5py.File(folder / "input.h5", "w") as file:
+        file["x/input"] = np.random.default_rng(1).integers(0, 2, (3, 8, 6), np.uint8)
+
+
+SETUPS: dict[str, Callable[[Path, Path], None]] = {
+    "spear-deploy deploy model.nir": snntorch_files,
+    "spear-deploy inspect model.nir": snntorch_files,
+    "spear-deploy deploy examples/": examples,
+    "python -m examples.digits": examples,
+    "spear-deploy deploy nmnist": nmnist,
+    "python -m examples.braille": braille,
+    "spear-deploy deploy build/zero": braille_trained,
+    "python -m spear_deploy_lava run": lava_files,
+}
+"""What makes the files that a command names, by how the command begins."""
+
+NEEDS_SHARED = ("DIR", "DATA", "build/zero", "nmnist")
+
+
+def execute(command: str, folder: Path) -> str:
+    """Run a command as a shell would in an activated environment; return what it printed."""
+    words = [word for word in shlex.split(command) if not word.startswith("[")]
+    if words[:2] == ["python", "-m"] and words[2] == "spear_deploy_lava":
+        words = [*ENVIRONMENT.command(), *words[3:]]
+    elif words[0] == "python":
+        words[0] = sys.executable
+    else:
+        words[:1] = [sys.executable, "-m", words[0].replace("-", "_")]
+    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=1500, check=False)
+    assert ran.returncode == 0, f"{command}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    return ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.lava
+@pytest.mark.parametrize("command", RUN)
+def test_commands_run(command: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Every command of the documentation ends with 0 where the files that it names are there."""
+    shared = ROOT
+    if any(word in command for word in NEEDS_SHARED):
+        shared = request.getfixturevalue("shared")
+        command = re.sub(r"\b(DIR|DATA)\b", str(shared / "data"), command)
+    for start, prepare in SETUPS.items():
+        if command.startswith(start):
+            prepare(tmp_path, shared)
+    execute(command, tmp_path)
+
+
+# Pages
+
+
+def load_generator() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_generated_pages_are_fresh() -> None:
+    """``python docs/generate.py`` would change nothing."""
+    stale = []
+    for path, text in load_generator().files().items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(str(path.relative_to(ROOT)))
+    assert not stale, "run python docs/generate.py"
+
+
+def links(page: Path) -> Iterator[Path]:
+    """Yield where links lead, and the files of the repository that the text names."""
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        if "://" not in target:
+            yield page.parent / target
+    for named in re.findall(r"`((?:spear_deploy|tests|docs|examples|backends|benchmarks|hw_profiles)/[\w./-]+)`", text):
+        yield ROOT / named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """No page names a file that is not there."""
+    if page.name == "CHANGELOG.md":
+        pytest.skip("it tells of files that were")
+    assert [str(target) for target in links(page) if not target.exists()] == []
