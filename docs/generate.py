@@ -1,0 +1,336 @@
+"""Write the pages and tables of the documentation that follow from the code: ``python docs/generate.py``.
+
+Whole pages lie in ``docs/chips`` and ``docs/reference``.  Within other pages a table stands between
+``<!-- generated: NAME -->`` and ``<!-- end -->``.  tests/test_docs.py fails where a page is stale.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import click
+
+import spear_deploy
+from spear_deploy.api.settings import Settings
+from spear_deploy.backends import BACKENDS
+from spear_deploy.budgets import RESOURCES
+from spear_deploy.chips import ChipProfile, chip_names
+from spear_deploy.cli.chips import figures, in_text
+from spear_deploy.cli.main import cli
+from spear_deploy.deployment.steps import STEPS
+from spear_deploy.errors import CATALOGUE
+from spear_deploy.frontends.nir.neurons import NEURON_TYPES
+from spear_deploy.frontends.nir.ops import STEP_TYPES
+from spear_deploy.frontends.semantics import PRESETS, Semantics
+from spear_deploy.placement import Placement, PopulationPlacement
+from spear_deploy.recording import Recording
+from spear_deploy.search.methods import METHODS
+from spear_deploy.targets import TARGETS, load_chip
+
+ROOT = Path(__file__).resolve().parents[1]
+_NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->"
+_BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_ROLE = re.compile(r":\w+:`~?(?:[\w.]+\.)?(\w+)`")
+
+
+def files() -> dict[Path, str]:
+    """Return every generated file with what it should hold."""
+    pages = {ROOT / "docs/chips" / f"{name}.md": chip_page(load_chip(name)) for name in chip_names()}
+    pages[ROOT / "docs/reference/python.md"] = python_page()
+    pages[ROOT / "docs/reference/commands.md"] = commands_page()
+    pages[ROOT / "docs/reference/errors.md"] = errors_page()
+    pages[ROOT / "docs/reference/entries.md"] = entries_page()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        if _BLOCK.search(text):
+            pages[path] = _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", text)
+    return pages
+
+
+def main() -> None:
+    """Write them, and remove chip pages whose chip is gone."""
+    wanted = files()
+    for folder in ("docs/chips", "docs/reference"):
+        (ROOT / folder).mkdir(exist_ok=True)
+        for path in (ROOT / folder).glob("*.md"):
+            if path not in wanted:
+                path.unlink()
+    for path, text in wanted.items():
+        path.write_text(text, encoding="utf-8")
+
+
+# Pages
+
+
+def chip_page(chip: ChipProfile) -> str:
+    """What a chip takes: its rules with its figures, and each figure with its source."""
+    target = TARGETS.get(chip.target)
+    rules = [
+        (rule.code, rule.severity, rule.text_for(values), rule.fix and _upper(f"{rule.fix}."))
+        for rule, values in target.rules(chip)
+    ]
+    numbers = [(f"`{path}`", in_text(figure.value), figure.source, figure.note) for path, figure in figures(chip)]
+    sources = [(key, text) for key, text in chip.sources.items()]
+    return _page(
+        f"{chip.title} (`{chip.name}`)",
+        f"Target `{chip.target}`. `spear-deploy chips {chip.name}` prints this page.",
+        "## Rules",
+        "A finding quotes the rule that it breaks, with the value found, the limit and a fix.",
+        _table(("code", "kind", "rule", "fix"), rules),
+        "## Figures",
+        _table(("figure", "value", "source", "note"), numbers),
+        "## Sources",
+        _table(("", "source"), sources),
+    )
+
+
+def python_page() -> str:
+    """The public names, from their docstrings."""
+    parts = ["What `import spear_deploy` offers. A guide with examples: [From Python](../python.md)."]
+    for name in spear_deploy.__all__:
+        parts += _documented(f"spear_deploy.{name}", getattr(spear_deploy, name))
+    parts += ["## Keywords of `deploy`", settings_table()]
+    for each in (Recording, Placement, PopulationPlacement):
+        parts += _documented(f"{each.__module__}.{each.__name__}", each)
+    return _page("Python reference", *parts)
+
+
+def commands_page() -> str:
+    """Every command's help."""
+    parts = ["What `spear-deploy COMMAND --help` prints."]
+    for context in _contexts(click.Context(cli, info_name="spear-deploy", terminal_width=100, **cli.context_settings)):
+        parts += [f"## {context.command_path}", f"```text\n{context.command.get_help(context)}\n```"]
+    return _page("Command reference", *parts)
+
+
+def errors_page() -> str:
+    """The catalogue."""
+    rows = [(code, title, " ".join(text.split())) for code, (title, text) in CATALOGUE.items()]
+    return _page(
+        "Errors and notes",
+        "`spear-deploy explain CODE` prints one. Codes with E end a run, codes with N are notes.",
+        _table(("code", "title", "what it means"), rows),
+    )
+
+
+def entries_page() -> str:
+    """What the tables hold: targets, methods, backends, budgets, steps."""
+    sections = [
+        ("Targets", TARGETS, "a chip family; `--chip` names a profile of one"),
+        ("Search methods", METHODS, "`--method`, `method=`"),
+        ("Backends", BACKENDS, "`--backend`, `backend=`"),
+    ]
+    parts = [
+        (
+            "Each is an entry of a table. Another distribution adds one through an entry point of the group given, a "
+            "program through `add`; no file of this package is edited (tests/test_plugins.py does each)."
+        )
+    ]
+    for title, table, use in sections:
+        rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
+        parts += [f"## {title}", f"{_upper(use)}. Entry points: `{table.group}`.", _table(("name", "what it is"), rows)]
+    parts += ["## Budgets", f"Entry points: `{RESOURCES.group}`.", budgets_table(), "## Steps of `deploy`"]
+    parts += ["`--until STEP` stops behind one.", steps_table()]
+    return _page("Targets, methods, backends, budgets, steps", *parts)
+
+
+# Tables
+
+
+def budgets_table() -> str:
+    """Return the budgets that can be asked for."""
+    rows = [
+        (f"`{each.option}`", f"`{each.name}=`", each.title, each.sense, " or ".join(each.takes))
+        for _, each in RESOURCES.items()
+    ]
+    return _table(("option", "keyword", "what is limited", "sense", "given as"), rows)
+
+
+def settings_table() -> str:
+    """Return the keywords of ``deploy``."""
+    described = _attributes(Settings)
+    hints = inspect.get_annotations(Settings)
+    rows = [(f"`{name}`", f"`{_type_name(hints[name])}`", described[name]) for name in hints]
+    return _table(("keyword", "type", "meaning"), rows)
+
+
+def steps_table() -> str:
+    """Return the steps of a deployment."""
+    rows = [
+        (f"`{step.name}`", step.does, ", ".join(step.needs) or "model, data, chip", ", ".join(step.yields))
+        for step in STEPS
+    ]
+    return _table(("step", "what it does", "needs", "yields"), rows)
+
+
+def presets_table() -> str:
+    """Return the presets of semantics."""
+    rows = [(f"`{name}`", *_reading(preset), help_line) for name, (preset, help_line) in PRESETS.items()]
+    return _table(("preset", "dt", "decay", "reset", "fires at", "spikes a step", "of"), rows)
+
+
+def semantics_table() -> str:
+    """Return the fields of semantics."""
+    described, defaults = _attributes(Semantics), Semantics()
+    inspect_command = cli.get_command(click.Context(cli), "inspect")
+    options = {parameter.name for parameter in inspect_command.params}
+    rows = []
+    for name in get_type_hints(Semantics):
+        option = f"`--{name.replace('_', '-')}`" if name in options else ""
+        rows.append((f"`{name}`", option, described[name], f"`{getattr(defaults, name)}`"))
+    return _table(("field (TOML)", "option", "meaning", "of `nir`"), rows)
+
+
+def nodes_table() -> str:
+    """Return NIR's nodes and what becomes of them."""
+    firing = [name for name, fields in NEURON_TYPES.items() if {"threshold", "v_threshold"} & set(fields)]
+    kinds = {
+        "neurons that fire": firing,
+        "neurons that are read": [name for name in NEURON_TYPES if name not in firing],
+        "operations and delays on the way between neurons": STEP_TYPES,
+        "ports and subgraphs, which are opened": ("Input", "NIRGraph", "Output"),
+    }
+    return _table(("nodes", "become"), [(", ".join(f"`{n}`" for n in names), kind) for kind, names in kinds.items()])
+
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "budgets": budgets_table,
+    "nodes": nodes_table,
+    "presets": presets_table,
+    "semantics": semantics_table,
+    "settings": settings_table,
+    "steps": steps_table,
+}
+"""Tables that pages may hold."""
+
+
+# Parts of them
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join((_NOTE, f"# {title}", *parts)) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(_cell(value) for value in line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return _prose(str(value)).replace("|", "\\|").replace("\n", " ")
+
+
+def _prose(text: str) -> str:
+    """Return a docstring's text in Markdown."""
+    return _ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _summary(entry: Any) -> str:
+    """Return the first paragraph of an entry's docstring, its class's if it is an instance."""
+    text = inspect.getdoc(entry if inspect.isclass(entry) else type(entry)) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _documented(name: str, thing: Any) -> list[str]:
+    """Return heading, signature and docstring of a function or class, with the class's public members."""
+    parts = [f"## `{name}`", _signature(thing), _docstring(thing)]
+    if not inspect.isclass(thing):
+        return parts
+    members = []
+    for key, member in vars(thing).items():
+        function = member.fget if isinstance(member, property) else getattr(member, "func", member)
+        function = getattr(function, "__func__", function)
+        if key.startswith("_") or not inspect.isfunction(function):
+            continue
+        is_property = function is not member and not isinstance(member, classmethod | staticmethod)
+        shown = key if is_property else f"{key}({_parameters(function)})"
+        members.append((f"`{shown}`", " ".join((inspect.getdoc(function) or "").split())))
+    return [*parts, _table(("member", "meaning"), members)] if members else parts
+
+
+def _signature(thing: Any) -> str:
+    returned = "" if inspect.isclass(thing) else f" -> {inspect.get_annotations(thing)['return']}"
+    return f"```python\n{thing.__name__}({_parameters(thing)}){returned}\n```"
+
+
+def _parameters(function: Any) -> str:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return "..."
+    hidden = ("self", "cls")
+    shown = [_parameter(each) for each in parameters if each.name not in hidden and not each.name.startswith("_")]
+    return ", ".join(shown)
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    """Return it as source code has it: annotations are text already, defaults made by a factory are left open."""
+    text = str(parameter).replace("<factory>", "...")
+    return re.sub(r": '([^']*)'", r": \1", text)
+
+
+def _docstring(thing: Any) -> str:
+    """Return a docstring in Markdown; its sections of attributes and errors become lists."""
+    lines: list[str] = []
+    section = False
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        if line in ("Attributes:", "Raises:"):
+            section = True
+            lines += [f"**{line[:-1]}**", ""]
+        elif section and (entry := re.fullmatch(r"    (\w+): (.*)", line)):
+            lines.append(f"- `{entry[1]}`: {entry[2]}")
+        elif section and line.startswith("        "):
+            lines[-1] += f" {line.strip()}"
+        else:
+            section = section and line.startswith(" ")
+            lines.append(line)
+    return _prose("\n".join(lines).replace("::\n", ":\n"))
+
+
+def _attributes(thing: Any) -> dict[str, str]:
+    """Return what a docstring's section of attributes says of each."""
+    _, _, section = (inspect.getdoc(thing) or "").partition("Attributes:\n")
+    found: dict[str, str] = {}
+    for line in section.splitlines():
+        if entry := re.fullmatch(r"    (\w+): (.*)", line):
+            name = entry[1]
+            found[name] = entry[2]
+        elif line.startswith("        "):
+            found[name] += f" {line.strip()}"
+    return found
+
+
+def _reading(semantics: Semantics) -> tuple[str, str, str, str, str]:
+    decay = {"euler": "1 - dt/tau", "exponential": "exp(-dt/tau)"}[semantics.integration]
+    reset = {"value": "to v_reset", "zero": "to 0", "subtract": "subtract"}[semantics.reset]
+    late = ", a step late" if semantics.reset_delay else ""
+    fires = {"gt": "v > threshold", "ge": "v >= threshold"}[semantics.compare]
+    dt = "implied, or asked for" if semantics.dt is None else f"{semantics.dt:g}"
+    return dt, decay, f"{reset}{late}", fires, {"binary": "1", "integer": "several"}[semantics.spikes]
+
+
+def _type_name(hint: Any) -> str:
+    """Return an annotation as it is written: a TypedDict keeps references to them."""
+    return str(getattr(hint, "__forward_arg__", hint))
+
+
+def _contexts(context: click.Context) -> Iterator[click.Context]:
+    """Yield the context of a command and of all commands below it."""
+    yield context
+    group = context.command
+    if isinstance(group, click.Group):
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            yield from _contexts(click.Context(command, context, name, terminal_width=100, **command.context_settings))
+
+
+if __name__ == "__main__":
+    main()
