@@ -21,7 +21,7 @@ test: $(VENV)/.test    ## run the tests (slow ones excluded)
 slow: $(VENV)/.test    ## run the slow tests
 	$(BIN)/spear-deploy backend install lava
 	$(BIN)/python -m tests.frameworks
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: $(VENV)/.test    ## ruff, import-linter and mypy
 	$(BIN)/ruff check .
