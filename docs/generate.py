@@ -120,9 +120,9 @@ def errors_page() -> str:
 def entries_page() -> str:
     """What the tables hold: targets, methods, backends, budgets, steps."""
     sections = [
-        ("Targets", TARGETS, "a chip family; `--chip` names a profile of one"),
-        ("Search methods", METHODS, "`--method`, `method=`"),
-        ("Backends", BACKENDS, "`--backend`, `backend=`"),
+        ("Targets", TARGETS, "a chip family; `--chip` names a profile of one", "targets/protocol.py"),
+        ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
+        ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
     ]
     parts = [
         (
@@ -130,10 +130,12 @@ def entries_page() -> str:
             "program through `add`; no file of this package is edited (tests/test_plugins.py does each)."
         )
     ]
-    for title, table, use in sections:
+    for title, table, use, protocol in sections:
         rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
-        parts += [f"## {title}", f"{_upper(use)}. Entry points: `{table.group}`.", _table(("name", "what it is"), rows)]
-    parts += ["## Budgets", f"Entry points: `{RESOURCES.group}`.", budgets_table(), "## Steps of `deploy`"]
+        asked = f"{_upper(use)}. Entry points: `{table.group}`; what is asked of one: `spear_deploy/{protocol}`."
+        parts += [f"## {title}", asked, _table(("name", "what it is"), rows)]
+    asked = f"Entry points: `{RESOURCES.group}`; what is asked of one: `spear_deploy/budgets/resource.py`."
+    parts += ["## Budgets", asked, budgets_table(), "## Steps of `deploy`"]
     parts += ["`--until STEP` stops behind one.", steps_table()]
     return _page("Targets, methods, backends, budgets, steps", *parts)
 
@@ -161,10 +163,16 @@ def settings_table() -> str:
 def steps_table() -> str:
     """Return the steps of a deployment."""
     rows = [
-        (f"`{step.name}`", step.does, ", ".join(step.needs) or "model, data, chip", ", ".join(step.yields))
+        (
+            f"`{step.name}`",
+            step.does,
+            ", ".join(step.needs) or "model, data, chip",
+            ", ".join(step.yields),
+            ", ".join(f"`{part}`" for part in step.parts),
+        )
         for step in STEPS
     ]
-    return _table(("step", "what it does", "needs", "yields"), rows)
+    return _table(("step", "what it does", "needs", "yields", "parts that are timed"), rows)
 
 
 def presets_table() -> str:
@@ -240,7 +248,9 @@ def _summary(entry: Any) -> str:
 
 
 def _documented(name: str, thing: Any) -> list[str]:
-    """Return heading, signature and docstring of a function or class, with the class's public members."""
+    """Return heading, signature and docstring of a function, class or module, with a class's public members."""
+    if inspect.ismodule(thing):
+        return [f"## `{name}`", f"```text\n{inspect.getdoc(thing)}\n```", "All codes: [errors](errors.md)."]
     parts = [f"## `{name}`", _signature(thing), _docstring(thing)]
     if not inspect.isclass(thing):
         return parts

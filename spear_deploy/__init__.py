@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spear_deploy import errors
     from spear_deploy.api.deploy import Deployment, deploy
     from spear_deploy.api.load import load
     from spear_deploy.api.lower import lower
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_MODULES = ("errors",)
 _HOMES = {
     "Deployment": "spear_deploy.api.deploy",
     "Imported": "spear_deploy.frontends",
@@ -35,6 +37,7 @@ __all__ = [
     "Lowered",
     "Semantics",
     "deploy",
+    "errors",
     "from_norse",
     "from_sinabs",
     "from_snntorch",
@@ -47,6 +50,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is: the command line needs none of it, and most of it needs torch."""
+    if name in _MODULES:
+        return import_module(f"spear_deploy.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

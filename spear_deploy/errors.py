@@ -2,6 +2,7 @@
 
     SpearError                exit 1   internal error: a bug
     ├── InputError            exit 2   usage, or input that cannot be read
+    │   └── PluginError                what another distribution brings does not work
     ├── UnsupportedError      exit 3   the model uses something the chip or this tool does not support
     ├── BudgetNotMetError     exit 4   finished, but a measured resource is beyond its budget
     ├── MismatchError         exit 5   finished, but emulator and backend disagree
@@ -99,6 +100,10 @@ class BackendError(SpearError):
     exit_code = 6
 
 
+class PluginError(InputError):
+    """An entry that another distribution brings does not do what its protocol asks."""
+
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C; the run can be resumed."""
 
@@ -137,10 +142,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Labels must be integers in 0 .. outputs-1, one for each sample.",
     ),
     "E007": (
-        "budget that cannot be meant",
+        "value that cannot be meant",
         (
-            "Budgets are positive. --synops takes an absolute number (120000, 1.2e5) or a percentage of the\n"
-            "unpruned network's measured SynOps (50%)."
+            "An option or keyword has a value that it does not take; the fix says which it does.\n"
+            "A budget is a number or, where it makes sense, a percentage: --synops takes an absolute number (120000,\n"
+            "1.2e5) or a share of the unpruned network's measured SynOps (50%)."
         ),
     ),
     "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
@@ -150,7 +156,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
     "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
-    "E012": ("journal of another run", "search.jsonl was written for other inputs; --resume needs the same ones."),
+    "E012": (
+        "journal of another run",
+        (
+            "search.jsonl was written for other inputs or by another version, or was changed since; --resume needs\n"
+            "the same inputs and the file as the run left it."
+        ),
+    ),
     "E013": (
         "damaged .net file",
         "The file is not laid out as lava-dl's netx reads it, or holds values that netx would change on loading.",
@@ -197,16 +209,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E030": (
         "reset the chip does not have",
         (
-            "The chip's neuron, or with --net that of a .net file, cannot reset as the source's does: by subtraction,\n"
-            "or a step after the spike. --adapt gives the network the built-in neuron and fine-tunes it."
+            "The chip's neuron, or that of the format to keep to, does not reset as the source's does.\n"
+            "--adapt gives the network the chip's own neuron and fine-tunes it."
         ),
     ),
-    "E031": ("integer spikes", "The chip's neuron emits one spike a step at most, the source several. See --adapt."),
-    "E032": (
-        "lower clip of the membrane",
-        "The chip's neuron has no lower bound on the membrane; the source clips it.",
-    ),
-    "E033": ("graded input", "The chip takes binary input spikes only; the data holds other values."),
+    "E031": ("several spikes a step", "The source's neuron emits spikes that the chip's does not. See --adapt."),
+    "E032": ("lower bound of the membrane", "The source's neuron clips its membrane, the chip's does not."),
+    "E033": ("input that the chip does not take", "The data hold values that the chip has no spikes for."),
     "E034": ("value outside a register", "A quantised value exceeds the register that holds it on the chip."),
     "E035": ("too many cores", "The network does not fit on the cores of the chip."),
     "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
@@ -218,8 +227,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "network that a .net file cannot hold",
         (
             "lava-dl's format is a chain of convolutions and dense layers of spiking neurons, which may be delayed or\n"
-            "feed themselves, with 8-bit weights without exponent and biases in units of 64. Compile with --net.\n"
-            "docs/netx.md lists the limits."
+            "feed themselves, with 8-bit weights without exponent and biases in units of 64. Compile with --net\n"
+            '(from Python: keep_to="net"). docs/netx.md lists the limits.'
         ),
     ),
     "E039": (
@@ -254,16 +263,22 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "pip install 'spear-deploy[search,nir]'. Live modules need their framework."
         ),
     ),
+    "E065": (
+        "plug-in that does not work",
+        (
+            "A target, method, backend or budget that another distribution brings cannot be loaded, or gives what its\n"
+            "protocol does not allow. The message names it; docs/reference/entries.md says what is asked of one."
+        ),
+    ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
-    "N003": ("comparison differs", "The source fires at v >= threshold, the chip at v > threshold."),
+    "N003": ("comparison differs", "The source's neuron fires at its threshold, the chip's beyond it, or the reverse."),
     "N004": ("decay rounded", "A decay was rounded to the register's width with a noticeable relative error."),
     "N005": (
         "reset that needs microcode",
         (
-            "The chip's built-in neuron resets to a value in the step of the spike. This reset is emulated exactly;\n"
-            "on silicon it needs a neuron program of one's own (Loihi 2) or a second compartment (Loihi 1).\n"
-            "--adapt replaces it by the built-in one and fine-tunes."
+            "The chip's built-in neuron does not have this reset. It is emulated exactly; silicon needs a neuron\n"
+            "program of one's own, or a second compartment. --adapt replaces it by the built-in one and fine-tunes."
         ),
     ),
     "N006": (

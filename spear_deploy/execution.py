@@ -8,6 +8,7 @@ threads, random states) is set for the time of a block and put back: nothing is 
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from spear_deploy.errors import InputError
+
+_PROCESS_STATE = threading.RLock()
+"""Held while a library's global state is not its user's."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -42,7 +46,14 @@ class Execution:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let torch and numba use so many threads while the block runs."""
+        """Let torch and numba use so many threads while the block runs.
+
+        Blocks in other threads wait: the numbers of threads and the random states belong to the process.
+        """
+        with _PROCESS_STATE:
+            yield from self._apply()
+
+    def _apply(self) -> Iterator[None]:
         import numba
 
         most = numba.config.NUMBA_NUM_THREADS
@@ -75,23 +86,25 @@ class PrivateRandom:
         import numpy as np
         import torch
 
-        before = _random_states()
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  (the legacy state is what such libraries draw from)
-        torch.manual_seed(seed)
-        self._own = _random_states()
-        _set_random_states(before)
+        with _PROCESS_STATE:
+            before = _random_states()
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002  (the legacy state is what such libraries draw from)
+            torch.manual_seed(seed)
+            self._own = _random_states()
+            _set_random_states(before)
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Put the private states in place of the global ones while the block runs."""
-        before = _random_states()
-        _set_random_states(self._own)
-        try:
-            yield
-        finally:
-            self._own = _random_states()
-            _set_random_states(before)
+        with _PROCESS_STATE:
+            before = _random_states()
+            _set_random_states(self._own)
+            try:
+                yield
+            finally:
+                self._own = _random_states()
+                _set_random_states(before)
 
 
 def _random_states() -> tuple[Any, Any, Any]:

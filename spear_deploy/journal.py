@@ -1,11 +1,13 @@
 """The journal of a run: its evaluations as lines of JSON, from which the run can be resumed.
 
 A run is deterministic.  Resuming it runs the same algorithm again and takes every evaluation that the
-journal holds from there instead of computing it.
+journal holds from there instead of computing it.  Each line has a check sum: a figure that was changed by hand would
+otherwise become a result.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.errors import InputError
+from spear_deploy.storage import writing
 
 Record = dict[str, Any]
 
@@ -21,41 +24,48 @@ class Journal:
     """Evaluations by kind and key, kept in memory and appended to a file.
 
     Raises :class:`InputError` (E012) when ``path`` exists and was written for another ``header``: other
-    inputs, options or versions.  An incomplete last line (an interrupted write) is dropped.
+    inputs, options or versions; or holds a record that no run wrote so.  An incomplete line (an interrupted write) is
+    dropped.  E009 is raised for a file that cannot be written.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], *, resume: bool) -> None:
         self._path = path
         self._records: dict[str, Record] = {}
-        if resume and path.is_file():
-            self._load(header)
-        else:
-            path.unlink(missing_ok=True)
-            self._append({"kind": "header", **header})
+        with writing(path):
+            if resume and path.is_file():
+                self._load(header)
+            else:
+                path.unlink(missing_ok=True)
+                self._append({"kind": "header", **header})
 
     def once(self, kind: str, key: Any, compute: Callable[[], Record]) -> Record:
         """Return the record of this kind and key; compute and append it if it is not there yet."""
         name = json.dumps([kind, key], sort_keys=True)
         if name not in self._records:
             self._records[name] = compute()
-            self._append({"kind": kind, "key": key, "value": self._records[name]})
+            record = {"kind": kind, "key": key, "value": self._records[name]}
+            with writing(self._path):
+                self._append({**record, "check": _check_sum(record)})
         return self._records[name]
 
     def _load(self, header: Mapping[str, Any]) -> None:
         text = self._path.read_text(encoding="utf-8", errors="replace")
-        entries = [entry for entry in map(_parse, text.splitlines()) if entry]
+        entries = [entry for entry in map(_parse, text.splitlines()) if entry is not None]
         if not text or (text.startswith("{") and "\n" not in text):  # killed while it wrote the header
             self._path.unlink()
             self._append({"kind": "header", **header})
             return
-        found = {k: v for k, v in entries[0].items() if k != "kind"} if entries else {}
+        first = entries[0] if entries else None
+        found = {k: v for k, v in first.items() if k != "kind"} if isinstance(first, dict) else {}
         if found != dict(header):
             differing = ", ".join(sorted(k for k in {*found, *header} if found.get(k) != header.get(k)))
             fix = "resume with the same inputs and options, or choose another -o"
             raise InputError.of("E012", self._path, f"was written for another run (differs in: {differing})", fix)
-        for entry in entries[1:]:
-            if {"kind", "key", "value"} <= set(entry):
-                self._records[json.dumps([entry["kind"], entry["key"]], sort_keys=True)] = entry["value"]
+        for number, entry in enumerate(entries[1:], start=2):
+            if not _is_whole(entry):
+                message = f"record {number} is not as a run writes it"
+                raise InputError.of("E012", self._path, message, "start anew, without --resume")
+            self._records[json.dumps([entry["kind"], entry["key"]], sort_keys=True)] = entry["value"]
         if not text.endswith("\n"):
             self._write("\n")  # ends a line whose write was interrupted
 
@@ -70,9 +80,19 @@ class Journal:
             os.fsync(stream.fileno())
 
 
-def _parse(line: str) -> Record | None:
+def _parse(line: str) -> Any:
+    """Return the JSON of a line; None for one whose write was interrupted."""
     try:
-        entry = json.loads(line)
-    except json.JSONDecodeError:
+        return json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) else None
+
+
+def _is_whole(entry: Any) -> bool:
+    if not isinstance(entry, dict) or set(entry) != {"kind", "key", "value", "check"}:
+        return False
+    return bool(entry["check"] == _check_sum({name: entry[name] for name in ("kind", "key", "value")}))
+
+
+def _check_sum(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]

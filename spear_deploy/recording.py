@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.errors import Finding, InputError
+
 Array: TypeAlias = NDArray[Any]
 
 
@@ -45,3 +47,41 @@ class Recording:
         final = {register: join([p.final[register] for p in parts], 0) for register in parts[0].final}
         seconds = sum(part.seconds for part in parts)
         return cls(join([p.spikes for p in parts], 1), join([p.membrane for p in parts], 1), final, seconds)
+
+
+def as_inputs(ports: Mapping[str, tuple[int, ...]], x: Any) -> dict[str, Array]:
+    """Return what is fed into each of the ``ports``, (steps, samples, *shape): ``x`` alone, or several by name.
+
+    Raises :class:`InputError` (E005) with every input that is missing, of another shape or type, empty or not finite.
+    """
+    given = dict(x) if isinstance(x, Mapping) else dict.fromkeys(list(ports)[:1], x)
+    found = {name: _as_array(given[name]) for name in ports if name in given}
+    unknown = [name for name in given if name not in ports]
+    findings = [Finding("E005", f"input {name!r}", "there is none", f"inputs: {', '.join(ports)}") for name in unknown]
+    for name, shape in ports.items():
+        problem = _problem(found[name], shape) if name in found else "is missing"
+        if problem:
+            expected = f"(steps, samples, {', '.join(map(str, shape))})"
+            findings.append(Finding("E005", f"input {name!r}", problem, f"give numbers of shape {expected}"))
+    if findings:
+        raise InputError(findings)
+    return found
+
+
+def _as_array(x: Any) -> Array:
+    if hasattr(x, "detach"):  # a tensor of torch's, which is not imported for it
+        return np.asarray(x.detach().cpu())
+    try:
+        return np.asarray(x)
+    except ValueError:  # ragged
+        return np.empty(0, object)
+
+
+def _problem(x: Array, shape: tuple[int, ...]) -> str:
+    if x.dtype.kind not in "buif":
+        return f"holds {x.dtype}, no numbers"
+    if x.ndim < 2 or x.shape[2:] != shape:
+        return f"has shape {x.shape}"
+    if not x.size:
+        return f"is empty: its shape is {x.shape}"
+    return "" if np.all(np.isfinite(x)) else "holds values that are not finite"

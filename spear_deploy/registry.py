@@ -9,16 +9,20 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import entry_points
+from contextlib import suppress
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from spear_deploy.errors import InputError
+from spear_deploy.errors import InputError, PluginError
 
 T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Entries of one ``kind`` (a noun, for messages), in the order of ``built_in``: name to ``module:attribute``."""
+    """Entries of one ``kind`` (a noun, for messages), in the order of ``built_in``: name to ``module:attribute``.
+
+    Of several entries of one name the built-in one counts, then the first that is installed.
+    """
 
     def __init__(self, kind: str, built_in: Mapping[str, str], *, group: str) -> None:
         self.kind, self.group = kind, group
@@ -37,15 +41,16 @@ class Registry(Generic[T]):
         if name in self._built_in:
             return self._import(self._built_in[name])
         for point in entry_points(group=self.group, name=name):
-            return self._import(point.value)
+            return self._load(point)
         near = difflib.get_close_matches(name.lower(), self.names(), n=1, cutoff=0.4)
         meant = f"did you mean {near[0]}? " if near else ""
         raise InputError.of("E008", name, f"there is no {self.kind} of this name", f"{meant}{', '.join(self.names())}")
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Yield every name with its entry, imported."""
+        """Yield every name with its entry, imported; what another distribution brings and cannot be is left out."""
         for name in self.names():
-            yield name, self.get(name)
+            with suppress(PluginError):
+                yield name, self.get(name)
 
     def add(self, name: str, entry: T) -> None:
         """Add an entry to this process's table; raise :class:`ValueError` if the name is taken."""
@@ -60,4 +65,14 @@ class Registry(Generic[T]):
     def _import(self, location: str) -> T:
         module, _, attribute = location.partition(":")
         entry: T = getattr(importlib.import_module(module), attribute)
+        return entry
+
+    def _load(self, point: EntryPoint) -> T:
+        """Load what another distribution brings; whatever goes wrong there is told as its fault."""
+        brought_by = point.dist.name if point.dist is not None else point.value
+        try:
+            entry: T = point.load()
+        except Exception as error:
+            message = f"{self.kind} of {brought_by} cannot be loaded: {type(error).__name__}: {error}"
+            raise PluginError.of("E065", point.name, message, f"repair or uninstall {brought_by}") from error
         return entry

@@ -1,12 +1,13 @@
-"""Writing outputs: to a temporary name first, then renamed, so that nothing half-written is ever seen."""
+"""Files: outputs go to a temporary name first, then are renamed, so that nothing half-written is ever seen."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from errno import EISDIR
 from pathlib import Path
@@ -15,25 +16,63 @@ from typing import Any
 from spear_deploy.errors import InputError
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a path leads to a file: not where the system takes no such name, or lets nobody look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def exists(path: Path) -> bool:
+    """Say whether there is anything at a path, in the same way."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise :class:`InputError` (E009) for whatever keeps the block from writing ``path``."""
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot be written: {error.strerror or error}"
+        raise InputError.of("E009", path, message, "choose another folder") from error
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` if the block ends without error.
 
-    Raises :class:`InputError` (E009) if the folder cannot be written.
+    Raises :class:`InputError` (E009) if the file cannot be written.
     """
-    try:
+    with writing(path):
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o666))  # the process's umask decides, as for any file
-    except OSError as error:
-        raise InputError.of("E009", path, f"cannot be written: {error.strerror}", "choose another -o") from error
     try:
-        yield temporary
-        temporary.replace(path)
+        with writing(path):
+            yield temporary
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def as_json(value: Any) -> Any:
+    """Return a value as JSON has it: mappings and sequences of texts, whole numbers, finite floats, truths and None."""
+    if isinstance(value, Mapping):
+        return {str(key): as_json(member) for key, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_json(member) for member in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a scalar of numpy's or torch's
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 def write_json(path: Path, value: Any) -> None:

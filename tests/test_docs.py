@@ -45,7 +45,7 @@ NOT_RUN = {
     "pip install '.[nir]'": "the tests' own requirements hold nir",
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
-    "python -m benchmarks.emulator": "minutes on idle cores; tests/test_benchmarks.py runs it small",
+    "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
     "pip install -c constraints.txt .": "backend install lava does",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-nc": "backend install lava does",
@@ -84,7 +84,7 @@ def test_options_exist(command: str) -> None:
 
     from spear_deploy.cli.main import cli
 
-    context: click.Context = click.Context(cli, info_name="spear-deploy")
+    context: click.Context = click.Context(cli, info_name="spear-deploy", **cli.context_settings)
     name, parsed, arguments = cli.resolve_command(context, shlex.split(command)[1:])
     assert parsed is not None
     parsed.make_context(name, arguments, parent=context)

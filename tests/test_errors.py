@@ -44,10 +44,11 @@ def test_catalogue_entries_are_complete(code: str) -> None:
 
 
 def test_exit_codes_are_distinct() -> None:
-    """Each kind of error has an exit code of its own, as documented."""
+    """Each kind of error has an exit code of its own, as documented; a plug-in is an input."""
     assert {kind.__name__: kind.exit_code for kind in KINDS} == {
         "SpearError": 1,
         "InputError": 2,
+        "PluginError": 2,
         "UnsupportedError": 3,
         "BudgetNotMetError": 4,
         "MismatchError": 5,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import threading
+import time
 
 import numba
 import numpy as np
@@ -88,3 +90,37 @@ def test_threads_of_a_map_leave_torchs_number_alone():
         seen = map_threads(lambda item: (item, torch.get_num_threads()), [1, 2, 3], 2)
         assert torch.get_num_threads() == 2
     assert seen == [(1, 1), (2, 1), (3, 1)]
+
+
+@pytest.mark.parametrize("block", [lambda: Execution(threads=1).applied(), lambda: PrivateRandom(1).active()])
+def test_threads_wait_for_each_other(block):
+    """What belongs to the process is set for one thread at a time, and put back before the next one's turn."""
+    inside, most = 0, 0
+    before = torch.get_num_threads(), drawn_state()
+
+    def work():
+        nonlocal inside, most
+        for _ in range(3):
+            with block():
+                inside += 1
+                most = max(most, inside)
+                time.sleep(0.01)
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert (torch.get_num_threads(), drawn_state()) == before
+
+
+def test_blocks_within_each_other():
+    """One thread may nest them: a deployment draws random numbers while its threads are set."""
+    with Execution(threads=1).applied(), PrivateRandom(1).active(), Execution(threads=2).applied():
+        assert torch.get_num_threads() == 2
+
+
+def drawn_state() -> object:
+    return random.getstate()

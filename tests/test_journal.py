@@ -119,18 +119,64 @@ def test_interrupted_writes_lose_one_record_at_most(path: Path, tmp_path: Path) 
             again.once("episode", {"a": index}, forbidden)
 
 
-def test_records_that_are_damaged_are_computed_again(path: Path) -> None:
-    """A line that is JSON but no record is skipped: the run computes it again."""
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"kind": "episode"}',
+        '{"key": 1, "kind": "episode", "value": 2}',
+        '{"check": "0123456789abcdef", "key": 1, "kind": "episode", "value": {"x": 1}}',
+        '{"check": 1, "key": {"a": [1]}, "kind": null, "value": NaN}',
+        "[]",
+        "3",
+        '"kind"',
+    ],
+)
+def test_records_that_no_run_wrote(line: str, path: Path) -> None:
+    """A line that is JSON but no record of a run is E012, and the file stays as it is."""
     written(path, 1)
     with path.open("a") as stream:
-        stream.write('{"kind": "episode"}\n{"key": 1, "value": 2}\n[]\n')
-    resumed = Journal(path, HEADER, resume=True)
-    assert resumed.once("episode", {"a": 0}, forbidden) == {"accuracy": 0.0}
-    assert resumed.once("episode", 1, lambda: {"x": 1}) == {"x": 1}
+        stream.write(f"{line}\n")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"record 3 is not as a run writes it") as caught:
+        Journal(path, HEADER, resume=True)
+    assert caught.value.findings[0].code == "E012"
+    assert path.read_bytes() == before
+
+
+def test_changed_figures_are_found(path: Path) -> None:
+    """Any single digit of a record that is changed by hand is E012: it would become a result."""
+    written(path)
+    header, *lines = path.read_text().splitlines()
+    changed = 0
+    for number, line in enumerate(lines):
+        for place, letter in enumerate(line):
+            if letter.isdigit():
+                other = line[:place] + str((int(letter) + 1) % 10) + line[place + 1 :]
+                path.write_text("\n".join((header, *lines[:number], other, *lines[number + 1 :])) + "\n")
+                with pytest.raises(InputError, match="E012"):
+                    Journal(path, HEADER, resume=True)
+                changed += 1
+    assert changed > 30
+
+
+def test_a_file_that_cannot_be_written(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full, or the folder is a file, that is E009."""
+    journal = written(path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match="E009.*No space left"):
+        journal.once("episode", 9, lambda: {"x": 1})
+    with pytest.raises(InputError, match="E009"):
+        Journal(path / "below", HEADER, resume=False)
 
 
 def test_lines_are_plain_json(path: Path) -> None:
-    """The file can be read by anything: a header, then kind, key and value a line."""
+    """The file can be read by anything: a header, then kind, key, value and a check sum a line."""
     written(path, 1)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
+    check = lines[1].pop("check")
+    assert len(check) == 16
     assert lines == [{"kind": "header", **HEADER}, {"kind": "episode", "key": {"a": 0}, "value": {"accuracy": 0.0}}]

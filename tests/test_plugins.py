@@ -5,6 +5,7 @@ Each is written here as another distribution would write it, added to its table,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from spear_deploy.budgets import RESOURCES, Resource
 from spear_deploy.chips.figures import Count
 from spear_deploy.chips.profile import ChipProfile
 from spear_deploy.cli.main import cli
-from spear_deploy.errors import UnsupportedError
+from spear_deploy.errors import PluginError, UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.network import Network
@@ -75,6 +76,18 @@ def test_a_budget(tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
         options += ["--neurons", "2", "-o", str(tmp_path / "out")]
         with pytest.raises(spear_deploy.errors.BudgetNotMetError, match="neurons"):
             cli.main(options, standalone_mode=False)
+
+
+@pytest.mark.parametrize(("figure", "shown"), [(np.float32(3), 3.0), (np.int64(3), 3)])
+def test_a_budget_in_numpys_numbers(figure: Any, shown: float, tiny_nir: Path, tiny_npz: Path) -> None:
+    """A figure of another library is a number in the report; one that is only measured is judged."""
+    odd = Resource(name="odd", title="odd", help="Odd.", measured=lambda *_: figure)
+    with added(RESOURCES, "odd", odd):
+        done = spear_deploy.deploy(tiny_nir, tiny_npz, odd=2, synops="100%", **QUICK)
+    (row,) = [budget for budget in done.report["budgets"] if budget["resource"] == "odd"]
+    assert (row["measured"], row["predicted"], row["within"], row["judges_accuracy"]) == (shown, None, False, False)
+    assert [(finding.code, finding.where) for finding in done.error.findings] == [("E040", "odd")]
+    assert json.loads(json.dumps(done.report, allow_nan=False)) == done.report
 
 
 # A method: one class
@@ -139,6 +152,53 @@ def test_a_method(method: Any, figure: str, tiny_nir: Path, tiny_npz: Path) -> N
     assert figure in done.report["search"]["figures"]
     units = [layer["units_after"] for layer in done.report["layers"]]
     assert units == ([10, 8, 3] if method is Lighter else [5, 4, 3]) or units == [5, 8, 3]
+
+
+class Wrong:
+    """Proposes what it was made for, and never anything else."""
+
+    counts: Mapping[str, int] | None = None
+
+    def __init__(self, task: Task) -> None:
+        self.asked = False
+
+    def ask(self) -> Proposal | None:
+        proposal = None if self.asked or self.counts is None else Proposal(self.counts)
+        self.asked = True
+        return proposal
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        raise AssertionError("such a network is not judged")
+
+    def merit(self, outcome: Outcome) -> float:
+        return outcome.accuracy
+
+    def figures(self) -> Mapping[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        None,
+        {},
+        {"hidden1": 5},
+        {"hidden1": 0, "hidden2": 4},
+        {"hidden1": -1, "hidden2": 4},
+        {"hidden1": 11, "hidden2": 4},
+        {"hidden1": 5, "hidden2": 4, "nobody": 1},
+    ],
+)
+def test_a_method_that_proposes_no_network(
+    counts: Mapping[str, int] | None, tiny_nir: Path, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing, groups that are missing or that there are not, too few or too many units: E065 with the method."""
+    monkeypatch.setattr(Wrong, "counts", counts)
+    with added(METHODS, "wrong", Wrong), pytest.raises(PluginError) as caught:
+        spear_deploy.deploy(tiny_nir, tiny_npz, synops="70%", method="wrong", **QUICK)
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.where) == ("E065", "wrong")
+    assert finding.fix
 
 
 # A backend: one class
@@ -293,7 +353,7 @@ class ToyEmulator:
 
 
 class Toy:
-    name, profile = "toy", ToyProfile
+    name, profile, emulated = "toy", ToyProfile, "runs the float network itself"
     exporters: Mapping[str, Any] = {}
 
     def rules(self, chip: ToyProfile) -> list[tuple[Rule, Mapping[str, str]]]:
@@ -330,6 +390,9 @@ def test_a_target(tiny_nir: Path, tiny_npz: Path, tmp_path: Path, capsys: pytest
     with added(TARGETS, "toy", TOY):
         done = spear_deploy.deploy(tiny_nir, tiny_npz, chip, synops="60%", output=tmp_path / "build", **QUICK)
         assert (done.report["target"], done.report["chip"], done.report["weight_bits"]) == ("toy", "mychip", 32)
+        assert done.report["emulated"] == TOY.emulated
+        assert TOY.emulated in (tmp_path / "build" / "report.html").read_text()
+        assert "Lava" not in (tmp_path / "build" / "report.html").read_text()
         assert done.report["budgets"][0]["measured"] > 0
         cli.main(["chips", str(chip)], standalone_mode=False)
         assert "The toy has 64 neurons." in capsys.readouterr().out

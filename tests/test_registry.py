@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import types
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from spear_deploy import registry
-from spear_deploy.errors import InputError
+from spear_deploy.errors import InputError, PluginError
 from spear_deploy.registry import Registry
 
 
@@ -63,6 +64,51 @@ def test_other_distributions_add_entries(table, monkeypatch):
     assert table.get("floor")(2.5) == 2
     with pytest.raises(InputError):
         table.get("ceil")
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("no_such_module:entry", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("math:no_such_entry", "AttributeError"),
+        ("json:", ""),
+        ("this is no location", ""),
+        ("tests.broken_entry:entry", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_broken_entries_of_other_distributions(location, told, table, monkeypatch):
+    """One that cannot be loaded, for whatever reason, is E065 with its name and its distribution's fault."""
+    broken = types.ModuleType("tests.broken_entry")
+    broken.__getattr__ = lambda name: 1 / 0
+    monkeypatch.setitem(sys.modules, "tests.broken_entry", broken)
+    points = [EntryPoint("broken", location, table.group), EntryPoint("floor", "math:floor", table.group)]
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group, name=None: [p for p in points if name in (None, p.name)]
+    )
+    if location != "json:":
+        with pytest.raises(PluginError) as caught:
+            table.get("broken")
+        (finding,) = caught.value.findings
+        assert (finding.code, finding.where) == ("E065", "broken")
+        assert told in finding.message
+        assert location in finding.fix
+        assert [name for name, _ in table.items()] == ["prod", "dumps", "floor"]
+    assert table.names() == ("prod", "dumps", "broken", "floor")
+
+
+def test_nothing_replaces_what_is_built_in(table, monkeypatch):
+    """Of entries of one name the built-in one counts, then the first that is installed; each name is told once."""
+    points = [
+        EntryPoint("prod", "math:floor", table.group),
+        EntryPoint("mine", "math:ceil", table.group),
+        EntryPoint("mine", "math:floor", table.group),
+    ]
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group, name=None: [p for p in points if name in (None, p.name)]
+    )
+    assert table.names() == ("prod", "dumps", "mine")
+    assert table.get("prod")([2, 3]) == 6
+    assert table.get("mine")(2.5) == 3
 
 
 def test_asking_for_names_imports_nothing():

@@ -7,10 +7,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import atomic, sha256, write_json
+from spear_deploy.storage import as_json, atomic, exists, is_file, sha256, write_json
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
@@ -80,3 +84,58 @@ def test_sha256(size: int, tmp_path: Path) -> None:
     content = bytes(range(256)) * (size // 256 + 1)
     (tmp_path / "file").write_bytes(content[:size])
     assert sha256(tmp_path / "file") == hashlib.sha256(content[:size]).hexdigest()
+
+
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """An error of the system while the block writes is E009 too; the old file stays and no temporary one is left."""
+    (tmp_path / "file").write_text("old")
+
+    def fill() -> None:
+        with atomic(tmp_path / "file"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="E009.*cannot be written: No space left on device"):
+        fill()
+    assert (tmp_path / "file").read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (float("nan"), None),
+        (float("-inf"), None),
+        (np.float32(0.5), 0.5),
+        (np.float64("inf"), None),
+        (np.int64(7), 7),
+        (np.bool_(True), True),
+        (torch.tensor(2.5), 2.5),
+        (torch.tensor(float("nan")), None),
+        ((1, [np.int8(2)], frozenset({3})), [1, [2], [3]]),
+        ({1: np.uint8(4), "a": {"b": (float("inf"), "c", None, True)}}, {"1": 4, "a": {"b": [None, "c", None, True]}}),
+        (Path("x"), "x"),
+        (np.zeros(2), "[0. 0.]"),
+    ],
+)
+def test_figures_of_any_library_as_json(value: object, expected: object) -> None:
+    """Scalars of numpy and torch are plain numbers; what JSON lacks is null or a text."""
+    assert as_json(value) == expected
+    assert type(as_json(value)) is type(expected)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text() | st.floats(width=32).map(np.float32),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner) | st.tuples(inner, inner),
+    )
+)
+def test_any_value_can_be_written(value: object) -> None:
+    """Whatever a plug-in gives, strict JSON takes it and gives it back."""
+    assert json.loads(json.dumps(as_json(value), allow_nan=False)) == as_json(value)
+
+
+def test_looking_at_a_path(tmp_path: Path) -> None:
+    """Files and folders are told apart; a name that the system does not take leads nowhere."""
+    (tmp_path / "file").write_text("x")
+    looked = [(is_file(path), exists(path)) for path in (tmp_path / "file", tmp_path, tmp_path / ("x" * 300))]
+    assert looked == [(True, True), (False, True), (False, False)]

@@ -16,8 +16,16 @@ from rich.console import Console
 from spear_deploy.api.load import load
 from spear_deploy.api.settings import Settings, check_settings, data_options, deploy_options
 from spear_deploy.backends import BACKENDS
+from spear_deploy.chips import ChipProfile
 from spear_deploy.data import Dataset, as_dataset
-from spear_deploy.deployment.folder import PAGE, REPORT, refuse_sources_inside
+from spear_deploy.deployment.folder import (
+    PAGE,
+    REPORT,
+    as_folder,
+    clear_leftovers,
+    clear_results,
+    refuse_sources_inside,
+)
 from spear_deploy.deployment.steps import STEPS, run_steps
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
@@ -29,7 +37,8 @@ from spear_deploy.network import Network
 from spear_deploy.progress import Progress
 from spear_deploy.report.build import build_report
 from spear_deploy.report.html import notebook_view, write_page
-from spear_deploy.storage import write_json
+from spear_deploy.report.wording import verdict
+from spear_deploy.storage import write_json, writing
 from spear_deploy.targets import Program, load_chip
 
 if TYPE_CHECKING:
@@ -71,15 +80,24 @@ class Deployment:
         return None if self.work.measured is None else self.work.measured.lowered.program
 
     def save(self, folder: str | PathLike[str]) -> Path:
-        """Copy the bundle with its report into a folder that is new or empty; return its path.
+        """Copy the bundle with its report into a folder, in place of an earlier deployment's; return its path.
 
-        Raises :class:`~spear_deploy.errors.InputError` (E009) for one that is neither.
+        Raises :class:`~spear_deploy.errors.InputError` (E009) for a folder that cannot be written or holds other files.
         """
-        target = Path(folder)
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise InputError.of("E009", target, "is not empty", "choose a new folder")
-        shutil.copytree(self.folder, target, dirs_exist_ok=True)
+        target = as_folder(folder)
+        source = self.folder.resolve()
+        if source in target.resolve().parents:
+            raise InputError.of("E009", target, "lies in the folder that is to be copied", "choose another folder")
+        clear_leftovers(target)
+        if target.resolve() != source:
+            clear_results(target)
+            with writing(target):
+                shutil.copytree(source, target, dirs_exist_ok=True)
         return target
+
+    def __repr__(self) -> str:
+        state = "done" if self.report is None else verdict(self.report).title
+        return f"<Deployment in {str(self.folder)!r}: {state}>"
 
     def _repr_html_(self) -> str:
         return notebook_view(self.report) if self.report is not None else f"<p>done: {', '.join(self.work.done)}</p>"
@@ -88,7 +106,7 @@ class Deployment:
 def deploy(
     model: object,
     data: object,
-    chip: str | PathLike[str] = "loihi2",
+    chip: str | PathLike[str] | ChipProfile = "loihi2",
     *,
     output: str | PathLike[str] | None = None,
     **settings: Unpack[Settings],
@@ -99,7 +117,7 @@ def deploy(
     package, or a live module of snnTorch, SpikingJelly, Norse or sinabs.  ``data`` are arrays (x, y) or (x_train,
     y_train, x_test, y_test), (N, T, *shape) each, or values (N, *shape) with ``steps``; a mapping of such names; a
     torch Dataset or DataLoader, or a pair for training and test; the name of a data set; or an ``.npz`` file.
-    ``chip`` is a profile's name or file.  Without ``output`` the bundle lies in a temporary folder: see
+    ``chip`` is a profile, or the name or file of one.  Without ``output`` the bundle lies in a temporary folder: see
     :meth:`Deployment.save`.
     The keywords are those of :class:`~spear_deploy.api.settings.Settings`; one budget at least is needed.
 
@@ -111,12 +129,14 @@ def deploy(
         BudgetNotMetError: E041 if even the smallest network is far beyond a budget.
         BackendError: E060 if the backend that shall prove the result is not installed.
     """
-    check_settings(settings)
-    if output is not None:
-        refuse_sources_inside(Path(output), [Path(each) for each in (model, data) if isinstance(each, str | PathLike)])
+    folder = None if output is None else as_folder(output)
+    if folder is not None:
+        refuse_sources_inside(folder, [Path(each) for each in (model, data) if isinstance(each, str | PathLike)])
     console = Console(stderr=True, highlight=False, quiet=not settings.get("progress"))
     request = prepare(model, data, chip, settings)
-    return request.run(None if output is None else Path(output), Progress(console), "spear_deploy.deploy(...)")
+    given = "".join(f", {name}={value!r}" for name, value in settings.items())
+    command = f"spear_deploy.deploy(model, data, {request.chip.name!r}{given})"
+    return request.run(folder, Progress(console), command)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +155,8 @@ class Request:
         """
         if output is not None:
             return self._run_in(output, progress, command)
-        folder = Path(tempfile.mkdtemp(prefix="spear-deploy-"))
+        with writing(Path(tempfile.gettempdir())):
+            folder = Path(tempfile.mkdtemp(prefix="spear-deploy-"))
         try:
             deployment = self._run_in(folder, progress, command)
         except BaseException:
@@ -156,11 +177,12 @@ class Request:
         return Deployment(work, report, folder)
 
 
-def prepare(model: object, data: object, chip: str | PathLike[str], settings: Settings) -> Request:
+def prepare(model: object, data: object, chip: str | PathLike[str] | ChipProfile, settings: Settings) -> Request:
     """Read all inputs; nothing is written."""
+    check_settings(settings)
     options = deploy_options(settings, Path())  # budgets that cannot be meant are told first
     options.execution.check_device()
-    profile = load_chip(chip if isinstance(chip, str) else Path(chip))
+    profile = chip if isinstance(chip, ChipProfile) else load_chip(chip)
     read = None if is_module(model) else _read(model, settings)
     if (backend := settings.get("backend")) is not None:
         BACKENDS.get(backend).require()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spear_deploy import frontends
+from spear_deploy.errors import InputError
 from spear_deploy.frontends import Imported
 from spear_deploy.frontends.nir.package import from_package, is_package_graph
 from spear_deploy.frontends.nir.reader import read_graph
@@ -31,10 +32,19 @@ def load(
     a preset or field that does not exist, with all of them at once.
     """
     check_fields(overrides, "load")
-    if semantics is None or isinstance(semantics, Semantics):
-        stated = semantics
-    else:
-        stated = resolve_semantics(fspath(semantics))
+    stated = _stated(semantics)
     if is_package_graph(source):
         return read_graph(from_package(source), "graph", stated, overrides)
+    if not isinstance(source, str | PathLike):
+        fix = "give the path of a .nir or .net file, or a nir.NIRGraph"
+        raise InputError.of("E001", "load", f"{type(source).__name__} is no file", fix)
     return frontends.load(Path(source), stated, overrides)
+
+
+def _stated(semantics: Semantics | str | PathLike[str] | None) -> Semantics | None:
+    if semantics is None or isinstance(semantics, Semantics):
+        return semantics
+    if not isinstance(semantics, str | PathLike):
+        message = f"{type(semantics).__name__} says nothing of neurons"
+        raise InputError.of("E008", "semantics", message, "give a preset's name, a TOML file or a Semantics")
+    return resolve_semantics(fspath(semantics))

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.chips import ChipProfile
+from spear_deploy.errors import InputError
 from spear_deploy.frontends import Imported
-from spear_deploy.targets import TARGETS, InputRange, Lowered, LoweringOptions, load_chip
+from spear_deploy.recording import as_inputs
+from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
 
 
 def lower(
     imported: Imported,
-    chip: str | PathLike[str] = "loihi2",
+    chip: str | PathLike[str] | ChipProfile = "loihi2",
     *,
-    calibration: NDArray[Any] | None = None,
+    calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
     weight_bits: int | None = None,
     keep_to: str | None = None,
 ) -> Lowered:
     """Quantise and place a network as it is.
 
-    ``chip`` is a profile's name or file.  ``calibration`` (steps, samples, *shape) is input as it will be run:
-    it tells the range of values; without it spikes are expected.  ``keep_to`` names an export format (``net``) that
-    shall hold the program.
+    ``chip`` is a profile, or the name or file of one.  ``calibration`` (steps, samples, *shape) is input as it will be
+    run: it tells the range of values (several inputs: by name); without it spikes are expected.  ``keep_to`` names an
+    export format (``net``) that shall hold the program.
 
     The result has ``.program``, ``.placement``, ``.findings`` and ``.emulate(x)``; what does not fit on the cores is
     among the findings.  Raises :class:`~spear_deploy.errors.UnsupportedError` with all that the chip cannot do, and
     :class:`~spear_deploy.errors.InputError` (E001, E007, E008, E011).
     """
-    profile = load_chip(Path(chip) if not isinstance(chip, str) else chip)
-    values = InputRange() if calibration is None else InputRange.of(np.asarray(calibration))
-    ranges = {port.name: values for port in imported.network.inputs}
+    if not isinstance(imported, Imported):
+        raise InputError.of(
+            "E001", "lower", f"{type(imported).__name__} is no imported network", "give what load() returns"
+        )
+    profile = chip if isinstance(chip, ChipProfile) else load_chip(chip)
+    shapes = {port.name: port.shape for port in imported.network.inputs}
+    given = {} if calibration is None else as_inputs(shapes, calibration)
+    ranges = {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
     options = LoweringOptions(weight_bits, keep_to)
-    return TARGETS.get(profile.target).compiler(profile, ranges, options).lower(imported.network)
+    return compiler_for(profile, ranges, options).lower(imported.network)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, TypedDict, get_type_hints
 
+from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES, ask
 from spear_deploy.data import DataOptions
 from spear_deploy.deployment.options import STEP_NAMES, DeployOptions
@@ -82,20 +84,72 @@ class Settings(TypedDict, total=False):
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise :class:`InputError` (E008) with every keyword that there is not, and every name that is none."""
-    known = [*get_type_hints(Settings), *(name for name in RESOURCES.names() if name not in get_type_hints(Settings))]
+    """Look at every keyword and its value.
+
+    Raises :class:`InputError` with all findings: E008 for keywords and names that there are not, E007 for values that
+    cannot be meant.
+    """
+    hints = get_type_hints(Settings)
+    known = [*hints, *(name for name in RESOURCES.names() if name not in hints)]
     findings = []
-    for name in settings:
+    for name, value in settings.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             fix = f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
             findings.append(Finding("E008", name, "there is no such setting", fix))
-    for name, choices in (("method", METHODS.names()), ("until", STEP_NAMES)):
-        chosen = settings.get(name)
-        if chosen is not None and chosen not in choices:
-            findings.append(Finding("E008", f"{name} {chosen}", "there is none of this name", ", ".join(choices)))
+        elif name in _CHOICES and value is not None and value not in (choices := _CHOICES[name]()):
+            findings.append(Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(choices)))
+        elif name in _NUMBERS and not _NUMBERS[name].allows(value):
+            findings.append(Finding("E007", f"{name} {value!r}", "cannot be used", f"give {_NUMBERS[name]}"))
     if findings:
         raise InputError(findings)
+
+
+@dataclass(frozen=True)
+class _Number:
+    """What a number may be; ``above``: larger than the least one."""
+
+    kind: type[int] | type[float]
+    least: float
+    most: float = float("inf")
+    above: bool = False
+    optional: bool = False
+
+    def allows(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        if isinstance(value, bool) or not isinstance(value, Integral if self.kind is int else Real):
+            return False
+        number = float(value)
+        above_least = number > self.least if self.above else number >= self.least
+        return above_least and number <= self.most and number < float("inf")
+
+    def __str__(self) -> str:
+        noun = "a whole number" if self.kind is int else "a number"
+        bounds = [f"{'above' if self.above else 'of at least'} {self.least:g}"]
+        bounds += [f"up to {self.most:g}"] if self.most < float("inf") else []
+        return f"{noun} {' and '.join(bounds)}{', or None' if self.optional else ''}"
+
+
+_CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
+    "method": METHODS.names,
+    "backend": BACKENDS.names,
+    "until": lambda: STEP_NAMES,
+    "encoding": lambda: ("constant", "rate"),
+}
+_NUMBERS: Mapping[str, _Number] = {
+    "episodes": _Number(int, 4),
+    "candidates": _Number(int, 1),
+    "lowest_ratio": _Number(float, 0, 1, above=True),
+    "epochs": _Number(float, 0, above=True, optional=True),
+    "seed": _Number(int, 0, 2**32 - 1),
+    "threads": _Number(int, 1, 1024),
+    "timeout": _Number(float, 0, above=True, optional=True),
+    "samples": _Number(int, 1, optional=True),
+    "weight_bits": _Number(int, 1, 64, optional=True),
+    "steps": _Number(int, 1, 100_000, optional=True),
+    "bin_ms": _Number(float, 0, above=True, optional=True),
+}
 
 
 def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
@@ -106,13 +160,16 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         fix = f"give one of {', '.join(RESOURCES.get(name).option for name in RESOURCES.names())}"
         raise InputError.of("E007", "budget", "none was given", fix)
     search = replace(SearchOptions(), **_settings_given(settings, "method", "episodes", "candidates", "lowest_ratio"))
-    if given("epochs"):
+    if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
+    backend = given("backend")
+    if backend is not None and not BACKENDS.get(backend).is_independent:
+        backend = None  # the emulator does not prove itself
     return DeployOptions(
         output,
         budgets,
         LoweringOptions(given("weight_bits"), given("keep_to")),
-        backend=given("backend"),
+        backend=backend,
         search=search,
         execution=Execution(**_settings_given(settings, "threads", "device", "seed")),
         validate_samples=settings.get("samples", DeployOptions.validate_samples),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Asked, Budget, Resource
-from spear_deploy.errors import Finding, InputError, SpearError
+from spear_deploy.errors import Finding, InputError, PluginError, SpearError
 from spear_deploy.measure.measured import Baseline
 from spear_deploy.registry import Registry
 from spear_deploy.targets import ChipProfile
@@ -37,7 +37,10 @@ def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
         if value is None:
             continue
         try:
-            asked.append(RESOURCES.get(name).ask(value))
+            resource = RESOURCES.get(name)
+            if resource.name != name:
+                raise PluginError.of("E065", name, f"the budget of this name calls itself {resource.name}", "rename it")
+            asked.append(resource.ask(value))
         except SpearError as error:
             findings += error.findings
     if findings:

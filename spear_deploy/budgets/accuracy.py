@@ -21,6 +21,7 @@ FLOOR = Resource(
     digits=4,
     largest=1,
     measured=lambda network, _: network.activity.accuracy,
+    judges_accuracy=True,
 )
 
 DROP = Resource(
@@ -31,4 +32,5 @@ DROP = Resource(
     largest=100,
     zero=True,
     measured=_drop,
+    judges_accuracy=True,
 )

@@ -41,6 +41,10 @@ class Resource:
         of_placement: the same from a placement alone, for what is known without running: the search stays within it.
         of_chip: the limit that the chip sets where none is asked for.
         percentage_of: what a percentage is a share of; None: of 1.
+        judges_accuracy: whether it is a word on the loss of accuracy, so that no warning of one is needed.
+
+    One that has only ``measured`` is judged, and does not steer the search.  Raises :class:`ValueError` for a least
+    value with any of the ``of_`` functions, which steer by largest ones.
     """
 
     name: str
@@ -57,6 +61,13 @@ class Resource:
     of_placement: Callable[[Placement], float] | None = None
     of_chip: Callable[[ChipProfile], float] | None = None
     percentage_of: Callable[[Baseline], float] | None = None
+    judges_accuracy: bool = False
+
+    def __post_init__(self) -> None:
+        steering = ("of_activity", "of_placement", "of_chip")
+        used = [name for name in steering if getattr(self, name) is not None]
+        if self.sense == "at least" and used:
+            raise ValueError(f"budget {self.name!r}: {', '.join(used)} go with largest values, not with least ones")
 
     @property
     def option(self) -> str:

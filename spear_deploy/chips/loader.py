@@ -11,6 +11,7 @@ from spear_deploy.chips.parse import Table, parse_profile
 from spear_deploy.chips.profile import ChipProfile
 from spear_deploy.errors import InputError
 from spear_deploy.resources import resource
+from spear_deploy.storage import is_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,11 +53,11 @@ def _schema(table: Table, path: Path, schema_of: Callable[[str], type[ChipProfil
 def _locate(name: str, folder: Path | None) -> Path:
     """Find a profile by name, in ``folder`` first, or by path."""
     if name.endswith(".toml"):
-        path = Path(name)
-        if path.is_file():
+        path = Path(folder or "", name)
+        if is_file(path):
             return path.resolve()
-        raise InputError.of("E001", name, "there is no such chip profile")
-    if folder is not None and (folder / f"{name}.toml").is_file():
+        raise InputError.of("E001", name, "there is no such chip profile", f"looked for {path}")
+    if folder is not None and is_file(folder / f"{name}.toml"):
         return folder / f"{name}.toml"
     if name in chip_names():
         return resource("hw_profiles") / f"{name}.toml"

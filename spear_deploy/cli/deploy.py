@@ -30,9 +30,13 @@ def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int
     """Read a positive number, or ``all`` (None)."""
     if value == "all":
         return None
-    if not value.isdigit() or int(value) < 1:
-        raise click.BadParameter(f"{value!r} is neither a positive number nor 'all'")
-    return int(value)
+    try:
+        count = int(value)
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise InputError.of("E007", "--samples", f"{value!r} is neither a positive number nor all", "give 32, or all")
+    return count
 
 
 def _methods() -> tuple[str, ...]:
@@ -119,7 +123,8 @@ class BudgetCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return its own parameters, and those of the budgets behind the argument and the chip."""
         own = super().get_params(ctx)
-        return [*own[:2], *_budget_options(), *own[2:]]
+        taken = {option for parameter in own for option in parameter.opts}
+        return [*own[:2], *(each for each in _budget_options() if not taken & set(each.opts)), *own[2:]]
 
 
 def _budget_options() -> list[click.Option]:
@@ -188,7 +193,6 @@ def _settings(options: dict[str, Any]) -> Any:
     """Return the keywords of :func:`spear_deploy.deploy` that the options stand for."""
     settings = dict(options)
     settings["keep_to"] = "net" if settings.pop("net") else None
-    settings["backend"] = None if settings["backend"] == "emulator" else settings["backend"]
     return settings
 
 

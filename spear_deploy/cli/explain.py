@@ -24,13 +24,13 @@ def explain_command(code: str | None, chip: str) -> None:
     if code not in CATALOGUE:
         near = difflib.get_close_matches(code, CATALOGUE, n=1)
         raise InputError.of("E008", code, "no such code", f"did you mean {near[0]}?" if near else "")
+    from spear_deploy.targets import TARGETS, load_chip
+
+    profile = load_chip(chip)
     title, text = CATALOGUE[code]
     console.print(f"[bold]{code}[/]  {title}\n")
     console.print(text, markup=False, soft_wrap=True)
 
-    from spear_deploy.targets import TARGETS, load_chip
-
-    profile = load_chip(chip)
     stated = [
         each.text_for(values) + (f"\n      fix: {each.fix}" if each.fix else "")
         for each, values in TARGETS.get(profile.target).rules(profile)

@@ -19,7 +19,7 @@ from spear_deploy.frontends import Imported, Semantics, load
 from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.network.units import unit_groups
-from spear_deploy.targets import TARGETS, InputRange, Lowered, LoweringOptions, load_chip
+from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
 
 
 @click.command("inspect")
@@ -53,7 +53,7 @@ def inspect_command(model: Path, chip: str | None, golden: Path | None, **option
     if name is not None:
         ranges = _print_activity(network, name, data, console)
     if profile is not None:
-        lowered = TARGETS.get(profile.target).compiler(profile, ranges, LoweringOptions()).lower(network)
+        lowered = compiler_for(profile, ranges, LoweringOptions()).lower(network)
         _print_placement(lowered, console)
         if lowered.placement.findings:
             raise UnsupportedError(lowered.placement.findings)

@@ -9,6 +9,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.errors import InputError
+from spear_deploy.storage import is_file
 
 
 @click.command("report")
@@ -21,7 +22,7 @@ def report_command(bundle: Path, output: Path | None) -> None:
     from spear_deploy.report.terminal import print_report
 
     path = bundle / "report.json"
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.of("E001", path, "there is no report", "run spear-deploy deploy first")
     try:
         report = json.loads(path.read_text(encoding="utf-8"))

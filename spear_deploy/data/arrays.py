@@ -72,7 +72,9 @@ def _every_fifth(arrays: dict[str, Array]) -> tuple[Array, Array, Array, Array]:
 
 
 def _findings(x: Array, y: Array, smallest: int, where: str) -> Iterator[Finding]:
-    if not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
+    if x.dtype.kind not in "buif":
+        yield Finding("E005", where, f"x holds {x.dtype}, no real numbers", "give spikes, counts or values")
+    elif not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
         yield Finding("E005", where, "x holds NaN, infinite or negative values", "inputs are 0 or above")
     if not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),):
         yield Finding("E006", where, f"y has type {y.dtype} and shape {y.shape}; {len(x)} integers are needed")

@@ -10,6 +10,7 @@ from spear_deploy.data.dataset import Dataset
 from spear_deploy.data.named import LOADERS
 from spear_deploy.data.options import DataOptions
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.storage import exists
 
 
 def load_data(name: str, options: DataOptions) -> Dataset:
@@ -21,7 +22,7 @@ def load_data(name: str, options: DataOptions) -> Dataset:
         load, taken = LOADERS[name]
         _refuse_unused(name, options, taken)
         return load(options)
-    if name.endswith(".npz") or Path(name).exists():
+    if name.endswith(".npz") or exists(Path(name)):
         _refuse_unused(name, options, ("steps", "encoding") if options.steps else ("steps",))
         return load_npz(Path(name), options)
     near = difflib.get_close_matches(name, LOADERS, n=1)

@@ -18,6 +18,7 @@ from spear_deploy.data.options import DataOptions
 from spear_deploy.data.samples import EventSamples, ValueSamples
 from spear_deploy.errors import InputError
 from spear_deploy.network.ops import Shape
+from spear_deploy.storage import is_file
 
 Array = NDArray[Any]
 
@@ -89,7 +90,7 @@ def _folder(name: str, options: DataOptions) -> Path:
 
 
 def _idx(path: Path, header: int, shape: Shape) -> NDArray[np.uint8]:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.of("E001", path, "no such file", "see the data set's page in examples/")
     try:
         with gzip.open(path) as stream:

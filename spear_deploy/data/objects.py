@@ -56,18 +56,32 @@ def _is_collection(value: object) -> bool:
 def _collect(source: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return all samples and labels of a torch Dataset or DataLoader, in its order."""
     is_loader = hasattr(source, "batch_sampler")
+    if is_loader and source.batch_sampler is None:  # it may give samples or batches: nothing tells which
+        raise InputError.of("E005", "data", "is a DataLoader with batch_size=None", "give it a batch_size")
     pairs = list(source) if is_loader or not hasattr(source, "__len__") else [source[i] for i in range(len(source))]
     if not pairs:
         raise InputError.of("E005", "data", "holds no samples", _ACCEPTED)
-    samples, labels = zip(*((_array(pair[0]), _array(pair[1])) for pair in pairs), strict=True)
+    wrong = next((pair for pair in pairs if not isinstance(pair, tuple | list) or len(pair) != 2), None)
+    if wrong is not None:
+        held = f"{type(wrong).__name__} of {len(wrong)}" if isinstance(wrong, tuple | list) else type(wrong).__name__
+        raise InputError.of("E005", "data", f"an item is a {held}", "let every item be a pair: sample, label")
+    samples, labels = zip(*((_array(x), _array(y)) for x, y in pairs), strict=True)
     join = np.concatenate if is_loader else np.stack
-    return join(samples), np.atleast_1d(join(labels)).astype(np.int64)
+    try:
+        return join(samples), np.atleast_1d(join(labels))
+    except ValueError as error:
+        shapes = sorted({x.shape for x in samples})
+        message = f"samples and labels do not fit together: {error}"
+        fix = f"pad or cut the samples to one shape; found: {', '.join(map(str, shapes[:3]))}"
+        raise InputError.of("E005", "data", message, fix) from error
 
 
 def _array(value: Any) -> NDArray[Any]:
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:  # sparse or of a type that numpy lacks; ragged
+        message = f"{type(value).__name__} cannot be read as an array: {error}"
+        raise InputError.of("E005", "data", message, "give dense arrays of numbers, of one shape") from error
     if array.dtype == object:
         raise InputError.of("E005", "data", f"{type(value).__name__} is no array of numbers", _ACCEPTED)
     return array

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Network
-from spear_deploy.storage import atomic, sha256, write_json
+from spear_deploy.storage import atomic, is_file, sha256, write_json
 from spear_deploy.targets import TARGETS, Program
 from spear_deploy.untrusted import UnreadableError, npz
 from spear_deploy.versions import versions
@@ -78,7 +78,7 @@ def write_bundle(
 def read_bundle(folder: Path) -> Bundle:
     """Open a bundle and check every hash; raises :class:`InputError` (E001, E010) with all findings."""
     path = folder / MANIFEST
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.of(
             "E001", path, "there is no bundle in this folder", "run spear-deploy compile or deploy first"
         )

@@ -6,6 +6,7 @@ usable.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -15,7 +16,7 @@ from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
-from spear_deploy.deployment.folder import JOURNAL, claim_folder, refuse_folder
+from spear_deploy.deployment.folder import JOURNAL, clear_leftovers, clear_results, refuse_folder
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -26,7 +27,8 @@ from spear_deploy.progress import Progress
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import search
-from spear_deploy.targets import TARGETS, Compiler, InputRange, Lowered
+from spear_deploy.storage import writing
+from spear_deploy.targets import Compiler, InputRange, Lowered, compiler_for
 from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
@@ -48,7 +50,7 @@ def run_steps(work: Work, progress: Progress) -> Work:
     """Run the steps in order, up to and with ``work.options.until``.
 
     Raises:
-        InputError: E005, E006 (data), E007 (weight bits), E009 (output), E012 (journal of another run).
+        InputError: E005, E006 (data), E007 (weight bits), E009 (output), E012 (journal that is not this run's).
         UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once.
         BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
 
@@ -58,7 +60,10 @@ def run_steps(work: Work, progress: Progress) -> Work:
         for step in STEPS:
             missing = [name for name in step.needs if getattr(work, name) is None]
             assert not missing, f"step {step.name} needs {missing}"
-            work = replace(step.run(work, progress), done=(*work.done, step.name))
+            start = time.perf_counter()
+            work = step.run(work, progress)
+            seconds = {**work.seconds, step.name: time.perf_counter() - start}
+            work = replace(work, done=(*work.done, step.name), seconds=seconds)
             if step.name == work.options.until:
                 break
     return work
@@ -69,7 +74,7 @@ def _check(work: Work, progress: Progress) -> Work:
     network = work.imported.network
     data = _fit_data(network, work.data)
     ranges = {network.inputs[0].name: InputRange(data.maximum, data.integral)}
-    compiler = TARGETS.get(work.chip.target).compiler(work.chip, ranges, work.options.lowering)
+    compiler = compiler_for(work.chip, ranges, work.options.lowering)
     work = replace(work, data=data, compiler=compiler)
     adapts = work.options.adapt and bool(foreign_neurons(network, compiler, work.imported))
     first = compiler.adapt(network, work.imported.semantics)[0] if adapts else network
@@ -152,10 +157,12 @@ def _search(work: Work, progress: Progress) -> Work:
     assert baseline is not None
     assert goal is not None
     assert compiler is not None
-    claim_folder(options.output, resume=options.resume)
-    if not goal.needs_search(baseline.measured):
-        return replace(work, measured=baseline.measured)
+    clear_leftovers(options.output)
     path = options.output / JOURNAL
+    if not goal.needs_search(baseline.measured):
+        with writing(path):
+            path.unlink(missing_ok=True)
+        return replace(work, measured=baseline.measured)
     journal = Journal(path, _identity(work), resume=options.resume)
     evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, journal)
     try:
@@ -202,6 +209,7 @@ def _bundle(work: Work, progress: Progress) -> Work:
             "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         }
         origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
+        clear_results(options.output)
         bundle = write_bundle(options.output, program, samples, origin)
     accuracy = measure_float(measured.network, data.test, options.execution).accuracy
     return replace(work, bundle=bundle, float_accuracy=accuracy)

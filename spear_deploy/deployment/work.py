@@ -23,7 +23,7 @@ class Work:
     """The request, and what the steps made of it; None where a step has not run.
 
     ``lowered`` is the unpruned network on the chip; ``search`` is None too where none was needed; ``kept`` lists the
-    units that each group keeps; ``failure`` is why a backend gave no proof.
+    units that each group keeps; ``failure`` is why a backend gave no proof; ``seconds`` is what each step took.
     """
 
     imported: Imported
@@ -43,3 +43,4 @@ class Work:
     proof: BackendRun | None = None
     failure: SpearError | None = None
     done: Sequence[str] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)

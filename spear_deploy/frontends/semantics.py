@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.storage import exists
 
 Integration = Literal["euler", "exponential"]
 Gain = Literal["literal", "unit"]
@@ -150,8 +151,8 @@ def check_fields(values: Mapping[str, Any], where: str) -> None:
 def resolve_semantics(name: str) -> Semantics:
     """Return a preset, or what the TOML file of that path says; raise :class:`InputError` (E001, E008) for neither."""
     path = Path(name)
-    is_file = name not in PRESETS and (path.suffix == ".toml" or path.exists())
-    return from_toml(path) if is_file else preset(name)
+    names_file = name not in PRESETS and (path.suffix == ".toml" or exists(path))
+    return from_toml(path) if names_file else preset(name)
 
 
 def from_toml(path: Path) -> Semantics:

@@ -44,6 +44,29 @@ def working_copy(module: nn.Module) -> nn.Module:
     return model if any(True for _ in model.children()) else nn.Sequential(model)
 
 
+def one_step(sample: object) -> Tensor:
+    """Return one step of input (B, *shape) on the CPU; raise :class:`InputError` (E005) for what is no such tensor."""
+    if not isinstance(sample, Tensor) or sample.ndim < 2 or not sample.numel():
+        found = f"of shape {tuple(sample.shape)}" if isinstance(sample, Tensor) else f"a {type(sample).__name__}"
+        fix = "give one step of input with its batch axis, torch.zeros(1, *shape)"
+        raise InputError.of("E005", "sample", f"is {found}", fix)
+    return sample.detach().cpu()
+
+
+def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str) -> None:
+    """Raise :class:`InputError` (E005) for a ``sample`` (B, *shape) that the module cannot take.
+
+    A copy is called once with ``example``, which is the sample as the framework wants it.
+    """
+    try:
+        with torch.no_grad():
+            copy.deepcopy(model)(example)
+    except Exception as error:  # every layer has its own way of saying no
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        message = f"the module cannot take a step of shape {tuple(sample.shape[1:])}: {reason}"
+        raise InputError.of("E005", where, message, "give samples of the shape that its first layer takes") from error
+
+
 @dataclass(frozen=True)
 class Live:
     """A module with all that is needed to run it over time, whatever its framework's habits are.

@@ -30,8 +30,10 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
         MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
-        InputError: E064 without Norse, and what :func:`spear_deploy.frontends.load` raises.
+        InputError: E005 for a sample that the module cannot take, E064 without Norse, and what
+            :func:`spear_deploy.frontends.load` raises.
     """
+    sample = live.one_step(sample)
     norse, export, reset = live.framework("norse.torch", "utils.export_nir", "functional.reset")
     spiking = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell)
     model = live.working_copy(module)
@@ -40,12 +42,13 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     _refuse_settings(layers, reset, norse)
     sequences = [part for part in model.modules() if isinstance(part, norse.SequentialState)]
     stateful = [dict(zip(part._modules, part.stateful_layers, strict=True)) for part in sequences]
-    simplify(model, sample.detach().cpu())
+    live.refuse_misfit(model, sample, sample, "norse")
+    simplify(model, sample)
     for part, kinds in zip(sequences, stateful, strict=True):
         part.stateful_layers = [kinds[name] for name in part._modules]
     semantics = _common_semantics(layers, norse, reset)
     # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
-    graph = run_exporter("norse", lambda: export.to_nir(model, sample[0].detach().cpu(), dt=1.0))
+    graph = run_exporter("norse", lambda: export.to_nir(model, sample[0], dt=1.0))
     imported = to_network(_with_resets(graph, layers), semantics, "norse")
 
     def start() -> Callable[[Tensor], object]:

@@ -34,7 +34,8 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
         MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
-        InputError: E064 without sinabs, and what :func:`spear_deploy.frontends.load` raises.
+        InputError: E005 for a sample that the module cannot take, E064 without sinabs, and what
+            :func:`spear_deploy.frontends.load` raises.
     """
     sinabs, sl, export = live.framework("sinabs", "layers", "nir")
     known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
@@ -47,10 +48,11 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     _refuse_settings(layers, sinabs, sl)
 
     running = live.Live(model, layers, *_timing(squeezing), lambda: _start_at_zero(model, layers))
-    step = sample[:1].detach().cpu()
+    step = live.one_step(sample)[:1]
     for layer in squeezing:
         layer.batch_size, layer.num_timesteps = 1, -1
     example = step if squeezing else step[None]
+    live.refuse_misfit(model, example, step, "sinabs")
     simplify(model, example)
     for name, emitted in running.run(step[None], {}).items():
         if name in layers:

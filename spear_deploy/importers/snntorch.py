@@ -32,15 +32,17 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
         MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
-        InputError: E064 without snnTorch, and what :func:`spear_deploy.frontends.load` raises.
+        InputError: E005 for a sample that the module cannot take, E064 without snnTorch, and what
+            :func:`spear_deploy.frontends.load` raises.
     """
-    sample = sample.detach().cpu()
+    sample = live.one_step(sample)
     snn, exporter = live.framework("snntorch", "export_nir")
     recurrent, known = (snn.RLeaky, snn.RSynaptic), (snn.Leaky, snn.Synaptic, snn.RLeaky, snn.RSynaptic)
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, snn.SpikingNeuron)}
     refuse_unknown(model, (*known, *_PLAIN))
     _refuse_settings(layers, snn)
+    live.refuse_misfit(model, sample, sample, "snntorch")
     simplify(model, sample)
     semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
 

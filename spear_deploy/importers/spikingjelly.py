@@ -30,7 +30,8 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
         MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
-        InputError: E064 without SpikingJelly, and what :func:`spear_deploy.frontends.load` raises.
+        InputError: E005 for a sample that the module cannot take, E064 without SpikingJelly, and what
+            :func:`spear_deploy.frontends.load` raises.
     """
     _, neuron, sj_layer, functional, exchange = live.framework(
         "spikingjelly.activation_based", "neuron", "layer", "functional", "nir_exchange"
@@ -43,9 +44,10 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     _refuse_settings(layers)
     steps_at_once = any(layer.step_mode == "m" for layer in layers.values())
 
-    sample = sample.detach().cpu()
+    sample = live.one_step(sample)
     example = sample[None] if steps_at_once else sample
     functional.reset_net(model)
+    live.refuse_misfit(model, example, sample, "spikingjelly")
     simplify(model, example, dropped)
     functional.reset_net(model)
     semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")

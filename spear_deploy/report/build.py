@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spear_deploy.chips import estimate
 from spear_deploy.deployment.adapt import Adaptation
 from spear_deploy.deployment.bundle import Bundle
+from spear_deploy.deployment.steps import STEPS, Step
 from spear_deploy.deployment.verdict import Row, budget_rows
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding
@@ -21,6 +22,8 @@ from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.schema import VERSION
 from spear_deploy.search.loop import SearchResult
+from spear_deploy.storage import as_json
+from spear_deploy.targets import TARGETS
 from spear_deploy.versions import versions
 
 SYNOPS_DEFINITION = (
@@ -30,7 +33,7 @@ SYNOPS_DEFINITION = (
 
 
 def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
-    """Return the report of a deployment whose steps are done; ``seconds`` are their durations."""
+    """Return the report of a deployment whose steps are done; ``seconds`` are those of their parts."""
     baseline, measured, bundle, compiler = work.baseline, work.measured, work.bundle, work.compiler
     assert baseline is not None
     assert measured is not None
@@ -38,7 +41,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     assert compiler is not None
     budgets = [_budget(row) for row in budget_rows(work)]
     execution = work.options.execution
-    return {
+    report: dict[str, Any] = {
         "schema": VERSION,
         "command": command,
         "versions": versions(),
@@ -46,6 +49,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "seed": execution.seed,
         "execution": {"threads": execution.threads, "device": execution.device},
         "target": work.chip.target,
+        "emulated": TARGETS.get(work.chip.target).emulated,
         "chip": work.chip.name,
         "data": _data(work),
         "semantics": asdict(work.imported.semantics),
@@ -59,10 +63,17 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),
+        "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured),
         "notes": [_note(finding) for finding in (*work.imported.notes, *measured.lowered.notes)],
-        "steps": [{"name": name, "seconds": round(value, 3)} for name, value in seconds.items()],
+        "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }
+    return as_json(report)  # type: ignore[no-any-return]  # figures of plug-ins may be numpy's
+
+
+def _step(step: Step, work: Work, seconds: Mapping[str, float]) -> dict[str, Any]:
+    parts = [{"name": part, "seconds": round(seconds[part], 3)} for part in step.parts if part in seconds]
+    return {"name": step.name, "seconds": round(work.seconds[step.name], 3), "parts": parts}
 
 
 def _hashes(baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
@@ -83,6 +94,7 @@ def _budget(row: Row) -> dict[str, Any]:
         "title": resource.title,
         "sense": resource.sense,
         "digits": resource.digits,
+        "judges_accuracy": resource.judges_accuracy,
         "on": row.on or None,
         "limit": row.budget.limit,
         "predicted": row.predicted,
@@ -223,7 +235,7 @@ def _adaptation(adaptation: Adaptation | None) -> dict[str, Any] | None:
 
 def _note(finding: Finding) -> dict[str, Any]:
     told = {"code": finding.code, "where": finding.where, "message": finding.message}
-    return {**told, "value": finding.value, "limit": finding.limit}
+    return {**told, "value": finding.value, "limit": finding.limit, "slack": finding.slack}
 
 
 def _finite(value: float) -> float | None:

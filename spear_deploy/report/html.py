@@ -50,6 +50,7 @@ def _environment() -> Environment:
         amount=wording.amount,
         plain=wording.plain,
         joules=wording.joules,
+        noted=wording.noted,
     )
     return environment
 
@@ -71,6 +72,7 @@ def page(report: Mapping[str, Any]) -> str:
             gauges=[gauge(budget) for budget in report["budgets"]],
             totals=wording.totals(layers),
             busiest=_largest(layers, ("synops_before", "synops_measured")),
+            steps=wording.steps_at_work(report),
             longest=_largest(report["steps"], ("seconds",)),
             seconds=sum(step["seconds"] for step in report["steps"]),
             scaled=wording.ratio,

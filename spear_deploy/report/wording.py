@@ -43,8 +43,11 @@ def number(value: float | None) -> str:
 
 
 def amount(value: float | None, digits: int) -> str:
-    """Format a budget's figure with the decimals that it has."""
-    return "" if value is None else f"{value:,.{digits}f}"
+    """Format a budget's figure with the decimals that it has, or that a small one needs to be seen."""
+    if value is None:
+        return ""
+    needed = 1 - floor(log10(abs(value))) if value else 0
+    return f"{value:,.{max(digits, min(needed, 12))}f}" if abs(value) < 1 else f"{value:,.{digits}f}"
 
 
 def compact(value: float) -> str:
@@ -118,8 +121,6 @@ def semantics(report: Report) -> str:
     return ", ".join(f"{plain(key).replace('_', ' ')} {plain(value)}" for key, value in spoken)
 
 
-_ACCURACY = ("min_accuracy", "max_drop")
-"""Budgets of accuracy: with one of them, a loss was asked for or ruled out."""
 _NOTABLE = 2.0
 """A drop of so many standard errors is no accident."""
 
@@ -136,12 +137,14 @@ def verdict(report: Report) -> Verdict:
         return Verdict("bad", title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
     if over:
         return Verdict("bad", "over budget", "; ".join(map(_excess, over)))
+    if report["failure"] is not None:
+        return Verdict("bad", "not proven", f"the backend failed: {plain(report['failure'].splitlines()[0])}")
     proof = "measured on the emulator"
     if check:
         proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
     uses = ", ".join(_use(budget) for budget in report["budgets"] if not budget["on"])
     accuracy = report["accuracy"]
-    is_asked = any(budget["resource"] in _ACCURACY for budget in report["budgets"])
+    is_asked = any(budget["judges_accuracy"] for budget in report["budgets"])
     if not is_asked and accuracy["drop"] > max(_NOTABLE * accuracy["drop_error"], 0.0):
         lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"
         return Verdict("warn", "within budget, less accurate", f"{lost}; {uses}; {proof}")
@@ -194,9 +197,15 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("adaptation", _adaptation(report)),
         ("data", _data(report)),
         ("time", _time(report)),
-        *(("note", f"{note['code']} {plain(note['where'])}: {plain(note['message'])}") for note in report["notes"]),
+        *(("note", f"{note['code']} {noted(note)}") for note in report["notes"]),
     ]
     return [(subject, sentence) for subject, sentence in lines if sentence]
+
+
+def noted(note: Report) -> str:
+    """Return what a note says of which place, and how much room is left where it is a matter of numbers."""
+    room = "" if note["slack"] is None else f" (room left: {note['slack']:.4g})"
+    return f"{plain(note['where'])}: {plain(note['message'])}{room}"
 
 
 def _use(budget: Report) -> str:
@@ -273,6 +282,8 @@ def _lre(report: Report) -> str:
 
 def _validation(report: Report) -> str:
     check = report["validation"]
+    if report["failure"] is not None:
+        return f"the backend failed: {plain(report['failure'].splitlines()[0])}; all figures are the emulator's"
     if check is None:
         return "no backend was run; all figures are the emulator's"
     text = (
@@ -316,7 +327,22 @@ def _data(report: Report) -> str:
     return f"{plain(data['name'])}: {split} of {plural(data['steps'], 'step')}; seed {report['seed']}"
 
 
+_NOTABLE_SECONDS = 0.05
+"""Less is shown as 0.0s."""
+
+
+def _parts(step: Report) -> str:
+    """Return what a step spent its time on, where it has several parts."""
+    parts = [f"{plain(part['name'])} {duration(part['seconds'])}" for part in step["parts"]]
+    return f" ({', '.join(parts)})" if len(parts) > 1 else ""
+
+
+def steps_at_work(report: Report) -> list[Report]:
+    """Return the steps that did something: not those that had nothing to adapt or to validate on."""
+    return [step for step in report["steps"] if step["parts"] or step["seconds"] >= _NOTABLE_SECONDS]
+
+
 def _time(report: Report) -> str:
-    steps = [f"{plain(step['name'])} {duration(step['seconds'])}" for step in report["steps"]]
+    steps = [f"{plain(step['name'])} {duration(step['seconds'])}{_parts(step)}" for step in steps_at_work(report)]
     total = sum(step["seconds"] for step in report["steps"])
     return f"{duration(total)}: {', '.join(steps)}" if steps else ""

@@ -7,9 +7,9 @@ network that is chosen is repeated when a run is resumed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,8 @@ from spear_deploy.train.finetune import finetune
 
 _SCORING_SAMPLES = 256
 _RANKING_SAMPLES = 1024
+_AT_HAND = 4
+"""Pruned networks that are kept: a network is placed, judged and fine-tuned in turn, and many would fill the memory."""
 _PRESS_HARDER = 0.98
 """Each further attempt presses towards so much less: as far as a budget is usually missed (chosen, not measured)."""
 
@@ -72,6 +74,15 @@ class Evaluator:
         ranking = self.data.train.head(_RANKING_SAMPLES)
         return unit_importance(self.baseline.network, self.groups, ranking, self.execution)
 
+    @cached_property
+    def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
+        """Prunes to counts; the last networks stay at hand, with the synapses that were composed for them."""
+        return lru_cache(_AT_HAND)(lambda counts: keep_units(self.baseline.network, self.kept_units(dict(counts))))
+
+    @cached_property
+    def _placements(self) -> dict[tuple[tuple[str, int], ...], Placement]:
+        return {}
+
     def kept_units(self, counts: KeepCounts) -> dict[str, Units]:
         """Return the sorted units that each group keeps."""
         return {name: most_important(self.importance[name], count) for name, count in counts.items()}
@@ -80,7 +91,7 @@ class Evaluator:
         """Return the pruned network, not fine-tuned."""
         if proposal.network is not None:
             return proposal.network
-        return keep_units(self.baseline.network, self.kept_units(proposal.counts))
+        return self._pruned(tuple(sorted(proposal.counts.items())))
 
     def outcome(self, proposal: Proposal) -> Outcome:
         """Run the pruned network in float on a part of the validation split."""
@@ -95,7 +106,10 @@ class Evaluator:
 
     def placement(self, counts: KeepCounts) -> Placement:
         """Place the pruned network."""
-        return self.compiler.place(self.prune(Proposal(counts)))
+        key = tuple(sorted(counts.items()))
+        if key not in self._placements:
+            self._placements[key] = self.compiler.place(self.prune(Proposal(counts)))
+        return self._placements[key]
 
     def pair(self, proposal: Proposal) -> Pair:
         """Return what LRE learns from: SynOps before and after a short fine-tuning."""

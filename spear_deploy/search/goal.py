@@ -54,6 +54,15 @@ class Goal:
         kept = (budget.allows(budget.measured(network, self.baseline)) for budget in self.budgets)
         return all(kept) and not network.lowered.placement.findings
 
+    def excess(self, network: Measured) -> float:
+        """Return by how much the budgets are missed, as shares of their limits summed; 0 if all are kept."""
+        total = 0.0
+        for budget in self.budgets:
+            value = budget.measured(network, self.baseline)
+            if not budget.allows(value):
+                total += abs(value - budget.limit) / (abs(budget.limit) or 1.0)
+        return total
+
     def needs_search(self, network: Measured) -> bool:
         """Say whether pruning is needed: a budget that it can help with is exceeded."""
         over = any(self.use(budget, network) > 1 for budget in self.of_activity)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spear_deploy.errors import BudgetNotMetError
+from spear_deploy.errors import BudgetNotMetError, PluginError
 from spear_deploy.progress import Progress, Tick
 from spear_deploy.search.candidate import Candidate, candidate_of, close
 from spear_deploy.search.evaluator import Evaluator
@@ -62,7 +62,8 @@ def _check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
         message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
         raise BudgetNotMetError.of("E041", "network", message, "give a larger budget")
-    fix = f"give a larger budget, or a --lowest-ratio below {space.lowest:g}"
+    can_shrink = any(count > 1 for count in space.smallest.values())
+    fix = f"give a larger budget{f', or a --lowest-ratio below {space.lowest:g}' if can_shrink else ''}"
     share = evaluator.outcome(Proposal(space.smallest)).synops
     for budget in goal.of_activity:
         needed = goal.predicted(budget, share) or 0.0
@@ -83,7 +84,8 @@ class _Search:
     """The proposals of a method and the candidates taken from them, for one goal."""
 
     def __init__(self, evaluator: Evaluator, space: Space, goal: Goal, pairs: list[Pair], progress: Progress) -> None:
-        self.evaluator, self.goal, self.pairs, self.progress = evaluator, goal, pairs, progress
+        self.evaluator, self.space, self.goal = evaluator, space, goal
+        self.pairs, self.progress = pairs, progress
         self.options, self.target, self.line = evaluator.options, goal.share, fit(pairs)
         task = Task(
             space,
@@ -104,6 +106,10 @@ class _Search:
             with self.progress.step("search") as tick:
                 self._explore(tick)
             chosen = self._choose()
+            if chosen is None and not self.candidates:
+                raise PluginError.of(
+                    "E065", self.options.method, "the method proposed no network", "choose another --method"
+                )
             if chosen is None:  # every network that the method knows was measured
                 break
             self.candidates.append(self._realise(*chosen))
@@ -132,10 +138,21 @@ class _Search:
             proposal = self.method.ask()
             if proposal is None:
                 break
+            self._check(proposal)
             outcome = self.evaluator.outcome(proposal)
             self.judged.append((proposal, outcome))
             self.method.tell(proposal, outcome)
             tick(done + 1, count)
+
+    def _check(self, proposal: Proposal) -> None:
+        """Raise :class:`PluginError` for counts that no network can be built with."""
+        if proposal.network is not None:
+            return
+        counts, units = proposal.counts, self.space.units
+        wrong = [name for name, most in units.items() if not 1 <= counts.get(name, 0) <= most]
+        if wrong or set(counts) - set(units):
+            message = f"proposes {dict(counts)} of {units}"
+            raise PluginError.of("E065", self.options.method, message, "propose 1 to all units of each group")
 
     def _choose(self) -> tuple[Proposal, Outcome] | None:
         """Take the best network not tried yet that is predicted to use the budget, else the nearest to it."""
@@ -175,7 +192,12 @@ class _Search:
         used = binding is None or self.goal.use(binding, candidate.measured) >= self.options.least_use
         return self.goal.is_met(candidate.measured) and used
 
-    def _rank(self, candidate: Candidate) -> tuple[bool, bool, float]:
-        is_met = self.goal.is_met(candidate.measured)
-        merit = candidate.measured.val.accuracy if is_met else -candidate.measured.synops
-        return is_met, self._uses_budget(candidate), merit
+    def _rank(self, candidate: Candidate) -> tuple[bool, bool, float, float]:
+        """Prefer what meets the goal and uses its budget, then what misses it least, then what is accurate."""
+        measured = candidate.measured
+        return (
+            self.goal.is_met(measured),
+            self._uses_budget(candidate),
+            -self.goal.excess(measured),
+            measured.val.accuracy,
+        )

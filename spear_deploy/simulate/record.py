@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from spear_deploy.errors import InputError
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
-from spear_deploy.recording import Recording
+from spear_deploy.recording import Recording, as_inputs
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 
@@ -26,10 +24,10 @@ def simulate(
     """Run a float network on ``x`` (steps, samples, *shape): for a network of several inputs, one by name.
 
     Returns spikes and membranes of every population, (steps, samples, *shape), by name.
-    Raises :class:`InputError` (E005) for an input that is missing or of another shape.
+    Raises :class:`~spear_deploy.errors.InputError` (E005) as :func:`~spear_deploy.recording.as_inputs` does.
     """
     execution = execution or Execution()
-    inputs = _inputs(network, x)
+    inputs = as_inputs({port.name: port.shape for port in network.inputs}, x)
     steps, samples = next(iter(inputs.values())).shape[:2]
     size = sum(population.size for population in network.populations)
     batch = max(1, _BATCH_VALUES // (size * steps))
@@ -40,17 +38,6 @@ def simulate(
             chosen = {name: values[:, start : start + batch] for name, values in inputs.items()}
             parts.append(_record(simulator, chosen, execution.device))
     return Recording.concatenate(parts)
-
-
-def _inputs(network: Network, x: NDArray[Any] | Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    given = dict(x) if isinstance(x, Mapping) else {port.name: x for port in network.inputs[:1]}
-    for port in network.inputs:
-        values = np.asarray(given[port.name]) if port.name in given else None
-        if values is None or values.shape[2:] != port.shape:
-            found = "is missing" if values is None else f"has shape {values.shape}"
-            expected = f"(steps, samples, {', '.join(map(str, port.shape))})"
-            raise InputError.of("E005", f"input {port.name!r}", found, f"give {expected}")
-    return {port.name: np.asarray(given[port.name]) for port in network.inputs}
 
 
 def _record(simulator: FloatSimulator, inputs: Mapping[str, NDArray[Any]], device: str) -> Recording:

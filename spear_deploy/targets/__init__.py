@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from os import PathLike, fspath
 
 from spear_deploy.chips import ChipProfile, load_profile
+from spear_deploy.errors import InputError
 from spear_deploy.registry import Registry
 from spear_deploy.targets.protocol import Compiler, InputRange, Lowered, LoweringOptions, Program, Recording, Target
 
@@ -18,6 +20,7 @@ __all__ = [
     "Program",
     "Recording",
     "Target",
+    "compiler_for",
     "load_chip",
 ]
 
@@ -27,9 +30,25 @@ TARGETS: Registry[Target] = Registry(
 """Chip families by the name that a chip profile gives as its ``target``."""
 
 
-def load_chip(name_or_path: str | Path) -> ChipProfile:
+def load_chip(name_or_path: str | PathLike[str]) -> ChipProfile:
     """Load a chip profile: a built-in one by name, or a TOML file by path.
 
     Raises as :func:`spear_deploy.chips.load_profile` does.
     """
-    return load_profile(name_or_path, lambda target: TARGETS.get(target).profile)
+    if not isinstance(name_or_path, str | PathLike):
+        message = f"{type(name_or_path).__name__} is no chip"
+        raise InputError.of("E008", "chip", message, "give the name of a chip, or the path of a profile")
+    return load_profile(fspath(name_or_path), lambda target: TARGETS.get(target).profile)
+
+
+def compiler_for(chip: ChipProfile, inputs: Mapping[str, InputRange], options: LoweringOptions) -> Compiler:
+    """Bind a chip to the range of each input and to options.
+
+    Raises :class:`InputError`: E008 for a format to keep to that the target does not have, E007 for other options that
+    the chip does not.
+    """
+    target = TARGETS.get(chip.target)
+    if options.keep_to is not None and options.keep_to not in target.exporters:
+        fix = f"formats: {', '.join(target.exporters)}" if target.exporters else f"{chip.target} has none"
+        raise InputError.of("E008", f"keep_to {options.keep_to}", "there is no such export format", fix)
+    return target.compiler(chip, inputs, options)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.chips import ChipProfile
@@ -24,7 +23,7 @@ from spear_deploy.network.fan_out import FanOut
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
-from spear_deploy.recording import Recording
+from spear_deploy.recording import Recording, as_inputs
 from spear_deploy.targets.ports import InputPort, InputRange
 from spear_deploy.targets.rules import Rule
 
@@ -171,6 +170,10 @@ class Target(Protocol):
         """Schema of the family's chip profiles."""
 
     @property
+    def emulated(self) -> str:
+        """What the emulator follows and how exactly: reports go on with it after "the emulator, which"."""
+
+    @property
     def exporters(self) -> Mapping[str, Exporter]:
         """File formats that programs can be exported to, by name."""
 
@@ -207,18 +210,24 @@ class Lowered:
         """All that there is to tell: notes, and what does not fit on the chip."""
         return (*self.placement.findings, *self.notes)
 
-    def emulate(self, x: NDArray[Any], execution: Execution | None = None) -> Recording:
+    def emulate(self, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None) -> Recording:
         """Run values ``x`` (steps, samples, *shape), coded as for compiling, on the bit-exact emulator.
 
+        For a network of several inputs, one by name.
+
         Returns spikes and membranes of every population, (steps, samples, *shape), by name.
-        Raises :class:`InputError` (E039) for values outside the range that the program was compiled for.
+        Raises :class:`InputError`: E005 for other shapes, E039 for values outside the range that it was compiled for.
         """
         execution = execution or Execution()
+        ports = {port.name: port for port in self.program.inputs}
+        inputs = as_inputs({name: port.shape for name, port in ports.items()}, x)
+        payloads = {name: ports[name].encode(values) for name, values in inputs.items()}
+        steps, samples = next(iter(payloads.values())).shape[:2]
         emulator = self.target.emulator(self.program, execution)
-        (port,) = self.program.inputs
-        payloads = port.encode(np.asarray(x))
-        size = emulator.batch_size(len(payloads))
-        starts = range(0, payloads.shape[1], size)
+        size = emulator.batch_size(steps)
+        parts = []
         with execution.applied():
-            parts = [emulator.run({port.name: payloads[:, start : start + size]}, membranes=True) for start in starts]
+            for start in range(0, samples, size):
+                batch = {name: values[:, start : start + size] for name, values in payloads.items()}
+                parts.append(emulator.run(batch, membranes=True))
         return Recording.concatenate(parts)

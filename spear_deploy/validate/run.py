@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends import BACKENDS, check_runs
+from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.measure.activity import Activity, ActivityRecorder
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.storage import atomic
 from spear_deploy.targets import Program
 from spear_deploy.validate.crosscheck import Validation, cross_check
+
+_BUG = "this is a bug of the backend; choose another --backend"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,15 @@ def run_on(
     """
     check_runs(backend, program)
     (port,) = program.inputs
-    recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
+    try:
+        recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
+        missing = [p.name for p in program.populations if p.name not in {*recording.spikes, *recording.membrane}]
+    except SpearError:
+        raise
+    except Exception as error:  # of a backend that another distribution brings: the report must not be lost for it
+        raise BackendError.of("E061", backend, f"{type(error).__name__}: {error}", _BUG) from error
+    if missing:
+        raise BackendError.of("E061", backend, f"recorded nothing of {', '.join(missing)}", _BUG)
     recorder = ActivityRecorder(program.fan_outs, program.outputs[0])
     recorder.add(recording.spikes, recording.output(recorder.output), y)
     return Run(recording, recorder.activity())

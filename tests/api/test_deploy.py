@@ -17,6 +17,7 @@ from spear_deploy.errors import BudgetNotMetError, InputError
 from spear_deploy.frontends import Imported
 from spear_deploy.report.schema import schema
 from spear_deploy.storage import sha256
+from spear_deploy.targets import load_chip
 
 FAST = {"episodes": 8, "candidates": 2, "epochs": 8.0, "samples": 8}
 
@@ -53,12 +54,93 @@ def test_what_was_deployed_can_be_had(deployment: Deployment, folder: Path) -> N
 
 
 def test_save_copies_all(deployment: Deployment, folder: Path, tmp_path: Path) -> None:
-    """A new folder gets bundle, report and page; one with files in it is left alone: E009."""
+    """A new folder gets bundle, report and page; one with files of somebody else's is left alone: E009."""
     saved = deployment.save(tmp_path / "kept")
     assert {REPORT, PAGE} < {item.name for item in saved.iterdir()}
     assert read_bundle(saved).manifest == read_bundle(folder).manifest
-    with pytest.raises(InputError, match="E009"):
-        deployment.save(saved)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="E009.*notes.txt"):
+        deployment.save(tmp_path / "mine")
+    assert [item.name for item in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_save_replaces_an_earlier_deployment(
+    deployment: Deployment, imported: Imported, tiny_data: Dataset, tmp_path: Path
+) -> None:
+    """Files of an earlier deployment give way to the new one's, all of them; its own folder may be named too."""
+    earlier = spear_deploy.deploy(imported, tiny_data, synops="100%").save(tmp_path / "kept")
+    (earlier / ".model.nir.1a2b.part").write_text("of a run that was killed")
+    before = read_bundle(earlier).manifest
+    deployment.save(earlier)
+    assert read_bundle(earlier).manifest == read_bundle(deployment.folder).manifest != before
+    assert {item.name for item in earlier.iterdir()} == {item.name for item in deployment.folder.iterdir()}
+    assert deployment.save(deployment.folder) == deployment.folder
+    assert read_bundle(deployment.folder).manifest == read_bundle(earlier).manifest
+
+
+def test_folders_that_nothing_can_be_saved_in(
+    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place below a file or in the bundle itself, a value that is no path, a full disk: all E009."""
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", deployment.folder / "inside", 3, "a\0b"):
+        with pytest.raises(InputError, match="E009"):
+            deployment.save(place)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copytree", full)
+    with pytest.raises(InputError, match="E009.*No space left on device"):
+        deployment.save(tmp_path / "new")
+
+
+def test_outputs_that_are_no_folder(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
+    """They are told before anything is computed."""
+    (tmp_path / "file").write_text("mine")
+    for output in (3, tmp_path / "file", "a\0b"):
+        with pytest.raises(InputError, match="E009"):
+            spear_deploy.deploy(imported, tiny_data, output=output, synops="100%")
+
+
+def test_a_temporary_folder_that_cannot_be_made(
+    imported: Imported, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E009 names the place."""
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(InputError, match="E009.*No space left on device"):
+        spear_deploy.deploy(imported, tiny_data, synops="100%")
+
+
+def test_a_chips_profile_is_a_chip(imported: Imported, tiny_data: Dataset) -> None:
+    """A profile gives what its name gives, in ``deploy`` and in ``lower``."""
+    profile = load_chip("kapoho_point")
+    found = spear_deploy.deploy(imported, tiny_data, profile, synops="100%")
+    named = spear_deploy.deploy(imported, tiny_data, "kapoho_point", synops="100%")
+    assert found.report["chip"] == "kapoho_point"
+    assert found.report["hashes"] == named.report["hashes"]
+    lowered = [spear_deploy.lower(imported, chip) for chip in (profile, "kapoho_point")]
+    assert lowered[0].program.chip == lowered[1].program.chip == "kapoho_point"
+    assert lowered[0].placement == lowered[1].placement
+    for call in (
+        lambda: spear_deploy.lower(imported, 3),
+        lambda: spear_deploy.deploy(imported, tiny_data, 3, synops=5),
+    ):
+        with pytest.raises(InputError, match="E008 chip: int is no chip"):
+            call()
+
+
+def test_the_command_repeats_the_call(deployment: Deployment) -> None:
+    """The report tells the keywords that were given."""
+    assert deployment.report["command"] == (
+        "spear_deploy.deploy(model, data, 'loihi2', synops='60%', episodes=8, candidates=2, epochs=8.0, samples=8)"
+    )
+    assert repr(deployment) == f"<Deployment in {str(deployment.folder)!r}: within budget, less accurate>"
 
 
 def test_without_an_output_nothing_is_left(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:

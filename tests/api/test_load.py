@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spear_deploy
@@ -35,7 +36,8 @@ def test_importing_the_package_imports_nothing_else() -> None:
 
 def test_names_are_those_declared() -> None:
     """Everything declared can be had, anything else is an AttributeError as of any module."""
-    assert all(callable(getattr(spear_deploy, name)) for name in spear_deploy.__all__)
+    assert all(getattr(spear_deploy, name) is not None for name in spear_deploy.__all__)
+    assert spear_deploy.errors.InputError is InputError
     with pytest.raises(AttributeError, match="no attribute 'save_all'"):
         spear_deploy.save_all  # noqa: B018
 
@@ -67,3 +69,28 @@ def test_misspelt_names(path: Path) -> None:
     assert [finding.where for finding in caught.value.findings] == ["load: rest", "load: compare"]
     with pytest.raises(InputError, match="load: preset"):
         spear_deploy.load(path, Semantics(dt=1e-4), preset="snntorch")
+
+
+@pytest.mark.parametrize("suffix", ["", ".nir", ".net", ".npz", ".toml"])
+def test_names_that_the_system_takes_for_no_file(suffix: str, path: Path) -> None:
+    """A name longer than any file's, of a model, semantics, data or a chip, is told like any that is not there."""
+    name = "x" * 300 + suffix
+    imported = spear_deploy.load(path, "snntorch")
+    x = np.zeros((4, 2, 20))
+    for call in (
+        lambda: spear_deploy.load(name),
+        lambda: spear_deploy.load(path, name),
+        lambda: spear_deploy.deploy(imported, name, synops=5),
+        lambda: spear_deploy.deploy(imported, (x, x), name, synops=5),
+    ):
+        with pytest.raises(InputError, match="E00[158]"):
+            call()
+
+
+@pytest.mark.parametrize("source", [None, 3, [1], b"model.nir"])
+def test_sources_that_are_no_file(source: object) -> None:
+    """What is neither a path nor a graph is E001; semantics that are no such thing are E008."""
+    with pytest.raises(InputError, match="E001 load: .* is no file"):
+        spear_deploy.load(source)
+    with pytest.raises(InputError, match="E008 semantics: int says nothing"):
+        spear_deploy.load("model.nir", 3)

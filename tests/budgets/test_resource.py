@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.budgets import Asked, Resource
+from spear_deploy.budgets import RESOURCES, Asked, Resource, ask
 from spear_deploy.budgets.accuracy import DROP, FLOOR
 from spear_deploy.budgets.cores import CORES
 from spear_deploy.budgets.synops import MEAN
-from spear_deploy.errors import InputError
+from spear_deploy.errors import InputError, PluginError
 
 
 def unpruned(synops: float) -> Any:
@@ -77,3 +77,32 @@ def test_no_point_lost_can_be_asked_for() -> None:
     """A drop of 0 is a sensible wish; accuracy is a share or a percentage."""
     assert DROP.ask("0").value == 0
     assert FLOOR.ask("97.5%").value == FLOOR.ask(0.975).value == 0.975
+
+
+@pytest.mark.parametrize("steering", ["of_activity", "of_placement", "of_chip"])
+def test_least_values_do_not_steer(steering: str) -> None:
+    """A least value with a function that steers by largest ones cannot be made: it would steer the wrong way."""
+    given: dict[str, Any] = {"name": "rest", "title": "rest", "help": "Rest.", "measured": lambda *_: 0.0}
+    given[steering] = lambda *_: 0.0
+    assert Resource(**given).sense == "at most"
+    with pytest.raises(ValueError, match=f"budget 'rest': {steering} go with largest values"):
+        Resource(**given, sense="at least")
+    Resource(**{**given, steering: None}, sense="at least")
+
+
+def test_budgets_under_another_name() -> None:
+    """An entry that calls itself otherwise than the table would be an option that is never read: E065."""
+    RESOURCES.add("rest", CORES)
+    try:
+        with pytest.raises(InputError) as caught:
+            ask({"rest": 3, "synops": "nothing"})
+    finally:
+        RESOURCES.remove("rest")
+    found = {(finding.code, finding.where) for finding in caught.value.findings}
+    assert found == {("E065", "rest"), ("E007", "--synops nothing")}
+    assert issubclass(PluginError, InputError)
+
+
+def test_budgets_that_judge_accuracy() -> None:
+    """Those of accuracy and no others say that a loss was thought of."""
+    assert {name for name, resource in RESOURCES.items() if resource.judges_accuracy} == {"min_accuracy", "max_drop"}

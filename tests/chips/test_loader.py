@@ -121,3 +121,19 @@ def test_an_edited_profile_is_read_anew(tmp_path: Path) -> None:
         figure = f'neurons_per_core = {{ value = {value}, source = "ME" }}'
         parent.write_text(f'inherits = "loihi2"\ntitle = "p"\n[capacity]\n{figure}\n[sources]\nME = "made up"\n')
         assert load_chip(child).capacity.neurons_per_core.value == value
+
+
+def test_a_path_to_inherit_is_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``inherits`` leads from the folder of the file that says it, wherever the program runs, or from the root."""
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    parent, child = tmp_path / "chip.toml", tmp_path / "boards" / "board.toml"
+    figure = 'neurons_per_core = { value = 5, source = "ME" }'
+    parent.write_text(f'inherits = "loihi2"\ntitle = "chip"\n[capacity]\n{figure}\n' + SOURCE)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for location in ("../chip.toml", str(parent)):
+        child.write_text(f'inherits = "{location}"\ntitle = "board"\n')
+        assert load_chip(child).capacity.neurons_per_core.value == 5
+    child.write_text('inherits = "chip.toml"\ntitle = "board"\n')
+    with pytest.raises(InputError, match=r"(?s)E001 chip.toml.*looked for .*boards/chip.toml"):
+        load_chip(child)

@@ -169,7 +169,7 @@ def test_unknown_semantics(refuse: Refuse) -> None:
 def test_unwritable_output(refuse: Refuse, tmp_path: Path) -> None:
     """An output folder below a regular file: 2, with the path."""
     (tmp_path / "file").write_text("x")
-    refuse(2, "E009", tmp_path / "file" / "build", "choose another -o", o=tmp_path / "file" / "build")
+    refuse(2, "E009", tmp_path / "file" / "build", "choose another folder", o=tmp_path / "file" / "build")
     assert (tmp_path / "file").read_text() == "x"
 
 
@@ -188,8 +188,15 @@ def test_lava_is_not_installed(refuse: Refuse) -> None:
 
 
 def test_budget_out_of_reach(refuse: Refuse) -> None:
-    """A budget that even the smallest network exceeds: 4, and no file is left."""
-    refuse(4, "E041", "the budget is", "--lowest-ratio", synops="1%")
+    """A budget that even the smallest network exceeds: 4, and no file is left; a ratio helps where units are left."""
+    refuse(4, "E041", "the budget is", "or a --lowest-ratio below 0.5", synops="1%", lowest_ratio=0.5)
+    refuse(4, "E041", "the budget is", "give a larger budget\n", synops="1%", lowest_ratio=0.01)
+
+
+@pytest.mark.parametrize("samples", ["\u00b2", "some", "0", "-1", "1.5", "", "9" * 5000])
+def test_numbers_of_samples(samples: str, refuse: Refuse) -> None:
+    """What is no positive number, nor ``all``: 2."""
+    refuse(2, "E007", "--samples", "or all", samples=samples)
 
 
 def test_neurons_the_chip_does_not_have(refuse: Refuse) -> None:

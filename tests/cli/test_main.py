@@ -66,7 +66,6 @@ def test_version(spear: Run) -> None:
         ["deploy", "m.nir", "--chip", "loihi2"],
         ["compile", "m.nir", "--nonsense"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--reset", "softly"],
-        ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--samples", "some"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--episodes", "0"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--method", "abacus"],
         ["compile", "m.nir", "--chip", "loihi2", "--synops", "50%", "-o", "x", "--until", "never"],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from spear_deploy.data import DataOptions, as_dataset, from_arrays, load_data
 from spear_deploy.errors import InputError
@@ -64,6 +64,72 @@ def test_names_and_data_sets_are_taken() -> None:
     digits = as_dataset("digits", DataOptions())
     assert digits.fingerprint == load_data("digits", DataOptions()).fingerprint
     assert as_dataset(digits, DataOptions()) is digits
+
+
+class Items(Dataset):
+    """A data set of given items."""
+
+    def __init__(self, items: list[Any]) -> None:
+        self.items = items
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+def pairs(make: Callable[[int], Any], label: Callable[[int], Any] = lambda index: index % 2) -> Items:
+    return Items([(make(index), label(index)) for index in range(10)])
+
+
+STEP = torch.ones(5, 3)
+X = torch.from_numpy(SPIKES)
+ODD: dict[str, tuple[Any, str]] = {
+    "items that are mappings": (Items([{"x": STEP, "y": 0}] * 10), "an item is a dict"),
+    "samples without labels": (TensorDataset(X), "an item is a tuple of 1"),
+    "samples alone": (Items([STEP] * 10), "an item is a Tensor"),
+    "more than pairs": (TensorDataset(X, torch.zeros(len(X)), torch.zeros(len(X))), "an item is a tuple of 3"),
+    "batches without labels": (DataLoader(TensorDataset(X), batch_size=2), "an item is a list of 1"),
+    "no batches": (DataLoader(tensors(SPIKES, LABELS), batch_size=None), "batch_size=None"),
+    "ragged samples": (pairs(lambda index: torch.ones(2 + index, 3)), "do not fit together"),
+    "ragged lists": (pairs(lambda index: [[1, 2], [3]]), "cannot be read as an array"),
+    "ragged batches": (DataLoader(pairs(lambda i: torch.ones(2 + i, 3)), batch_size=1), "do not fit together"),
+    "sparse tensors": (pairs(lambda index: STEP.to_sparse()), "cannot be read as an array"),
+    "a sparse array": ((X.to_sparse(), LABELS), "cannot be read as an array"),
+    "numbers that numpy lacks": ((X.bfloat16(), LABELS), "cannot be read as an array"),
+    "strings": ((np.full((10, 5, 3), "1"), LABELS), "x holds <U1, no real numbers"),
+    "strings in a data set": (pairs(lambda index: np.full((5, 3), "1")), "x holds <U1, no real numbers"),
+    "complex numbers": ((SPIKES.astype(complex), LABELS), "x holds complex128, no real numbers"),
+    "dates": ((SPIKES.astype("datetime64[s]"), LABELS), r"x holds datetime64\[s\], no real numbers"),
+    "objects": ((np.full((10, 5, 3), None), LABELS), "no array of numbers"),
+    "an empty data set": (Items([]), "holds no samples"),
+}
+
+
+@pytest.mark.parametrize(("data", "told"), ODD.values(), ids=ODD.keys())
+def test_oddities_are_told(data: Any, told: str) -> None:
+    """What is no pair of arrays of one shape is E005, with what it is; nothing of the frameworks' comes through."""
+    with pytest.raises(InputError, match=told) as caught:
+        as_dataset(data, DataOptions())
+    assert [finding.code for finding in caught.value.findings] == ["E005"]
+    assert caught.value.findings[0].fix
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS + 0.5, *map(LABELS.astype, (float, str, complex, bool)), LABELS[:, None]],
+    ids=["between", "float", "str", "complex", "bool", "column"],
+)
+def test_labels_that_are_no_integers(labels: np.ndarray) -> None:
+    """Labels are not cut to integers in any form: E006."""
+    forms = [(SPIKES, labels), {"x": SPIKES, "y": labels}, Items(list(zip(SPIKES, labels, strict=True)))]
+    for data in (*forms, (TRAIN[0], labels[:6], TEST[0], labels[6:])):
+        with pytest.raises(InputError) as caught:
+            as_dataset(data, DataOptions())
+        assert {finding.code for finding in caught.value.findings} <= {"E005", "E006"}
+    with pytest.raises(InputError, match="E006"):
+        as_dataset(forms[-1], DataOptions())
 
 
 @pytest.mark.parametrize("data", [3, None, (SPIKES,), (SPIKES, LABELS, SPIKES), object(), [object(), object()]])

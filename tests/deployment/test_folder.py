@@ -1,37 +1,122 @@
-"""The output folder: what is taken for an earlier run's, and what for somebody else's."""
+"""The output folder: what is taken for an earlier run's, what for somebody else's, and when anything is removed."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from spear_deploy.deployment.folder import claim_folder, refuse_folder
+from spear_deploy.deployment.folder import (
+    as_folder,
+    clear_leftovers,
+    clear_results,
+    refuse_folder,
+    refuse_sources_inside,
+)
 from spear_deploy.errors import InputError
+
+RESULTS = ("manifest.json", "program.h5", "model.nir", "samples.npz", "report.json", "report.html")
 
 
 @pytest.mark.parametrize("name", ["model.nir", "samples.npz", "report.json"])
-def test_files_of_the_user_are_not_taken_for_an_earlier_run(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("act", [refuse_folder, clear_leftovers])
+def test_files_of_the_user_are_not_taken_for_an_earlier_run(
+    act: Callable[[Path], None], name: str, tmp_path: Path
+) -> None:
     """A folder without a manifest or journal holds somebody's files, whatever their names: E009, and they stay."""
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match="E009"):
-        claim_folder(tmp_path, resume=False)
+    with pytest.raises(InputError, match=f"E009.*{name}"):
+        act(tmp_path)
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_an_earlier_run_is_replaced(tmp_path: Path) -> None:
-    """Files of a run, leftovers of a killed one included, are removed before the next."""
-    for name in ("search.jsonl", "model.nir", ".model.nir.x.part"):
+def test_an_earlier_run_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
+    """Leftovers of a killed run go first, the bundle and the report when new ones are written, the journal never."""
+    for name in (*RESULTS, "search.jsonl", ".model.nir.x.part"):
         (tmp_path / name).write_text("old")
     refuse_folder(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
-    claim_folder(tmp_path, resume=False)
-    assert list(tmp_path.iterdir()) == []
+    assert len(list(tmp_path.iterdir())) == 8
+    clear_leftovers(tmp_path)
+    assert {item.name for item in tmp_path.iterdir()} == {*RESULTS, "search.jsonl"}
+    clear_results(tmp_path)
+    assert {item.name for item in tmp_path.iterdir()} == {"search.jsonl"}
+    clear_results(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_not_made_for_a_look(tmp_path: Path) -> None:
     """It is made when something is to be written."""
     refuse_folder(tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
-    claim_folder(tmp_path / "a" / "b", resume=True)
+    clear_leftovers(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def nowhere(folder: Path) -> Path:
+    (folder / "link").symlink_to(folder / "absent")
+    return folder / "link"
+
+
+def file(folder: Path) -> Path:
+    (folder / "file").write_text("mine")
+    return folder / "file"
+
+
+def below_a_file(folder: Path) -> Path:
+    return file(folder) / "build"
+
+
+def folder_for_a_file(folder: Path) -> Path:
+    (folder / "manifest.json").mkdir()
+    return folder
+
+
+def too_long(folder: Path) -> Path:
+    return folder / ("x" * 300)
+
+
+@pytest.mark.parametrize("make", [nowhere, file, below_a_file, folder_for_a_file, too_long])
+def test_paths_that_cannot_be_a_folder(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    """Whatever the system says of a path is E009 with the path, and nothing is changed."""
+    path = make(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError) as caught:
+        clear_leftovers(path)
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.where) == ("E009", str(path))
+    assert finding.fix
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("act", [clear_leftovers, clear_results])
+def test_what_the_system_forbids_is_told(
+    act: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that cannot be removed is E009."""
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(13, os.strerror(13), str(path))
+
+    for name in ("manifest.json", ".model.nir.x.part"):
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(InputError, match="E009.*cannot be written: Permission denied"):
+        act(tmp_path)
+
+
+def test_sources_are_not_overwritten(tmp_path: Path) -> None:
+    """A file that is read may not lie in the folder that is written."""
+    source = tmp_path / "model.nir"
+    source.write_text("mine")
+    refuse_sources_inside(tmp_path / "build", [source])
+    with pytest.raises(InputError, match="E009.*model.nir lies in it"):
+        refuse_sources_inside(tmp_path, [source])
+
+
+def test_folders_are_paths(tmp_path: Path) -> None:
+    """Text and paths; anything else is E009."""
+    assert as_folder(str(tmp_path)) == as_folder(tmp_path) == tmp_path
+    for value in (3, b"build", None, "a\0b"):
+        with pytest.raises(InputError, match="E009 output: .* (is no path|holds a null character)"):
+            as_folder(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 
@@ -362,6 +363,25 @@ def test_exporter_that_fails() -> None:
     assert "exporter fails: ValueError: V must be a vector" in str(
         refused(dense(snn.RLeaky(beta=0.9, all_to_all=False, V=0.5, **HIDDEN)))
     )
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 2, 12, 12), (1, 2, 8), (1, 128), (1, 1, 2, 8, 8, 1)])
+def test_samples_that_the_module_cannot_take(shape) -> None:
+    """Other channels, another size, other axes: E005 with the shape, in ``deploy`` too, not the framework's error."""
+    net = convolutional()
+    told = re.escape(f"E005 snntorch: the module cannot take a step of shape {shape[1:]}: ")
+    with pytest.raises(InputError, match=told):
+        spear_deploy.from_snntorch(net, torch.zeros(shape))
+    x = np.zeros((10, *shape[1:]), np.float32)
+    with pytest.raises(InputError, match=told):
+        spear_deploy.deploy(net, (x, np.arange(10)), steps=4, synops="50%")
+
+
+@pytest.mark.parametrize("sample", [None, 3, np.zeros((1, 2, 8, 8)), torch.zeros(8), torch.zeros(0, 2, 8, 8)])
+def test_samples_that_are_none(sample) -> None:
+    """What is no tensor with a batch axis, or is empty, is E005."""
+    with pytest.raises(InputError, match="E005 sample: is "):
+        spear_deploy.from_snntorch(convolutional(), sample)
 
 
 @pytest.mark.parametrize("name", ["norse", "sinabs", "spikingjelly", "snntorch"])

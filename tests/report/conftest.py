@@ -53,8 +53,19 @@ def validated(report: dict[str, Any]) -> dict[str, Any]:
         "finetuned": {"accuracy": 0.9806, "spikes": 1318.2},
     }
     note = {"code": "N003", "where": "population '1'", "message": "they differ only at equality"}
-    full["notes"] = [{**note, "value": None, "limit": None}]
+    counted = {"code": "N004", "where": "population '3'", "message": "a decay was rounded"}
+    full["notes"] = [
+        {**note, "value": None, "limit": None, "slack": None},
+        {**counted, "value": 0.03, "limit": 0.01, "slack": -0.02},
+    ]
+    full["steps"][-1].update(seconds=41.4, parts=[{"name": "validate", "seconds": 41.3}])
     return full
+
+
+@pytest.fixture
+def unproven(report: dict[str, Any]) -> dict[str, Any]:
+    """Return a run whose backend died."""
+    return {**copy.deepcopy(report), "failure": "E061 lava: the process died\n     fix: try again"}
 
 
 @pytest.fixture

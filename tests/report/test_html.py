@@ -45,11 +45,20 @@ def _parsed(text):
 def test_all_is_on_the_page(validated):
     """Every layer, hash, version, step and note; the verdict and the proof."""
     text = " ".join(_parsed(page(validated)).words)
-    names = [layer["name"] for layer in validated["layers"]] + [step["name"] for step in validated["steps"]]
+    names = [layer["name"] for layer in validated["layers"]]
+    names += ["baseline", "search", "importance 0.4s, lre 7.1s", "bundle", "validate"]
     expected = [*names, *validated["hashes"].values(), *validated["versions"].values(), "N003", "within budget"]
     expected += ["0 mismatches in 461,824 bins", "77,037", "97.78%", "3.1 uJ to 5.2 uJ", "after = 0.890 x before"]
-    expected += ["with the built-in neuron 91.11%"]
+    expected += ["with the built-in neuron 91.11%", "room left: -0.02", validated["emulated"]]
     assert [item for item in expected if item not in text] == []
+
+
+def test_why_there_is_no_proof(unproven):
+    """On the page and in a notebook."""
+    for text in (page(unproven), notebook_view(unproven)):
+        words = " ".join(_parsed(text).words)
+        assert "not proven" in words
+        assert "E061 lava: the process died" in words
 
 
 def test_page_is_self_contained(validated):
@@ -69,7 +78,8 @@ def test_names_are_escaped(diverged):
     diverged["data"]["name"] = diverged["command"] = diverged["validation"]["backend"] = evil
     diverged["validation"]["populations"] = [evil]
     diverged["search"]["frozen"] = {evil: evil}
-    diverged["notes"] = [{"code": "N001", "where": evil, "message": evil, "value": None, "limit": None}]
+    diverged["notes"] = [{"code": "N001", "where": evil, "message": evil, "value": 2.0, "limit": 1.0, "slack": -1.0}]
+    diverged["emulated"] = evil
     diverged["budgets"][1].update(title=evil, on=evil)
     for text in (page(diverged), notebook_view(diverged)):
         assert "<script" not in text

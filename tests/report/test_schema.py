@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from spear_deploy.chips.energy import EnergyRange
+from spear_deploy.deployment.options import STEP_NAMES
+from spear_deploy.deployment.steps import STEPS
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.report.schema import VERSION, schema
 from spear_deploy.validate.crosscheck import Divergence, Validation
 
+ROOT = Path(__file__).parents[2]
 VALIDATOR = Draft202012Validator(schema())
 Place = tuple[str | int, ...]
 FREE = {("search", "frozen"), ("search", "figures")}
@@ -50,9 +55,10 @@ def test_real_report_is_valid(report):
     VALIDATOR.validate(report)
 
 
-def test_filled_reports_are_valid(validated):
-    """With a backend, energy and notes."""
+def test_filled_reports_are_valid(validated, unproven):
+    """With a backend, energy and notes; with a backend that failed."""
     VALIDATOR.validate(validated)
+    VALIDATOR.validate(unproven)
 
 
 def test_report_without_a_search_is_valid(report):
@@ -132,6 +138,18 @@ def test_schema_follows_the_dataclasses(kind, place):
     for name, hint in get_type_hints(kind).items():
         if "enum" in described["properties"][name]:
             assert set(get_args(hint)) == set(described["properties"][name]["enum"])
+
+
+def test_steps_are_those_of_a_deployment():
+    """Steps and their parts have one name each: in the code, the schema, the options and the documentation."""
+    item = schema()["properties"]["steps"]["items"]["properties"]
+    names, parts = item["name"]["enum"], item["parts"]["items"]["properties"]["name"]["enum"]
+    assert tuple(names) == STEP_NAMES == tuple(step.name for step in STEPS)
+    assert parts == [part for step in STEPS for part in step.parts]
+    for page in ("docs/report.md", "docs/reference/entries.md"):
+        rows = re.findall(r"^\| `([\w-]+)` \|.*\| ([^|]*) \|$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+        documented = {name: tuple(re.findall(r"`([\w-]+)`", told)) for name, told in rows if name in STEP_NAMES}
+        assert documented == {step.name: step.parts for step in STEPS}, page
 
 
 def test_version_is_the_builders():

@@ -74,6 +74,53 @@ def test_verdict_mismatch_comes_first(diverged):
     assert verdict.detail == "3 of 461,824 bins differ"
 
 
+def test_verdict_not_proven(unproven):
+    """A backend that failed: no proof, for this reason; a budget that is missed outweighs it."""
+    verdict = wording.verdict(unproven)
+    assert (verdict.level, verdict.title) == ("bad", "not proven")
+    assert verdict.detail == "the backend failed: E061 lava: the process died"
+    line = dict(wording.facts(unproven))["validation"]
+    assert line == "the backend failed: E061 lava: the process died; all figures are the emulator's"
+    unproven["budgets"][0].update(measured=95_000.0, within=False)
+    assert wording.verdict(unproven).title == "over budget"
+
+
+def test_steps_that_did_something(report, validated):
+    """A step is shown with its parts where it has several; one that had nothing to do is left out."""
+    line = dict(wording.facts(report))["time"]
+    assert "search 20.8s (importance 0.4s, lre 7.1s, search 7.2s, fine-tune 5.9s, measure 0.1s)" in line
+    assert "baseline 0.5s, " in line
+    assert "validate" not in line
+    assert "validate 41.4s" in dict(wording.facts(validated))["time"]
+    total = sum(step["seconds"] for step in report["steps"])
+    assert line.startswith(f"{wording.duration(total)}: ")
+
+
+def test_notes_tell_the_room_that_is_left(validated):
+    """Where a note is a matter of numbers."""
+    notes = [sentence for subject, sentence in wording.facts(validated) if subject == "note"]
+    assert notes == [
+        "N003 population '1': they differ only at equality",
+        "N004 population '3': a decay was rounded (room left: -0.02)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (80_531.2, 0, "80,531"),
+        (0.5, 2, "0.50"),
+        (0.004, 2, "0.0040"),
+        (0.0, 2, "0.00"),
+        (None, 0, ""),
+        (-0.03, 0, "-0.030"),
+    ],
+)
+def test_amounts(value, digits, text):
+    """A budget's decimals, and more where a small figure would not be seen."""
+    assert wording.amount(value, digits) == text
+
+
 def test_validation_line(validated):
     """The proof in one line."""
     line = dict(wording.facts(validated))["validation"]

@@ -101,8 +101,7 @@ def test_widths_that_are_not_computed_with_are_refused(table: str, figure: str, 
 
 def test_formats_to_keep_to_are_known() -> None:
     """A format that there is not is E008, not ignored."""
-    from spear_deploy.targets import LoweringOptions
+    from spear_deploy.targets import LoweringOptions, compiler_for
 
-    chip = load_chip("loihi2")
     with pytest.raises(InputError, match="E008 keep_to nett"):
-        TARGETS.get(chip.target).compiler(chip, {}, LoweringOptions(keep_to="nett"))
+        compiler_for(load_chip("loihi2"), {}, LoweringOptions(keep_to="nett"))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic, is_file
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group, Value
 
@@ -42,7 +42,7 @@ def read(path: Path) -> tuple[NetLayer, ...]:
 
     Raises :class:`InputError`: E001 if there is no such file, E013 if it is no ``.net`` file or is truncated.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.of("E001", path, "no such file", "check the path")
     try:
         return tuple(_layers(hdf5.read(path)))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic, is_file
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group, Value
 
@@ -64,7 +64,7 @@ def read(path: Path) -> NirGraph:
 
     Raises :class:`InputError`: E001 if there is no such file, E002 if it is not NIR or is truncated.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError.of("E001", path, "no such file", "check the path")
     try:
         return _read_file(hdf5.read(path))

@@ -33,7 +33,11 @@ class Proposal:
     @property
     def key(self) -> Any:
         """What tells it apart in the journal."""
-        return dict(self.counts) if self.network is None else {"network": self.network.content_hash}
+        return (
+            {n: int(c) for n, c in self.counts.items()}
+            if self.network is None
+            else {"network": self.network.content_hash}
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,10 +35,13 @@ class Capacity:
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFormat:
-    """Widths of a weight in bits, and the largest exponent that a group of weights can share."""
+    """Widths of a weight in bits, and the largest exponent that a group of weights can share.
 
-    bits_min: Count
-    bits_max: Count
+    Lava's synapses hold 8 bits (``num_weight_bits`` of Dense), and the emulator no more.
+    """
+
+    bits_min: Annotated[Sourced[int], Between(1, 8)]
+    bits_max: Annotated[Sourced[int], Between(2, 8)]
     exponent_max: Annotated[Sourced[int], Between(0, 7)] | None = None
 
 

@@ -29,8 +29,6 @@ _RESETS: Mapping[BuiltInReset, Reset] = {"zero": "value", "subtract": "subtract"
 
 _MIN_WEIGHT_BITS = 2
 """Weights of both signs spend one bit on it: with a single bit nothing but 0 is left."""
-_MAX_WEIGHT_BITS = 8
-"""Lava's synapses hold no more (``num_weight_bits`` of Dense)."""
 _MAX_WEIGHT_EXPONENT = 7
 """Where a profile gives none: that of Loihi 1 (nengo-loihi, builder/validate.py)."""
 _MAX_DELAY = 62
@@ -159,7 +157,9 @@ class Registers:
 
 
 def _weight_bits(chip: LoihiProfile, asked: int | None) -> int:
-    least, most = max(chip.weights.bits_min.value, _MIN_WEIGHT_BITS), min(chip.weights.bits_max.value, _MAX_WEIGHT_BITS)
+    least, most = max(chip.weights.bits_min.value, _MIN_WEIGHT_BITS), chip.weights.bits_max.value
+    if least > most:
+        raise InputError.of("E011", f"{chip.name}: weights.bits_min", f"is {least}, above bits_max, {most}")
     if asked is None:
         return most
     if not least <= asked <= most:

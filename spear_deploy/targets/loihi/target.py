@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from spear_deploy.errors import InputError, UnsupportedError
+from spear_deploy.errors import UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
@@ -96,6 +96,7 @@ class LoihiTarget:
 
     name = "loihi"
     profile = LoihiProfile
+    emulated = "follows the fixed-point equations of Lava's CPU models bit for bit, which is no proof for silicon"
     exporters: Mapping[str, Exporter] = MappingProxyType({"net": NetExporter()})
 
     def rules(self, chip: LoihiProfile) -> list[tuple[Rule, Mapping[str, str]]]:
@@ -107,10 +108,7 @@ class LoihiTarget:
         ]
 
     def compiler(self, chip: LoihiProfile, inputs: Mapping[str, InputRange], options: LoweringOptions) -> LoihiCompiler:
-        """Bind a chip, the range of each input, and options; raises :class:`InputError` (E007, E008)."""
-        if options.keep_to is not None and options.keep_to not in self.exporters:
-            fix = f"formats: {', '.join(self.exporters)}"
-            raise InputError.of("E008", f"keep_to {options.keep_to}", "there is no such export format", fix)
+        """Bind a chip, the range of each input, and options; raises :class:`InputError` (E007)."""
         return LoihiCompiler(chip, inputs, options, Registers.of(chip, options))
 
     def emulator(self, program: LoihiProgram, execution: Execution) -> Emulator:

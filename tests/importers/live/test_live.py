@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,11 +89,17 @@ def _record(framework: str, folder: Path) -> None:
 
         record(folder, cases())
         return
+    _run(framework, "-m", f"tests.importers.live.record_{framework}", str(folder))
+
+
+def _run(framework: str, *arguments: str) -> str:
+    """Run Python with a framework on its path; return what it printed."""
     paths = os.pathsep.join((str(home(framework)), str(ROOT)))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-m", f"tests.importers.live.record_{framework}", str(folder)]
+    command = [sys.executable, "-W", "ignore", *arguments]
     child = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert child.returncode == 0, child.stderr[-2000:]
+    return child.stdout
 
 
 def of(table: dict[str, dict[str, dict[str, object]]]) -> list[tuple[str, str, dict[str, object]]]:
@@ -178,3 +185,45 @@ def test_sinabs_synapses_are_lost_in_the_file(recorded) -> None:
     x, spikes = recording(recorded("sinabs"), "LIF-synaptic")
     network = spear_deploy.load(recorded("sinabs") / "LIF-synaptic.nir", "sinabs").network
     assert differing(network, x, spikes) > 1000
+
+
+MODULES = {
+    "spikingjelly": (
+        "from spikingjelly.activation_based import neuron\n"
+        "nets = [nn.Sequential(nn.Linear(8, 4), neuron.LIFNode(step_mode=mode)) for mode in 'sm']"
+    ),
+    "norse": "import norse.torch as norse\nnets = [norse.SequentialState(nn.Linear(8, 4), norse.LIFBoxCell())]",
+    "sinabs": (
+        "import sys, types\n"
+        "sys.modules['pylab'] = types.ModuleType('pylab')\n"  # sinabs imports it for one plot; it is not installed
+        "import sinabs.layers as sl\n"
+        "layers = sl.LIF(10.0), sl.LIFSqueeze(tau_mem=10.0, batch_size=1)\n"
+        "nets = [nn.Sequential(nn.Linear(8, 4), layer) for layer in layers]"
+    ),
+}
+MISFIT = """
+import spear_deploy
+for net in nets:
+    for sample in (torch.zeros(1, 9), torch.zeros(1, 2, 4), torch.zeros(8), None):
+        try:
+            spear_deploy.from_{framework}(net, sample)
+        except spear_deploy.errors.InputError as error:
+            print(str(error).splitlines()[0])
+"""
+
+
+@pytest.mark.parametrize("framework", MODULES)
+def test_samples_that_the_module_cannot_take(framework) -> None:
+    """Every framework's own complaint becomes an E005 with the shape, in each way of calling it."""
+    code = f"import torch\nfrom torch import nn\n{MODULES[framework]}\n{MISFIT.format(framework=framework)}"
+    told = _run(framework, "-c", code).splitlines()
+    each = [
+        rf"E005 {framework}: the module cannot take a step of shape \(9,\): .+",
+        rf"E005 {framework}: the module cannot take a step of shape \(2, 4\): .+",
+        r"E005 sample: is of shape \(8,\)",
+        r"E005 sample: is a NoneType",
+    ]
+    assert len(told) % len(each) == 0
+    for number, line in enumerate(told):
+        assert re.fullmatch(each[number % len(each)], line), line
+    assert len(told) == len(each) * (1 if framework == "norse" else 2)
