@@ -18,11 +18,11 @@ import spear_deploy
 from spear_deploy.api.settings import Settings
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES
+from spear_deploy.catalogue import CATALOGUE
 from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.cli.chips import figures, in_text
 from spear_deploy.cli.main import cli
 from spear_deploy.deployment.steps import STEPS
-from spear_deploy.errors import CATALOGUE
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
 from spear_deploy.frontends.semantics import PRESETS, Semantics

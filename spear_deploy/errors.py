@@ -1,4 +1,4 @@
-"""The one tree of errors, the findings they carry, and the catalogue behind ``spear-deploy explain``.
+"""The one tree of errors, and the findings they carry.
 
     SpearError                exit 1   internal error: a bug
     ├── InputError            exit 2   usage, or input that cannot be read
@@ -9,7 +9,7 @@
     └── BackendError          exit 6   a backend or its environment is missing or failed
 
 An error carries *findings*: all that is wrong, at once.  Each finding has a code that
-:data:`CATALOGUE` explains, the place (file, node, option), and the fix.
+:data:`~spear_deploy.catalogue.CATALOGUE` explains, the place (file, node, option), and the fix.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from spear_deploy.catalogue import CATALOGUE
+
 Severity = Literal["error", "note"]
 
 
@@ -25,9 +27,9 @@ Severity = Literal["error", "note"]
 class Finding:
     """One thing to tell the user.
 
-    ``code`` is a key of :data:`CATALOGUE`; ``where`` names the file, node or option; ``message``
-    says what is wrong with the values found; ``fix`` says what to do about it.  Where it is a matter of
-    numbers, ``value`` is the one found and ``limit`` the largest that is allowed, or the least (``at_least``).
+    ``code`` is a key of the catalogue; ``where`` names the file, node or option; ``message`` says what is wrong with
+    the values found; ``fix`` says what to do about it.  Where it is a matter of numbers, ``value`` is the one found and
+    ``limit`` the largest that is allowed, or the least (``at_least``).
     """
 
     code: str
@@ -106,191 +108,3 @@ class PluginError(InputError):
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C; the run can be resumed."""
-
-
-CATALOGUE: dict[str, tuple[str, str]] = {
-    "E001": (
-        "file not found",
-        "A path given on the command line does not exist or is a directory where a file is needed.",
-    ),
-    "E002": (
-        "not a NIR file",
-        (
-            "The file is not HDF5, or it is HDF5 without the layout of NIR (a group /node of type NIRGraph).\n"
-            "A truncated download or a renamed file looks like this. Export the network again with nir.write."
-        ),
-    ),
-    "E003": (
-        "damaged NIR node",
-        "A node lacks a field, a field has the wrong type or shape, or a value is not finite.",
-    ),
-    "E004": (
-        "graph that cannot be executed",
-        "An edge names a node that does not exist, shapes do not fit, or an Input or Output is missing.",
-    ),
-    "E005": (
-        "data that cannot be used",
-        (
-            "The data file is missing an array, its shape does not fit the network, or it holds NaN or\n"
-            "pickled objects.\n"
-            "Expected: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape) spikes, or\n"
-            "(N, *shape) values together with --steps."
-        ),
-    ),
-    "E006": (
-        "labels out of range",
-        "Labels must be integers in 0 .. outputs-1, one for each sample.",
-    ),
-    "E007": (
-        "value that cannot be meant",
-        (
-            "An option or keyword has a value that it does not take; the fix says which it does.\n"
-            "A budget is a number or, where it makes sense, a percentage: --synops takes an absolute number (120000,\n"
-            "1.2e5) or a share of the unpruned network's measured SynOps (50%)."
-        ),
-    ),
-    "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
-    "E009": (
-        "output folder not usable",
-        "The output folder cannot be created or written, or holds another run's files.",
-    ),
-    "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
-    "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
-    "E012": (
-        "journal of another run",
-        (
-            "search.jsonl was written for other inputs or by another version, or was changed since; --resume needs\n"
-            "the same inputs and the file as the run left it."
-        ),
-    ),
-    "E013": (
-        "damaged .net file",
-        "The file is not laid out as lava-dl's netx reads it, or holds values that netx would change on loading.",
-    ),
-    "E014": (
-        "golden trace that cannot be used",
-        (
-            "Expected: an .npz with the recorded input and the spikes of one population or more, or a file written by\n"
-            "nir.write_data. Arrays are named after populations, or input, hidden and output where there is one such.\n"
-            "They are (samples, steps, neurons) or (samples, steps, *shape); (steps, samples, ...) needs an array\n"
-            "labels (samples,) that shows it."
-        ),
-    ),
-    "E020": (
-        "semantics missing",
-        (
-            "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
-            "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file."
-        ),
-    ),
-    "E021": ("unsupported node", "The node is not supported yet. All such nodes of the graph are listed at once."),
-    "E022": (
-        "loop without delay",
-        (
-            "Recurrent connections need a step of delay somewhere in the loop, and a neuron to feed back from:\n"
-            "otherwise each would wait for the other within one time step."
-        ),
-    ),
-    "E023": (
-        "dt missing or contradictory",
-        "The time step cannot be recovered from the file, or nodes imply different ones.",
-    ),
-    "E024": (
-        "semantics that do not fit the file",
-        "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly.",
-    ),
-    "E025": (
-        "loop too fast for the chip",
-        (
-            "On the chip a spike takes one step for each projection. A loop through several populations needs at\n"
-            "least as many steps of delay as it has projections; a population that feeds itself needs one."
-        ),
-    ),
-    "E030": (
-        "reset the chip does not have",
-        (
-            "The chip's neuron, or that of the format to keep to, does not reset as the source's does.\n"
-            "--adapt gives the network the chip's own neuron and fine-tunes it."
-        ),
-    ),
-    "E031": ("several spikes a step", "The source's neuron emits spikes that the chip's does not. See --adapt."),
-    "E032": ("lower bound of the membrane", "The source's neuron clips its membrane, the chip's does not."),
-    "E033": ("input that the chip does not take", "The data hold values that the chip has no spikes for."),
-    "E034": ("value outside a register", "A quantised value exceeds the register that holds it on the chip."),
-    "E035": ("too many cores", "The network does not fit on the cores of the chip."),
-    "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
-    "E037": (
-        "projection too large to lower",
-        "A projection that is not a convolution would need too large a dense matrix.",
-    ),
-    "E038": (
-        "network that a .net file cannot hold",
-        (
-            "lava-dl's format is a chain of convolutions and dense layers of spiking neurons, which may be delayed or\n"
-            "feed themselves, with 8-bit weights without exponent and biases in units of 64. Compile with --net\n"
-            '(from Python: keep_to="net"). docs/netx.md lists the limits.'
-        ),
-    ),
-    "E039": (
-        "input that the program does not take",
-        "A compiled program takes the range and kind of input that it was compiled with.",
-    ),
-    "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
-    "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
-    "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
-    "E051": (
-        "golden spikes differ",
-        "The imported network does not give the recorded spikes: the semantics are not those of the source.",
-    ),
-    "E052": (
-        "import that differs from the module",
-        (
-            "The network imported from a module was run beside it on random input, and their spikes differ: the\n"
-            "framework's exporter lost something. The message names the first divergence."
-        ),
-    ),
-    "E060": (
-        "backend not installed",
-        "The backend's environment does not exist. Run: spear-deploy backend install NAME",
-    ),
-    "E061": ("backend failed", "The backend's process ended with an error; its message is given."),
-    "E062": ("backend timed out", "The backend did not finish within its time limit and was stopped."),
-    "E063": ("backend cannot be installed", "No suitable Python was found, or the package installer failed."),
-    "E064": (
-        "optional dependency missing",
-        (
-            "Training and search need the extra search, graphs of the nir package the extra nir:\n"
-            "pip install 'spear-deploy[search,nir]'. Live modules need their framework."
-        ),
-    ),
-    "E065": (
-        "plug-in that does not work",
-        (
-            "A target, method, backend or budget that another distribution brings cannot be loaded, or gives what its\n"
-            "protocol does not allow. The message names it; docs/reference/entries.md says what is asked of one."
-        ),
-    ),
-    "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
-    "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
-    "N003": ("comparison differs", "The source's neuron fires at its threshold, the chip's beyond it, or the reverse."),
-    "N004": ("decay rounded", "A decay was rounded to the register's width with a noticeable relative error."),
-    "N005": (
-        "reset that needs microcode",
-        (
-            "The chip's built-in neuron does not have this reset. It is emulated exactly; silicon needs a neuron\n"
-            "program of one's own, or a second compartment. --adapt replaces it by the built-in one and fine-tunes."
-        ),
-    ),
-    "N006": (
-        "repaired or interpreted on reading",
-        "The file departs from its format, or leaves something open, in a way that has one reading; it was taken.",
-    ),
-    "N007": (
-        "effect of the built-in neuron",
-        (
-            "What the network does when its neurons are replaced by the chip's built-in one, measured on the data.\n"
-            "--adapt makes that change and fine-tunes the network under it."
-        ),
-    ),
-}
-"""Every code with its title and explanation."""

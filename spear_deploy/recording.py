@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +12,25 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding, InputError
 
 Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """How often a population's registers were too narrow, in bins: one neuron in one step of one sample.
+
+    Attributes:
+        bins: all bins: steps x samples x neurons.
+        membranes: those in which the membrane was clipped at its register's limit.
+        currents: those in which the current wrapped around at its register's limit; the sum of a convolution that
+            wrapped before it reached the current counts as another.
+    """
+
+    bins: int = 0
+    membranes: int = 0
+    currents: int = 0
+
+    def __add__(self, other: Clips) -> Clips:
+        return Clips(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +42,7 @@ class Recording:
         membrane: at the end of each step, after a reset: of readouts, whose output it is, and of others where asked
             for.  Of a chip program they are integers.
         final: states after the last step by register and population, (B, neurons): what the target calls them.
+        clips: how often the registers of each population with neurons were too narrow, where asked for.
         seconds: what the run took where a backend tells it.
     """
 
@@ -30,6 +50,7 @@ class Recording:
     membrane: Mapping[str, Array]
     final: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     seconds: float = 0.0
+    clips: Mapping[str, Clips] = field(default_factory=dict)
 
     def output(self, name: str) -> Array:
         """Return what a population sends: its spikes, or a readout's membrane."""
@@ -46,7 +67,8 @@ class Recording:
 
         final = {register: join([p.final[register] for p in parts], 0) for register in parts[0].final}
         seconds = sum(part.seconds for part in parts)
-        return cls(join([p.spikes for p in parts], 1), join([p.membrane for p in parts], 1), final, seconds)
+        clips = {name: sum((part.clips[name] for part in parts), Clips()) for name in parts[0].clips}
+        return cls(join([p.spikes for p in parts], 1), join([p.membrane for p in parts], 1), final, seconds, clips)
 
 
 def as_inputs(ports: Mapping[str, tuple[int, ...]], x: Any) -> dict[str, Array]:

@@ -388,7 +388,7 @@ def _chip_population(
         shape,
         "readout" if readout else "lif",
         depth,
-        float(rng.uniform(0.1, 100)),
+        np.asarray(rng.uniform(0.1, 100)),
         du=register((4095, 4095), (0, 4095), (0, 3)),
         dv=register((0, 0), (0, 4095), (4095, 4095)),
         vth=register((1, 2000), (0, 131_071), (131_071, 131_071)),
@@ -396,4 +396,5 @@ def _chip_population(
         bias_exp=register((0, 0), (0, 7)),
         reset=reset,
         reset_delay=reset_delay,
+        compare="ge" if (reset, reset_delay) != ("value", False) and rng.random() < 0.5 else "gt",
     )

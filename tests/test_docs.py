@@ -46,6 +46,8 @@ NOT_RUN = {
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
+    "python -m benchmarks.quantisation": "a quarter of an hour",
+    "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
     "pip install -c constraints.txt .": "backend install lava does",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-nc": "backend install lava does",

@@ -32,6 +32,7 @@ from spear_deploy.recording import Recording
 from spear_deploy.registry import Registry
 from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
 from spear_deploy.simulate.record import simulate
+from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import TARGETS, Compiler, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.rules import Breach, Rule, check_rules, rule
@@ -337,6 +338,9 @@ class ToyCompiler:
 
         return Placement(tuple(placed(p.name, p.size) for p in network.neurons), ())
 
+    def trainable(self, network: Network) -> NetworkSimulator:
+        return FloatSimulator(network)
+
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         return network, semantics
 
@@ -348,7 +352,7 @@ class ToyEmulator:
     def batch_size(self, steps: int) -> int:
         return 64
 
-    def run(self, inputs: Mapping[str, Any], *, membranes: bool = False) -> Recording:
+    def run(self, inputs: Mapping[str, Any], *, membranes: bool = False, clips: bool = False) -> Recording:
         return simulate(self.program.network, inputs)
 
 

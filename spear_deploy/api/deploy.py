@@ -125,7 +125,8 @@ def deploy(
 
     Raises:
         InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009 (output).
-        UnsupportedError: E020..E038 with all that the tool or the chip does not support.
+        UnsupportedError: E020..E038 with all that the tool or the chip does not support; E066 for a network that
+            collapses on the chip, unless ``allow_loss``.
         BudgetNotMetError: E041 if even the smallest network is far beyond a budget.
         BackendError: E060 if the backend that shall prove the result is not installed.
     """
@@ -186,7 +187,7 @@ def prepare(model: object, data: object, chip: str | PathLike[str] | ChipProfile
     read = None if is_module(model) else _read(model, settings)
     if (backend := settings.get("backend")) is not None:
         BACKENDS.get(backend).require()
-    dataset = as_dataset(data, data_options(settings))
+    dataset = as_dataset(data, data_options(settings, None if read is None else read.network))
     imported = _import(model, dataset, settings) if read is None else read
     return Request(imported, dataset, profile, settings)
 

@@ -12,9 +12,12 @@ from typing import Any, Literal, TypedDict, get_type_hints
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES, ask
 from spear_deploy.data import DataOptions
+from spear_deploy.decision import RULES
 from spear_deploy.deployment.options import STEP_NAMES, DeployOptions
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.execution import Execution
+from spear_deploy.network import Network
+from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.targets import LoweringOptions
@@ -41,9 +44,11 @@ class Settings(TypedDict, total=False):
         backend: what proves the result spike by spike; None: the emulator's word stands.
         timeout: time limit of the backend in seconds.
         samples: test samples that validation runs; None: all.
+        decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
         weight_bits: bits of a weight; None: what the chip has.
         keep_to: an export format that shall hold the program.
         adapt: give the network the chip's own neuron first, and fine-tune it.
+        allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
         resume: go on with an interrupted run in the same folder.
         until: stop after the step of that name.
         semantics: how a file's neurons compute, where it does not say so: a preset or a TOML file.
@@ -51,6 +56,9 @@ class Settings(TypedDict, total=False):
         encoding: how values become input.
         bin_ms: width of the bins of event data.
         data_dir: folder of the named data sets.
+        normalise: mean and standard deviation that the inputs were normalised with in training: ``"0.5,0.25"``, or a
+            pair of numbers or of one number a channel; folded into the first layer.
+        input_scale: what the inputs were multiplied by in training, such as ``"1/255"``; folded in as well.
         progress: whether to show what is being done.
     """
 
@@ -70,9 +78,11 @@ class Settings(TypedDict, total=False):
     backend: str | None
     timeout: float | None
     samples: int | None
+    decide: str | None
     weight_bits: int | None
     keep_to: str | None
     adapt: bool
+    allow_loss: bool
     resume: bool
     until: str | None
     semantics: str | Path | None
@@ -80,6 +90,8 @@ class Settings(TypedDict, total=False):
     encoding: Literal["constant", "rate"] | None
     bin_ms: float | None
     data_dir: Path | None
+    normalise: str | tuple[Any, Any] | None
+    input_scale: str | float | None
     progress: bool
 
 
@@ -136,6 +148,7 @@ _CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
     "backend": BACKENDS.names,
     "until": lambda: STEP_NAMES,
     "encoding": lambda: ("constant", "rate"),
+    "decide": lambda: tuple(RULES),
 }
 _NUMBERS: Mapping[str, _Number] = {
     "episodes": _Number(int, 4),
@@ -162,6 +175,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
     search = replace(SearchOptions(), **_settings_given(settings, "method", "episodes", "candidates", "lowest_ratio"))
     if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
+    search = search.deciding(given("decide"))
     backend = given("backend")
     if backend is not None and not BACKENDS.get(backend).is_independent:
         backend = None  # the emulator does not prove itself
@@ -175,15 +189,21 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         validate_samples=settings.get("samples", DeployOptions.validate_samples),
         backend_timeout=given("timeout"),
         adapt=bool(given("adapt")),
+        allow_loss=bool(given("allow_loss")),
         resume=bool(given("resume")),
         until=given("until"),
     )
 
 
-def data_options(settings: Mapping[str, Any]) -> DataOptions:
-    """Return how data are to be loaded."""
+def data_options(settings: Mapping[str, Any], network: Network | None = None) -> DataOptions:
+    """Return how data are to be loaded, for a network where it is known already.
+
+    Raises :class:`InputError` (E016) for a normalisation that cannot be read.
+    """
     coding = _settings_given(settings, "steps", "encoding", "bin_ms", "seed")
-    return DataOptions(folder=settings.get("data_dir"), **coding)
+    transform = InputTransform.of(settings.get("normalise"), settings.get("input_scale"))
+    ends = None if network is None else network.ends
+    return DataOptions(folder=settings.get("data_dir"), transform=transform, network=ends, **coding)
 
 
 def _settings_given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:

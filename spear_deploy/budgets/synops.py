@@ -1,4 +1,7 @@
-"""Synaptic operations a sample: their mean over the samples, and what all but one sample in twenty keep."""
+"""Synaptic operations a sample: their mean over the samples, and what all but one sample in twenty keep.
+
+A percentage is a share of what the unpruned network should do (:attr:`~spear_deploy.measure.measured.Baseline.whole`).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ MEAN = Resource(
     takes=(AMOUNT, PERCENTAGE),
     measured=lambda network, _: _mean(network.activity),
     of_activity=_mean,
-    percentage_of=lambda baseline: _mean(baseline.chip_test),
+    percentage_of=lambda baseline: _mean(baseline.whole),
 )
 
 P95 = Resource(
@@ -33,5 +36,5 @@ P95 = Resource(
     takes=(AMOUNT, PERCENTAGE),
     measured=lambda network, _: _p95(network.activity),
     of_activity=_p95,
-    percentage_of=lambda baseline: _p95(baseline.chip_test),
+    percentage_of=lambda baseline: _p95(baseline.whole),
 )

@@ -15,6 +15,7 @@ from spear_deploy.cli.main import console_for
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
+    DECISION_OPTIONS,
     SEMANTICS_OPTIONS,
     NameIn,
     take_semantics,
@@ -110,11 +111,17 @@ _RESULT_OPTIONS = (
         is_flag=True,
         help="Give MODEL the chip's built-in neuron (resets, one spike a step) and fine-tune it first.",
     ),
+    click.option(
+        "--allow-loss",
+        is_flag=True,
+        help="Go on with a network that collapses in the chip's integers (E066), and say so in the report.",
+    ),
     click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
     click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
 )
-_SHARED = with_options(_RUN_OPTIONS, _SEARCH_OPTIONS, _RESULT_OPTIONS, SEMANTICS_OPTIONS, DATA_OPTIONS)
+_INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
+_SHARED = with_options(_RUN_OPTIONS, _SEARCH_OPTIONS, _RESULT_OPTIONS, _INPUT_OPTIONS)
 
 
 class BudgetCommand(click.Command):

@@ -6,8 +6,9 @@ import difflib
 
 import click
 
+from spear_deploy.catalogue import CATALOGUE
 from spear_deploy.cli.main import console_for
-from spear_deploy.errors import CATALOGUE, InputError
+from spear_deploy.errors import InputError
 
 
 @click.command("explain")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from spear_deploy.cli.main import console_for
-from spear_deploy.cli.options import DATA_OPTIONS, SEMANTICS_OPTIONS, resolve_data, take_semantics, with_options
-from spear_deploy.errors import UnsupportedError
+from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.cli.options import (
+    DATA_OPTIONS,
+    DECISION_OPTIONS,
+    SEMANTICS_OPTIONS,
+    resolve_data,
+    take_semantics,
+    with_options,
+)
+from spear_deploy.data import Dataset, fit_to_network, load_data
+from spear_deploy.decision import network_rule
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
 from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.fan_out import synapse_count
+from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.network.units import unit_groups
-from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
+from spear_deploy.report.data import data_parts, describe_data
+from spear_deploy.report.formats import plural
+from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions, compiler_for, load_chip
 
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path))
-@with_options(SEMANTICS_OPTIONS, DATA_OPTIONS)
+@with_options(SEMANTICS_OPTIONS, DATA_OPTIONS, DECISION_OPTIONS)
 @click.option("--chip", help="Check against this chip: findings, cores, memory.")
 @click.option(
     "--golden",
@@ -33,30 +45,43 @@ from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_
     help="Compare with recorded spikes (.npz, or written by nir.write_data), and find the semantics that give them.",
 )
 def inspect_command(model: Path, chip: str | None, golden: Path | None, **options: Any) -> None:
-    """Show the populations and projections of MODEL (.nir), and with --chip whether it fits."""
+    """Show the populations and projections of MODEL (.nir), and with --chip whether it fits.
+
+    With --chip and --data, how faithful the chip's integers are: a network that collapses in them is a finding.
+    """
     console = console_for()
     profile = load_chip(chip) if chip is not None else None
     named = options["semantics"]
     semantics, overrides = take_semantics(options)
     imported = _load(model, semantics, overrides, golden)
     name, data = resolve_data(options)
-    network = imported.network
+    network, decide = imported.network, options["decide"]
     _print_network(network, console)
     console.print(f"semantics: {json.dumps(asdict(imported.semantics))}", markup=False, soft_wrap=True)
-    for note in imported.notes:
-        console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
+    print_notes(imported.notes, console)
     if golden is not None:
         from spear_deploy.cli.golden import check_golden
 
         check_golden(model, imported, golden, named, overrides, console)
-    ranges = {p.name: InputRange() for p in network.inputs}
+    ranges, dataset = {p.name: InputRange() for p in network.inputs}, None
     if name is not None:
-        ranges = _print_activity(network, name, data, console)
+        from spear_deploy.measure.ranges import input_range
+
+        dataset = _load_data(network, name, data)
+        network = fold_transform(network, dataset.transform)
+        _print_activity(network, dataset, decide, console)
+        ranges = {network.inputs[0].name: input_range(dataset)}
+    elif decide is not None:
+        network_rule(network, decide)
     if profile is not None:
-        lowered = compiler_for(profile, ranges, LoweringOptions()).lower(network)
+        compiler = compiler_for(profile, ranges, LoweringOptions())
+        lowered = compiler.lower(network)
         _print_placement(lowered, console)
-        if lowered.placement.findings:
-            raise UnsupportedError(lowered.placement.findings)
+        findings = lowered.placement.findings
+        if dataset is not None:
+            findings += _print_fidelity(network, lowered, dataset, decide, compiler, console)
+        if findings:
+            raise UnsupportedError(findings)
 
 
 def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], golden: Path | None) -> Imported:
@@ -99,20 +124,34 @@ def _print_network(network: Network, console: Console) -> None:
     console.print(table)
 
 
-def _print_activity(network: Network, name: str, options: Any, console: Console) -> dict[str, InputRange]:
-    from spear_deploy.data import fit_to_network, load_data
-    from spear_deploy.measure.runs import measure_float
+def _load_data(network: Network, name: str, options: Any) -> Dataset:
+    """Return the data as the network takes them."""
 
     if len(network.inputs) != 1:
         names = ", ".join(population.name for population in network.inputs)
         message = f"the network has several ({names}); data is fed into one"
         raise UnsupportedError.of("E021", "Input", message, "join them into one, or leave out --data")
-    data = load_data(name, options)
-    data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
-    activity = measure_float(network, data.test)
-    console.print(
-        f"\naccuracy {activity.accuracy:.2%} on {len(data.test)} test samples of {data.name}, {data.steps} steps"
-    )
+    data = load_data(name, replace(options, network=network.ends))
+    return fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+
+
+def _print_activity(network: Network, data: Dataset, decide: str | None, console: Console) -> None:
+    """Run the network, into which the data's transform is folded, on the test samples."""
+    from spear_deploy.measure.runs import measure_float
+
+    rule = network_rule(network, decide)
+    activity = measure_float(network, data.test, decide=rule.name)
+    told, samples = describe_data(data), plural(len(data.test), "test sample")
+    lines = [
+        f"\naccuracy {activity.accuracy:.2%} on {samples} of {data.name}, {data.steps} steps",
+        f"decision: {rule.name}, {rule.text}",
+        f"data: {data_parts(told)}",
+    ]
+    if not data.transform.is_identity:
+        lines.append(f"input: fed raw, {data.transform} is folded into the first layer")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    print_notes(data.notes, console)
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
     for population in _in_order(network):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
@@ -120,7 +159,21 @@ def _print_activity(network: Network, name: str, options: Any, console: Console)
         table.add_row(escape(population.name), "" if spikes is None else f"{spikes.mean():,.1f}", f"{synops:,.0f}")
     table.add_row("total", "", f"{activity.mean_synops:,.0f}")
     console.print(table)
-    return {network.inputs[0].name: InputRange(data.maximum, data.integral)}
+
+
+def _print_fidelity(
+    network: Network, lowered: Lowered, data: Dataset, decide: str | None, compiler: Compiler, console: Console
+) -> tuple[Finding, ...]:
+    """Print float beside chip on the test samples; return what was lost on the way (E066)."""
+    from spear_deploy.deployment.fidelity import collapse_of
+    from spear_deploy.measure.fidelity import measure_fidelity
+    from spear_deploy.report.fidelity import fidelity_data
+    from spear_deploy.report.terminal import print_fidelity
+
+    fidelity = measure_fidelity(network, lowered, data.test, decide=decide)
+    console.print()
+    print_fidelity(fidelity_data(fidelity), console)
+    return collapse_of(fidelity, lowered, compiler)
 
 
 def _print_placement(lowered: Lowered, console: Console) -> None:
@@ -140,5 +193,4 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
     cores = lowered.placement.cores
     memory = f"{lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
     console.print(f"{cores} core{'s' * (cores != 1)}, {memory}")
-    for note in lowered.notes:
-        console.print(f"[yellow]{note.code}[/] {escape(note.where)}: {escape(note.message)}")
+    print_notes(lowered.notes, console)

@@ -7,12 +7,14 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterable
+from io import TextIOWrapper
 
 import click
 from rich.console import Console
 
 import spear_deploy
-from spear_deploy.errors import INTERRUPTED, SpearError
+from spear_deploy.errors import INTERRUPTED, Finding, SpearError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
@@ -68,6 +70,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names are in any script, terminals are not
+            stream.reconfigure(errors="backslashreplace")
     errors = console_for(stderr=True)
     try:
         code = cli.main(standalone_mode=False)
@@ -107,6 +112,12 @@ def show(error: SpearError, console: Console) -> None:
             console.print(f"     [green]fix[/] {_plain(finding.fix)}", soft_wrap=True)
     codes = sorted({finding.code for finding in error.findings})
     console.print(f"     more: spear-deploy explain {codes[0]}", style="dim")
+
+
+def print_notes(notes: Iterable[Finding], console: Console) -> None:
+    """Print notes, a line for each."""
+    for note in notes:
+        console.print(f"[yellow]{note.code}[/] {_plain(note.where)}: {_plain(note.message)}", soft_wrap=True)
 
 
 def _plain(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spear_deploy.decision import RULES
 from spear_deploy.frontends.semantics import PRESETS
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ SEMANTICS_OPTIONS = (
     click.option("--compare", type=click.Choice(["gt", "ge"]), help="Override: fire at v > or >= threshold."),
     click.option("--spikes", type=click.Choice(["binary", "integer"]), help="Override: one or several spikes a step."),
     click.option("--floor", type=float, help="Lowest value of the membrane (sinabs' min_v_mem)."),
+    click.option(
+        "--start", type=click.Choice(["reset", "leak"]), help="Override: the membrane starts at v_leak or not."
+    ),
 )
 """How a NIR file is to be read."""
 
@@ -37,8 +41,29 @@ DATA_OPTIONS = (
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
     click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
     click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
+    click.option(
+        "--normalise",
+        metavar="MEAN,STD",
+        help="What the inputs were normalised with in training, or by channel M1,M2,M3/S1,S2,S3: the first layer takes "
+        "it over, so that the chip is fed raw values of 0 and above.",
+    ),
+    click.option(
+        "--input-scale",
+        metavar="FACTOR",
+        help="What the inputs were multiplied by in training, such as 1/255: the first layer takes it over too.",
+    ),
 )
 """What data to use and how to code it."""
+
+DECISION_OPTIONS = (
+    click.option(
+        "--decide",
+        type=click.Choice([*RULES]),
+        help="How a class is read: most spikes (count) or the first spike; of a readout's membrane the sum over the "
+        "steps, the last or the largest value. [default: count, or sum for a readout]",
+    ),
+)
+"""How decisions are made."""
 
 BACKEND_OPTIONS = (
     click.option(
@@ -89,14 +114,16 @@ def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str,
     from spear_deploy.frontends.semantics import resolve_semantics
 
     name = options.pop("semantics")
-    overrides = {key: options.pop(key) for key in ("dt", "reset", "reset_delay", "compare", "spikes", "floor")}
+    fields = ("dt", "reset", "reset_delay", "compare", "spikes", "floor", "start")
+    overrides = {key: options.pop(key) for key in fields}
     overrides = {key: value for key, value in overrides.items() if value is not None}
     return None if name is None else resolve_semantics(name), overrides
 
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:
-    """Take the data options out of ``options``."""
+    """Take the data options out of ``options``; raise :class:`InputError` (E016) for a normalisation."""
     from spear_deploy.data import DataOptions
+    from spear_deploy.network.normalisation import InputTransform
 
     name = options.pop("data")
     return name, DataOptions(
@@ -105,4 +132,5 @@ def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, Da
         encoding=options.pop("encoding"),
         bin_ms=options.pop("bin_ms"),
         seed=seed,
+        transform=InputTransform.of(options.pop("normalise"), options.pop("input_scale")),
     )

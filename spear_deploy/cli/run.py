@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spear_deploy.backends import BACKENDS
-from spear_deploy.cli.main import console_for
-from spear_deploy.cli.options import BACKEND_OPTIONS, DATA_OPTIONS, NameIn, resolve_data, with_options
+from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.cli.options import (
+    BACKEND_OPTIONS,
+    DATA_OPTIONS,
+    DECISION_OPTIONS,
+    NameIn,
+    resolve_data,
+    with_options,
+)
 from spear_deploy.progress import Progress
+from spear_deploy.report.formats import plural
 
 if TYPE_CHECKING:
-    from spear_deploy.data import Dataset, Split
+    from rich.console import Console
+
+    from spear_deploy.data import DataOptions, Split
     from spear_deploy.targets import Program
 
 
 @click.command("run")
 @click.argument("bundle", type=click.Path(path_type=Path))
-@with_options(DATA_OPTIONS)
+@with_options(DATA_OPTIONS, DECISION_OPTIONS)
 @click.option("--samples", type=click.IntRange(1), help="Use only the first N test samples.")
 @click.option("--backend", type=NameIn(BACKENDS.names), default="emulator", show_default=True)
 @with_options(BACKEND_OPTIONS)
@@ -29,9 +40,11 @@ if TYPE_CHECKING:
 def run_command(bundle: Path, samples: int | None, output: Path | None, **options: Any) -> None:
     """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
 
+    Classes are read by the rule that it was deployed with, unless --decide names another.
+
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
     """
-    from spear_deploy.data import load_data
+    from spear_deploy.decision import program_rule
     from spear_deploy.deployment.bundle import read_bundle
     from spear_deploy.execution import Execution
     from spear_deploy.measure.runs import measure_program, payloads
@@ -45,27 +58,33 @@ def run_command(bundle: Path, samples: int | None, output: Path | None, **option
     console = console_for()
     opened = read_bundle(bundle)
     program = opened.program
+    rule = program_rule(program, options["decide"] or opened.decide)
     (port,) = program.inputs
     name, data = resolve_data(options)
-    split = _test_split(load_data(name, data), program, samples) if name is not None else None
+    split = None if name is None else _test_split(name, data, program, samples, console)
     with Progress(console).step(backend) as tick:
         if split is not None and backend == "emulator" and output is None:
             # Batch after batch: nothing needs all rasters at once.
-            activity = measure_program(program, split, execution, tick=tick)
+            activity = measure_program(program, split, execution, tick=tick, decide=rule.name)
         else:
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
-            run = run_on(backend, program, x[:samples], y[:samples], timeout=timeout, tick=tick)
+            run = run_on(backend, program, x[:samples], y[:samples], timeout=timeout, tick=tick, decide=rule.name)
             activity = run.activity
     synops = activity.mean_synops
-    console.print(f"accuracy {activity.accuracy:.2%} on {len(activity.labels)} samples, {synops:,.0f} SynOps a sample")
+    number = plural(len(activity.labels), "sample")
+    console.print(f"accuracy {activity.accuracy:.2%} on {number} by {rule.name}, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_run(output, program, run)
         console.print(f"spikes: {output}", markup=False, soft_wrap=True)
 
 
-def _test_split(data: Dataset, program: Program, samples: int | None) -> Split:
-    from spear_deploy.data import fit_to_network
+def _test_split(name: str, options: DataOptions, program: Program, count: int | None, console: Console) -> Split:
+    """Return the first ``count`` test samples (None: all) as the program takes them; print how they were read."""
+    from spear_deploy.data import fit_to_network, load_data
 
     (port,) = program.inputs
-    data = fit_to_network(data, port.shape, prod(program.shapes[program.outputs[0]]))
-    return data.test.head(samples or len(data.test))
+    ends = port.shape, prod(program.shapes[program.outputs[0]])
+    data = fit_to_network(load_data(name, replace(options, network=ends)), *ends)
+    # N009 is of a network's usual range, which says nothing of a program: it has taken the scale over.
+    print_notes([note for note in data.notes if note.code == "N006"], console)
+    return data.test.head(count or len(data.test))

@@ -8,7 +8,7 @@ import click
 
 from spear_deploy.backends import default_prover, proving_backends
 from spear_deploy.cli.main import console_for
-from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, with_options
+from spear_deploy.cli.options import BACKEND_OPTIONS, DECISION_OPTIONS, NameIn, with_options
 from spear_deploy.errors import MismatchError
 from spear_deploy.progress import Progress
 
@@ -21,23 +21,28 @@ from spear_deploy.progress import Progress
     help="What the emulator is compared with. [default: the first that serves the chip]",
 )
 @click.option("--samples", type=click.IntRange(1), help="Use only the first N of the bundle's samples.")
-@with_options(BACKEND_OPTIONS)
-def validate_command(bundle: Path, backend: str | None, samples: int | None, timeout: float | None) -> None:
+@with_options(BACKEND_OPTIONS, DECISION_OPTIONS)
+def validate_command(
+    bundle: Path, backend: str | None, samples: int | None, timeout: float | None, decide: str | None
+) -> None:
     """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
+    from spear_deploy.decision import program_rule
     from spear_deploy.deployment.bundle import read_bundle
     from spear_deploy.validate.run import validate_on
 
     console = console_for()
     opened = read_bundle(bundle)
     backend = backend or default_prover(opened.program.target)
+    rule = program_rule(opened.program, decide or opened.decide)
     x, y = opened.x[:samples], opened.y[:samples]
     with Progress(console).step(backend) as tick:
-        run = validate_on(backend, opened.program, x, y, timeout=timeout, tick=tick)
+        run = validate_on(backend, opened.program, x, y, timeout=timeout, tick=tick, decide=rule.name)
     verdict = run.validation
     console.print(
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
         f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
     )
-    console.print(f"SynOps a sample {run.activity.mean_synops:,.0f}, accuracy {run.activity.accuracy:.2%}")
+    synops, accuracy = run.activity.mean_synops, run.activity.accuracy
+    console.print(f"SynOps a sample {synops:,.0f}, accuracy {accuracy:.2%} by {rule.name}")
     if verdict.mismatches:
         raise MismatchError.of("E050", bundle, f"first divergence at {verdict.first_divergence}")

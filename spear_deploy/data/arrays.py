@@ -2,91 +2,179 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.dataset import Dataset, with_validation
+from spear_deploy.data.dataset import Dataset, network_findings, parts_of, with_validation
+from spear_deploy.data.keys import SPLIT, WHOLE, missing_arrays, unread_arrays, wanted_names
+from spear_deploy.data.labels import label_finding
+from spear_deploy.data.layout import swapped_samples
 from spear_deploy.data.options import DataOptions
+from spear_deploy.data.remarks import remarks
 from spear_deploy.data.samples import Samples, SpikeSamples, ValueSamples
+from spear_deploy.data.split import TEST, VALIDATION, draw
+from spear_deploy.data.values import raw_values, value_findings
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.untrusted import UnreadableError, npz
 
 Array = NDArray[Any]
-_SPLIT = ("x_train", "y_train", "x_test", "y_test")
+_SPLIT_SEED = 0
+"""Draws the test samples of arrays without a split: the same ones whatever the seed of a run, so that runs compare."""
+_NUMBERS = (
+    "numbers are read, pickled objects never: pad samples to one length and save an array; names of classes become "
+    "integers by numpy.unique(y, return_inverse=True)[1]"
+)
 
 
 def load_npz(path: Path, options: DataOptions) -> Dataset:
-    """Load ``x_train, y_train, x_test, y_test`` (or ``x, y``) from a file.
+    """Load ``x_train, y_train, x_test, y_test`` (or ``x, y``) from a file; what else it holds is not read.
 
-    Raises :class:`InputError`: E001 (no such file), E005 (unusable), E006 (labels).
+    Raises :class:`InputError`: E001 (no such file), and what :func:`from_arrays` raises.
     """
-    return from_arrays(read_arrays(path, (*_SPLIT, "x", "y")), path.stem, str(path), options)
+    shapes = _readable(path, npz.shapes)
+    names = wanted_names(shapes)
+    if not names:
+        raise InputError(missing_arrays(shapes, str(path)))
+    data = from_arrays(read_arrays(path, names), path.stem, str(path), options)
+    return replace(data, notes=(*data.notes, *unread_arrays(shapes, str(path))))
 
 
-def from_arrays(arrays: dict[str, Array], name: str, where: str, options: DataOptions) -> Dataset:
+def from_arrays(arrays: Mapping[str, Array], name: str, where: str, options: DataOptions) -> Dataset:
     """Make a data set ``name`` of arrays by the names of a file; ``where`` names their place in findings.
 
-    ``x`` is (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.
-    Raises :class:`InputError`: E005 (unusable), E006 (labels).
+    ``x`` is (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.  Without a
+    split, a fifth of the samples is drawn for the test, stratified by label.
+    Raises :class:`InputError` with all findings: E005 (unusable), E006 (labels), E016 (normalisation).
     """
-    has_split = set(_SPLIT) <= set(arrays)
-    if not has_split and not {"x", "y"} <= set(arrays):
-        held = ", ".join(arrays) or "nothing usable"
-        message = f"it holds {held} instead of {', '.join(_SPLIT)} (or x, y)"
-        raise InputError.of("E005", where, message, "save it with numpy.savez")
-    x, y, train, test = _concatenate_splits(arrays, where) if has_split else _every_fifth(arrays)
-    findings = list(_findings(x, y, min(len(train), len(test)), where))
-    if findings:
-        raise InputError(findings)
-    x = x.astype(np.uint8) if x.dtype == bool else x
-    if options.steps is None:
-        samples: Samples = SpikeSamples(x)
-    else:
+    names = wanted_names(arrays)
+    if not names:
+        raise InputError(missing_arrays({key: array.shape for key, array in arrays.items()}, where))
+    parts = [_Part(arrays[x], arrays[y], where, x, y) for x, y in zip(names[::2], names[1::2], strict=True)]
+    errors = [*(finding for part in parts for finding in part.findings(options)), *_unlike(parts, where)]
+    if errors:
+        raise InputError([*errors, *_for_network(parts, options, f"data {name}")])
+    x, labels = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
+    x, told = raw_values(x.astype(np.uint8) if x.dtype == bool else x, options, f"{where} x")
+    if errors := [finding for finding in told if finding.severity == "error"]:
+        raise InputError([*errors, *_for_network(parts, options, f"data {name}")])
+    samples: Samples = SpikeSamples(x)
+    if options.steps is not None:
         samples = ValueSamples(x.astype(np.float32), options.steps, options.encoding or "constant")
-        if options.encoding == "rate" and x.max(initial=0) > 1:
-            raise InputError.of("E005", where, "rate coding needs values in 0..1", "divide x by its largest value")
-    return with_validation(name, samples, y, train, test, options.seed)
+    if names == WHOLE:
+        data = _drawn(name, samples, labels, options.seed)
+    else:
+        train, test = np.split(np.arange(len(x)), [len(parts[0].x)])
+        data = with_validation(name, samples, labels, train, test, options.seed)
+    taken_over = InputTransform() if options.encoding == "rate" else options.transform  # rates are of scaled values
+    notes = (*told, *_split_note(data, where), *remarks(data, where), *unread_arrays(arrays, where))
+    return replace(data, transform=taken_over, notes=notes)
 
 
-def _concatenate_splits(arrays: dict[str, Array], where: str) -> tuple[Array, Array, Array, Array]:
-    """Return all samples and labels, and which of them are for training and for the test."""
-    try:
-        x = np.concatenate([arrays["x_train"], arrays["x_test"]])
-        y = np.concatenate([arrays["y_train"], arrays["y_test"]])
-    except (TypeError, ValueError) as error:
-        message = f"training and test arrays do not fit together: {error}"
-        raise InputError.of("E005", where, message) from error
-    first = len(arrays["x_train"])
-    return x, y, np.arange(first), np.arange(first, len(x))
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Samples and labels of one part; names and place are for findings."""
+
+    x: Array
+    y: Array
+    where: str
+    x_name: str
+    y_name: str
+
+    def findings(self, options: DataOptions) -> Iterator[Finding]:
+        """Yield what makes them unusable (E005, E006)."""
+        x_where, y_where = (f"{self.where} {name}" for name in (self.x_name, self.y_name))
+        misshapen = self.misshapen(options)
+        if misshapen is not None:
+            yield misshapen
+        else:
+            yield from value_findings(self.x, options, x_where)
+        count = len(self.y) if self._swapped is not None else len(self.x) if self.x.ndim else 0
+        if self.x.ndim and self.x.size and (found := label_finding(self.y, count, y_where)) is not None:
+            yield found
+
+    @property
+    def _swapped(self) -> Finding | None:
+        """That the samples are along another axis than the first, unless y has as many labels along any of its own."""
+        if not self.y.ndim or (self.x.ndim and len(self.x) in self.y.shape):
+            return None
+        return swapped_samples(self.x.shape, len(self.y), f"{self.where} {self.x_name}")
+
+    def misshapen(self, options: DataOptions) -> Finding | None:
+        """Return what is wrong with the shape of the samples (E005), or None."""
+        problem = _shape_problem(self.x, f"{self.where} {self.x_name}", with_time=options.steps is None)
+        return problem or self._swapped
 
 
-def _every_fifth(arrays: dict[str, Array]) -> tuple[Array, Array, Array, Array]:
-    """Return the same where every fifth sample is for the test."""
-    x, y = np.atleast_1d(arrays["x"]), np.atleast_1d(arrays["y"])
-    is_test = np.arange(len(x)) % 5 == 0
-    return x, y, np.flatnonzero(~is_test), np.flatnonzero(is_test)
+def _for_network(parts: list[_Part], options: DataOptions, where: str) -> list[Finding]:
+    """Return what else is wrong for the network that unusable samples and labels are for, where it is known."""
+    if options.network is None or any(part.misshapen(options) for part in parts):
+        return []
+    shape = parts[0].x.shape[1:]
+    time, found = (None, shape) if options.steps is not None else (shape[0], shape[1:])
+    usable = [part.y for part in parts if label_finding(part.y, len(part.x), "") is None]
+    labels = np.concatenate(usable) if usable else np.zeros(1, np.int64)
+    return network_findings((found, labels), options.network, where, time=time)
 
 
-def _findings(x: Array, y: Array, smallest: int, where: str) -> Iterator[Finding]:
-    if x.dtype.kind not in "buif":
-        yield Finding("E005", where, f"x holds {x.dtype}, no real numbers", "give spikes, counts or values")
-    elif not np.all(np.isfinite(x)) or x.min(initial=0) < 0:
-        yield Finding("E005", where, "x holds NaN, infinite or negative values", "inputs are 0 or above")
-    if not np.issubdtype(y.dtype, np.integer) or y.shape != (len(x),):
-        yield Finding("E006", where, f"y has type {y.dtype} and shape {y.shape}; {len(x)} integers are needed")
-    if x.ndim < 2 or not x.size or smallest < 2:
-        yield Finding("E005", where, f"x has shape {x.shape}", "x is (N, T, *shape), or (N, *shape) with --steps")
+def _shape_problem(x: Array, where: str, *, with_time: bool) -> Finding | None:
+    axes = "(N, T, *shape)" if with_time else "(N, *shape) with --steps"
+    fewest = {"x": 3, "x_train": 2, "x_test": 1}[where.rpartition(" ")[2]]
+    if x.ndim < 2 or (with_time and x.ndim < 3 and x.size):
+        fix = f"x is {axes}; values without time need --steps T" if with_time else f"x is {axes}"
+        return Finding("E005", where, f"x has shape {x.shape}, which lacks axes", fix)
+    if not x.size:
+        return Finding("E005", where, f"x is empty: its shape is {x.shape}", f"x is {axes}")
+    if len(x) < fewest:
+        message = f"x holds {len(x)} sample{'s' * (len(x) > 1)}, {fewest} are needed"
+        parts = {3: "training, validation and test need one each", 2: "training and validation need one each"}
+        return Finding("E005", where, message, parts[fewest])
+    return None
+
+
+def _unlike(parts: list[_Part], where: str) -> Iterator[Finding]:
+    """Yield that training and test samples differ in shape (E005)."""
+    train, test = parts[0].x.shape, parts[-1].x.shape
+    if train[1:] != test[1:]:
+        message = f"training and test samples do not fit together: x_train has shape {train}, x_test {test}"
+        yield Finding("E005", where, message, "give samples of one shape")
+
+
+def _drawn(name: str, samples: Samples, labels: Array, seed: int) -> Dataset:
+    """Return the data set of samples without a split: a fifth for the test, a fifth of the rest for validation."""
+    test, pool = draw(labels, np.arange(len(labels)), max(1, round(len(labels) / 5)), _SPLIT_SEED, TEST, keep=2)
+    val, train = draw(labels, pool, min(max(1, len(pool) // 5), 1000), seed, VALIDATION, keep=1)
+    return replace(parts_of(name, samples, labels, (train, val, test)), split="drawn")
+
+
+def _split_note(data: Dataset, where: str) -> Iterator[Finding]:
+    if data.split == "drawn":
+        total = sum(map(len, data.parts.values()))
+        message = (
+            f"x and y come without a split: {len(data.test)} of {total} samples were drawn for the test, stratified by "
+            f"label; where samples belong together, give {', '.join(SPLIT)}"
+        )
+        yield Finding("N006", where, message, severity="note")
 
 
 def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:
-    """Return those of the ``wanted`` arrays that a file holds; what else it holds is not read."""
+    """Return those of the ``wanted`` arrays that a file holds; what else it holds is not read.
+
+    Raises :class:`InputError`: E001 (no such file), E005 (unusable).
+    """
+    arrays: dict[str, Array] = _readable(path, lambda path: npz.read(path, wanted))
+    return arrays
+
+
+def _readable(path: Path, read: Any) -> Any:
     try:
-        return npz.read(path, wanted)
+        return read(path)
     except FileNotFoundError as error:
         raise InputError.of("E001", path, "no such file", "check the path") from error
     except (OSError, UnreadableError) as error:
-        raise InputError.of("E005", path, f"is no usable .npz: {error}", "pickled objects are not read") from error
+        raise InputError.of("E005", path, f"is no usable .npz: {error}", _NUMBERS) from error

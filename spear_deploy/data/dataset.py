@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.labels import range_finding
+from spear_deploy.data.layout import shape_finding
 from spear_deploy.data.samples import Samples, SpikeSamples, ValueSamples
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.network.ops import Shape
 
 Array = NDArray[Any]
+SplitKind: TypeAlias = Literal["given", "drawn"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,16 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def own_labels(self) -> NDArray[np.int64]:
+        """Labels of the split's samples: (len(self),)."""
+        return self.labels[self.indices]
+
+    @property
+    def classes(self) -> NDArray[np.int64]:
+        """The labels that the split holds, each once, sorted."""
+        return np.unique(self.own_labels)
 
     def take(self, indices: Array) -> Split:
         """Return the split of the given positions."""
@@ -50,12 +64,29 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set: ``train`` for fine-tuning, ``val`` for the search's decisions, ``test`` for the verdict."""
+    """A data set: ``train`` for fine-tuning, ``val`` for the search's decisions, ``test`` for the verdict.
+
+    ``split`` says whether the test samples were given as such or drawn; ``transform`` is what a network that was
+    trained on transformed values has to take over to be fed these; ``notes`` are what is to be said of the data.
+    """
 
     name: str
     train: Split
     val: Split
     test: Split
+    split: SplitKind = "given"
+    transform: InputTransform = field(default_factory=InputTransform)
+    notes: tuple[Finding, ...] = ()
+
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The splits by name."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+    @property
+    def samples(self) -> Samples:
+        """The samples that the splits are parts of."""
+        return self.test.samples
 
     @property
     def steps(self) -> int:
@@ -88,17 +119,29 @@ class Dataset:
         return digest.hexdigest()
 
 
+def parts_of(name: str, samples: Samples, labels: Array, parts: tuple[Array, Array, Array]) -> Dataset:
+    """Return a data set whose training, validation and test samples have the given ``parts`` of all indices."""
+    whole = labels.astype(np.int64)
+    train, val, test = (Split(samples, whole, part) for part in parts)
+    return Dataset(name, train, val, test)
+
+
 def with_validation(name: str, samples: Samples, labels: Array, train: Array, test: Array, seed: int) -> Dataset:
     """Return a data set of which a fifth of the training samples (at most 1000) serves the search's decisions."""
     shuffled = np.random.default_rng(seed).permutation(train)
     held = min(max(1, len(train) // 5), 1000)
-    whole = labels.astype(np.int64)
-    return Dataset(
-        name,
-        Split(samples, whole, np.sort(shuffled[held:])),
-        Split(samples, whole, np.sort(shuffled[:held])),
-        Split(samples, whole, test),
-    )
+    return parts_of(name, samples, labels, (np.sort(shuffled[held:]), np.sort(shuffled[:held]), test))
+
+
+def of_raw_values(data: Dataset, transform: InputTransform) -> Dataset:
+    """Return the data set for a network that was trained on transformed values.
+
+    Raises :class:`InputError` (E016) for rate-coded values: spikes cannot be transformed.
+    """
+    if not transform.is_identity and isinstance(data.samples, ValueSamples) and data.samples.encoding == "rate":
+        message = f"has no meaning for {data.name}, whose values become spikes at a rate"
+        raise InputError.of("E016", str(transform), message, "leave it out, or give --encoding constant")
+    return replace(data, transform=transform)
 
 
 def fit_to_network(data: Dataset, shape: Shape, outputs: int) -> Dataset:
@@ -107,24 +150,37 @@ def fit_to_network(data: Dataset, shape: Shape, outputs: int) -> Dataset:
     Samples (C, L) are given to a network of one-dimensional convolutions as maps of height 1.
     Raises :class:`InputError` with all findings: E005 for the shape, E006 for labels.
     """
-    findings = []
-    if len(data.shape) == 2 and shape == (data.shape[0], 1, data.shape[1]):
-        splits = (_with_height(split) for split in (data.train, data.val, data.test))
-        data = Dataset(data.name, *splits)
-    if data.shape != shape:
-        message = f"samples have shape {data.shape} in a step, the network's input has {shape}"
-        findings.append(
-            Finding("E005", f"data {data.name}", message, "x is (N, T, *shape), or (N, *shape) with --steps")
-        )
-    for kind, split in (("train", data.train), ("test", data.test)):
-        labels = split.labels[split.indices]
-        bad = labels[(labels < 0) | (labels >= outputs)]
-        if len(bad):
-            message = f"{len(bad)} {kind} labels lie outside 0..{outputs - 1}, the first is {bad[0]}"
-            findings.append(Finding("E006", f"data {data.name}", message, "the network has that many outputs"))
+    if data.shape != shape and _gets_height(data.shape, shape):
+        train, val, test = map(_with_height, data.parts.values())
+        data = replace(data, train=train, val=val, test=test)
+    labels = np.concatenate([part.own_labels for part in data.parts.values()])
+    time = None if isinstance(data.samples, ValueSamples) else data.steps
+    findings = network_findings((data.shape, labels), (shape, outputs), f"data {data.name}", time=time)
     if findings:
         raise InputError(findings)
     return data
+
+
+def network_findings(
+    data: tuple[Shape, Array], network: tuple[Shape, int], where: str, *, time: int | None
+) -> list[Finding]:
+    """Return what is wrong (E005, E006) with data for a network.
+
+    ``data`` are the shape of a sample in one step and all labels, ``network`` its input shape and number of outputs;
+    ``time`` is the length of the samples' own axis of time, or None where values are coded.
+    """
+    (found, labels), (wanted, outputs) = data, network
+    findings = []
+    if found != wanted and not _gets_height(found, wanted):
+        findings.append(shape_finding(found, wanted, where, time=time))
+    if (outside := range_finding(labels, outputs, where)) is not None:
+        findings.append(outside)
+    return findings
+
+
+def _gets_height(found: Shape, wanted: Shape) -> bool:
+    """Say whether samples (C, L) are for a network of one-dimensional convolutions, whose maps have a height of 1."""
+    return len(found) == 2 and wanted == (found[0], 1, found[1])
 
 
 def _with_height(split: Split) -> Split:

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from spear_deploy.data.arrays import load_npz
-from spear_deploy.data.dataset import Dataset
+from spear_deploy.data.dataset import Dataset, of_raw_values
 from spear_deploy.data.named import LOADERS
 from spear_deploy.data.options import DataOptions
 from spear_deploy.errors import Finding, InputError
@@ -16,12 +16,13 @@ from spear_deploy.storage import exists
 def load_data(name: str, options: DataOptions) -> Dataset:
     """Load a named data set, or the ``.npz`` file of that path.
 
-    Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name).
+    Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name), E016
+    (normalisation).
     """
     if name in LOADERS:
         load, taken = LOADERS[name]
         _refuse_unused(name, options, taken)
-        return load(options)
+        return of_raw_values(load(options), options.transform)
     if name.endswith(".npz") or exists(Path(name)):
         _refuse_unused(name, options, ("steps", "encoding") if options.steps else ("steps",))
         return load_npz(Path(name), options)

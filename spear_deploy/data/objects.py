@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import from_arrays
-from spear_deploy.data.dataset import Dataset
+from spear_deploy.data.dataset import Dataset, of_raw_values
 from spear_deploy.data.load import load_data
 from spear_deploy.data.options import DataOptions
 from spear_deploy.errors import InputError
@@ -25,10 +25,10 @@ def as_dataset(data: object, options: DataOptions) -> Dataset:
     """Return a data set of what a user has.
 
     Arrays are (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.
-    Raises :class:`InputError`: E001, E005, E006, E008 as :func:`load_data` does, E005 for anything else.
+    Raises :class:`InputError`: E001, E005, E006, E008, E016 as :func:`load_data` does, E005 for anything else.
     """
     if isinstance(data, Dataset):
-        return data
+        return data if options.transform.is_identity else of_raw_values(data, options.transform)
     if isinstance(data, str | Path):
         return load_data(str(data), options)
     if isinstance(data, Mapping):

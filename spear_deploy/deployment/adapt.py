@@ -16,7 +16,7 @@ from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.targets import Compiler
-from spear_deploy.train.config import FinetuneConfig
+from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 
@@ -53,25 +53,38 @@ def adapt(
     """Give a network the chip's own neuron and fine-tune it, distilling from itself as it was trained."""
     source = imported.network
     adapted, semantics = compiler.adapt(source, imported.semantics)
-    tuned = finetune(adapted, data.train, config, seed=execution.seed, execution=execution, teacher=source, tick=tick)
-    measured = [behaviour(network, data.test, execution) for network in (source, adapted, tuned)]
+    tuned = finetune(
+        adapted,
+        data.train,
+        config,
+        seed=execution.seed,
+        execution=execution,
+        aims=Aims(source),
+        simulator=compiler.trainable,
+        tick=tick,
+    )
+    measured = [behaviour(each, data.test, execution, config.decide) for each in (source, adapted, tuned)]
     done = replace(imported, network=tuned, semantics=semantics)
     return done, Adaptation(foreign_neurons(source, compiler, imported), *measured)
 
 
-def effect(imported: Imported, compiler: Compiler, data: Dataset, execution: Execution) -> Finding:
+def effect(
+    imported: Imported, compiler: Compiler, data: Dataset, execution: Execution, decide: str | None = None
+) -> Finding:
     """Measure what reading a network with the chip's own neuron does to it (N007)."""
     network = imported.network
     adapted, _ = compiler.adapt(network, imported.semantics)
-    before, after = behaviour(network, data.test, execution), behaviour(adapted, data.test, execution)
+    before, after = (behaviour(each, data.test, execution, decide) for each in (network, adapted))
     names = foreign_neurons(network, compiler, imported)
     where = f"population{'s' * (len(names) > 1)} {', '.join(names)}"
     message = f"with the chip's built-in neuron: {after}; as trained: {before} ({len(data.test)} test samples)"
     return Finding("N007", where, message, "--adapt fine-tunes it under the built-in neuron", "note")
 
 
-def behaviour(network: Network, split: Split, execution: Execution | None = None) -> Behaviour:
-    """Run a float network."""
-    activity = measure_float(network, split, execution)
+def behaviour(
+    network: Network, split: Split, execution: Execution | None = None, decide: str | None = None
+) -> Behaviour:
+    """Run a float network, whose output is read by the rule that ``decide`` names."""
+    activity = measure_float(network, split, execution, decide=decide)
     neurons = [p.name for p in network.neurons if p.name in activity.spikes]
     return Behaviour(activity.accuracy, float(sum(activity.spikes[name].mean() for name in neurons)))

@@ -41,6 +41,12 @@ class Bundle:
     y: NDArray[np.int64]
     manifest: Mapping[str, Any]
 
+    @property
+    def decide(self) -> str | None:
+        """The decision rule that it was deployed with; None: the output's usual one."""
+        named = self.manifest["origin"].get("decide")
+        return None if named is None else str(named)
+
 
 @dataclass(frozen=True, eq=False)
 class Origin:

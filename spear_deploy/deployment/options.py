@@ -23,7 +23,8 @@ class DeployOptions:
     """A whole deployment: where to, under which budgets, proven on which backend.
 
     ``backend`` None: none is run, and the emulator's word stands.  ``validate_samples`` None: all test samples.
-    ``adapt``: give the network the chip's own neuron first.  ``until``: stop after the step of that name.
+    ``adapt``: give the network the chip's own neuron first.  ``allow_loss``: go on with a network that collapses on the
+    chip.  ``until``: stop after the step of that name.
     """
 
     output: Path
@@ -35,5 +36,6 @@ class DeployOptions:
     validate_samples: int | None = 32
     backend_timeout: float | None = None
     adapt: bool = False
+    allow_loss: bool = False
     resume: bool = False
     until: str | None = None

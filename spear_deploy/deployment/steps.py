@@ -14,21 +14,27 @@ from typing import Any
 from spear_deploy.backends import check_runs
 from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
+from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
+from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
 from spear_deploy.deployment.folder import JOURNAL, clear_leftovers, clear_results, refuse_folder
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
 from spear_deploy.journal import Journal
+from spear_deploy.measure.fidelity import measure_fidelity
 from spear_deploy.measure.measured import Baseline
+from spear_deploy.measure.ranges import input_range
 from spear_deploy.measure.runs import measure_float, measure_program, payloads
 from spear_deploy.network import Network
+from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.progress import Progress
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import search
+from spear_deploy.search.reference import fine_tuned_reference
 from spear_deploy.storage import writing
-from spear_deploy.targets import Compiler, InputRange, Lowered, compiler_for
+from spear_deploy.targets import Compiler, Lowered, compiler_for
 from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
@@ -50,8 +56,10 @@ def run_steps(work: Work, progress: Progress) -> Work:
     """Run the steps in order, up to and with ``work.options.until``.
 
     Raises:
-        InputError: E005, E006 (data), E007 (weight bits), E009 (output), E012 (journal that is not this run's).
-        UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once.
+        InputError: E005, E006 (data), E007 (weight bits), E008, E015 (decision rule), E009 (output), E012 (journal that
+            is not this run's).
+        UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once; E066 for a network
+            that collapses on the chip, unless that is allowed.
         BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
 
     A backend that fails (E060..E062), or refuses the deployed program, is kept in :attr:`Work.failure`.
@@ -70,12 +78,13 @@ def run_steps(work: Work, progress: Progress) -> Work:
 
 
 def _check(work: Work, progress: Progress) -> Work:
-    """Fit the data, lower the network as it came in, and look at the folder."""
-    network = work.imported.network
-    data = _fit_data(network, work.data)
-    ranges = {network.inputs[0].name: InputRange(data.maximum, data.integral)}
+    """Fit data and network to each other, lower the network as it came in, and look at the folder."""
+    data = _fit_data(work.imported.network, work.data)
+    network = fold_transform(work.imported.network, data.transform)
+    rule = network_rule(network, work.options.search.decide)
+    ranges = {network.inputs[0].name: input_range(data)}
     compiler = compiler_for(work.chip, ranges, work.options.lowering)
-    work = replace(work, data=data, compiler=compiler)
+    work = replace(work, imported=replace(work.imported, network=network), data=data, compiler=compiler, rule=rule)
     adapts = work.options.adapt and bool(foreign_neurons(network, compiler, work.imported))
     first = compiler.adapt(network, work.imported.semantics)[0] if adapts else network
     lowered = _lower(work, compiler, first)
@@ -92,9 +101,10 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
         return compiler.lower(network)
     except UnsupportedError as error:
         foreign = foreign_neurons(network, compiler, work.imported)
-        if not foreign or not {f.code for f in error.findings} & {"E030", "E031", "E032"}:
+        if not foreign or not {f.code for f in error.findings} & {"E027", "E030", "E031", "E032"}:
             raise
-        measured = effect(work.imported, compiler, work.data, work.options.execution)
+        options = work.options
+        measured = effect(work.imported, compiler, work.data, options.execution, options.search.decide)
         raise UnsupportedError([*error.findings, measured]) from error
 
 
@@ -135,20 +145,24 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
     """Measure the unpruned network in float and on the chip, and set the budgets."""
     network, data, execution, lowered = work.imported.network, work.data, work.options.execution, work.lowered
     assert lowered is not None
+    decide, program = work.options.search.decide, lowered.program
     with progress.step("baseline") as tick:
-        baseline = Baseline(
-            network,
-            lowered,
-            measure_float(network, data.val, execution),
-            measure_program(lowered.program, data.val, execution),
-            measure_float(network, data.test, execution, tick=tick),
-            measure_program(lowered.program, data.test, execution),
+        fidelity = measure_fidelity(network, lowered, data.test, execution, tick=tick, decide=decide)
+        on_val = (
+            measure_float(network, data.val, execution, decide=decide),
+            measure_program(program, data.val, execution, decide=decide),
         )
-    if baseline.synops == 0:
+    baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
+    if fidelity.in_float.mean_synops == 0:
         message = "the network does not fire on it"
         raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
+    collapse = refuse_collapse(work, fidelity)
+    if baseline.synops == 0:
+        message = "no spike of the network in the chip's integers meets a synapse: nothing is left to prune"
+        raise UnsupportedError.of("E066", "network", message, "retrain with a limit on the largest weights")
     goal = Goal(set_budgets(work.options.budgets, baseline, work.chip), baseline)
-    return replace(work, baseline=baseline, goal=goal)
+    notes = (*work.notes, *collapse, *shares_taken(work, baseline))
+    return replace(work, baseline=baseline, goal=goal, fidelity=fidelity, notes=notes)
 
 
 def _search(work: Work, progress: Progress) -> Work:
@@ -170,7 +184,9 @@ def _search(work: Work, progress: Progress) -> Work:
     except BudgetNotMetError:
         path.unlink(missing_ok=True)
         raise
-    return replace(work, search=found, measured=found.candidate.measured, kept=found.candidate.kept)
+    chosen = found.candidate
+    reference = fine_tuned_reference(chosen, evaluator, progress)
+    return replace(work, search=found, reference=reference, measured=chosen.measured, kept=chosen.kept)
 
 
 def _identity(work: Work) -> dict[str, Any]:
@@ -192,10 +208,11 @@ def _identity(work: Work) -> dict[str, Any]:
 
 
 def _bundle(work: Work, progress: Progress) -> Work:
-    """Write the bundle, and run the deployed network in float once more for the report."""
+    """Write the bundle, and measure how faithful the deployed network is."""
     measured, goal, data, options = work.measured, work.goal, work.data, work.options
     assert measured is not None
     assert goal is not None
+    assert work.rule is not None
     program = measured.lowered.program
     with progress.step("bundle"):
         chosen = data.test.take(spread_over_activity(measured.activity.total, options.validate_samples))
@@ -204,6 +221,7 @@ def _bundle(work: Work, progress: Progress) -> Work:
         facts = {
             "data": data.name,
             "data_fingerprint": data.fingerprint,
+            "decide": work.rule.name,
             "seed": options.execution.seed,
             "threads": options.execution.threads,
             "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
@@ -211,8 +229,7 @@ def _bundle(work: Work, progress: Progress) -> Work:
         origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
         clear_results(options.output)
         bundle = write_bundle(options.output, program, samples, origin)
-    accuracy = measure_float(measured.network, data.test, options.execution).accuracy
-    return replace(work, bundle=bundle, float_accuracy=accuracy)
+    return measure_deployed(replace(work, bundle=bundle), progress)
 
 
 def _validate(work: Work, progress: Progress) -> Work:
@@ -224,7 +241,13 @@ def _validate(work: Work, progress: Progress) -> Work:
     try:
         with progress.step("validate") as tick:
             proof = validate_on(
-                options.backend, bundle.program, bundle.x, bundle.y, timeout=options.backend_timeout, tick=tick
+                options.backend,
+                bundle.program,
+                bundle.x,
+                bundle.y,
+                timeout=options.backend_timeout,
+                tick=tick,
+                decide=options.search.decide,
             )
         return replace(work, proof=proof)
     except (BackendError, UnsupportedError) as error:
@@ -232,7 +255,13 @@ def _validate(work: Work, progress: Progress) -> Work:
 
 
 STEPS = (
-    Step("check", "fit the data, lower the network, find all that does not fit", (), ("compiler", "lowered"), _check),
+    Step(
+        "check",
+        "fit the data and the network to each other, lower the network, find all that does not fit",
+        (),
+        ("imported", "data", "compiler", "lowered", "rule"),
+        _check,
+    ),
     Step(
         "adapt",
         "give the network the chip's own neuron, with --adapt",
@@ -243,9 +272,9 @@ STEPS = (
     ),
     Step(
         "baseline",
-        "measure the unpruned network, in float and on the chip",
-        ("lowered",),
-        ("baseline", "goal"),
+        "measure the unpruned network, in float and on the chip; a collapse ends the run",
+        ("lowered", "compiler"),
+        ("baseline", "fidelity", "goal"),
         _measure_baseline,
         ("baseline",),
     ),
@@ -253,17 +282,17 @@ STEPS = (
         "search",
         "prune until the measured budgets are met",
         ("baseline", "goal", "compiler"),
-        ("search", "measured", "kept"),
+        ("search", "reference", "measured", "kept"),
         _search,
-        ("importance", "lre", "search", "fine-tune", "measure"),
+        ("importance", "lre", "search", "fine-tune", "measure", "reference"),
     ),
     Step(
         "bundle",
-        "write program, model and samples",
+        "write program, model and samples; measure float beside chip",
         ("measured", "goal"),
-        ("bundle", "float_accuracy"),
+        ("bundle", "deployed", "distributions"),
         _bundle,
-        ("bundle",),
+        ("bundle", "fidelity"),
     ),
     Step(
         "validate",

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spear_deploy.data import Dataset
+from spear_deploy.decision import DecisionRule
 from spear_deploy.deployment.adapt import Adaptation
 from spear_deploy.deployment.bundle import Bundle
 from spear_deploy.deployment.options import DeployOptions
-from spear_deploy.errors import SpearError
+from spear_deploy.errors import Finding, SpearError
 from spear_deploy.frontends import Imported
+from spear_deploy.measure.distributions import Distributions
+from spear_deploy.measure.fidelity import Fidelity
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import SearchResult
+from spear_deploy.search.reference import Reference
 from spear_deploy.targets import ChipProfile, Compiler, Lowered
 from spear_deploy.validate.run import BackendRun
 
@@ -22,8 +26,11 @@ from spear_deploy.validate.run import BackendRun
 class Work:
     """The request, and what the steps made of it; None where a step has not run.
 
-    ``lowered`` is the unpruned network on the chip; ``search`` is None too where none was needed; ``kept`` lists the
-    units that each group keeps; ``failure`` is why a backend gave no proof; ``seconds`` is what each step took.
+    ``rule`` is how classes are read from the output; ``lowered`` is the unpruned network on the chip; ``search`` is
+    None too where none was needed; ``kept`` lists the units that each group keeps; ``failure`` is why a backend gave no
+    proof; ``seconds`` is what each step took.  ``fidelity`` is that of the unpruned network, ``deployed`` and
+    ``distributions`` are of the deployed one; ``reference`` is the unpruned network fine-tuned as long; ``notes`` are
+    what the run noticed itself.
     """
 
     imported: Imported
@@ -31,6 +38,7 @@ class Work:
     chip: ChipProfile
     options: DeployOptions
     compiler: Compiler | None = None
+    rule: DecisionRule | None = None
     lowered: Lowered | None = None
     adaptation: Adaptation | None = None
     baseline: Baseline | None = None
@@ -38,7 +46,11 @@ class Work:
     search: SearchResult | None = None
     measured: Measured | None = None
     kept: Mapping[str, list[int]] = field(default_factory=dict)
-    float_accuracy: float | None = None
+    fidelity: Fidelity | None = None
+    deployed: Fidelity | None = None
+    distributions: Sequence[Distributions] = ()
+    reference: Reference | None = None
+    notes: tuple[Finding, ...] = ()
     bundle: Bundle | None = None
     proof: BackendRun | None = None
     failure: SpearError | None = None

@@ -24,6 +24,7 @@ CurrentGain = Literal["literal", "unit", "decayed"]
 Reset = Literal["value", "zero", "subtract"]
 Comparison = Literal["gt", "ge"]
 Spikes = Literal["binary", "integer"]
+Start = Literal["reset", "leak"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Semantics:
         compare: a spike at v > threshold (``gt``) or v >= threshold (``ge``).
         spikes: at most one a step (``binary``), or floor(v / threshold) (``integer``).
         floor: lowest membrane value, or None.
+        start: the membrane before the first step: what a ``reset`` sets it to (0 if that subtracts), or ``leak``:
+            v_leak, of neurons that have one (Norse).
     """
 
     dt: float | None = None
@@ -56,6 +59,7 @@ class Semantics:
     compare: Comparison = "gt"
     spikes: Spikes = "binary"
     floor: float | None = None
+    start: Start = "reset"
 
     def to_json(self) -> str:
         """Return the text that is stored in the metadata of NIR files."""
@@ -76,8 +80,8 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
         "snnTorch 1.0: dt 1e-4, subtracts the threshold one step late; with reset_mechanism='zero' add --reset zero",
     ),
     "norse": (
-        Semantics(current_gain="unit", if_gain="unit"),
-        "Norse: forward Euler, reset to v_reset in the same step; needs --dt (Norse's default is 1e-3)",
+        Semantics(current_gain="unit", if_gain="unit", start="leak"),
+        "Norse: forward Euler, starts at v_leak, resets to v_reset in the same step; needs --dt (its default is 1e-3)",
     ),
     "spikingjelly": (
         Semantics(dt=1e-4, if_gain="unit", compare="ge"),

@@ -30,6 +30,8 @@ STEPS, BATCH = 64, 2
 ROUNDING = 1e-5
 """How near to the threshold, relative to the membranes' range, rounding may decide about a spike."""
 _ACTIVE, _DOUBLINGS = 0.02, 32
+_MAP_OF_ONE_DIMENSION = 4
+"""Axes of what a layer of such maps emits: (T, B, C, L)."""
 _STRONG = 16.0  # membranes then go far beyond thresholds and clips
 
 
@@ -56,7 +58,7 @@ def check(network: Network, live: Live, seed: int, where: str) -> None:
 def _compare(
     live: Live, network: Network, layers: Mapping[str, str], x: Tensor, drive: Mapping[str, Tensor], where: str
 ) -> None:
-    emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
+    emitted = _run(live, layers, x, drive)
     (source,) = network.inputs
     arriving = _summed_inputs(network, {source.name: x} | {p.name: emitted[layers[p.name]] for p in network.neurons})
     differences = []
@@ -68,6 +70,14 @@ def _compare(
         _, message = min(differences, key=lambda item: item[0])  # of equal steps the first in execution order
         fix = "the exporter lost something, or the neuron has no equal here; spikes before this one agree"
         raise MismatchError.of("E052", where, message, fix)
+
+
+def _run(live: Live, layers: Mapping[str, str], x: Tensor, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the module's layers emit, with the axes that a network has: maps of one dimension with a height of 1."""
+    emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
+    return {
+        name: value.unsqueeze(3) if value.ndim == _MAP_OF_ONE_DIMENSION else value for name, value in emitted.items()
+    }
 
 
 def _excite(
@@ -82,7 +92,7 @@ def _excite(
     x, drive = _noise(rng, source.shape), dict[str, Tensor]()
     silent: list[Population] = []
     for doubling in range(_DOUBLINGS):
-        emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
+        emitted = _run(live, layers, x, drive)
         firing = [p for p in network.neurons if not p.neuron.is_readout]
         silent = [p for p in firing if (emitted[layers[p.name]] != 0).double().mean() < _ACTIVE]
         if not silent:
@@ -130,7 +140,7 @@ def _first_difference(population: Population, x: Float64, live: Float64) -> tupl
 def _membranes(neuron: Neuron, x: Float64, spikes: Float64) -> Float64:
     """Membranes just before the comparison on summed input ``x``, given what fired; all (T, B, *shape)."""
     p = {name: array.astype(np.float64) for name, array in neuron.arrays().items()}
-    current, v = np.zeros_like(x[0]), np.broadcast_to(p["reset_value"], x[0].shape)
+    current, v = np.zeros_like(x[0]), np.broadcast_to(neuron.start.astype(np.float64), x[0].shape)
     membranes = np.empty_like(x)
     for step in range(len(x)):
         current = p["alpha"] * current + x[step]

@@ -3,36 +3,89 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
 from spear_deploy.errors import Finding, InputError, MismatchError, UnsupportedError
 from spear_deploy.frontends.imported import Imported
-from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.package import from_package
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
+from spear_deploy.importers.plain import plain_node
+from spear_deploy.network.ops import Shape
 
 
-def run_exporter(name: str, export: Callable[[], Any]) -> NirGraph:
+class Held(nn.Module):
+    """Holds a module, so that no layer of it is called as the exporters call their ports: ``input`` or ``output``."""
+
+    def __init__(self, held: nn.Module) -> None:
+        super().__init__()
+        self.held = held
+
+    def forward(self, x: Tensor) -> Any:
+        """Return what the module does."""
+        return self.held(x)
+
+
+def extract(
+    model: nn.Module, sample: Tensor, neuron_node: Callable[[nn.Module], Any], whole: Sequence[type] = ()
+) -> Any:
+    """Return a module's graph of the nir package, its plain layers written here, the others by ``neuron_node``.
+
+    ``sample`` has a batch axis, with which the module is run; layers of a type in ``whole`` are not opened.
+    """
+    nirtorch = importlib.import_module("nirtorch")
+
+    def node(module: nn.Module) -> Any:
+        plain = plain_node(module)
+        return neuron_node(module) if plain is None else plain
+
+    return nirtorch.extract_nir_graph(model, node, sample, ignore_submodules_of=[*whole], ignore_dims=[0])
+
+
+def run_exporter(name: str, shape: Shape, model: nn.Module, export: Callable[[Held], Any]) -> NirGraph:
     """Run an exporter and return its graph as it would be stored, full shapes or not.
 
-    Whatever the exporter raises is an :class:`UnsupportedError` (E021): exporters fail in many ways on what they do
-    not know.
+    Its input has the ``shape`` of the module's; its nodes are called as the ``model``'s layers are.  Whatever the
+    exporter raises is an :class:`UnsupportedError` (E021): exporters fail in many ways on what they do not know.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             # of deprecated functions that the exporters call, and infinities mended here
             warnings.simplefilter("ignore")
-            graph = export()
-        return replace(from_package(graph), metadata={})
+            graph = export(Held(model))
+        return _as_the_module_has_it(from_package(graph), shape, model)
     except Exception as error:
         message = f"its NIR exporter fails: {type(error).__name__}: {error}"
-        raise UnsupportedError.of("E021", name, message, "export supported layers only") from error
+        fix = "compare the module's forward with its layers: they are all supported, what joins them may not be"
+        raise UnsupportedError.of("E021", name, message, fix) from error
+
+
+def _as_the_module_has_it(graph: NirGraph, shape: Shape, model: nn.Module) -> NirGraph:
+    """Return the graph of a held module with its own names of layers, which exporters mangle, and its input's shape."""
+    keys = Counter(node_key(name) for name, _ in model.named_modules())
+    layers = {node_key(name): name for name, _ in model.named_modules() if keys[node_key(name)] == 1 and name}
+    inner = {name: re.sub(r"^held[._]", "", name) for name in graph.nodes}
+    called = {name: layers.get(node_key(text), text) for name, text in inner.items() if text != name}
+    if len(set(called.values())) < len(called):
+        called = {name: inner[name] for name in called}
+    for name in sorted(set(inner) - set(called)):  # ports
+        called[name] = unique_name(name, called.values())
+    entry = NirNode("Input", {"shape": np.array(shape)})
+    nodes = {called[name]: entry if node.type == "Input" else node for name, node in graph.nodes.items()}
+    edges = tuple((called.get(a, a), called.get(b, b)) for a, b in graph.edges)
+    return replace(graph, nodes=nodes, edges=edges, metadata={}, values={})
 
 
 def to_network(graph: NirGraph, semantics: Semantics, name: str) -> Imported:
@@ -79,3 +132,19 @@ def common_semantics(semantics: Mapping[str, Semantics], name: str) -> Semantics
             message = f"its neurons follow another convention: {told}"
             findings.append(Finding("E021", f"layer {layer!r}", message, "make all neuron layers alike in this"))
     raise UnsupportedError(findings)
+
+
+def threshold_findings(thresholds: Mapping[str, Any], resets: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield a finding (E021) for every layer with a threshold that is not positive, or not above its reset value.
+
+    Both are by name of layer, numbers or tensors that broadcast; a layer without a reset value is reset to 0.
+    """
+    for name, value in thresholds.items():
+        threshold, reset = (torch.as_tensor(v).detach().cpu().numpy() for v in (value, resets.get(name, 0.0)))
+        least = float(threshold.min())
+        if least <= 0 and not np.any(reset):
+            message = f"a threshold of {least:g} is not supported: a silent neuron would fire"
+            yield Finding("E021", f"layer {name!r}", message, "train with a positive threshold")
+        elif np.any(threshold <= reset):
+            message = f"its threshold of {least:g} does not lie above its reset value"
+            yield Finding("E021", f"layer {name!r}", message, "train with a threshold above the reset value")

@@ -73,9 +73,11 @@ class Live:
 
     ``layers`` are its neuron layers by the names that the exporter gives their nodes.  ``split`` turns values
     (T, B, *shape) into what the module and its layers take, call by call, and ``join`` turns back what they return.
-    ``start`` sets all states to their first values and returns the function that makes a call.
+    ``start`` sets all states to their first values and returns the function that makes a call.  ``shape`` is the
+    input's: a map of one dimension (C, L) is (C, 1, L) in a network.
     """
 
+    shape: tuple[int, ...]
     model: nn.Module
     layers: Mapping[str, nn.Module]
     split: Callable[[Tensor], Iterable[Tensor]]
@@ -88,13 +90,13 @@ class Live:
         ``drive`` is added to the input of neuron layers.  Raises :class:`UnsupportedError` (E021) for layers that
         are not called exactly once for each call of the module: two places would share one state.
         """
-        parts = [*self.split(x)]
+        parts = [*self.split(x.reshape(*x.shape[:2], *self.shape))]
         drives = {name: iter([*self.split(value)]) for name, value in drive.items()}
         seen: dict[str, list[Tensor]] = {name: [] for name in (*self.layers, OUTPUT)}
 
         def enter(name: str, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
             more = next(drives[name], None) if name in drives else None
-            return None if more is None else (arguments[0] + more, *arguments[1:])
+            return None if more is None else (arguments[0] + more.reshape(arguments[0].shape), *arguments[1:])
 
         handles = []
         for name, layer in {**self.layers, OUTPUT: self.model}.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,18 +15,24 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
+from spear_deploy.importers.export import (
+    by_node,
+    common_semantics,
+    extract,
+    run_exporter,
+    threshold_findings,
+    to_network,
+    with_nodes,
+)
 from spear_deploy.importers.simplify import refuse_unknown, simplify
-
-_PLAIN = (nn.Linear, nn.Conv2d)
 
 
 def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     """Import a module of cells that is called as ``y, state = module(x, state)`` once a step: a SequentialState.
 
     ``sample`` is one step of input with its batch axis, (B, *shape); only its shape matters.  The module is
-    neither changed nor run.  Supported are LIFBoxCell, LIFCell, IAFCell and, as a readout, LIBoxCell behind Linear
-    and Conv2d: what Norse 1.1 exports; BatchNorm is folded, Dropout left out.
+    neither changed nor run.  Supported are LIFBoxCell, LIFCell, IAFCell and, as a readout, LIBoxCell, which Norse 1.1
+    exports, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten; BatchNorm is folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -38,7 +45,7 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     spiking = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell)
     model = live.working_copy(module)
     layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, (*spiking, norse.LIBoxCell))}
-    refuse_unknown(model, (*spiking, norse.LIBoxCell, *_PLAIN))
+    refuse_unknown(model, (*spiking, norse.LIBoxCell))
     _refuse_settings(layers, reset, norse)
     sequences = [part for part in model.modules() if isinstance(part, norse.SequentialState)]
     stateful = [dict(zip(part._modules, part.stateful_layers, strict=True)) for part in sequences]
@@ -48,7 +55,9 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
         part.stateful_layers = [kinds[name] for name in part._modules]
     semantics = _common_semantics(layers, norse, reset)
     # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
-    graph = run_exporter("norse", lambda: export.to_nir(model, sample[0], dt=1.0))
+    neuron_node = partial(export._extract_norse_module, dt=1.0)
+    shape, example = tuple(sample.shape[1:]), sample[:1].detach().cpu()
+    graph = run_exporter("norse", shape, model, lambda held: extract(held, example, neuron_node))
     imported = to_network(_with_resets(graph, layers), semantics, "norse")
 
     def start() -> Callable[[Tensor], object]:
@@ -59,12 +68,14 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
 
         return call
 
-    check(imported.network, live.Live(model, layers, list, torch.stack, start), seed, "norse")
+    check(imported.network, live.Live(shape, model, layers, list, torch.stack, start), seed, "norse")
     return imported
 
 
 def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:
-    findings = []
+    firing = {name: layer.p for name, layer in layers.items() if not isinstance(layer, norse.LIBoxCell)}
+    resets = {name: p.v_reset for name, p in firing.items() if not _subtracts(p, reset)}
+    findings = list(threshold_findings({name: p.v_th for name, p in firing.items()}, resets))
     for name, layer in layers.items():
         parameters, where = layer.p, f"layer {name!r}"
         if isinstance(layer, norse.LIBoxCell):
@@ -72,10 +83,6 @@ def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:
         method = getattr(parameters, "reset_method", reset.reset_value)
         if method not in (reset.reset_value, reset.reset_subtract):
             findings.append(Finding("E021", where, "resets by a function of its own", "use reset_value"))
-        starts_at_leak = not isinstance(layer, norse.IAFCell)
-        if starts_at_leak and torch.any(parameters.v_leak != _reset_value(parameters, reset)):
-            message = "starts at v_leak, which differs from the membrane after a reset"
-            findings.append(Finding("E021", where, message, "use v_leak equal to v_reset"))
     if findings:
         raise UnsupportedError(findings)
 
@@ -96,14 +103,6 @@ def _common_semantics(layers: Mapping[str, Any], norse: Any, reset: Any) -> Sema
 
 def _subtracts(parameters: Any, reset: Any) -> bool:
     return getattr(parameters, "reset_method", None) is reset.reset_subtract
-
-
-def _reset_value(parameters: Any, reset: Any) -> Tensor:
-    """The value that the import resets to, and starts from."""
-    if _subtracts(parameters, reset):
-        return torch.zeros(())
-    value: Tensor = torch.as_tensor(parameters.v_reset)
-    return value
 
 
 def _with_resets(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:

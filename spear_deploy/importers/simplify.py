@@ -10,34 +10,43 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.importers.plain import PLAIN, plain_findings, replacement
 
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _PASSING = (_DropoutNd, nn.Identity)
 
 
-def refuse_unknown(
-    model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = (), whole: tuple[type, ...] = ()
-) -> None:
+def refuse_unknown(model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = ()) -> None:
     """Raise :class:`UnsupportedError` (E021) with every layer that is of no ``known`` type, nor simplified away.
 
-    Layers of a type in ``whole`` are named themselves, others by the parts that they hold.
+    Torch's containers, and modules that hold a known layer, are named by the layers within; any other, such as a neuron
+    with its surrogate function, by itself.  Settings of plain layers that have no equal are findings too.
     """
-    names = ", ".join(sorted({kind.__name__ for kind in known}))
-    expected = (*known, *passing, *_PASSING, _BatchNorm)
-    findings = [
-        Finding("E021", f"layer {name!r}", f"{type(layer).__name__} cannot be exported", f"supported: {names}")
-        for name, layer in _leaves(model, (*expected, *whole))
-        if not isinstance(layer, expected)
-    ]
+    expected = (*known, *PLAIN, *passing, *_PASSING, _BatchNorm)
+    names = ", ".join(sorted({kind.__name__ for kind in (*known, *PLAIN)}))
+    neurons = ", ".join(kind.__name__ for kind in known)
+    findings = list(plain_findings(model))
+    for name, layer in _leaves(model, expected):
+        if not isinstance(layer, expected):
+            is_torch = _is_of_torch(layer)
+            fix = replacement(layer) if is_torch else f"use one of {neurons} and retrain"
+            message = f"{type(layer).__name__} cannot be exported"
+            findings.append(Finding("E021", f"layer {name!r}", message, fix or f"supported: {names}"))
     if findings:
         raise UnsupportedError(findings)
 
 
 def _leaves(model: nn.Module, known: tuple[type, ...], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Layers that compute something: known ones, whatever they hold inside, and others without children."""
+    """Layers that compute something: known ones, whatever they hold inside, and what is no container of layers."""
     for name, layer in model.named_children():
-        inner = isinstance(layer, known) or not any(True for _ in layer.children())
+        has_parts = any(True for _ in layer.children())
+        opens = _is_of_torch(layer) or any(isinstance(part, known) for part in [*layer.modules()][1:])
+        inner = isinstance(layer, known) or not (has_parts and opens)
         yield from [(prefix + name, layer)] if inner else _leaves(layer, known, f"{prefix}{name}.")
+
+
+def _is_of_torch(layer: nn.Module) -> bool:
+    return type(layer).__module__.partition(".")[0] == "torch"
 
 
 def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -> None:

@@ -16,20 +16,27 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import BATCH, check
-from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
+from spear_deploy.importers.export import (
+    by_node,
+    common_semantics,
+    extract,
+    run_exporter,
+    threshold_findings,
+    to_network,
+    with_nodes,
+)
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 Float64: TypeAlias = NDArray[np.float64]
-
-_PLAIN = (nn.Linear, nn.Conv2d, nn.Flatten)
 
 
 def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     """Import a module of Squeeze layers ((B*T, *shape) a call) or of plain ones ((B, T, N) a call).
 
     ``sample`` is one step of input with its batch axis, (B, *shape), in either case; only its shape matters.  The
-    module is neither changed nor run.  Supported are IAF, LIF and, as a readout, ExpLeak, with one or any number of
-    spikes a step, behind Linear, Conv2d, SumPool2d and Flatten; BatchNorm is folded, Dropout left out.
+    module is neither changed nor run; of a ``sinabs.Network`` it is the spiking model.  Supported are IAF, LIF and, as
+    a readout, ExpLeak, with one or any number of spikes a step, behind Linear, Conv1d, Conv2d, AvgPool2d, SumPool2d and
+    Flatten; BatchNorm is folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -39,16 +46,18 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     """
     sinabs, sl, export = live.framework("sinabs", "layers", "nir")
     known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
-    model = live.working_copy(module)
+    spiking = getattr(module, "spiking_model", None)  # of a sinabs.Network, beside the module that it was made from
+    model = live.working_copy(spiking if isinstance(spiking, nn.Module) else module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, sl.StatefulLayer)}
     squeezing = [layer for layer in layers.values() if isinstance(layer, sl.SqueezeMixin)]
     if squeezing and len(squeezing) < len(layers):
         raise UnsupportedError.of("E021", "sinabs", "Squeeze layers and others are mixed", "use one kind")
-    refuse_unknown(model, (*known, sl.SumPool2d, *_PLAIN))
+    refuse_unknown(model, (*known, sl.SumPool2d))
     _refuse_settings(layers, sinabs, sl)
 
-    running = live.Live(model, layers, *_timing(squeezing), lambda: _start_at_zero(model, layers))
     step = live.one_step(sample)[:1]
+    shape = tuple(step.shape[1:])
+    running = live.Live(shape, model, layers, *_timing(squeezing), lambda: _start_at_zero(model, layers))
     for layer in squeezing:
         layer.batch_size, layer.num_timesteps = 1, -1
     example = step if squeezing else step[None]
@@ -58,7 +67,8 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
         if name in layers:
             _complete(layers[name], emitted.shape[2:])
     _start_at_zero(model, layers)
-    graph = run_exporter("sinabs", lambda: export.to_nir(model, example))
+    neuron_node = export._extract_sinabs_module
+    graph = run_exporter("sinabs", shape, model, lambda held: extract(held, example, neuron_node))
     imported = to_network(_with_decays(graph, layers), _common_semantics(layers, sinabs, sl), "sinabs")
     for layer in squeezing:
         layer.batch_size = BATCH
@@ -89,7 +99,9 @@ def _start_at_zero(model: nn.Module, layers: Mapping[str, Any]) -> Callable[[Ten
 
 def _refuse_settings(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> None:
     activation = sinabs.activation
-    findings = []
+    firing = {name: layer for name, layer in layers.items() if not isinstance(layer, sl.ExpLeak)}
+    thresholds = {name: layer.spike_threshold for name, layer in firing.items()}
+    findings = list(threshold_findings(thresholds, {}))
 
     def refuse(name: str, message: str, fix: str) -> None:
         findings.append(Finding("E021", f"layer {name!r}", message, fix))

@@ -15,11 +15,18 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import by_node, common_semantics, run_exporter, to_network, with_nodes
+from spear_deploy.importers.export import (
+    by_node,
+    common_semantics,
+    extract,
+    run_exporter,
+    threshold_findings,
+    to_network,
+    with_nodes,
+)
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 _DT = 1e-4  # the exporter's, fixed
-_PLAIN = (nn.Linear, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
 
 
 def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
@@ -27,7 +34,7 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
 
     ``sample`` is one step of input with its batch axis, (B, *shape); only its shape matters.  The module is
     neither changed nor run.  Supported are Leaky, Synaptic, RLeaky and RSynaptic with reset by subtraction or to
-    zero, late or not, behind Linear, Conv2d, AvgPool2d and Flatten; BatchNorm is folded, Dropout left out.
+    zero, late or not, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten; BatchNorm is folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -40,7 +47,7 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     recurrent, known = (snn.RLeaky, snn.RSynaptic), (snn.Leaky, snn.Synaptic, snn.RLeaky, snn.RSynaptic)
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, snn.SpikingNeuron)}
-    refuse_unknown(model, (*known, *_PLAIN))
+    refuse_unknown(model, known)
     _refuse_settings(layers, snn)
     live.refuse_misfit(model, sample, sample, "snntorch")
     simplify(model, sample)
@@ -53,19 +60,21 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
             layer.reset_mem()
         return model
 
-    running = live.Live(model, named, list, torch.stack, start)
+    shape = tuple(sample.shape[1:])
+    running = live.Live(shape, model, named, list, torch.stack, start)
     for name, emitted in running.run(sample[None], {}).items():
         if name in named:
             _complete(named[name], emitted.shape[2:])
     start()
-    graph = run_exporter("snntorch", lambda: exporter.export_to_nir(model, sample, ignore_dims=[0]))
+    neuron_node = exporter._extract_snntorch_module
+    graph = run_exporter("snntorch", shape, model, lambda held: extract(held, sample, neuron_node, recurrent))
     imported = to_network(_with_exact_decays(graph, named), semantics, "snntorch")
     check(imported.network, running, seed, "snntorch")
     return imported
 
 
 def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:
-    findings = []
+    findings = list(threshold_findings({name: layer.threshold for name, layer in layers.items()}, {}))
     for name, layer in layers.items():
         if not layer.init_hidden:
             message, fix = "keeps its state outside", "make the layer with init_hidden=True"

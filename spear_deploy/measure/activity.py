@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.decision import RULES, DecisionRule
 from spear_deploy.network.fan_out import FanOut
 
 
@@ -21,7 +22,7 @@ class Activity:
     Attributes:
         synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.
         spikes: per population that spikes (N,): events, inputs included.
-        scores: (N, outputs): spike counts of the output population, or its summed membrane (readout).
+        scores: (N, outputs): what the decision rule makes of the output, such as its spike counts.
         labels: (N,).
     """
 
@@ -68,24 +69,26 @@ class ActivityRecorder:
     """Reduces batches of events to an :class:`Activity`.
 
     Any value other than 0 is one spike, but for the populations in ``counted``: their values are numbers of spikes.
+    ``rule`` scores what the ``output`` sent.
     """
 
     fan_outs: Sequence[FanOut]
     output: str
     counted: frozenset[str] = frozenset()
+    rule: DecisionRule = RULES["count"]
     _parts: list[Activity] = field(default_factory=list)
 
     def add(
-        self, events: Mapping[str, NDArray[np.generic]], scores: NDArray[np.generic], labels: NDArray[np.int64]
+        self, events: Mapping[str, NDArray[np.generic]], sent: NDArray[np.generic], labels: NDArray[np.int64]
     ) -> None:
-        """Add a batch: ``events`` (T, B, *shape) of all that spikes, ``scores`` (T, B, n) of the output."""
+        """Add a batch: ``events`` (T, B, *shape) of all that spikes, and what the output ``sent`` (T, B, *shape)."""
         counts = {name: self._count(name, array.reshape(*array.shape[:2], -1)) for name, array in events.items()}
         self._parts.append(
             Activity(
                 {f.name: counts[f.source] @ f.every for f in self.fan_outs},
                 {f.name: counts[f.source] @ f.nonzero for f in self.fan_outs},
                 {name: array.sum(axis=1) for name, array in counts.items()},
-                scores.sum(axis=0, dtype=np.float64).reshape(len(labels), -1),
+                self.rule.score(sent).reshape(len(labels), -1),
                 labels,
             )
         )

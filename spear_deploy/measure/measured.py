@@ -24,6 +24,10 @@ class Measured:
         return self.activity.mean_synops
 
 
+_ALIKE = 0.1
+"""Float network and chip do the same work if their SynOps differ by no more than this share."""
+
+
 @dataclass(frozen=True, eq=False)
 class Baseline:
     """The unpruned network and what it does, in float and on the emulated chip."""
@@ -42,5 +46,19 @@ class Baseline:
 
     @property
     def synops(self) -> float:
-        """Measured SynOps, mean over the test samples: what a relative budget is a share of."""
+        """Measured SynOps on the chip, mean over the test samples."""
         return self.chip_test.mean_synops
+
+    @property
+    def works_alike(self) -> bool:
+        """Whether the chip does the float network's work: SynOps that differ by a tenth of it at most."""
+        wanted = self.float_test.mean_synops
+        return abs(self.chip_test.mean_synops - wanted) <= _ALIKE * wanted
+
+    @property
+    def whole(self) -> Activity:
+        """What a budget in per cent is a share of: the work as it should be.
+
+        That of the chip, on the test samples; of the float network where quantisation changed it.
+        """
+        return self.chip_test if self.works_alike else self.float_test

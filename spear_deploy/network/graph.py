@@ -12,24 +12,32 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from graphlib import CycleError
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.network.names import name_problem
 from spear_deploy.network.neuron import Neuron
 from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
 from spear_deploy.network.order import Link, components, loops
 from spear_deploy.network.synapses import Synapses, compose, constant_output
 
+Resolution: TypeAlias = NDArray[np.float64]
+"""Integer steps per float unit."""
+
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """Where spikes or values are fed in from outside: ``shape`` is (C, H, W) or (N,)."""
+    """Where spikes or values are fed in from outside: ``shape`` is (C, H, W) or (N,).
+
+    ``resolution``: the integer steps per unit of value, (), that the network was trained with; None: not on integers.
+    """
 
     name: str
     shape: Shape
+    resolution: Resolution | None = None
 
     @property
     def size(self) -> int:
@@ -39,11 +47,16 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Neurons of one kind: ``shape`` is (C, H, W) or (N,), as is that of every parameter of ``neuron``."""
+    """Neurons of one kind: ``shape`` is (C, H, W) or (N,), as is that of every parameter of ``neuron``.
+
+    ``resolution``: the integer steps per float unit, () or broadcasting to ``shape``, that the neurons and the synapses
+    into them were trained with; None: not trained on integers.
+    """
 
     name: str
     shape: Shape
     neuron: Neuron
+    resolution: Resolution | None = None
 
     @property
     def size(self) -> int:
@@ -77,8 +90,9 @@ class Network:
     ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is what
     the NIR file said beside the graph; it is no part of the content hash.
 
-    Raises :class:`InputError` (E004) if names of populations or projections clash or dangle, a projection leads into
-    an input, shapes do not fit or a delay is negative, and :class:`UnsupportedError` (E022) for a loop without delay.
+    Raises :class:`InputError` (E004) if names of populations or projections clash, dangle or can be in no file (they
+    hold a slash, say; any script and length will do), a projection leads into an input, shapes do not fit or a delay
+    is negative, and :class:`UnsupportedError` (E022) for a loop without delay.
     """
 
     populations: tuple[Input | Population, ...]
@@ -144,6 +158,13 @@ class Network:
         return tuple(p for p in self.populations if isinstance(p, Input))
 
     @property
+    def ends(self) -> tuple[Shape, int] | None:
+        """Shape of the input and number of outputs that are read; None where there are several of either."""
+        if len(self.inputs) != 1 or len(self.outputs) != 1:
+            return None
+        return self.inputs[0].shape, self[self.outputs[0]].size
+
+    @property
     def neurons(self) -> tuple[Population, ...]:
         """Populations of neurons, in execution order."""
         ordered = (self[name] for name in self.order)
@@ -177,6 +198,9 @@ def _check(network: Network) -> Iterable[Finding]:
     yield from _check_names(network)
     yield from _check_shapes(network)
     for population in network.populations:
+        problem = resolution_problem(population.resolution, population.shape)
+        if problem:
+            yield Finding("E004", population.name, problem)
         arrays = population.neuron.arrays() if isinstance(population, Population) else {}
         for name, array in arrays.items():
             if array.shape != population.shape:
@@ -184,11 +208,28 @@ def _check(network: Network) -> Iterable[Finding]:
                 yield Finding("E004", population.name, message)
 
 
+def resolution_problem(resolution: Resolution | None, shape: Shape) -> str:
+    """Say what keeps a resolution from being that of a population of ``shape``; nothing if it is one."""
+    if resolution is None:
+        return ""
+    if not np.all(np.isfinite(resolution) & (resolution > 0)):
+        return "its resolution is not positive and finite everywhere"
+    try:
+        fits = np.broadcast_shapes(resolution.shape, shape) == shape
+    except ValueError:
+        fits = False
+    return "" if fits else f"its resolution has shape {resolution.shape}, the population {shape}"
+
+
 def _check_names(network: Network) -> Iterable[Finding]:
     names = [p.name for p in network.populations]
     for kind, held in (("populations", names), ("projections", [p.name for p in network.projections])):
-        for name in sorted(name for name, count in Counter(held).items() if count > 1):
-            yield Finding("E004", name, f"two {kind} have this name")
+        for name, count in sorted(Counter(held).items()):
+            if count > 1:
+                yield Finding("E004", name, f"two {kind} have this name")
+            problem = name_problem(name)
+            if problem:
+                yield Finding("E004", ascii(name), f"no file can hold this name of {kind}: it {problem}", "rename it")
     inputs = {p.name for p in network.inputs}
     for projection in network.projections:
         if projection.target in inputs:

@@ -7,7 +7,7 @@ All NIR neurons are cases of it (``x`` is the summed input of step ``t``, biases
     s[t] = v[t] > threshold        or  >=              no threshold: a readout, its output is v
     v[t] <- reset_value | v[t] - threshold             in the same step, or one step later
 
-``v`` starts at ``reset_value``, ``i`` at 0.
+``v`` starts at ``reset_value``, or at ``start_value`` where that is another one; ``i`` at 0.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Neuron:
     ``threshold`` is None for a readout.  ``reset`` says what a spike does to the membrane: set it to
     ``reset_value``, or subtract the threshold; ``reset_delay`` moves that to the following step (snnTorch's
     ``reset_delay``).  ``floor`` is the lowest membrane value (sinabs' ``min_v_mem``) or None.
+    ``start_value`` is the membrane before the first step, or None: ``reset_value``.  That of a readout, which is never
+    reset, is its ``reset_value``.
     """
 
     alpha: FloatArray
@@ -44,6 +46,12 @@ class Neuron:
     compare: Comparison = "gt"
     spikes: SpikeKind = "binary"
     floor: float | None = None
+    start_value: FloatArray | None = None
+
+    @property
+    def start(self) -> FloatArray:
+        """The membrane before the first step."""
+        return self.reset_value if self.start_value is None else self.start_value
 
     @property
     def is_readout(self) -> bool:

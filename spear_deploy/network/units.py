@@ -78,7 +78,7 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
     """Return the network with only the ``kept`` units (sorted indices) of each group named.
 
     Raises :class:`ValueError` for an unknown group or an empty selection: an empty population has no
-    meaning on a chip.
+    meaning on a chip.  What is left was not trained on integers, even if the whole was.
     """
     groups = {group.name: group for group in unit_groups(network).groups}
     selection: dict[str, Units] = {}
@@ -130,8 +130,10 @@ def _is_depthwise(op: Conv2d) -> bool:
 
 def _keep_population(population: Input | Population, units: Units | None) -> Input | Population:
     if units is None or isinstance(population, Input):  # inputs are never pruned
-        return population
-    return replace(population, shape=(len(units), *population.shape[1:]), neuron=population.neuron.take(units))
+        return replace(population, resolution=None)
+    return replace(
+        population, resolution=None, shape=(len(units), *population.shape[1:]), neuron=population.neuron.take(units)
+    )
 
 
 def _keep_projection(projection: Projection, shape: Shape, source: Units | None, target: Units | None) -> Projection:

@@ -17,11 +17,15 @@ from spear_deploy.deployment.verdict import Row, budget_rows
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding
 from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.fidelity import Loss
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
+from spear_deploy.report.data import describe_data
+from spear_deploy.report.fidelity import distribution_data, fidelity_data
 from spear_deploy.report.schema import VERSION
 from spear_deploy.search.loop import SearchResult
+from spear_deploy.search.reference import Reference
 from spear_deploy.storage import as_json
 from spear_deploy.targets import TARGETS
 from spear_deploy.versions import versions
@@ -39,6 +43,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     assert measured is not None
     assert bundle is not None
     assert compiler is not None
+    assert work.rule is not None
     budgets = [_budget(row) for row in budget_rows(work)]
     execution = work.options.execution
     report: dict[str, Any] = {
@@ -51,7 +56,8 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "target": work.chip.target,
         "emulated": TARGETS.get(work.chip.target).emulated,
         "chip": work.chip.name,
-        "data": _data(work),
+        "data": describe_data(work.data),
+        "decision": {"rule": work.rule.name, "text": work.rule.text},
         "semantics": asdict(work.imported.semantics),
         "weight_bits": compiler.weight_bits,
         "adaptation": _adaptation(work.adaptation),
@@ -60,12 +66,15 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "accuracy": _accuracy(work, baseline, measured),
         "layers": layer_rows(baseline, measured),
         "synops": _synops(work, baseline, measured),
+        "fidelity": _fidelity(work),
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured),
-        "notes": [_note(finding) for finding in (*work.imported.notes, *measured.lowered.notes)],
+        "notes": [
+            _note(finding) for finding in (*work.imported.notes, *work.data.notes, *measured.lowered.notes, *work.notes)
+        ],
         "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }
     return as_json(report)  # type: ignore[no-any-return]  # figures of plug-ins may be numpy's
@@ -79,12 +88,6 @@ def _step(step: Step, work: Work, seconds: Mapping[str, float]) -> dict[str, Any
 def _hashes(baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
     networks = {"model": baseline.network.content_hash, "pruned": measured.network.content_hash}
     return {**networks, **bundle.manifest["files"]}
-
-
-def _data(work: Work) -> dict[str, Any]:
-    data = work.data
-    sizes = {"train": len(data.train), "val": len(data.val), "test": len(data.test)}
-    return {"name": data.name, **sizes, "steps": data.steps}
 
 
 def _budget(row: Row) -> dict[str, Any]:
@@ -104,17 +107,38 @@ def _budget(row: Row) -> dict[str, Any]:
 
 
 def _accuracy(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
-    in_float, deployed = baseline.float_test, measured.activity
-    lost = in_float.correct.astype(np.int64) - deployed.correct.astype(np.int64)
+    assert work.deployed is not None
+    lost, reference = Loss.between(baseline.float_test, measured.activity), work.reference
     return {
-        "float": in_float.accuracy,
+        "float": baseline.float_test.accuracy,
         "unpruned_quantised": baseline.chip_test.accuracy,
         "pruned": work.search.candidate.pruned_accuracy if work.search else None,
-        "finetuned": work.float_accuracy,
-        "quantised": deployed.accuracy,
+        "finetuned": work.deployed.in_float.accuracy,
+        "quantised": measured.activity.accuracy,
         "backend": work.proof.activity.accuracy if work.proof else None,
-        "drop": 100 * float(lost.mean()),
-        "drop_error": 100 * float(lost.std() / np.sqrt(len(lost))),
+        "drop": lost.points,
+        "drop_error": lost.error,
+        "reference": None if reference is None else _reference(reference),
+    }
+
+
+def _reference(reference: Reference) -> dict[str, Any]:
+    return {
+        "steps": reference.steps,
+        "accuracy": reference.accuracy,
+        "synops": reference.synops,
+        "drop": reference.points,
+        "drop_error": reference.error,
+    }
+
+
+def _fidelity(work: Work) -> dict[str, Any]:
+    assert work.fidelity is not None
+    assert work.deployed is not None
+    return {
+        "unpruned": fidelity_data(work.fidelity),
+        "deployed": fidelity_data(work.deployed),
+        "distributions": distribution_data(work.distributions),
     }
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from spear_deploy.report import wording
+from spear_deploy.report import formats, wording
+from spear_deploy.report.fidelity import columns, overview
+from spear_deploy.report.picture import WIDTH, pictures
 from spear_deploy.storage import atomic
 
 
@@ -42,15 +44,16 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        number=wording.number,
-        percent=wording.percent,
-        kib=wording.kib,
-        duration=wording.duration,
+        number=formats.number,
+        percent=formats.percent,
+        kib=formats.kib,
+        duration=formats.duration,
         resource=wording.resource,
-        amount=wording.amount,
-        plain=wording.plain,
-        joules=wording.joules,
+        amount=formats.amount,
+        plain=formats.plain,
+        joules=formats.joules,
         noted=wording.noted,
+        transposed=lambda cells: zip(*cells, strict=True),
     )
     return environment
 
@@ -75,11 +78,24 @@ def page(report: Mapping[str, Any]) -> str:
             steps=wording.steps_at_work(report),
             longest=_largest(report["steps"], ("seconds",)),
             seconds=sum(step["seconds"] for step in report["steps"]),
-            scaled=wording.ratio,
+            scaled=formats.ratio,
             use=wording.use,
+            fidelity=_fidelity(report["fidelity"]),
+            pictures=pictures(report["fidelity"]["distributions"]),
+            picture_width=WIDTH,
         )
     )
     return text
+
+
+def _fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
+    deployed, unpruned = fidelity["deployed"], fidelity["unpruned"]
+    return {
+        "sentence": overview(deployed),
+        "columns": columns(deployed["populations"]),
+        "unpruned_sentence": overview(unpruned),
+        "unpruned_columns": columns(unpruned["populations"]),
+    }
 
 
 def notebook_view(report: Mapping[str, Any]) -> str:

@@ -9,15 +9,21 @@ from rich.console import Console
 
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.activity import Activity
+from spear_deploy.report.data import data_parts, describe_data
+from spear_deploy.report.formats import plain
 
 
 def found_so_far(work: Work) -> dict[str, Any]:
     """Return the figures of the steps that were done, as JSON."""
     found: dict[str, Any] = {"done": list(work.done)}
+    found["data"] = describe_data(work.data)
+    if work.rule is not None:
+        found["decision"] = {"rule": work.rule.name, "text": work.rule.text}
+    found["notes"] = [str(note) for note in work.data.notes]
     if work.lowered is not None:
         placement = work.lowered.placement
         found["cores"] = {"used": placement.cores, "of": work.chip.cores}
-        found["findings"] = [str(finding) for finding in work.lowered.findings]
+        found["findings"] = [str(finding) for finding in (*work.lowered.findings, *work.notes)]
     if work.baseline is not None:
         found["unpruned"] = {"float": _figures(work.baseline.float_test), "chip": _figures(work.baseline.chip_test)}
     if work.goal is not None:
@@ -30,6 +36,10 @@ def found_so_far(work: Work) -> dict[str, Any]:
 def print_found(found: Mapping[str, Any], console: Console) -> None:
     """Print it."""
     lines = [f"stopped after {found['done'][-1]}"]
+    lines.append(f"data        {plain(found['data']['name'])}: {data_parts(found['data'])}")
+    if "decision" in found:
+        lines.append(f"decision    {found['decision']['rule']}: {found['decision']['text']}")
+    lines += map(plain, found["notes"])
     if "cores" in found:
         lines += [f"cores       {found['cores']['used']:,} of {found['cores']['of']:,}", *found["findings"]]
     for name in ("unpruned", "pruned"):

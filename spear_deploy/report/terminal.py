@@ -6,28 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from spear_deploy.report.wording import (
-    amount,
-    compact,
-    facts,
-    kib,
-    percent,
-    plain,
-    ratio,
-    resource,
-    shorten,
-    summary,
-    totals,
-    use,
-    verdict,
-)
+from spear_deploy.report.fidelity import DISPENSABLE, columns, overview
+from spear_deploy.report.formats import amount, compact, kib, percent, plain, ratio, shorten
+from spear_deploy.report.tables import Column, FittingTable, plain_table
+from spear_deploy.report.wording import facts, resource, summary, totals, use, verdict
 
 _FILE_WIDTH = 100
 """A pipe has no width of its own; rich would take 80 columns, too few for the layers table."""
@@ -41,6 +28,11 @@ def print_report(report: Mapping[str, Any], console: Console) -> None:
     """Print the report; names are never read as markup."""
     # Cropping would undo the width that _Page takes for files.
     console.print(_Page(Group(*_parts(report))), crop=console.is_terminal)
+
+
+def print_fidelity(fidelity: Mapping[str, Any], console: Console) -> None:
+    """Print the table of :func:`~spear_deploy.report.fidelity.fidelity_data`."""
+    console.print(_Page(Group(*_fidelity(fidelity))), crop=console.is_terminal)
 
 
 @dataclass(frozen=True)
@@ -59,33 +51,6 @@ class _Page:
             yield Segment.line()
 
 
-@dataclass(frozen=True)
-class _Layers:
-    """The layers table, with as many columns as there is room for."""
-
-    layers: Sequence[Mapping[str, Any]]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for columns in _layouts(self.layers):
-            table = _layers_table(columns, len(self.layers))
-            if Measurement.get(console, options.update_width(1000), table).maximum <= options.max_width:
-                break
-        yield table
-        missing = [title for title in _DISPENSABLE if title not in columns]
-        if missing:
-            yield Text(f"no room for: {', '.join(missing)}", style="dim")
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of the layers table: its cells, and its total."""
-
-    cells: Sequence[str]
-    total: str = ""
-    left: bool = False
-    style: str = ""
-
-
 def _parts(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text()
     yield _headline(report)
@@ -93,9 +58,18 @@ def _parts(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text()
     yield _budgets(report["budgets"])
     yield Text()
-    yield _Layers(report["layers"])
+    yield FittingTable([_columns(report["layers"], width) for width in _TYPE_WIDTHS], _DISPENSABLE, footer=True)
+    yield Text()
+    yield from _fidelity(report["fidelity"]["deployed"])
     yield Text()
     yield _facts(facts(report))
+
+
+def _fidelity(fidelity: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield a sentence on the whole network, and the table of its populations."""
+    yield Text.assemble(("float -> chip", "bold"), f": {overview(fidelity)}")
+    yield Text()
+    yield FittingTable([columns(fidelity["populations"])], DISPENSABLE)
 
 
 def _headline(report: Mapping[str, Any]) -> Text:
@@ -105,7 +79,7 @@ def _headline(report: Mapping[str, Any]) -> Text:
 
 
 def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
-    table = _table(footer=False)
+    table = plain_table(footer=False)
     table.add_column("budget")
     for title in ("limit", "predicted", "measured", "used"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -124,56 +98,31 @@ def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _layouts(layers: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, _Column]]:
-    """Yield the columns of the layers table, fewer and fewer."""
-    for width in _TYPE_WIDTHS:
-        columns = _columns(layers, width)
-        yield columns
-    for count in range(1, len(_DISPENSABLE) + 1):
-        yield {title: column for title, column in columns.items() if title not in _DISPENSABLE[:count]}
-
-
-def _columns(layers: Sequence[Mapping[str, Any]], type_width: int) -> dict[str, _Column]:
+def _columns(layers: Sequence[Mapping[str, Any]], type_width: int) -> dict[str, Column]:
     total = totals(layers)
 
-    def count_column(key: str, style: str = "") -> _Column:
-        return _Column([compact(layer[key]) for layer in layers], compact(total[key]), style=style)
+    def count_column(key: str, style: str = "") -> Column:
+        return Column([compact(layer[key]) for layer in layers], compact(total[key]), style=style)
 
     share = [percent(ratio(layer["synops_measured"], total["synops_measured"])) for layer in layers]
     return {
-        "layer": _Column([shorten(plain(layer["name"]), _NAME_WIDTH) for layer in layers], "total", left=True),
-        "type": _Column([shorten(plain(layer["type"]), type_width) for layer in layers], left=True, style="dim"),
-        "units": _Column([_units(layer) for layer in layers]),
+        "layer": Column([shorten(plain(layer["name"]), _NAME_WIDTH) for layer in layers], "total", left=True),
+        "type": Column([shorten(plain(layer["type"]), type_width) for layer in layers], left=True, style="dim"),
+        "units": Column([_units(layer) for layer in layers]),
         "neurons": count_column("neurons"),
         "synapses": count_column("synapses"),
         "spikes": count_column("spikes"),
         "SynOps\nbefore": count_column("synops_before", style="dim"),
         "SynOps\nmeasured": count_column("synops_measured"),
-        "share": _Column(share, percent(1.0, 0)),
+        "share": Column(share, percent(1.0, 0)),
         "cores": count_column("cores"),
-        "memory\nKiB": _Column([kib(layer["memory_bits"]) for layer in layers], kib(total["memory_bits"])),
+        "memory\nKiB": Column([kib(layer["memory_bits"]) for layer in layers], kib(total["memory_bits"])),
     }
 
 
 def _units(layer: Mapping[str, Any]) -> str:
     before, after = layer["units_before"], layer["units_after"]
     return f"{before}->{after}" if before != after else f"{after}"
-
-
-def _layers_table(columns: Mapping[str, _Column], rows: int) -> Table:
-    table = _table(footer=True)
-    for title, column in columns.items():
-        # Text, not str: rich reads markup in a str, and names come from files.
-        table.add_column(
-            Text(title),
-            Text(column.total),
-            justify="left" if column.left else "right",
-            style=column.style,
-            no_wrap=True,
-        )
-    for row in range(rows):
-        table.add_row(*(Text(column.cells[row]) for column in columns.values()))
-    return table
 
 
 def _facts(lines: Iterable[tuple[str, str]]) -> Table:
@@ -183,15 +132,3 @@ def _facts(lines: Iterable[tuple[str, str]]) -> Table:
     for subject, sentence in lines:
         grid.add_row(subject, Text(sentence))
     return grid
-
-
-def _table(*, footer: bool) -> Table:
-    return Table(
-        box=box.SIMPLE,
-        show_edge=False,
-        show_footer=footer,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-        footer_style="bold",
-    )

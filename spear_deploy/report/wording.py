@@ -1,4 +1,4 @@
-"""What a report says, in words and formatted numbers: the same on a terminal and on a page.
+"""What a report says, in sentences: the same on a terminal and on a page.
 
 Pure functions from report data to text.  The text is ASCII, so that it survives any pipe.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import floor, log10, sqrt
+from math import sqrt
 from typing import Any, Literal
 
+from spear_deploy.report.data import data_words
+from spear_deploy.report.formats import amount, duration, joules, number, percent, plain, plural, ratio
+
 Report = Mapping[str, Any]
-
-_SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
-_BITS_OF_KIB = 8 * 1024
-
 
 Level = Literal["good", "warn", "bad"]
 
@@ -35,71 +34,6 @@ class AccuracyStep:
     label: str
     value: float
     samples: str
-
-
-def number(value: float | None) -> str:
-    """Format a count with thousands separators; nothing for None."""
-    return "" if value is None else f"{value:,.0f}"
-
-
-def amount(value: float | None, digits: int) -> str:
-    """Format a budget's figure with the decimals that it has, or that a small one needs to be seen."""
-    if value is None:
-        return ""
-    needed = 1 - floor(log10(abs(value))) if value else 0
-    return f"{value:,.{max(digits, min(needed, 12))}f}" if abs(value) < 1 else f"{value:,.{digits}f}"
-
-
-def compact(value: float) -> str:
-    """Format a count for a narrow column: beyond seven digits in millions."""
-    return number(value) if value < 1e7 else f"{value / 1e6:,.1f}M"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Format a share (0..1) as a percentage."""
-    return f"{100 * share:.{digits}f}%"
-
-
-def ratio(part: float, whole: float) -> float:
-    """Return ``part / whole``, and 0 of nothing."""
-    return part / whole if whole else 0.0
-
-
-def kib(bits: int) -> str:
-    """Format bits as KiB, with the decimals that a small memory needs."""
-    size = bits / _BITS_OF_KIB
-    decimals = 0 if size >= 100 or not bits else 1 if size >= 1 else 2
-    return f"{size:,.{decimals}f}"
-
-
-def joules(value: float) -> str:
-    """Format an energy with its SI prefix."""
-    exponent = max(-15, min(0, 3 * floor(log10(value) / 3))) if value > 0 else 0
-    return f"{value / 10**exponent:.3g} {_SI[exponent]}"
-
-
-def duration(seconds: float) -> str:
-    """Format seconds as one word, such as 18.4s, 2m27s or 1h05m."""
-    if seconds < 99.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
-
-
-def shorten(text: str, width: int) -> str:
-    """Cut text that is longer than ``width``, and show that it was cut."""
-    return text if len(text) <= width else f"{text[: width - 2]}.."
-
-
-def plain(text: object) -> str:
-    """Return text without control characters: names come from files, and a terminal obeys some of them."""
-    return "".join(c if c.isprintable() else "?" for c in str(text))
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def resource(budget: Report) -> str:
@@ -155,15 +89,17 @@ def summary(report: Report) -> str:
     """Return what was gained and what it cost, in one sentence."""
     synops, accuracy = report["synops"], report["accuracy"]
     share = percent(ratio(synops["measured"]["mean"], synops["before"]))
-    change = 100 * (accuracy["quantised"] - accuracy["unpruned_quantised"])
-    cost = f"accuracy {percent(accuracy['quantised'], 2)} ({change:+.2f} points)"
+    against = f"{0 - accuracy['drop']:+.2f} points against the float network"
+    if (reference := accuracy["reference"]) is not None:
+        against += f", {0 - reference['drop']:+.2f} against the unpruned one fine-tuned as long"
+    cost = f"accuracy {percent(accuracy['quantised'], 2)} ({against})"
     return f"{share} of the SynOps of the unpruned network on {plain(report['chip'])}; {cost}"
 
 
 def accuracy_steps(report: Report) -> tuple[AccuracyStep, ...]:
     """Return the accuracies in the order in which the network changed."""
     accuracy, check = report["accuracy"], report["validation"]
-    test = f"{report['data']['test']:,} test samples"
+    test = plural(report["data"]["test"], "test sample")
     steps = [("float", "float", test), ("quantised unpruned", "unpruned_quantised", test)]
     if accuracy["pruned"] is not None:
         steps += [("pruned", "pruned", "validation samples"), ("fine-tuned", "finetuned", test)]
@@ -171,6 +107,17 @@ def accuracy_steps(report: Report) -> tuple[AccuracyStep, ...]:
     if check is not None:
         steps += [(plain(check["backend"]), "backend", f"{check['samples']:,} of the test samples")]
     return tuple(AccuracyStep(label, accuracy[key], samples) for label, key, samples in steps)
+
+
+def reference(report: Report) -> str:
+    """Return what the unpruned network does that was fine-tuned as long as the deployed one."""
+    found = report["accuracy"]["reference"]
+    if found is None:
+        return ""
+    lost = f"{found['drop']:.2f} points lost against it (standard error {found['drop_error']:.2f})"
+    work = f"{number(found['synops'])} SynOps a sample"
+    tuned = f"unpruned, fine-tuned for the same {plural(found['steps'], 'batch', 'batches')}, quantised"
+    return f"{tuned}: {percent(found['accuracy'], 2)}, {work}; {lost}"
 
 
 def standard_error(report: Report) -> float:
@@ -189,13 +136,15 @@ def facts(report: Report) -> list[tuple[str, str]]:
     """Return the lines below the tables: (subject, sentence)."""
     lines = [
         ("accuracy", _accuracy(report)),
+        ("reference", reference(report)),
+        ("decision", _decision(report)),
         ("SynOps", _synops(report)),
         ("search", _search(report)),
         ("LRE", _lre(report)),
         ("validation", _validation(report)),
         ("energy", _energy(report)),
         ("adaptation", _adaptation(report)),
-        ("data", _data(report)),
+        ("data", data_words(report)),
         ("time", _time(report)),
         *(("note", f"{note['code']} {noted(note)}") for note in report["notes"]),
     ]
@@ -224,9 +173,10 @@ def _excess(budget: Report) -> str:
 def _accuracy(report: Report) -> str:
     steps = accuracy_steps(report)
     text = " -> ".join(f"{step.label} {percent(step.value, 2)}" for step in steps)
-    test = f"{report['data']['test']:,} test samples"
+    test = plural(report["data"]["test"], "test sample")
     others = [f"{step.label}: on {step.samples}" for step in steps if step.samples != test]
-    error = f"standard error {100 * standard_error(report):.1f} points on {test}"
+    points = f"standard error {100 * standard_error(report):.1f} points on {test}"
+    error = points if report["data"]["test"] > 1 else f"{test}, which has no standard error"
     return f"{text}\n{'; '.join([error, *others])}"
 
 
@@ -234,7 +184,8 @@ def _synops(report: Report) -> str:
     synops = report["synops"]
     measured, every = synops["measured"], synops["measured_all_synapses"]
     spread = ", ".join(f"{key} {number(measured[key])}" for key in ("mean", "p50", "p95", "max"))
-    text = f"{spread} over {measured['samples']:,} samples; mean {number(every['mean'])} with zero weights counted"
+    samples = plural(measured["samples"], "sample")
+    text = f"{spread} over {samples}; mean {number(every['mean'])} with zero weights counted"
     backend = synops["backend"]
     if backend is None:
         return text
@@ -321,10 +272,9 @@ def _adaptation(report: Report) -> str:
     return f"{', '.join(map(plain, adaptation['changed']))}: {'; '.join(spoken)}"
 
 
-def _data(report: Report) -> str:
-    data = report["data"]
-    split = f"{data['train']:,} train, {data['val']:,} validation, {data['test']:,} test samples"
-    return f"{plain(data['name'])}: {split} of {plural(data['steps'], 'step')}; seed {report['seed']}"
+def _decision(report: Report) -> str:
+    decision = report["decision"]
+    return f"{plain(decision['rule'])}: {plain(decision['text'])}"
 
 
 _NOTABLE_SECONDS = 0.05

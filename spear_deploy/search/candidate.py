@@ -9,7 +9,7 @@ from functools import partial
 from spear_deploy.measure.measured import Measured
 from spear_deploy.network import Network
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.evaluator import Evaluator, Probe
+from spear_deploy.search.evaluator import Evaluator, Probe, Tuning
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.methods import Proposal
 
@@ -23,7 +23,7 @@ class Candidate:
     """A network that was chosen by the search, fine-tuned and measured.
 
     ``predicted`` is the share of the unpruned network's SynOps that LRE expected; ``pruned_accuracy`` its accuracy
-    on a part of the validation samples before fine-tuning.
+    on a part of the validation samples before fine-tuning.  ``tunings`` are those that it went through, in order.
     """
 
     proposal: Proposal
@@ -31,6 +31,7 @@ class Candidate:
     predicted: float
     pruned_accuracy: float
     measured: Measured
+    tunings: tuple[Tuning, ...]
 
 
 def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, progress: Progress) -> Candidate:
@@ -40,12 +41,13 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, progress: Prog
     """
     binding = goal.binding(candidate.measured)
     if binding is None:
-        return _finetuned(candidate, evaluator, progress, partial(evaluator.finish, candidate.measured))
+        tuning = evaluator.closing(0)
+        return _finetuned(candidate, tuning, evaluator, progress, partial(evaluator.finish, candidate.measured))
     if goal.use(binding, candidate.measured) > _GIVE_UP_RATIO:
         return candidate
     for attempt in range(_CLOSING_ATTEMPTS):
         press = partial(evaluator.press, binding, candidate.measured, attempt)
-        candidate = _finetuned(candidate, evaluator, progress, press)
+        candidate = _finetuned(candidate, evaluator.closing(attempt), evaluator, progress, press)
         if goal.is_met(candidate.measured):
             break
         binding = goal.binding(candidate.measured) or binding
@@ -53,12 +55,13 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, progress: Prog
 
 
 def _finetuned(
-    candidate: Candidate, evaluator: Evaluator, progress: Progress, tune: Callable[[Tick], Network]
+    candidate: Candidate, tuning: Tuning, evaluator: Evaluator, progress: Progress, tune: Callable[[Tick], Network]
 ) -> Candidate:
     with progress.step("fine-tune") as tick:
         network = tune(tick)
     with progress.step("measure") as tick:
-        return replace(candidate, measured=evaluator.measure(network, tick))
+        measured = evaluator.measure(network, tick)
+        return replace(candidate, measured=measured, tunings=(*candidate.tunings, tuning))
 
 
 def candidate_of(
@@ -68,4 +71,5 @@ def candidate_of(
     kept = {} if proposal.network else {n: units.tolist() for n, units in evaluator.kept_units(proposal.counts).items()}
     with progress.step("measure") as tick:
         measured = evaluator.measure_probe(probe, tick)
-    return Candidate(proposal, kept, predicted, evaluator.outcome(proposal).accuracy, measured)
+    accuracy = evaluator.outcome(proposal).accuracy
+    return Candidate(proposal, kept, predicted, accuracy, measured, (evaluator.first_tuning,))

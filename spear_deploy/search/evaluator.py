@@ -1,7 +1,7 @@
 """What a pruned network is worth: before fine-tuning, after a short one, and as the chip's measured integers.
 
-The cheap verdict (an *episode*) is a float run without fine-tuning; the expensive one (a *probe*) fine-tunes,
-quantises and measures on the emulator.  Verdicts are journalled, weights are not: the fine-tuning of the
+The cheap verdict (an *episode*) is a float run without fine-tuning; the expensive one (a *probe*) fine-tunes as the
+chip computes, lowers and measures on the emulator.  Verdicts are journalled, weights are not: the fine-tuning of the
 network that is chosen is repeated when a run is resumed.
 """
 
@@ -31,7 +31,7 @@ from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.targets import Compiler, Lowered
-from spear_deploy.train.config import FinetuneConfig
+from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 _SCORING_SAMPLES = 256
@@ -40,6 +40,14 @@ _AT_HAND = 4
 """Pruned networks that are kept: a network is placed, judged and fine-tuned in turn, and many would fill the memory."""
 _PRESS_HARDER = 0.98
 """Each further attempt presses towards so much less: as far as a budget is usually missed (chosen, not measured)."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One fine-tuning of a network; ``attempt`` counts those that close it, and shifts the seed."""
+
+    config: FinetuneConfig
+    attempt: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +80,8 @@ class Evaluator:
     def importance(self) -> Mapping[str, NDArray[np.float64]]:
         """Importance of the units of each group."""
         ranking = self.data.train.head(_RANKING_SAMPLES)
-        return unit_importance(self.baseline.network, self.groups, ranking, self.execution)
+        network, decide = self.baseline.network, self.options.decide
+        return unit_importance(network, self.groups, ranking, self.execution, decide=decide)
 
     @cached_property
     def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
@@ -99,7 +108,9 @@ class Evaluator:
         unpruned = float(self.baseline.float_val.total[: len(split)].mean())
 
         def compute() -> Record:
-            activity = measure_float(self.prune(proposal), split, self.execution, batch=len(split))
+            activity = measure_float(
+                self.prune(proposal), split, self.execution, batch=len(split), decide=self.options.decide
+            )
             return {"accuracy": activity.accuracy, "synops": activity.mean_synops / unpruned}
 
         return Outcome(**self.journal.once("episode", proposal.key, compute))
@@ -118,43 +129,42 @@ class Evaluator:
 
     def probe(self, proposal: Proposal) -> Probe:
         """Fine-tune briefly and measure on the emulated chip, on the validation split."""
-        seed, teacher = self.execution.seed, self.baseline.network
-        tuned = finetune(
-            self.prune(proposal),
-            self.data.train,
-            self.options.probe,
-            seed=seed,
-            execution=self.execution,
-            teacher=teacher,
-        )
+        tuned = self.tune(self.prune(proposal), self.first_tuning)
         lowered, val = self._lower_and_measure(tuned)
         post = val.mean_synops / self.baseline.chip_val.mean_synops
         return Probe(tuned, lowered, val, Pair(self.outcome(proposal).synops, post))
 
     def press(self, budget: Budget, measured: Measured, attempt: int, tick: Tick) -> Network:
         """Fine-tune on, pressing SynOps towards a budget's limit by dual ascent; later attempts press harder."""
-        config = self.options.finish if attempt == 0 else self.options.probe
         ranking = self.data.train.head(_RANKING_SAMPLES)
-        in_float = measure_float(measured.network, ranking, self.execution).mean_synops
+        in_training = measure_program(measured.lowered.program, ranking, self.execution).mean_synops
         value = budget.measured(measured, self.baseline)
-        target = self.options.aim * _PRESS_HARDER**attempt * budget.limit * in_float / value
-        return self._finetune(measured.network, config, attempt, tick, target)
+        target = self.options.aim * _PRESS_HARDER**attempt * budget.limit * in_training / value
+        return self.tune(measured.network, self.closing(attempt), tick, target)
 
     def finish(self, measured: Measured, tick: Tick) -> Network:
         """Fine-tune on for accuracy alone."""
-        return self._finetune(measured.network, self.options.finish, 0, tick)
+        return self.tune(measured.network, self.closing(0), tick)
 
-    def _finetune(
-        self, network: Network, config: FinetuneConfig, attempt: int, tick: Tick, target: float | None = None
-    ) -> Network:
+    @property
+    def first_tuning(self) -> Tuning:
+        """The short fine-tuning of every network that is measured."""
+        return Tuning(self.options.probe)
+
+    def closing(self, attempt: int) -> Tuning:
+        """Return the fine-tuning of an attempt to close a network: a long one, then short ones."""
+        return Tuning(self.options.finish if attempt == 0 else self.options.probe, attempt)
+
+    def tune(self, network: Network, tuning: Tuning, tick: Tick | None = None, target: float | None = None) -> Network:
+        """Fine-tune a network, pressing its SynOps towards a ``target`` where there is one."""
         return finetune(
             network,
             self.data.train,
-            config,
-            seed=self.execution.seed + attempt,
+            tuning.config,
+            seed=self.execution.seed + tuning.attempt,
             execution=self.execution,
-            teacher=self.baseline.network,
-            synops_target=target,
+            aims=Aims(self.baseline.network, target),
+            simulator=self.compiler.trainable,
             tick=tick,
         )
 
@@ -167,12 +177,17 @@ class Evaluator:
         """Measure a probe, which is lowered and measured on the validation samples already, on the test samples."""
         return Measured(probe.network, probe.lowered, self._on_test(probe.lowered, tick), probe.val)
 
+    def measure_on_test(self, network: Network) -> Activity:
+        """Lower a network and run it on the test samples."""
+        program = self.compiler.lower(network).program
+        return measure_program(program, self.data.test, self.execution, decide=self.options.decide)
+
     def _on_test(self, lowered: Lowered, tick: Tick) -> Activity:
-        return measure_program(lowered.program, self.data.test, self.execution, tick=tick)
+        return measure_program(lowered.program, self.data.test, self.execution, tick=tick, decide=self.options.decide)
 
     def _lower_and_measure(self, network: Network) -> tuple[Lowered, Activity]:
         lowered = self.compiler.lower(network)
-        return lowered, measure_program(lowered.program, self.data.val, self.execution)
+        return lowered, measure_program(lowered.program, self.data.val, self.execution, decide=self.options.decide)
 
     def prunable_groups(self) -> tuple[PrunableGroup, ...]:
         """Describe the groups to a method; SynOps of a projection are charged half to either end."""

@@ -14,17 +14,25 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from spear_deploy.data import Split
+from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.train.losses import EVIDENCE
 
 
 def unit_importance(
-    network: Network, groups: UnitGroups, split: Split, execution: Execution | None = None, batch: int = 64
+    network: Network,
+    groups: UnitGroups,
+    split: Split,
+    execution: Execution | None = None,
+    batch: int = 64,
+    decide: str | None = None,
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Return the importance of every unit of each group: (units,)."""
+    """Return the importance of every unit of each group, (units,), for decisions by the rule of that name."""
+    evidence = EVIDENCE[network_rule(network, decide).name]
     (port,) = network.inputs
     device = (execution or Execution()).device
     simulator = FloatSimulator(network).to(device)
@@ -35,7 +43,7 @@ def unit_importance(
         for name in members:
             out[name].retain_grad()
         loss = functional.cross_entropy(
-            out[network.outputs[0]].sum(0).flatten(1), torch.from_numpy(labels).to(device), reduction="sum"
+            evidence.of(out[network.outputs[0]]), torch.from_numpy(labels).to(device), reduction="sum"
         )
         loss.backward()
         for name, group in members.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spear_deploy.train.config import FinetuneConfig
 
@@ -26,3 +26,13 @@ class SearchOptions:
     least_use: float = 0.88
     probe: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=2.0, max_steps=100))
     finish: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=12.0, max_steps=1000))
+
+    @property
+    def decide(self) -> str | None:
+        """The decision rule that networks are judged by: the one that their fine-tuning follows."""
+        return self.finish.decide
+
+    def deciding(self, decide: str | None) -> SearchOptions:
+        """Return the same under the decision rule of that name (None: the output's usual one)."""
+        probe, finish = (replace(config, decide=decide) for config in (self.probe, self.finish))
+        return replace(self, probe=probe, finish=finish)

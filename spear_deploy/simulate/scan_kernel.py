@@ -33,6 +33,7 @@ class Parameters(NamedTuple):
     bias: NDArray[np.float32]
     threshold: NDArray[np.float32]
     reset: NDArray[np.float32]
+    start: NDArray[np.float32]
     inclusive: bool
     subtract: bool
     reset_delay: bool
@@ -73,14 +74,15 @@ def _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope):  # type: ig
 def _scan_forward(x, p, v_out, s_out):  # type: ignore[no-untyped-def]
     steps, batch, size = x.shape
     for b in prange(batch):
-        current, v = np.zeros(size, np.float32), p.reset.copy()
+        current, v = np.zeros(size, np.float32), p.start.copy()
         for t in range(steps):
             for i in range(size):
                 _forward_step(b, t, i, x[t, b, i], current, v, p, v_out, s_out)
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _scan_backward(grad, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+def scan_backward(grad, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+    """Backpropagate ``grad`` of spikes ``s`` to what arrived, ``out``; ``v`` before the reset; all (T, B, n)."""
     steps, batch, size = grad.shape
     for b in prange(batch):
         grad_v, grad_i = np.zeros(size, np.float32), np.zeros(size, np.float32)
@@ -94,7 +96,7 @@ def _scan_backward(grad, p, v, s, slope, out):  # type: ignore[no-untyped-def]
 def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyped-def]
     steps, batch, size = x.shape
     for b in prange(batch):
-        current, v, fed_back = np.zeros(size, np.float32), p.reset.copy(), np.empty(size, np.float32)
+        current, v, fed_back = np.zeros(size, np.float32), p.start.copy(), np.empty(size, np.float32)
         for t in range(steps):
             fed_back[:] = offset
             if t > 0:
@@ -107,7 +109,8 @@ def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyp
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def _loop_backward(grad, columns, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+def loop_backward(grad, columns, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+    """The same where spikes were fed back through ``columns`` (source, target), a step later."""
     steps, batch, size = grad.shape
     for b in prange(batch):
         grad_v, grad_i = np.zeros(size, np.float32), np.zeros(size, np.float32)
@@ -141,7 +144,7 @@ class FusedScan(torch.autograd.Function):
         """Backpropagate through time with the surrogate."""
         v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
         out = np.empty_like(v)
-        _scan_backward(gradients[0].contiguous().numpy(), ctx.parameters, v, s, ctx.slope, out)
+        scan_backward(gradients[0].contiguous().numpy(), ctx.parameters, v, s, ctx.slope, out)
         return torch.from_numpy(out), None, None
 
 
@@ -168,6 +171,6 @@ class FusedLoop(torch.autograd.Function):
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        _loop_backward(grad, ctx.columns, ctx.parameters, v.numpy(), s.numpy(), ctx.slope, arrived)
+        loop_backward(grad, ctx.columns, ctx.parameters, v.numpy(), s.numpy(), ctx.slope, arrived)
         out = torch.from_numpy(arrived)
         return out, out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1), out.sum(dim=(0, 1)), None, None

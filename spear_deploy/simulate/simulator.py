@@ -1,4 +1,4 @@
-"""Trainable float simulation of a network in torch, with surrogate gradients.
+"""Trainable simulation of a network in torch, with surrogate gradients: in float, or as a target computes.
 
 Layer by layer over the whole time axis: synapses see time folded into the batch, neurons scan over time.
 Populations that feed each other in a loop are run together, step by step.
@@ -6,9 +6,10 @@ Populations that feed each other in a loop are run together, step by step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,29 +24,32 @@ from spear_deploy.network import (
     Linear,
     LinearOp,
     Network,
-    Neuron,
     Projection,
     Scale,
     SumPool2d,
 )
-from spear_deploy.simulate.scan_kernel import DAMPENING, FusedLoop, FusedScan, Parameters
+from spear_deploy.network.fan_out import FanOut, fan_outs
+from spear_deploy.simulate.cell import Cell
+from spear_deploy.simulate.scan_kernel import DAMPENING
 
-SURROGATE_SLOPE = 2.0
-"""Slope of the arctan surrogate (Fang et al. 2021), in units of 1/threshold."""
 
-
-class FloatSimulator(nn.Module):
+class NetworkSimulator(nn.Module):
     """Runs a network on spikes or values; its weights and biases are trainable parameters.
 
     ``forward`` takes the input populations' values, each (T, B, *shape), and returns for every population
     with neurons its output (T, B, *shape): spikes, or the membrane for a readout.
+
+    ``chains`` are the modules of the projections, ``cells`` those of the populations, by name: what they compute with
+    tells one simulator from another.  A chain maps (T, B, *source) to (T, B, *target), has a ``matrix()`` where its
+    operations are a single Linear, and ``to_ops()``; a cell has the methods of
+    :class:`~spear_deploy.simulate.cell.Cell`.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, chains: Mapping[str, nn.Module], cells: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.structure = network
-        self._chains = {projection.name: _Chain(projection.ops) for projection in network.projections}
-        self._cells = {population.name: _Cell(population.neuron) for population in network.neurons}
+        self._chains: dict[str, Any] = dict(chains)
+        self._cells: dict[str, Any] = dict(cells)
         # Modules are registered by number: names of populations may hold dots, which torch does not take.
         self.synapses = nn.ModuleDict({str(index): chain for index, chain in enumerate(self._chains.values())})
         self.cells = nn.ModuleDict({str(index): cell for index, cell in enumerate(self._cells.values())})
@@ -61,13 +65,25 @@ class FloatSimulator(nn.Module):
             if component in self.structure.loops:
                 known |= self._run_loop(component, known, membranes)
             elif name not in inputs and membranes is None:
-                known[name] = self._cells[name](self._sum_inputs(name, known))
+                known[name] = self._cells[name](self.arriving(name, known))
             elif name not in inputs and membranes is not None:
-                known[name], membranes[name] = self._cells[name].scan(self._sum_inputs(name, known))
+                known[name], membranes[name] = self._cells[name].scan(self.arriving(name, known))
         return {name: value for name, value in known.items() if name not in inputs}
 
-    def _sum_inputs(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Sum what the ``known`` populations send to a target: (T, B, *shape)."""
+    def payloads(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return what the inputs send when they are fed these values, (T, B, *shape)."""
+        return inputs
+
+    def fan_outs(self) -> tuple[FanOut, ...]:
+        """Return how many synaptic operations a spike of each neuron causes."""
+        return self._fan_outs
+
+    @cached_property
+    def _fan_outs(self) -> tuple[FanOut, ...]:
+        return fan_outs(self.structure.synapses, self.structure.shapes)
+
+    def arriving(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
+        """Return the sum of what the ``known`` populations send to a target, biases included: (T, B, *shape)."""
         first = next(iter(known.values()))
         total: Tensor | None = None
         for projection in self.structure.into(target):
@@ -81,7 +97,7 @@ class FloatSimulator(nn.Module):
         self, members: tuple[str, ...], known: Mapping[str, Tensor], membranes: dict[str, Tensor] | None
     ) -> dict[str, Tensor]:
         """Run populations that feed each other, and return their outputs."""
-        outside = {name: self._sum_inputs(name, known) for name in members}
+        outside = {name: self.arriving(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
         is_fused = membranes is None and _is_fused_loop(members, inner)
         if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
@@ -99,14 +115,15 @@ class FloatSimulator(nn.Module):
                     total = total + self._chains[projection.name](arriving[None])[0]
                 states[name], out = self._cells[name].step(states[name], total)
                 sent[name].append(out)
-                kept[name].append(states[name].v)
+                kept[name].append(self._cells[name].membrane(states[name]))
         if membranes is not None:
             membranes |= {name: torch.stack(values) for name, values in kept.items()}
         return {name: torch.stack(outputs) for name, outputs in sent.items()}
 
     def _run_fused_loop(self, arriving: Tensor, projection: Projection) -> Tensor:
         weight, bias = self._chains[projection.name].matrix()
-        return self._cells[projection.source].feed_back(arriving, weight, bias)
+        spikes: Tensor = self._cells[projection.source].feed_back(arriving, weight, bias)
+        return spikes
 
     def to_network(self) -> Network:
         """Return the network with the present weights and biases."""
@@ -116,8 +133,17 @@ class FloatSimulator(nn.Module):
         return replace(self.structure, projections=projections)
 
 
-class _Chain(nn.Module):
-    """The linear operations of one projection."""
+class FloatSimulator(NetworkSimulator):
+    """Runs a network in float, as the frameworks do."""
+
+    def __init__(self, network: Network) -> None:
+        chains = {projection.name: Chain(projection.ops) for projection in network.projections}
+        cells = {population.name: Cell(population.neuron) for population in network.neurons}
+        super().__init__(network, chains, cells)
+
+
+class Chain(nn.Module):
+    """The linear operations of one projection, in float."""
 
     def __init__(self, ops: tuple[LinearOp, ...]) -> None:
         super().__init__()
@@ -126,23 +152,27 @@ class _Chain(nn.Module):
         for index, op in enumerate(ops):
             if isinstance(op, Conv2d | Linear):
                 self.weights[f"weight{index}"] = nn.Parameter(torch.tensor(op.weight))
+                self.register_buffer(f"taps{index}", _existing_taps(op))
                 if op.bias is not None:
                     self.weights[f"bias{index}"] = nn.Parameter(torch.tensor(op.bias))
             elif isinstance(op, Scale):
                 self.register_buffer(f"factor{index}", torch.tensor(op.factor))
 
     def forward(self, x: Tensor) -> Tensor:
-        steps, batch = x.shape[:2]
-        held = x.stride(0) == 0  # a constant input, expanded over time: computed once
-        y = x[0] if held else x.flatten(0, 1)
+        """Map what a source sends, (T, B, *source), to (T, B, *target)."""
+        return over_time(self._operate_all, x)
+
+    def _operate_all(self, x: Tensor) -> Tensor:
         for index, op in enumerate(self.ops):
-            y = self._operate(index, op, y)
-        return y.expand(steps, *y.shape) if held else y.unflatten(0, (steps, batch))
+            x = self._operate(index, op, x)
+        return x
 
     def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
+                taps: Tensor | None = getattr(self, f"taps{index}")
                 weight, bias = self.weights[f"weight{index}"], self._bias(index)
+                weight = weight if taps is None else weight * taps
                 return functional.conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
             case Linear():
                 return functional.linear(x, self.weights[f"weight{index}"], self._bias(index))
@@ -167,6 +197,7 @@ class _Chain(nn.Module):
         return weight, torch.zeros(len(weight)) if bias is None else bias
 
     def to_ops(self) -> tuple[LinearOp, ...]:
+        """Return the operations with the present weights."""
         return tuple(self._to_op(index, op) for index, op in enumerate(self.ops))
 
     def _to_op(self, index: int, op: LinearOp) -> LinearOp:
@@ -176,97 +207,28 @@ class _Chain(nn.Module):
         return replace(op, weight=_numpy(self.weights[f"weight{index}"]), bias=None if bias is None else _numpy(bias))
 
 
-class _State(NamedTuple):
-    """Neurons between two steps: synaptic current, membrane, and what was sent last."""
+def over_time(operate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply what maps (N, *source) to (N, *target) to each step of (T, B, *source).
 
-    current: Tensor
-    v: Tensor
-    fired: Tensor
+    A constant input, expanded over time, is computed once.
+    """
+    steps, batch = x.shape[:2]
+    if x.stride(0) == 0:
+        y = operate(x[0])
+        return y.expand(steps, *y.shape)
+    folded: Tensor = operate(x.flatten(0, 1)).unflatten(0, (steps, batch))
+    return folded
 
 
-class _Cell(nn.Module):
-    """The neurons of one population: scans (T, B, *shape) over time."""
+def _existing_taps(op: Conv2d | Linear) -> Tensor | None:
+    """Return where a kernel has synapses (1, 1, kH, kW), or None if everywhere.
 
-    def __init__(self, neuron: Neuron) -> None:
-        super().__init__()
-        self.neuron = neuron
-        for name, array in neuron.arrays().items():
-            self.register_buffer(name, torch.tensor(_collapse(array)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.can_be_fused(x):
-            return self.scan(x)[0]
-        spikes: Tensor = FusedScan.apply(x.flatten(2), self._scan_parameters(), SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
-        return spikes.view(x.shape)
-
-    def can_be_fused(self, x: Tensor) -> bool:
-        """Say whether the fused scans cover these neurons, where ``x`` is."""
-        neuron = self.neuron
-        odd = neuron.is_readout or neuron.spikes == "integer" or neuron.floor is not None
-        return x.device.type == "cpu" and not odd
-
-    def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
-        arguments = (x.flatten(2), weight, bias, self._scan_parameters(), SURROGATE_SLOPE)
-        spikes: Tensor = FusedLoop.apply(*arguments)  # type: ignore[no-untyped-call]
-        return spikes.view(x.shape)
-
-    def _scan_parameters(self) -> Parameters:
-        neuron = self.neuron
-        assert neuron.threshold is not None
-        arrays = (neuron.alpha, neuron.beta, neuron.gain, neuron.bias, neuron.threshold, neuron.reset_value)
-        alpha, beta, gain, bias, threshold, reset = (np.ascontiguousarray(array.reshape(-1)) for array in arrays)
-        kind = (neuron.compare == "ge", neuron.reset == "subtract", neuron.reset_delay)
-        return Parameters(alpha, beta, gain, bias, threshold, reset, *kind)
-
-    def scan(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scan step by step in torch: every kind of neuron, every device.  Returns what is sent, and membranes."""
-        state, outputs, membranes = self.start(x[0]), [], []
-        for arriving in x:
-            state, out = self.step(state, arriving)
-            outputs.append(out)
-            membranes.append(state.v)
-        return torch.stack(outputs), torch.stack(membranes)
-
-    def start(self, like: Tensor) -> _State:
-        """Return the state before the first step, for inputs (B, *shape) like this one."""
-        buffers: Any = self
-        return _State(torch.zeros_like(like), buffers.reset_value.expand_as(like), torch.zeros_like(like))
-
-    def step(self, state: _State, arriving: Tensor) -> tuple[_State, Tensor]:
-        """Integrate one step's summed input (B, *shape); return the new state and what is sent."""
-        buffers: Any = self
-        current = buffers.alpha * state.current + arriving if self.neuron.has_current else arriving
-        v = buffers.beta * state.v + buffers.gain * current + buffers.bias
-        if self.neuron.is_readout:
-            return _State(current, v, state.fired), v
-        if self.neuron.reset_delay:
-            v = self._reset(v, state.fired)
-        spikes = self._fire(v)
-        if not self.neuron.reset_delay:
-            v = self._reset(v, spikes)
-        if self.neuron.floor is not None:
-            v = v.clamp(min=self.neuron.floor)
-        return _State(current, v, spikes), spikes
-
-    def _fire(self, v: Tensor) -> Tensor:
-        buffers: Any = self
-        threshold: Tensor = buffers.threshold
-        width = (threshold - buffers.reset_value).abs().clamp(min=1e-6)
-        distance = (v - threshold) / width
-        spikes: Tensor = _Spike.apply(distance, self.neuron.compare == "ge")  # type: ignore[no-untyped-call]
-        if self.neuron.spikes == "integer":
-            return spikes * torch.clamp(torch.trunc(v.detach() / threshold), min=1.0)
-        return spikes
-
-    def _reset(self, v: Tensor, spikes: Tensor) -> Tensor:
-        # Gradients do not flow through the reset (Zenke and Vogels 2021: it does not help training).
-        fired = spikes.detach()
-        buffers: Any = self
-        threshold: Tensor = buffers.threshold
-        return (
-            v - fired * threshold if self.neuron.reset == "subtract" else torch.where(fired > 0, buffers.reset_value, v)
-        )
+    A tap that is zero in every kernel, such as those in front of a padded even one, is none, and training adds none.
+    """
+    if isinstance(op, Linear):
+        return None
+    exists = np.any(op.weight, axis=(0, 1), keepdims=True)
+    return None if exists.all() or not exists.any() else torch.tensor(exists, dtype=torch.float32)
 
 
 def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection]]) -> bool:
@@ -288,29 +250,6 @@ def _delay(x: Tensor, steps: int) -> Tensor:
         return x
     steps = min(steps, len(x))
     return torch.cat([torch.zeros_like(x[:steps]), x[: len(x) - steps]])
-
-
-class _Spike(torch.autograd.Function):
-    """Heaviside step of the distance to threshold; arctan surrogate gradient."""
-
-    @staticmethod
-    def forward(ctx: Any, distance: Tensor, inclusive: bool) -> Tensor:
-        ctx.save_for_backward(distance)
-        fired: Tensor = distance >= 0 if inclusive else distance > 0
-        spikes: Tensor = fired.to(distance.dtype)
-        return spikes
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        (distance,) = ctx.saved_tensors
-        slope = np.pi / 2 * SURROGATE_SLOPE
-        return gradients[0] * (SURROGATE_SLOPE / 2) / (1 + (slope * distance) ** 2), None
-
-
-def _collapse(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return one value where all are equal: broadcasting it is faster than a full array."""
-    first = array.reshape(-1)[:1]
-    return first if np.all(array == first) else array
 
 
 def _numpy(tensor: Tensor) -> NDArray[np.float32]:

@@ -8,12 +8,24 @@ from os import PathLike, fspath
 from spear_deploy.chips import ChipProfile, load_profile
 from spear_deploy.errors import InputError
 from spear_deploy.registry import Registry
-from spear_deploy.targets.protocol import Compiler, InputRange, Lowered, LoweringOptions, Program, Recording, Target
+from spear_deploy.targets.protocol import (
+    Compiler,
+    Grid,
+    Grids,
+    InputRange,
+    Lowered,
+    LoweringOptions,
+    Program,
+    Recording,
+    Target,
+)
 
 __all__ = [
     "TARGETS",
     "ChipProfile",
     "Compiler",
+    "Grid",
+    "Grids",
     "InputRange",
     "Lowered",
     "LoweringOptions",

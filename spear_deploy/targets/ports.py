@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,29 +11,41 @@ from numpy.typing import NDArray
 from spear_deploy.errors import InputError
 from spear_deploy.network.ops import Shape
 
+_KEPT = 64
+"""Samples that a range keeps."""
+
 
 @dataclass(frozen=True)
 class InputRange:
-    """What is fed into an input: values 0..``maximum``; ``integral`` if all are integers."""
+    """What is fed into an input: values 0..``maximum``; ``integral`` if all are integers.
+
+    ``samples`` (T, N, *shape) are some of them, on which a compiler may measure what the network does.
+    """
 
     maximum: float = 1.0
     integral: bool = True
+    samples: NDArray[Any] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, x: NDArray[Any]) -> InputRange:
-        """Return the range of samples of any shape."""
+        """Return the range of samples (T, N, *shape)."""
         integral = np.issubdtype(x.dtype, np.integer) or x.dtype == bool or bool(np.all(x == np.rint(x)))
-        return cls(float(x.max(initial=0)) or 1.0, integral)
+        chosen = np.unique(np.linspace(0, x.shape[1] - 1, min(_KEPT, x.shape[1])).astype(np.intp))
+        return cls(float(x.max(initial=0)) or 1.0, integral, x[:, chosen])
 
 
 @dataclass(frozen=True)
 class InputPort:
-    """An input population: payloads 0..max_value (1: binary spikes); payload = round(value * scale)."""
+    """An input population: payloads 0..max_value (1: binary spikes); payload = round(value * scale).
+
+    Values up to ``largest``, where it is given, are clipped to the largest payload.
+    """
 
     name: str
     shape: Shape
     max_value: int
     scale: float = 1.0
+    largest: float | None = None
 
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
@@ -44,13 +56,16 @@ class InputPort:
         if len(x) > 1 and x.strides[0] == 0:
             return np.broadcast_to(self.encode(x[:1]), x.shape)
         counts = self.scale == 1.0 and np.issubdtype(x.dtype, np.integer)
-        integers = x if counts else np.rint(np.asarray(x, dtype=np.float64) * self.scale)
+        scaled = x if self.scale == 1.0 else np.asarray(x, dtype=np.float64) * self.scale
+        integers = scaled if counts else np.rint(scaled)
         if self.scale == 1.0 and not counts and np.any(integers != x):
             message = "values are no integers, but the program was compiled for spikes or counts"
             raise InputError.of("E039", f"input {self.name!r}", message, "code the data as for compiling")
+        if self.largest is not None:
+            integers = np.where(x <= self.largest, np.minimum(integers, self.max_value), integers)
         low, high = integers.min(initial=0), integers.max(initial=0)
         if low < 0 or high > self.max_value:
-            largest = self.max_value / self.scale
+            largest = self.max_value / self.scale if self.largest is None else self.largest
             message = f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {largest:g}"
             raise InputError.of("E039", f"input {self.name!r}", message, "compile with data that covers the range")
         return integers.astype(np.uint8 if self.max_value < 256 else np.int32, copy=False)

@@ -8,9 +8,9 @@ does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -24,13 +24,19 @@ from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.recording import Recording, as_inputs
+from spear_deploy.targets.grids import Grid, Grids
 from spear_deploy.targets.ports import InputPort, InputRange
 from spear_deploy.targets.rules import Rule
+
+if TYPE_CHECKING:
+    from spear_deploy.simulate.simulator import NetworkSimulator
 
 __all__ = [
     "Compiler",
     "Emulator",
     "Exporter",
+    "Grid",
+    "Grids",
     "InputPort",
     "InputRange",
     "Lowered",
@@ -115,8 +121,11 @@ class Emulator(Protocol):
     def batch_size(self, steps: int) -> int:
         """Return how many samples of so many steps it runs at once within its memory bound."""
 
-    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
-        """Run one batch: integer payloads (T, B, *shape) for each input; ``membranes`` records those of all neurons."""
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input.
+
+        ``membranes`` records those of all neurons; ``clips`` counts how often registers were too narrow.
+        """
 
 
 class Compiler(Protocol):
@@ -143,6 +152,15 @@ class Compiler(Protocol):
 
     def place(self, network: Network) -> Placement:
         """Place a network by its shapes alone, without quantising it."""
+
+    def trainable(self, network: Network) -> NetworkSimulator:
+        """Return what trains the network as the chip computes: the float simulator, where a family has none of its own.
+
+        Its ``forward`` does what the lowered network does, to the last bit, on values that the inputs take; what its
+        ``to_network`` returns is lowered to the integers that it ran last.
+
+        Raises :class:`UnsupportedError` as :meth:`lower` does for what does not depend on cores.
+        """
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         """Return the network with the chip's own neurons, and how to read it; what is so already stays the same."""
@@ -197,13 +215,15 @@ class Target(Protocol):
 class Lowered:
     """A network as one chip's integers, on its cores.
 
-    ``notes`` tell what was approximated; ``placement.findings`` what does not fit.
+    ``notes`` tell what was approximated; ``placement.findings`` what does not fit; ``grids`` what the integers stand
+    for in the units of the network.
     """
 
     target: Target
     program: Program
     placement: Placement
     notes: tuple[Finding, ...]
+    grids: Grids = field(default_factory=Grids)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

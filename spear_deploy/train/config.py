@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spear_deploy.network import Network
+
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches."""
+    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
+
+    ``decide`` names the decision rule that the loss follows (None: the output's usual one).
+    """
 
     epochs: float = 2.0
     max_steps: int | None = None
@@ -16,8 +21,21 @@ class FinetuneConfig:
     distillation: float = 1.0
     dual_step: float = 0.2
     penalty: float = 10.0
+    decide: str | None = None
 
     def steps(self, samples: int) -> int:
         """Return the number of batches for a split of that many samples."""
         wanted = max(1, round(self.epochs * -(-samples // self.batch)))
         return wanted if self.max_steps is None else min(wanted, self.max_steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Aims:
+    """What fine-tuning presses towards beside the labels.
+
+    ``teacher`` is what it distils from, in float; ``synops_target`` the mean SynOps a sample that it may spend, counted
+    on what the network does in training.
+    """
+
+    teacher: Network | None = None
+    synops_target: float | None = None

@@ -51,6 +51,27 @@ def read(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray
     return arrays
 
 
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays by name, as their headers claim them; nothing else is read.
+
+    Raises :class:`UnreadableError` for what is no ``.npz``; :class:`OSError` if there is no such file.
+    """
+    path.stat()  # a missing file is no damage
+    claimed: dict[str, tuple[int, ...]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                try:
+                    with archive.open(info) as stream:
+                        shape, _, _ = _HEADERS[npy.read_magic(stream)](stream)
+                except _DAMAGE:  # told where the array is read
+                    shape = ()
+                claimed[info.filename.removesuffix(_SUFFIX)] = shape
+    except (*_DAMAGE, zipfile.BadZipFile) as error:
+        raise UnreadableError(f"it is no .npz file, or damaged ({error})") from error
+    return claimed
+
+
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> NDArray[Any]:
     if info.compress_type not in _METHODS or not info.filename.endswith(_SUFFIX):
         raise ValueError("is no array that numpy.savez wrote")

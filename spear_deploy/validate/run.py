@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends import BACKENDS, check_runs
+from spear_deploy.decision import program_rule
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.measure.activity import Activity, ActivityRecorder
 from spear_deploy.progress import Tick
@@ -47,13 +48,15 @@ def run_on(
     *,
     timeout: float | None = None,
     tick: Tick | None = None,
+    decide: str | None = None,
 ) -> Run:
-    """Run payloads ``x`` (N, T, *shape) with labels ``y`` on a backend.
+    """Run payloads ``x`` (N, T, *shape) with labels ``y`` on a backend; ``decide`` names the decision rule.
 
     Raises :class:`BackendError`: E060 (not installed, or not for this target), E061 (failed), E062 (timed out), and
-    :class:`UnsupportedError` for a program that the backend cannot hold.
+    :class:`UnsupportedError` for a program that the backend cannot hold; :class:`InputError` (E008, E015) for the rule.
     """
     check_runs(backend, program)
+    rule = program_rule(program, decide)
     (port,) = program.inputs
     try:
         recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
@@ -64,7 +67,7 @@ def run_on(
         raise BackendError.of("E061", backend, f"{type(error).__name__}: {error}", _BUG) from error
     if missing:
         raise BackendError.of("E061", backend, f"recorded nothing of {', '.join(missing)}", _BUG)
-    recorder = ActivityRecorder(program.fan_outs, program.outputs[0])
+    recorder = ActivityRecorder(program.fan_outs, program.outputs[0], rule=rule)
     recorder.add(recording.spikes, recording.output(recorder.output), y)
     return Run(recording, recorder.activity())
 
@@ -77,13 +80,14 @@ def validate_on(
     *,
     timeout: float | None = None,
     tick: Tick | None = None,
+    decide: str | None = None,
 ) -> BackendRun:
     """Run payloads ``x`` (N, T, *shape) on a backend and on the emulator, and compare every spike.
 
     Raises as :func:`run_on` does.
     """
-    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick)
-    ours = run_on("emulator", program, x, y)
+    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide)
+    ours = run_on("emulator", program, x, y, decide=decide)
     verdict = cross_check(program, ours.recording, theirs.recording, backend)
     return BackendRun(verdict, theirs.activity, theirs.recording.seconds)
 

@@ -25,6 +25,8 @@ _OVERRIDES: tuple[tuple[str, Any, str], ...] = (
     ("compare", "ge", "--compare ge"),
     ("spikes", "binary", "--spikes binary"),
     ("spikes", "integer", "--spikes integer"),
+    ("start", "leak", "--start leak"),
+    ("start", "reset", "--start reset"),
 )
 _SCREENED = 4
 """Samples on which every candidate is run."""

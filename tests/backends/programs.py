@@ -33,6 +33,7 @@ class Population:
     bias_exp: Any = 0
     reset: str = "value"
     late: bool = False
+    compare: str = "gt"
     max_value: int = 1
 
     @property
@@ -78,10 +79,10 @@ class Evaluation:
 
 
 def write(program: Program, path: Path) -> Path:
-    """Write ``program`` as program.h5 of schema 2."""
+    """Write ``program`` as program.h5 of schema 3."""
     names = {kind: [p.name for p in program.populations if p.kind == kind] for kind in ("input", "lif", "readout")}
     with h5py.File(path, "w") as file:
-        file.attrs["schema"] = 2
+        file.attrs["schema"] = 3
         file.attrs["chip"] = "loihi2"
         file.attrs["inputs"] = names["input"]
         file.attrs["outputs"] = names["readout"]
@@ -95,6 +96,7 @@ def write(program: Program, path: Path) -> Path:
                 group.attrs["max_value"] = population.max_value
             else:
                 group.attrs["reset"], group.attrs["late"] = population.reset, population.late
+                group.attrs["compare"] = population.compare
                 for field in ("du", "dv", "vth", "bias_mant", "bias_exp"):
                     group[field] = np.asarray(getattr(population, field), np.int32)
         for index, projection in enumerate(program.projections):
@@ -160,7 +162,8 @@ def _step(population: Population, states: _States, arriving: Array) -> tuple[_St
     v = v if subtracts else np.where(states.owed, 0, v)
     if population.kind == "readout":
         return _States(u, v, states.owed), v
-    spikes = (v > threshold).astype(np.int64)
+    fires = v >= threshold if population.compare == "ge" else v > threshold
+    spikes = fires.astype(np.int64)
     if population.late:
         return _States(u, v, spikes), spikes
     return _States(u, v - spikes * threshold if subtracts else np.where(spikes, 0, v), states.owed), spikes

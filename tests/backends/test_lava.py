@@ -198,11 +198,15 @@ def _one_sign(random: Random) -> Program:
 
 
 def _resets(random: Random) -> Program:
-    """All four resets, driven so hard by input and bias that several thresholds lie between v and 0."""
-    names = [("value", False), ("value", True), ("subtract", False), ("subtract", True)]
+    """All four resets, driven so hard by input and bias that several thresholds lie between v and 0.
+
+    Those that are not Lava's own fire at v > threshold or at v >= threshold.
+    """
+    own_kinds = [("value", True), ("subtract", False), ("subtract", True)]
+    names = [("value", False, "gt"), *((*kind, compare) for kind in own_kinds for compare in ("gt", "ge"))]
     shape = (2, 3, 2)
     populations, projections = [Population("input", "input", (5,), 0)], []
-    for index, (reset, late) in enumerate(names):
+    for index, (reset, late, compare) in enumerate(names):
         own: dict[str, Any] = {
             "du": random.integers(1000, 4096, shape),
             "dv": random.integers(0, 900, shape),
@@ -210,8 +214,8 @@ def _resets(random: Random) -> Program:
             "bias_mant": random.integers(-300, 1000, shape),
             "bias_exp": random.integers(0, 3, shape),
         }
-        name = f"{reset}{' late' if late else ''}"
-        populations.append(Population(name, "lif", shape, 1, reset=reset, late=late, **own))
+        name = f"{reset}{' late' if late else ''} {compare}"
+        populations.append(Population(name, "lif", shape, 1, reset=reset, late=late, compare=compare, **own))
         projections.append(Projection("input", name, _weights(random, 12, 5)))
         populations.append(Population(f"after {index}", "lif", (3,), 2, dv=300, vth=90, reset=reset, late=late))
         projections.append(Projection(name, f"after {index}", _weights(random, 3, 12)))
@@ -452,7 +456,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     program = _extreme(np.random.default_rng(0))
     with h5py.File(write(program, tmp_path / "older.h5"), "r+") as file:
         file.attrs["schema"] = 1
-    with pytest.raises(BackendError, match="schema 1, this backend reads schema 2"):
+    with pytest.raises(BackendError, match="schema 1, this backend reads schema 3"):
         run_lava(tmp_path / "older.h5", {"input": np.zeros((1, 2, 20), np.uint8)}, timeout=60)
     with pytest.raises(BackendError, match=r"expected integers \(N, T, 20\)"):
         run_lava(write(program, tmp_path / "p.h5"), {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)

@@ -28,8 +28,9 @@ def test_what_a_net_file_cannot_hold_is_refused_before_the_search(
     installed: None, tiny_nir: Path, tiny_npz: Path, tmp_path: Path
 ) -> None:
     """E038 with every reason, and nothing is written."""
+    subtracting = spear_deploy.load(tiny_nir, reset="subtract")
     with pytest.raises(UnsupportedError, match="E038"):
-        spear_deploy.deploy(tiny_nir, tiny_npz, output=tmp_path / "out", synops="60%", backend="netx", **QUICK)
+        spear_deploy.deploy(subtracting, tiny_npz, output=tmp_path / "out", synops="60%", backend="netx", **QUICK)
     assert not (tmp_path / "out").exists()
 
 

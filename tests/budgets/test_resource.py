@@ -18,7 +18,7 @@ from spear_deploy.errors import InputError, PluginError
 
 def unpruned(synops: float) -> Any:
     """A baseline that measured so many SynOps a sample."""
-    return SimpleNamespace(chip_test=SimpleNamespace(mean_synops=synops))
+    return SimpleNamespace(whole=SimpleNamespace(mean_synops=synops))
 
 
 @pytest.mark.parametrize(

@@ -108,15 +108,15 @@ def test_data_of_another_shape(refuse: Refuse, tmp_path: Path) -> None:
 
 
 def test_labels_out_of_range(refuse: Refuse, tmp_path: Path) -> None:
-    """Labels beyond the outputs: 2, with the range and the first bad one."""
+    """Labels beyond the outputs: 2, with the range, what y holds, and what to give."""
     data = saved(tmp_path / "d.npz", x=np.ones((20, 6, 12), np.uint8), y=np.arange(20) % 3 + 1)
-    refuse(2, "E006", "data d", "0..2", "the first is 3", data=data)
+    refuse(2, "E006", "data d", "0..2", "y holds 1, 2, 3", "give y - 1", data=data)
 
 
 @pytest.mark.parametrize(
     ("arrays", "texts"),
     [
-        ({"x": np.ones((20, 6, 12))}, ["it holds x instead of"]),
+        ({"x": np.ones((20, 6, 12))}, ["it holds x (20, 6, 12) instead of", "y is missing"]),
         ({"x": np.full((20, 6, 12), np.nan), "y": np.arange(20) % 3}, ["NaN"]),
         ({"x": -np.ones((20, 6, 12)), "y": np.arange(20) % 3}, ["negative"]),
         ({"x": np.array([None] * 20), "y": np.arange(20) % 3}, ["pickled"]),

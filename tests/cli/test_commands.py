@@ -23,9 +23,9 @@ FAST = ("--episodes", 8, "--candidates", 1, "--epochs", 20, "--samples", 8)
 
 @pytest.fixture
 def compiled(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> tuple[Done, Path]:
-    """A bundle of the tiny network at 70 %, and how the command ended."""
+    """A bundle of the tiny network at 75 %, and how the command ended."""
     folder = tmp_path / "build"
-    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "70%")
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "75%")
     return spear("compile", *model, "-o", folder, *FAST, "--json"), folder
 
 
@@ -85,7 +85,7 @@ def test_every_budget_of_the_table_has_an_option(spear: Run, tiny_nir: Path, tin
 
 def test_another_method(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """--method names how keep counts are searched for, and the report says so."""
-    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "70%")
+    model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "75%")
     done = spear("compile", *model, "-o", tmp_path / "build", *FAST, "--candidates", 2, "--method", "uniform", "--json")
     assert done.code == 0
     search = json.loads(done.out)["search"]
@@ -193,7 +193,7 @@ def test_resume(compiled: tuple[Done, Path], spear: Run, tiny_nir: Path, tiny_np
     shutil.copy(folder / "search.jsonl", again)
     model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", again, *FAST, "--resume", "--json")
     assert spear("compile", *model, "--synops", "60%").code == 2
-    resumed = spear("compile", *model, "--synops", "70%")
+    resumed = spear("compile", *model, "--synops", "75%")
     assert resumed.code == 0
     assert json.loads(resumed.out)["hashes"] == json.loads(done.out)["hashes"]
 

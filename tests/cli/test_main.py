@@ -11,8 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+from spear_deploy.catalogue import CATALOGUE
 from spear_deploy.cli import explain, main
-from spear_deploy.errors import CATALOGUE, BudgetNotMetError, Finding, InputError, MismatchError, SpearError
+from spear_deploy.errors import BudgetNotMetError, Finding, InputError, MismatchError, SpearError
 from tests.cli.conftest import Run
 
 COMMAND = "from spear_deploy.cli.main import main; main()"

@@ -48,15 +48,15 @@ def test_head_and_take() -> None:
 
 
 def test_data_that_does_not_fit_the_network(tmp_path: Path) -> None:
-    """A wrong shape and labels beyond the outputs are told together, with the numbers found."""
+    """A wrong shape and labels beyond the outputs, of whichever part, are told together, with the numbers found."""
     labels = LABELS.copy()
     labels[1], labels[5] = 7, -1
     data = load_data(saved(tmp_path, x=SPIKES, y=labels), DataOptions())
     with pytest.raises(InputError) as caught:
         fit_to_network(data, (6,), 3)
-    assert [finding.code for finding in caught.value.findings] == ["E005", "E006", "E006"]
+    assert [finding.code for finding in caught.value.findings] == ["E005", "E006"]
     assert "shape (5,)" in caught.value.findings[0].message
-    assert "0..2" in caught.value.findings[2].message
+    assert "2 of 10 labels lie outside 0..2: y holds -1, 0, 1 .. 7" in caught.value.findings[1].message
     fit_to_network(load_data(saved(tmp_path, x=SPIKES, y=LABELS), DataOptions()), (5,), 3)
 
 

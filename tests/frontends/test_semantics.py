@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
+from spear_deploy.frontends.nir.fields import FIELDS
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json, from_mapping, from_toml, preset
 from tests.frontends.nir.graphs import LITERAL, chain, joined, lif, linear, node, port
@@ -121,6 +122,7 @@ def test_damaged_stored_semantics(text: str) -> None:
         compare=st.sampled_from(["gt", "ge"]),
         spikes=st.sampled_from(["binary", "integer"]),
         floor=st.none() | st.floats(-10, 0),
+        start=st.sampled_from(["reset", "leak"]),
     )
 )
 def test_json_and_mapping_are_exact(semantics: Semantics) -> None:
@@ -156,7 +158,7 @@ def test_impossible_dt(dt: float) -> None:
 def test_normal_form(name: str, kind: str, expected: tuple[float, float, float]) -> None:
     """The decays and the gain of a node, read with a preset and dt = 1, are those of the exporter's equations."""
     values = {"tau": 4.0, "tau_mem": 4.0, "tau_syn": 2.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0}
-    neuron = node(kind, **{key: np.full(3, value) for key, value in values.items()})
+    neuron = node(kind, **{key: np.full(3, value) for key, value in values.items() if key in FIELDS[kind]})
     network = convert(chain(linear(3, 2), neuron, shape=(2,)), replace(preset(name), dt=1.0)).network
     read = network["n1"].neuron
     assert (read.alpha[0], read.beta[0], read.gain[0]) == pytest.approx(expected, rel=1e-6)
@@ -167,7 +169,7 @@ def test_normal_form(name: str, kind: str, expected: tuple[float, float, float])
 def test_a_late_reset_to_zero(kind: str, itself: bool) -> None:
     """It blanks the next step, but of snnTorch's Leaky, one-state and not recurrent, it is an immediate one."""
     values = {"tau": 4.0, "tau_mem": 4.0, "tau_syn": 2.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 1.0}
-    neuron = node(kind, **{key: np.full(3, value) for key, value in values.items()})
+    neuron = node(kind, **{key: np.full(3, value) for key, value in values.items() if key in FIELDS[kind]})
     nodes = {"input": port("Input", 3), "n": neuron, "w": linear(3, 3), "output": port("Output", 3)}
     graph = joined(nodes, "input>n n>output" + (" n>w w>n" if itself else ""))
     for reset in ("zero", "subtract"):

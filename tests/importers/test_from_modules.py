@@ -16,7 +16,6 @@ import spear_deploy
 from spear_deploy.errors import InputError, MismatchError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, save
 from spear_deploy.importers.check import check
-from spear_deploy.importers.simplify import refuse_unknown
 from spear_deploy.network import Conv2d, Network
 from spear_deploy.simulate.simulator import FloatSimulator
 
@@ -305,12 +304,115 @@ def test_unknown_layers_are_listed_at_once() -> None:
     assert [finding.where for finding in error.findings] == ["layer '1'", "layer '2'", "layer '3'"]
 
 
-def test_unknown_neuron_with_parts_is_named_itself() -> None:
-    """A neuron that holds a surrogate function is refused by its own name, a block by those of its layers."""
-    net = nn.Sequential(nn.Linear(20, 30), nn.ModuleDict({"surrogate": nn.Sigmoid()}))
-    for whole, name in ((), "1.surrogate"), ((nn.ModuleDict,), "1"):
-        with pytest.raises(UnsupportedError, match=f"layer '{name}'"):
-            refuse_unknown(net, (nn.Linear,), whole=whole)
+class Homemade(nn.Module):
+    """A neuron of one's own, with a surrogate function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.surrogate = nn.Sigmoid()
+
+
+@pytest.mark.parametrize(
+    ("layer", "where", "told"),
+    [
+        (lambda: snn.Alpha(alpha=0.9, beta=0.8, **HIDDEN), "1", "Alpha"),
+        (lambda: snn.Lapicque(beta=0.9, **HIDDEN), "1", "Lapicque"),
+        (lambda: snn.SLSTM(30, 30, **HIDDEN), "1", "SLSTM"),
+        (Homemade, "1", "Homemade"),
+        (lambda: nn.ModuleDict({"surrogate": nn.Sigmoid()}), "1.surrogate", "Sigmoid"),
+        (lambda: nn.Sequential(nn.Sequential(Homemade())), "1.0.0", "Homemade"),
+    ],
+)
+def test_unknown_neuron_is_named_itself(layer, where: str, told: str) -> None:
+    """A neuron is refused by its class and a fix, not by the surrogate function within; a container by its layers."""
+    (finding,) = refused(dense(layer(), snn.Leaky(beta=0.9, **HIDDEN))).findings
+    assert (finding.where, finding.message) == (f"layer '{where}'", f"{told} cannot be exported")
+    assert ("use one of Leaky, Synaptic" in finding.fix) == (told != "Sigmoid")
+
+
+@pytest.mark.parametrize(
+    ("layer", "fix"),
+    [
+        (nn.MaxPool2d(2), "use AvgPool2d or a strided convolution"),
+        (nn.AdaptiveAvgPool2d(1), "kernel size that it comes to"),
+        (nn.AvgPool2d(3, ceil_mode=True), "ceil_mode=False"),
+        (nn.AvgPool2d(3, padding=1, count_include_pad=False), "count_include_pad=True"),
+        (nn.AvgPool2d(2, divisor_override=3), "divisor_override=None"),
+        (nn.Conv2d(2, 2, 3, padding_mode="reflect"), "padding_mode='zeros'"),
+        (nn.GroupNorm(1, 2), "BatchNorm"),
+        (nn.Flatten(0), "start_dim=1"),
+        (nn.ReLU(), "spiking neuron"),
+        (nn.ConvTranspose2d(2, 2, 3), "retrain"),
+    ],
+)
+def test_layers_of_torch_with_a_replacement(layer: nn.Module, fix: str) -> None:
+    """A layer, or a setting of one, that NIR has no word for is refused with what works instead."""
+    (finding,) = refused(nn.Sequential(layer, snn.Leaky(beta=0.9, **HIDDEN)), MAPS).findings
+    assert finding.where == "layer '0'"
+    assert finding.message.startswith(type(layer).__name__)
+    assert fix in finding.fix
+
+
+@pytest.mark.parametrize("threshold", [0.0, -0.5, torch.linspace(0.0, 1.0, 30)])
+def test_threshold_that_is_not_positive(threshold) -> None:
+    """It is told of the layer, not of semantics that nobody gave."""
+    (finding,) = refused(dense(snn.Leaky(beta=0.9, threshold=threshold, **HIDDEN))).findings
+    assert (finding.code, finding.where) == ("E021", "layer '1'")
+    assert finding.message.startswith("a threshold of ")
+    assert "is not supported" in finding.message
+
+
+class Ports(nn.Module):
+    """Layers that are called as exporters call the ends of a graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input, self.hidden = nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN)
+        self.held, self.output = nn.Linear(30, 10), snn.Leaky(beta=0.8, **HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.output(self.held(self.hidden(self.input(x))))
+
+
+def test_layers_called_as_ports() -> None:
+    """They keep their names, too."""
+    network = spear_deploy.from_snntorch(Ports(), VECTOR).network
+    assert [p.name for p in network.neurons] == ["hidden", "output"]
+    assert [p.name for p in network.projections] == ["held", "input"]
+    assert network.outputs == ("output",)
+
+
+PLAIN = [
+    ((1, 2, 9, 8), lambda: nn.Conv2d(2, 4, (3, 5))),
+    ((1, 2, 9, 8), lambda: nn.Conv2d(2, 4, (5, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 3))),
+    ((1, 2, 9, 8), lambda: nn.Conv2d(2, 4, (4, 3), padding="same")),
+    ((1, 2, 9, 8), lambda: nn.Conv2d(2, 4, (4, 2), padding="same", dilation=(3, 2), bias=False)),
+    ((1, 4, 9, 8), lambda: nn.Conv2d(4, 8, 3, groups=2)),
+    ((1, 2, 9, 8), lambda: nn.AvgPool2d(3, 2, padding=1)),
+    ((1, 2, 9, 8), lambda: nn.AvgPool2d((2, 3), padding=(1, 0))),
+    ((1, 3, 15), lambda: nn.Conv1d(3, 5, 4, stride=2, padding=1)),
+    ((1, 3, 15), lambda: nn.Conv1d(3, 5, 4, padding="same", dilation=3)),
+    ((1, 3, 1), lambda: nn.Conv1d(3, 5, 1)),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch's remark on how it computes it
+@pytest.mark.parametrize(("shape", "layer"), PLAIN)
+def test_plain_layers_are_imported_as_the_file_reader_has_them(shape: tuple[int, ...], layer) -> None:
+    """Kernels that are not square or even, padded pools, groups and maps of one dimension: spikes are the module's."""
+    torch.manual_seed(2)
+    plain = layer()
+    with torch.no_grad():
+        size = plain(torch.zeros(shape))[0].numel()
+    first, second = snn.Leaky(beta=0.8, threshold=0.2, **HIDDEN), snn.Leaky(beta=0.9, **HIDDEN)
+    net = nn.Sequential(plain, first, nn.Flatten(), nn.Linear(size, 6), second)
+    nn.init.normal_(net[3].weight, 0.3 / size, 1.5 / size**0.5)
+    network = spear_deploy.from_snntorch(net, torch.zeros(shape)).network
+    x = (torch.rand(30, 3, *shape[1:], generator=torch.Generator().manual_seed(3)) < 0.4).float()
+    expected = spikes_of(net, x)
+    assert 0.02 < expected.mean() < 0.98
+    np.testing.assert_array_equal(output(network, x.reshape(*x.shape[:2], *network.inputs[0].shape)), expected)
+    assert [p.name for p in network.neurons] == ["1", "4"]
 
 
 @pytest.mark.parametrize(
@@ -357,9 +459,7 @@ def test_normalisation_without_a_layer_before_it() -> None:
 
 
 def test_exporter_that_fails() -> None:
-    """Whatever the exporter raises becomes a finding with its message: here a scalar V, and a padding it drops."""
-    padded = nn.Sequential(nn.AvgPool2d(3, 1, padding=1), snn.Leaky(beta=0.9, **HIDDEN))
-    assert "exporter fails: ValueError: Type inference" in str(refused(padded, MAPS))
+    """Whatever the exporter raises becomes a finding with its message: here a scalar V."""
     assert "exporter fails: ValueError: V must be a vector" in str(
         refused(dense(snn.RLeaky(beta=0.9, all_to_all=False, V=0.5, **HIDDEN)))
     )

@@ -54,7 +54,7 @@ def program() -> LoihiProgram:
     def neurons(name: str, shape: Shape, depth: int) -> LoihiPopulation:
         registers = {"du": 4095, "dv": 400, "vth": 150, "bias_mant": 0, "bias_exp": 0}
         arrays = {register: np.asarray(value, np.int32) for register, value in registers.items()}
-        return LoihiPopulation(name, shape, "lif", depth, 1.0, **arrays)
+        return LoihiPopulation(name, shape, "lif", depth, np.asarray(1.0), **arrays)
 
     synapses: tuple[Synapses, ...] = (
         ConvSynapses("w1", "in", "a", weights(16, 2, 3, 3), (2, 2), (1, 1)),

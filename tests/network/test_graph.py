@@ -80,6 +80,19 @@ def with_neuron(network: Network, **changes: Any) -> Network:
     return replace(network, populations=(*others, replace(last, neuron=replace(last.neuron, **changes))))
 
 
+def with_resolution(network: Network, resolution: np.ndarray) -> Network:
+    """The network whose last population was trained on integers."""
+    *others, last = network.populations
+    return replace(network, populations=(*others, replace(last, resolution=resolution)))
+
+
+@pytest.mark.parametrize("resolution", [np.array(0.0), np.array(np.inf), np.ones(7), np.ones((2, 3))])
+def test_a_resolution_is_positive_and_of_the_population(resolution):
+    """E004 where it is not positive, not finite or does not broadcast to the shape."""
+    with pytest.raises(InputError, match="E004"):
+        with_resolution(small_network(), resolution)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -95,6 +108,7 @@ def with_neuron(network: Network, **changes: Any) -> Network:
         lambda n: with_neuron(n, spikes="integer"),
         lambda n: with_neuron(n, floor=-1.0),
         lambda n: with_neuron(n, threshold=None),
+        lambda n: with_resolution(n, np.array(64.0)),
     ],
 )
 def test_hash_covers_structure(change):

@@ -93,7 +93,7 @@ def test_unknown_properties_are_refused(diverged):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (("schema",), 2),
+        (("schema",), 3),
         (("schema",), 1),
         (("budgets", 0, "sense"), "about"),
         (("accuracy", "float"), 98.3),

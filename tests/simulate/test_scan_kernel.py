@@ -13,7 +13,8 @@ from torch import Tensor
 
 from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.simulate import simulator
-from spear_deploy.simulate.simulator import FloatSimulator, _Cell
+from spear_deploy.simulate.cell import Cell
+from spear_deploy.simulate.simulator import FloatSimulator
 from tests.strategies import generators, neuron
 
 
@@ -35,7 +36,7 @@ def kinds() -> st.SearchStrategy[dict[str, object]]:
 @given(generators(), st.booleans(), kinds(), st.sampled_from([(5,), (2, 3, 2)]))
 def test_fused_scan_equals_the_eager_one(rng, current, kind, shape):
     """Spikes are equal for every reset and comparison; gradients agree within float32 rounding."""
-    cell = _Cell(replace(neuron(rng, shape, current=current), **kind))
+    cell = Cell(replace(neuron(rng, shape, current=current), **kind))
     x = rng.normal(0.4, 0.6, (12, 3, *shape)).astype(np.float32)
     upstream = rng.normal(size=x.shape).astype(np.float32)
     fused, fused_gradient = scanned(cell, x, upstream)
@@ -48,8 +49,8 @@ def test_fused_scan_equals_the_eager_one(rng, current, kind, shape):
 
 def test_fused_scan_is_the_one_that_runs(monkeypatch):
     """A plain neuron on a CPU never reaches the eager scan."""
-    monkeypatch.delattr(_Cell, "scan")
-    assert _Cell(neuron(np.random.default_rng(0), (3,)))(torch.zeros(2, 1, 3)).shape == (2, 1, 3)
+    monkeypatch.delattr(Cell, "scan")
+    assert Cell(neuron(np.random.default_rng(0), (3,)))(torch.zeros(2, 1, 3)).shape == (2, 1, 3)
 
 
 PLAIN = neuron(np.random.default_rng(0), (3,))
@@ -61,9 +62,9 @@ PLAIN = neuron(np.random.default_rng(0), (3,))
 def test_other_neurons_take_the_eager_scan(cell: Neuron):
     """The fused scan knows neither readouts nor several spikes a step nor a lower clip."""
     x = torch.zeros(2, 1, 3)
-    assert _Cell(PLAIN).can_be_fused(x)
-    assert not _Cell(cell).can_be_fused(x)
-    assert not _Cell(PLAIN).can_be_fused(x.to("meta"))
+    assert Cell(PLAIN).can_be_fused(x)
+    assert not Cell(cell).can_be_fused(x)
+    assert not Cell(PLAIN).can_be_fused(x.to("meta"))
 
 
 def recurrent(rng: np.random.Generator, kind: dict[str, object], size: int = 5) -> Network:
@@ -103,7 +104,7 @@ def test_fused_loop_equals_the_eager_one(rng, kind):
 
 def test_fused_loop_is_the_one_that_runs(monkeypatch):
     """A population that feeds itself through a matrix never reaches the eager steps."""
-    monkeypatch.delattr(_Cell, "step")
+    monkeypatch.delattr(Cell, "step")
     network = recurrent(np.random.default_rng(0), {})
     assert FloatSimulator(network)({"in": torch.zeros(3, 2, 5)})["p"].shape == (3, 2, 5)
 
@@ -111,6 +112,6 @@ def test_fused_loop_is_the_one_that_runs(monkeypatch):
 def test_gradient_at_the_threshold_is_the_slope_of_the_surrogate():
     """One step of one neuron at its threshold: gain * slope / 2 in units of the distance to reset."""
     one = np.ones(1, np.float32)
-    cell = _Cell(Neuron(0 * one, 0.5 * one, 3 * one, 0 * one, 0 * one, 6 * one))
+    cell = Cell(Neuron(0 * one, 0.5 * one, 3 * one, 0 * one, 0 * one, 6 * one))
     _, gradient = scanned(cell, np.full((1, 1, 1), 2, np.float32), np.ones((1, 1, 1), np.float32))
     assert gradient.item() == pytest.approx(3 * (2.0 / 2) / 6)

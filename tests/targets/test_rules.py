@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import spear_deploy
-from spear_deploy.errors import CATALOGUE, InputError, UnsupportedError
+from spear_deploy.catalogue import CATALOGUE
+from spear_deploy.errors import InputError, UnsupportedError
 from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.targets import TARGETS, load_chip
 from spear_deploy.targets.rules import Breach, check_rules, group_findings, rule

@@ -11,7 +11,7 @@ from spear_deploy.data import Dataset, Split
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator
-from spear_deploy.train.config import FinetuneConfig
+from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 
 
@@ -68,7 +68,7 @@ def test_synops_end_near_or_below_the_target(share: float, tiny_network: Network
     """With a target below what the network spends, it ends within a few per cent of it, and keeps its accuracy."""
     before = synops(tiny_network, tiny_data.train)
     config = FinetuneConfig(epochs=40, batch=24, learning_rate=5e-3)
-    tuned = finetune(tiny_network, tiny_data.train, config, seed=0, teacher=tiny_network, synops_target=share * before)
+    tuned = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(tiny_network, share * before))
     assert 0.5 * share * before < synops(tuned, tiny_data.train) < 1.03 * share * before
     assert measure_float(tuned, tiny_data.train).accuracy > 0.8
 
@@ -77,7 +77,7 @@ def test_a_target_that_is_met_does_not_press(tiny_network: Network, tiny_data: D
     """Far within its target a network is trained as if there were none: the multiplier stays at zero."""
     config = FinetuneConfig(epochs=2, batch=24)
     free = finetune(tiny_network, tiny_data.train, config, seed=0)
-    bound = finetune(tiny_network, tiny_data.train, config, seed=0, synops_target=1e9)
+    bound = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(synops_target=1e9))
     assert bound.content_hash == free.content_hash
 
 
@@ -93,7 +93,7 @@ def test_distillation_pulls_towards_the_teacher(
             return FloatSimulator(network)(inputs)["output"].sum(0).softmax(1)
 
     config = FinetuneConfig(epochs=10, batch=24, learning_rate=1e-2, distillation=20.0)
-    taught = finetune(untrained_network, tiny_data.train, config, seed=0, teacher=tiny_network)
+    taught = finetune(untrained_network, tiny_data.train, config, seed=0, aims=Aims(tiny_network))
     alone = finetune(untrained_network, tiny_data.train, config, seed=0)
     target = scores(tiny_network)
     assert (scores(taught) - target).abs().mean() < (scores(alone) - target).abs().mean()

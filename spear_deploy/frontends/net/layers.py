@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.frontends.net.fields import LAYER_FIELDS, field_problems
 from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.limits import MAX_DELAY, MAX_GEOMETRY, loading_problem, range_problem
 from spear_deploy.network import Conv2d, Neuron, identity_readout
@@ -25,7 +26,8 @@ Values: TypeAlias = Mapping[str, Any]
 
 UNIT = 64.0
 """What lava-dl stores for 1."""
-SUPPORTED = ("input", "conv", "flatten", "dense", "dense_rec")
+SUPPORTED = tuple(LAYER_FIELDS)
+_CUBA = ("CUBA", "LOIHI")
 _NOT_IN_NETX = ("pool", "convT", "unpool", "average", "concat", "dense_comp")
 _FIXES = {
     "pool": "train with strided convolutions instead",
@@ -86,32 +88,33 @@ class BadLayerError(Exception):
     """A field of a layer is missing, or netx would not run it as it stands there; the text says what is wrong."""
 
 
-def refusals(layer: NetLayer) -> Iterator[tuple[str, str]]:
-    """Yield a message and a fix for everything in a layer that has no counterpart here."""
+def refusals(layer: NetLayer) -> Iterator[tuple[str, str, str]]:
+    """Yield a code (E021, E026), a message and a fix for everything in a layer that has no counterpart here."""
     values, cuba = layer.values, "train with CUBA neurons"
     if layer.type in _NOT_IN_NETX:
-        yield "netx cannot load such a layer", _FIXES.get(layer.type, "train without it")
+        yield "E021", "netx cannot load such a layer", _FIXES.get(layer.type, "train without it")
         return
     if layer.type not in SUPPORTED:
-        yield f"netx leaves such a layer out without a word; it runs {', '.join(SUPPORTED)}", "train without it"
+        message = f"netx leaves such a layer out without a word; it runs {', '.join(SUPPORTED)}"
+        yield "E021", message, "train without it"
         return
     kind = values.get("neuron/type", "CUBA")
-    if not isinstance(kind, str) or kind not in ("CUBA", "LOIHI"):
-        yield f"its neurons are of type {kind}, only CUBA is supported", cuba
+    complex_weights = "weight/real" in values or "weight/imag" in values
+    if not isinstance(kind, str) or kind not in _CUBA:
+        yield "E021", f"its neurons are of type {kind}, only CUBA is supported", cuba
     elif not np.all(values.get("neuron/iDecay", 1)):
-        yield "its current never decays (iDecay 0), which the register of a chip does not hold", cuba
+        yield "E021", "its current never decays (iDecay 0), which the register of a chip does not hold", cuba
     elif layer.type == "input" and not np.all(values.get("neuron/iDecay", _FULL_DECAY) == _FULL_DECAY):
         message = "its input neurons have a synaptic current, which netx leaves out: it drives them through their bias"
-        yield message, "train with current_decay=1 in the input block"
-    if "weight/real" in values or "weight/imag" in values:
-        yield "its weights are complex", cuba
+        yield "E021", message, "train with current_decay=1 in the input block"
+    if complex_weights:
+        yield "E021", "its weights are complex", cuba
     if np.any(values.get("delay", 0)) and layer.type == "conv":
-        yield "netx ignores the delays of a convolution", "train with delays of dense layers only"
+        yield "E021", "netx ignores the delays of a convolution", "train with delays of dense layers only"
     if "delay" in values and layer.type == "dense_rec":
-        yield "netx loses the weight exponent of a recurrent layer with delays", "train without one of them"
-    for key in ("neuron/wgtExp", "neuron/weight_exp"):
-        if np.any(values.get(key, 0)):
-            yield f"{key} is not 0, but netx ignores it: its weights would be wrong by a power of two", "train without"
+        yield "E021", "netx loses the weight exponent of a recurrent layer with delays", "train without one of them"
+    if isinstance(kind, str) and kind in _CUBA and not complex_weights:  # fields of others are others'
+        yield from field_problems(layer.type, values)
 
 
 def parse(where: str, name: str, layer: NetLayer) -> Layer:

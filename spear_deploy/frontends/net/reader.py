@@ -48,12 +48,12 @@ def read_net(path: Path | str) -> Imported:
 
     Raises:
         InputError: E001, E013 (unreadable, damaged, or with values that netx would change on loading).
-        UnsupportedError: E021 with every layer concerned.
+        UnsupportedError: E021 and E026 with every layer concerned.
     """
     layers, findings = [], []
     for index, stored in enumerate(net_file.read(Path(path))):
         where = f"layer {index} ({stored.type})"
-        refused = [Finding("E021", where, message, fix) for message, fix in refusals(stored)]
+        refused = [Finding(code, where, message, fix) for code, message, fix in refusals(stored)]
         findings += refused
         if refused:
             continue

@@ -186,7 +186,7 @@ class NetworkBuilder:
                 self.steps[name] = step
                 self._set_shape(name, incoming if step is None else step.output_shape(incoming))
         except ShapeError as error:
-            self._error("E004", where, str(error))
+            self._error("E004", where, str(error), getattr(error, "fix", ""))
         except BadFieldError as error:
             self._error("E003", where, str(error))
         except NoReadingError as error:
@@ -233,7 +233,8 @@ class NetworkBuilder:
                 self._error("E004", f"node {name!r}", f"its inputs have different shapes ({listed})")
             elif own is not None and known and own.shape not in known.values():
                 source, shape = next(iter(known.items()))
-                self._error("E004", f"node {name!r}", f"{source!r} gives shape {shape}, its neurons have {own.shape}")
+                message = f"{source!r} gives shape {shape}, its neurons have {own.shape}"
+                self._error("E004", f"node {name!r}", message, f"store its parameters with the shape {shape}")
 
     def _visit_output(self, name: str) -> None:
         sources = [self._behind_ports(source) for source in self.sources[name]]

@@ -15,13 +15,17 @@ from math import floor, log10
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.errors import Finding
+from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.semantics import Semantics
 
 Float64 = NDArray[np.float64]
 
 AGREEMENT = 1e-3
 """Relative difference up to which two time steps are the same: Rockpool's and snnTorch's rules differ by more."""
+
+TIMES = ("tau", "tau_mem", "tau_syn", "delay")
+"""Fields that are times."""
 
 _UNIFORM = 1e-4
 _ROUND = 2e-5
@@ -45,6 +49,37 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
         return float(f"{dt:.6g}"), []
     listed = ", ".join(f"{name}: {value:.4g}" for name, value in implied.items())
     return None, [Finding("E023", "graph", f"nodes imply different time steps ({listed})", "give --dt")]
+
+
+def default_dt(graph: NirGraph, semantics: Semantics, preset: str) -> list[Finding]:
+    """Return a note (N008) on a preset's dt, a mere default, that nothing in a flat graph confirms.
+
+    Raises :class:`InputError` (E023) where the graph implies another one.
+    """
+    implied, _ = recover_dt(graph)
+    dt = semantics.dt
+    if dt is None or (implied is not None and abs(implied - dt) <= AGREEMENT * implied):
+        return []
+    if implied is not None:
+        message = f"the file implies a time step of {implied:.4g}, the preset's is {dt:.4g}"
+        raise InputError.of("E023", "graph", message, f"give --dt {implied:.4g}, or another preset")
+    times = _times_in_steps(graph, dt)
+    if not times:
+        return []
+    message = f"{dt:g} is only the default of {preset}: the file does not confirm it. It makes {', '.join(times)} steps"
+    return [Finding("N008", "dt", message, "give --dt if it was exported with another one", "note")]
+
+
+def _times_in_steps(graph: NirGraph, dt: float) -> list[str]:
+    """Say how many steps the graph's times are, by field."""
+    held: dict[str, list[Float64]] = {}
+    for _, node in sorted(graph.nodes.items()):
+        for key in TIMES:
+            array = _numbers(node, key) if key in node.values else None
+            if array is not None and array.any():
+                held.setdefault(key, []).append(array / dt)
+    ranges = {key: (min(a.min() for a in arrays), max(a.max() for a in arrays)) for key, arrays in held.items()}
+    return [f"{key} {low:.4g}" + (f" to {high:.4g}" if high > low else "") for key, (low, high) in ranges.items()]
 
 
 def implied_dt(node: NirNode) -> float | None:

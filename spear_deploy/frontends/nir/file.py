@@ -35,6 +35,7 @@ _MAX_NODES = 10_000
 _SHAPES = ("shape", "input_shape", "input_type", "kernel_size", "stride", "padding", "dilation")
 """Fields with a number for each axis."""
 _MAX_AXES = 8
+_OF_GRAPH = ("type", "nodes", "edges", "metadata")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +52,16 @@ class NirNode:
 
 @dataclass(frozen=True, eq=False)
 class NirGraph:
-    """A graph as stored: nodes by name, directed edges, metadata as nested dictionaries."""
+    """A graph as stored: nodes by name, directed edges, metadata as nested dictionaries.
+
+    ``values`` holds whatever else is stored beside them, which NIR has no such fields for.
+    """
 
     nodes: Mapping[str, NirNode]
     edges: tuple[tuple[str, str], ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
     version: str = NIR_VERSION
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(path: Path) -> NirGraph:
@@ -114,7 +119,9 @@ def _read_graph(root: Group, where: str, version: str) -> NirGraph:
         raise _MalformedError(f"{where}/edges is no table of pairs of names")
     pairs = tuple((str(a), str(b)) for a, b in edges.reshape(-1, 2))
     metadata = root.members.get("metadata")
-    return NirGraph(nodes, pairs, _values(metadata) if isinstance(metadata, Group) else {}, version)
+    further = {key: item for key, item in root.members.items() if key not in _OF_GRAPH}
+    values = _values(Group(root.attrs, further))
+    return NirGraph(nodes, pairs, _values(metadata) if isinstance(metadata, Group) else {}, version, values)
 
 
 def _read_node(where: str, node: Group | Value, version: str) -> NirNode:
@@ -133,12 +140,15 @@ def _read_node(where: str, node: Group | Value, version: str) -> NirNode:
 
 
 def _values(group: Group) -> dict[str, Any]:
-    return {key: _values(item) if isinstance(item, Group) else item for key, item in group.members.items()}
+    """Return what a group holds by name, its attributes included: NIR has none, so nothing may hide there."""
+    held = {key: _values(item) if isinstance(item, Group) else item for key, item in group.members.items()}
+    return {**group.attrs, **held}
 
 
 def _write_graph(group: h5py.Group, graph: NirGraph) -> None:
     group.create_dataset("type", data="NIRGraph")
-    group.create_dataset("edges", data=np.array(graph.edges, dtype="S").reshape(-1, 2))
+    encoded = [[end.encode() for end in edge] for edge in graph.edges]
+    group.create_dataset("edges", data=np.array(encoded, dtype="S").reshape(-1, 2))
     if graph.metadata:
         _write_group(group.create_group("metadata"), graph.metadata)
     nodes = group.create_group("nodes")

@@ -7,12 +7,14 @@ Normal form (see :mod:`spear_deploy.network.neuron`) of the literal equations, f
     CubaLI, CubaLIF    alpha = 1 - dt/tau_syn   gain = w_in * dt/tau_syn * r * dt/tau_mem
     Threshold          alpha = beta = 0         gain = 1                   reset to 0
 
-I, LI and CubaLI never fire: they are readouts.  Parameters are rounded to float32; float64 in the file, so that
-writing and reading again is exact.
+I, LI and CubaLI never fire: they are readouts.  NIR has no field for where a membrane starts: one that starts elsewhere
+than it is reset to is written into the node's metadata (:data:`START_KEY`).  Parameters are rounded to float32; float64
+in the file, so that writing and reading again is exact.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.file import NirNode
+from spear_deploy.frontends.nir.shapes import MisfitError, common_shape, spread, usual_shape
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Neuron, Population, identity_readout
 from spear_deploy.network.ops import Shape
@@ -41,6 +44,10 @@ NEURON_TYPES: dict[str, tuple[str, ...]] = {
 MAY_BE_INFINITE = ("tau", "tau_mem", "tau_syn", "r", "w_in")
 """Fields that exporters write as infinite for a decay of 1: tau = dt/(1 - decay), r = tau/dt."""
 
+START_KEY = "spear_deploy_v_start"
+"""Name in a node's metadata of the membrane before the first step, of the population's shape."""
+
+_START = "v_start"
 _OPTIONAL = ("v_reset", "w_in")
 _PAIRED = {"tau": "r", "tau_mem": "r", "tau_syn": "w_in"}
 _NO_LEAK = 1e-200
@@ -49,7 +56,7 @@ _NO_LEAK = 1e-200
 def neuron_of(
     name: str, node: NirNode, incoming: Shape | None, semantics: Semantics, *, feeds_itself: bool = False
 ) -> tuple[Neuron | None, list[Finding]]:
-    """Return the neuron parameters of a node and notes, or None with findings (E003, E024).
+    """Return the neuron parameters of a node and notes, or None with findings (E003, E004, E024).
 
     ``incoming`` is the shape of what feeds the node; it gives the shape where all fields are scalars.
     ``feeds_itself`` says that linear nodes lead from the node back to it: that decides what a late reset means.
@@ -60,6 +67,8 @@ def neuron_of(
         return None, [Finding("E003", where, f"field {', '.join(missing)} is missing")]
     try:
         params, notes = _parameters(node, incoming)
+    except MisfitError as error:
+        return None, [Finding("E004", where, str(error), error.fix)]
     except (TypeError, ValueError) as error:
         return None, [Finding("E003", where, f"its parameters cannot be used: {error}")]
     damage = _damage(params)
@@ -76,20 +85,30 @@ def neuron_of(
 
 
 def certain_shape(node: NirNode) -> Shape | None:
-    """Return the shape that the parameters alone say, or None: for scalars, (1, N), and what :func:`neuron_of` refuses.
+    """Return the shape that the parameters alone say, or None: for all but maps, and what :func:`neuron_of` refuses.
 
-    (1, N) is a vector with a batch axis, or a map of one channel: what feeds the node decides.
+    Vectors and axes of length 1 may be spread over a map; (1, N) is a vector with a batch axis, or a map of one
+    channel: what feeds the node decides.
     """
     try:
-        shape = _stored_shape(_raw(node))
+        shape = common_shape(_raw(node))
     except (TypeError, ValueError):
         return None
-    return None if shape is None or (len(shape) == 2 and shape[0] == 1) else _usual(shape)
+    shape = () if shape is None else usual_shape(shape)
+    return shape if len(shape) == 3 and 1 not in shape else None
 
 
 def node_of(population: Population, dt: float, *, feeds_itself: bool = False) -> NirNode:
     """Return the NIR node that reads back, literally with ``dt``, as the population's neuron."""
+    node = _literal_node(population.neuron, dt, feeds_itself)
     neuron = population.neuron
+    starts_at_zero = neuron.is_readout and not neuron.reset_value.any()
+    if neuron.start_value is None and (starts_at_zero or not neuron.is_readout):
+        return node
+    return NirNode(node.type, {**node.values, "metadata": {START_KEY: neuron.start.astype(np.float64)}})
+
+
+def _literal_node(neuron: Neuron, dt: float, feeds_itself: bool) -> NirNode:
     leak = 1.0 - neuron.beta.astype(np.float64)
     fields: dict[str, Any] = {}
     if neuron.threshold is not None:
@@ -120,49 +139,38 @@ def _is_threshold(neuron: Neuron) -> bool:
 
 def _raw(node: NirNode) -> dict[str, Float64]:
     keys = (*NEURON_TYPES[node.type], *(key for key in _OPTIONAL if node.values.get(key) is not None))
-    return {key: np.asarray(node.values.get(key), dtype=np.float64) for key in keys}
-
-
-def _stored_shape(raw: dict[str, Float64]) -> Shape | None:
-    shapes = {array.shape for array in raw.values() if array.size > 1}
-    if len(shapes) > 1:
-        raise ValueError(f"they have different shapes {sorted(shapes)}")
-    empty = [key for key, array in raw.items() if not array.size]
-    if empty:
-        raise ValueError(f"{', '.join(empty)} is empty")
-    return shapes.pop() if shapes else None
-
-
-def _usual(shape: Shape) -> Shape:
-    """Return the shape without batch axes; maps of one dimension get a height of 1."""
-    while len(shape) > 1 and shape[0] == 1 and len(shape) != 3:
-        shape = shape[1:]
-    return (shape[0], 1, shape[1]) if len(shape) == 2 else shape
+    raw = {key: np.asarray(node.values.get(key), dtype=np.float64) for key in keys}
+    metadata = node.values.get("metadata")
+    start = metadata.get(START_KEY) if isinstance(metadata, Mapping) else None
+    return raw if start is None else {**raw, _START: np.asarray(start, dtype=np.float64)}
 
 
 def _parameters(node: NirNode, incoming: Shape | None) -> tuple[dict[str, Float64], list[tuple[str, str]]]:
     """Return all fields in the population's shape, and what was inferred."""
     raw = _raw(node)
-    stored = _stored_shape(raw)
+    stored = common_shape(raw)
     if stored is None and incoming is None:
         raise ValueError("they are scalars and nothing leads into the node: its shape is unknown")
-    if stored is None:
-        shape = incoming or ()
-    elif incoming == (1, *stored) and stored[0] == 1:
-        shape = incoming
-    else:
-        shape = _usual(stored)
+    shape = _population_shape(stored, incoming)
     if len(shape) not in (1, 3):
         raise ValueError(f"shape {shape} is neither (N,) nor (C, H, W)")
-    params = {
-        key: np.broadcast_to(array.reshape(shape) if array.size > 1 else array.reshape(()), shape)
-        for key, array in raw.items()
-    }
+    params = {key: spread(key, array, shape) for key, array in raw.items()}
     notes = []
     if shape not in {array.shape for array in raw.values()}:
         described = "scalar parameters" if stored is None else f"parameters of shape {stored}"
         notes.append(("N001", f"{described} were given the shape {shape}"))
     return params, notes
+
+
+def _population_shape(stored: Shape | None, incoming: Shape | None) -> Shape:
+    """Return the shape of what feeds the neurons, over which their parameters must spread, else that of their own.
+
+    Raises :class:`MisfitError` if they do not.
+    """
+    if stored is None or incoming is None:
+        return incoming or usual_shape(stored or ())
+    spread("a parameter", np.broadcast_to(np.float64(0), stored), incoming)
+    return incoming
 
 
 def _damage(params: dict[str, Float64]) -> list[str]:
@@ -211,12 +219,16 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
         current_gains = {"literal": _literal_gain(params.get("w_in", full), loss), "unit": full, "decayed": alpha}
         gain = gain * current_gains[semantics.current_gain]
     single = {"alpha": alpha, "beta": beta, "gain": gain, "bias": bias, "reset_value": 0 * full}
+    start = params.get(_START, params.get("v_leak") if semantics.start == "leak" else None)
     if "v_threshold" not in params:
+        single["reset_value"] = 0 * full if start is None else start
         return replace(identity_readout(full.shape), **_single(single))
     # A late reset to zero is an immediate one for snnTorch's Leaky, which multiplies before it adds the input.
     immediate = semantics.reset == "zero" and kind != "CubaLIF" and not feeds_itself
     if semantics.reset == "value":
         single["reset_value"] = params.get("v_reset", 0 * full)
+    if start is not None and np.any(np.float32(start) != np.float32(single["reset_value"])):
+        single["start_value"] = start
     return Neuron(
         **_single(single),
         threshold=np.ascontiguousarray(params["v_threshold"], np.float32),

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.file import NirNode
+from spear_deploy.frontends.nir.padding import Geometry, with_symmetric_padding
+from spear_deploy.frontends.nir.shapes import spread
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Scale, ShapeError, SumPool2d
 from spear_deploy.network.ops import Pair, Shape
 
@@ -77,27 +79,31 @@ def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:
 
 
 def _conv2d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
-    weight = _array(values, "weight", 4)
-    stride, dilation = _pair(values, "stride", 1), _pair(values, "dilation", 1)
-    return _conv(values, weight, stride, dilation, _padding(values, weight, stride, dilation), note)
+    geometry = Geometry(_pair(values, "stride", 1), _padding(values), _pair(values, "dilation", 1))
+    return _conv(values, _array(values, "weight", 4), geometry, note)
 
 
 def _conv1d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
-    weight = _array(values, "weight", 3)[:, :, None, :]
-    stride, dilation = (1, _single(values, "stride", 1)), (1, _single(values, "dilation", 1))
-    named = isinstance(values.get("padding"), str)
-    padding = _padding(values, weight, stride, dilation) if named else (0, _single(values, "padding", 0))
+    padding = _padding(values)
+    if not isinstance(padding, str):
+        padding = (0, _single(values, "padding", 0))
+    geometry = Geometry((1, _single(values, "stride", 1)), padding, (1, _single(values, "dilation", 1)))
     note("N001", "a Conv1d is read as a Conv2d; maps (C, L) have the shape (C, 1, L)")
-    return _conv(values, weight, stride, dilation, padding, note)
+    return _conv(values, _array(values, "weight", 3)[:, :, None, :], geometry, note)
 
 
-def _conv(
-    values: Values, weight: NDArray[np.float32], stride: Pair, dilation: Pair, padding: Pair, note: Note
-) -> Conv2d:
+def _conv(values: Values, weight: NDArray[np.float32], geometry: Geometry, note: Note) -> Conv2d:
     groups = int(values.get("groups", 1))
     if groups < 1 or weight.shape[0] % groups:
         raise BadFieldError(f"{weight.shape[0]} channels do not divide into {groups} groups")
-    return Conv2d(weight, _bias(values, len(weight), "channels", note), stride, padding, dilation, groups)
+    bias = _bias(values, len(weight), "channels", note)
+    try:
+        padded, padding, dilation = with_symmetric_padding(weight, geometry)
+    except ValueError as error:
+        raise BadFieldError(str(error)) from error
+    if padded is not weight:
+        note("N006", f"padding 'same' of an even kernel: it is {padded.shape[2:]} with zeros, and padding {padding}")
+    return Conv2d(padded, bias, geometry.stride, padding, dilation, groups)
 
 
 def _sum_pool(values: Values, _shape: Shape, _dt: float, _note: Note) -> Step:
@@ -206,17 +212,22 @@ def _bias(values: Values, size: int, of: str, note: Note) -> NDArray[np.float32]
 
 
 def _full(values: Values, key: str, shape: Shape, note: Note) -> NDArray[np.float64]:
-    """Return an elementwise field in the signal's full shape; axes of length 1 may differ."""
+    """Return an elementwise field in the signal's full shape."""
     if values.get(key) is None:
         raise BadFieldError(f"field {key!r} is missing")
     array = np.asarray(values[key], dtype=np.float64)
-    if array.size == 1:
-        if array.shape != shape:
-            note("N001", f"a single {key} was given the shape {shape}")
-        return np.full(shape, array.reshape(()))
-    if tuple(n for n in array.shape if n > 1) != tuple(n for n in shape if n > 1):
-        raise ShapeError(f"{key} of shape {array.shape} does not fit {shape}")
-    return array.reshape(shape)
+    if not array.size:
+        raise BadFieldError(f"{key} is empty")
+    full = spread(key, array, shape)
+    if array.size < full.size:
+        described = "single" if array.size == 1 else f"{array.shape}"
+        note("N001", f"a {described} {key} was given the shape {shape}")
+    return full
+
+
+def _padding(values: Values) -> Pair | str:
+    padding = values.get("padding", 0)
+    return padding if isinstance(padding, str) else _pair(values, "padding", 0)
 
 
 def _single(values: Values, key: str, default: int) -> int:
@@ -237,14 +248,3 @@ def _pair(values: Values, key: str, default: int | None = None) -> Pair:
     if len(numbers) not in (1, 2) or min(numbers) < 0 or (min(numbers) == 0 and key != "padding"):
         raise BadFieldError(f"{key} is {numbers} instead of one or two positive numbers")
     return numbers[0], numbers[-1]
-
-
-def _padding(values: Values, weight: NDArray[np.float32], stride: Pair, dilation: Pair) -> Pair:
-    padding = values.get("padding", 0)
-    if not isinstance(padding, str):
-        return _pair(values, "padding", 0)
-    kernel = weight.shape[2:]
-    reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-    if padding not in ("same", "valid") or (padding == "same" and (stride != (1, 1) or any(r % 2 for r in reach))):
-        raise BadFieldError(f"padding {padding!r} with kernel {kernel} and stride {stride} is not symmetric")
-    return (reach[0] // 2, reach[1] // 2) if padding == "same" else (0, 0)

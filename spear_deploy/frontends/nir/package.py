@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 from spear_deploy.errors import InputError
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.neurons import START_KEY
 
 if TYPE_CHECKING:
     import nir
@@ -29,7 +31,7 @@ def is_package_graph(value: object) -> bool:
 def from_package(graph: Any) -> NirGraph:
     """Return a graph of the package as it would be stored, full shapes or not."""
     nodes = {name: _node(node) for name, node in graph.nodes.items()}
-    return NirGraph(nodes, tuple(sorted(graph.edges)), _metadata(graph))
+    return NirGraph(nodes, tuple(sorted(graph.edges)), _metadata(graph), values=_added(graph))
 
 
 def to_package(graph: NirGraph) -> nir.NIRGraph:
@@ -49,8 +51,16 @@ def _node(node: Any) -> NirNode:
         return NirNode("NIRGraph", {}, from_package(node))
     values = dict(node.to_dict())
     kind = values.pop("type")
-    values.pop("metadata", None)
-    return NirNode(kind, {key: _array(value) for key, value in values.items() if value is not None})
+    start = _metadata(node).get(START_KEY)
+    values["metadata"] = None if start is None else {START_KEY: start}
+    held = {**_added(node), **values}
+    return NirNode(kind, {key: _array(value) for key, value in held.items() if value is not None})
+
+
+def _added(node: Any) -> Mapping[str, Any]:
+    """Return attributes that were set on an object beside the fields of its class."""
+    fields = {field.name for field in dataclasses.fields(node)}
+    return {key: value for key, value in vars(node).items() if key not in fields and not key.startswith("_")}
 
 
 def _metadata(graph: Any) -> Mapping[str, Any]:
@@ -61,4 +71,4 @@ def _metadata(graph: Any) -> Mapping[str, Any]:
 def _array(value: Any) -> Any:
     if hasattr(value, "detach"):
         return value.detach().cpu().numpy()
-    return value if isinstance(value, str | int | np.ndarray) else np.asarray(value)
+    return value if isinstance(value, str | int | np.ndarray | Mapping) else np.asarray(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,16 @@ from spear_deploy.errors import Finding, InputError, SpearError, UnsupportedErro
 from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.builder import NetworkBuilder
-from spear_deploy.frontends.nir.dt import AGREEMENT, recover_dt
+from spear_deploy.frontends.nir.dt import default_dt, recover_dt
 from spear_deploy.frontends.nir.exporters import EXPORTERS, likely_exporters
+from spear_deploy.frontends.nir.fields import unknown_fields
 from spear_deploy.frontends.nir.file import NirGraph
 from spear_deploy.frontends.nir.flatten import IDENTITY, flatten
 from spear_deploy.frontends.nir.loops import loops_without_neuron
+from spear_deploy.frontends.nir.names import with_writable_names
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
+from spear_deploy.frontends.nir.resolution import with_resolutions
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json
 
 METADATA_KEY = "spear_deploy"
@@ -34,7 +37,7 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
     Raises:
         InputError: E001..E004 (unreadable, damaged, not executable), E023, E024 (also for semantics that
             contradict those that the file carries).
-        UnsupportedError: E020 without semantics, E021 and E022 with every node concerned.
+        UnsupportedError: E020 without semantics, E021, E022 and E026 with every node concerned.
     """
     path = Path(path)
     return read_graph(nir_file.read(path), str(path), semantics, overrides)
@@ -56,23 +59,14 @@ def read_graph(
     if semantics is None or not presets:
         return imported
     flat, _ = flatten(graph)
-    if "dt" not in (overrides or {}):
-        _check_default_dt(flat, base)
-    return replace(imported, notes=(*imported.notes, *_unlikely(presets[0], flat)))
+    assumed = [] if "dt" in (overrides or {}) else default_dt(flat, base, presets[0])
+    return replace(imported, notes=(*imported.notes, *assumed, *_unlikely(presets[0], flat)))
 
 
 def _semantics_in_file(graph: NirGraph, where: str) -> Semantics | None:
     stored = graph.metadata.get(METADATA_KEY, {})
     text = stored.get("semantics") if isinstance(stored, dict) else None
     return None if text is None else from_json(str(text), where)
-
-
-def _check_default_dt(flat: NirGraph, semantics: Semantics) -> None:
-    """Refuse a preset's dt, a mere default, where the file implies another one (E023)."""
-    implied, _ = recover_dt(flat)
-    if semantics.dt is not None and implied is not None and abs(implied - semantics.dt) > AGREEMENT * implied:
-        message = f"the file implies a time step of {implied:.4g}, the preset's is {semantics.dt:.4g}"
-        raise InputError.of("E023", "graph", message, f"give --dt {implied:.4g}, or another preset")
 
 
 def _unlikely(preset: str, flat: NirGraph) -> list[Finding]:
@@ -114,24 +108,28 @@ def _plausible_presets(graph: NirGraph) -> list[str]:
 
 def convert(graph: NirGraph, semantics: Semantics) -> Imported:
     """Turn a stored graph into a network; see :func:`load` for the errors."""
+    graph, renamed = with_writable_names(graph)
     flat, findings = flatten(graph)
-    _refuse_unsupported(flat)
-    builder = NetworkBuilder(flat, semantics, findings)
+    _refuse_unsupported(flat, unknown_fields(graph))
+    builder = NetworkBuilder(flat, semantics, [*renamed, *findings])
     builder.build()
     errors = [finding for finding in builder.findings if finding.severity == "error"]
     if errors:
         unsupported = all(finding.code == "E021" for finding in errors)
         raise UnsupportedError(errors) if unsupported else InputError(errors)
-    network = builder.network()
+    network = with_resolutions(builder.network(), graph.metadata.get(METADATA_KEY))
     return Imported(network, builder.semantics, tuple(f for f in builder.findings if f.severity == "note"))
 
 
-def _refuse_unsupported(graph: NirGraph) -> None:
+def _refuse_unsupported(graph: NirGraph, unread: Iterable[Finding]) -> None:
     supported = ", ".join(sorted(SUPPORTED_TYPES))
     findings = [
-        Finding("E021", f"node {name!r}", f"{node.type} is not supported", f"supported: {supported}")
-        for name, node in sorted(graph.nodes.items())
-        if node.type not in ("Input", "Output", *STEP_TYPES, *NEURON_TYPES)
+        *unread,
+        *(
+            Finding("E021", f"node {name!r}", f"{node.type} is not supported", f"supported: {supported}")
+            for name, node in sorted(graph.nodes.items())
+            if node.type not in ("Input", "Output", *STEP_TYPES, *NEURON_TYPES)
+        ),
     ]
     neurons = {name for name, node in graph.nodes.items() if node.type in NEURON_TYPES}
     for loop in loops_without_neuron(graph.edges, neurons):

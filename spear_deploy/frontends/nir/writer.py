@@ -1,7 +1,8 @@
 """From a :class:`~spear_deploy.network.Network` back to a NIR file that any NIR tool can open.
 
 The file is written in literal NIR (forward Euler) with the given dt; how the neurons compare and reset is
-stored beside it in the metadata, so that reading it back needs no option.
+stored beside it in the metadata, so that reading it back needs no option; so are the resolutions of a network that was
+trained on integers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.loops import Edge, closing_edges
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES, node_of
 from spear_deploy.frontends.nir.reader import METADATA_KEY
+from spear_deploy.frontends.nir.resolution import to_metadata
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import (
     AvgPool2d,
@@ -33,6 +35,9 @@ from spear_deploy.network import (
     SumPool2d,
 )
 from spear_deploy.network.ops import Shape
+
+_LITERAL = ("dt", "integration", "current_gain", "gain", "if_gain", "start")
+"""Fields of the semantics that are as NIR's own equations have them in what is written."""
 
 
 def save(path: Path | str, network: Network, semantics: Semantics, **notes: Any) -> None:
@@ -51,8 +56,9 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     nodes, edges, first = _join_graph(network, dt, left_out)
     if _implied_delays(nodes, edges) != {first[name] for name in left_out}:
         nodes, edges, _ = _join_graph(network, dt, ())
-    written = replace(semantics, dt=dt, integration="euler", current_gain="literal", gain="literal", if_gain="literal")
-    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **notes}}
+    literal = Semantics(dt)
+    written = replace(semantics, **{key: getattr(literal, key) for key in _LITERAL})
+    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **to_metadata(network), **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
 
 

@@ -1,7 +1,7 @@
 """A network with Loihi's built-in neuron in place of what it lacks.
 
 What the built-in neuron lacks: resets other than to a value in the step of the spike, several spikes a step, a lower
-clip of the membrane.
+clip of the membrane, another membrane to start from than the one that it is reset to.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ def with_built_in_neurons(network: Network) -> Network:
 def built_in_semantics(semantics: Semantics) -> Semantics:
     """Return how such a network is to be read."""
     reset = "zero" if semantics.reset == "subtract" else semantics.reset
-    return replace(semantics, reset=reset, reset_delay=False, spikes="binary", floor=None)
+    return replace(semantics, reset=reset, reset_delay=False, spikes="binary", floor=None, start="reset")
 
 
 def _built_in(population: Input | Population) -> Input | Population:
     if isinstance(population, Input) or not _departs(population.neuron):
         return population
-    own = replace(population.neuron, reset="value", reset_delay=False, spikes="binary", floor=None)
+    own = replace(population.neuron, reset="value", reset_delay=False, spikes="binary", floor=None, start_value=None)
     return replace(population, neuron=own)
 
 
 def _departs(neuron: Neuron) -> bool:
     if neuron.is_readout:
         return False
-    return neuron.reset != "value" or neuron.reset_delay or neuron.spikes != "binary" or neuron.floor is not None
+    clipped_or_lifted = neuron.floor is not None or neuron.start_value is not None
+    return neuron.reset != "value" or neuron.reset_delay or neuron.spikes != "binary" or clipped_or_lifted

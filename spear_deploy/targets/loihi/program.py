@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.fan_out import FanOut, fan_outs
-from spear_deploy.network.neuron import ResetKind
+from spear_deploy.network.neuron import Comparison, ResetKind
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.order import Link, components, loops
 from spear_deploy.network.synapses import Synapses
@@ -30,16 +30,17 @@ class LoihiPopulation:
     """Neurons of Loihi's LIF equations; each register is a scalar () or of the population's shape.
 
     ``kind`` is ``lif``, or ``readout``: the same dynamics without firing, its output is v.
-    ``depth`` is the number of steps by which its time lags behind the input's (:mod:`.timing`); ``scale`` is chip
-    units of v >> shift per float unit.  ``reset`` is what a spike does to v: ``value`` zeroes it, ``subtract`` takes
-    the shifted threshold off; ``reset_delay``: in the following step, as :class:`~spear_deploy.network.Neuron` has it.
+    ``depth`` is the number of steps by which its time lags behind the input's (:mod:`.timing`); ``scale``, () or one
+    for each unit, is chip units of v >> shift per float unit.  ``reset`` is what a spike does to v: ``value`` zeroes
+    it, ``subtract`` takes the shifted threshold off; ``reset_delay``: in the following step, as
+    :class:`~spear_deploy.network.Neuron` has it; so is ``compare``, which the built-in neuron has no choice of.
     """
 
     name: str
     shape: Shape
     kind: Literal["lif", "readout"]
     depth: int
-    scale: float
+    scale: NDArray[np.float64]
     du: IntArray
     dv: IntArray
     vth: IntArray
@@ -47,6 +48,7 @@ class LoihiPopulation:
     bias_exp: IntArray
     reset: ResetKind = "value"
     reset_delay: bool = False
+    compare: Comparison = "gt"
 
     @property
     def size(self) -> int:

@@ -1,6 +1,6 @@
 """The file ``program.h5`` in which a backend reads a program.
 
-The file (schema 2) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
+The file (schema 3) is HDF5: populations and projections as groups, integers only; see ``docs/bundle.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
-from spear_deploy.network.neuron import ResetKind
+from spear_deploy.network.neuron import Comparison, ResetKind
 from spear_deploy.network.ops import Conv2d, Pair, Shape
 from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.storage import atomic
@@ -26,7 +26,7 @@ from spear_deploy.targets.ports import InputPort
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
-SCHEMA = 2
+SCHEMA = 3
 _MAX_WEIGHT_BYTES = 16 * 2 * MAX_DENSE_ELEMENTS
 """Bytes of weights that a small program may hold: matrices of pooling compress a hundredfold."""
 
@@ -45,11 +45,14 @@ def write_program(path: Path, program: LoihiProgram) -> None:
             group = file.create_group(f"populations/{port.name}")
             group.attrs.update({"kind": "input", "shape": port.shape, "level": 0})
             group.attrs.update({"max_value": port.max_value, "scale": port.scale})
+            if port.largest is not None:
+                group.attrs["largest"] = port.largest
         for population in program.populations:
             group = file.create_group(f"populations/{population.name}")
             group.attrs.update({"kind": population.kind, "shape": population.shape, "level": population.depth})
-            group.attrs.update({"scale": population.scale, "reset": population.reset, "late": population.reset_delay})
-            for register in REGISTERS:
+            group.attrs.update({"reset": population.reset, "late": population.reset_delay})
+            group.attrs["compare"] = population.compare
+            for register in ("scale", *REGISTERS):
                 group.create_dataset(register, data=getattr(population, register))
         for projection in sorted(program.projections, key=lambda item: item.synapses.name):
             _write_projection(file.create_group(f"projections/{projection.synapses.name}"), projection)
@@ -85,6 +88,8 @@ def _check(program: LoihiProgram) -> None:
     if not set(program.outputs) <= set(shapes):
         raise ValueError(f"an output of {program.outputs} is no population")
     for population in program.populations:
+        if not _broadcasts(population.scale.shape, population.shape):
+            raise ValueError(f"scale of population {population.name!r} does not fit its shape")
         for register in REGISTERS:
             if getattr(population, register).shape not in ((), population.shape):
                 raise ValueError(f"{register} of population {population.name!r} does not fit its shape")
@@ -96,6 +101,10 @@ def _check(program: LoihiProgram) -> None:
             raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
         if not _fits(synapses, shapes[synapses.source], shapes[synapses.target]):
             raise ValueError(f"projection {synapses.name!r} has a weight of shape {synapses.weight.shape}")
+
+
+def _broadcasts(shape: Shape, to: Shape) -> bool:
+    return len(shape) in (0, len(to)) and all(n in (1, m) for n, m in zip(shape, to, strict=False))
 
 
 def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
@@ -134,7 +143,8 @@ def _group(group: Group, *names: str) -> Group:
 
 def _read_port(name: str, group: Group) -> InputPort:
     attrs: Mapping[str, Any] = group.attrs
-    return InputPort(name, _shape(attrs), int(attrs["max_value"]), float(attrs["scale"]))
+    largest = float(attrs["largest"]) if "largest" in attrs else None
+    return InputPort(name, _shape(attrs), int(attrs["max_value"]), float(attrs["scale"]), largest)
 
 
 def _read_population(name: str, group: Group) -> LoihiPopulation:
@@ -146,8 +156,13 @@ def _read_population(name: str, group: Group) -> LoihiPopulation:
     reset: ResetKind = "subtract" if attrs["reset"] == "subtract" else "value"
     if attrs["reset"] != reset:
         raise ValueError(f"population {name!r} has the unknown reset {attrs['reset']!r}")
-    depth, scale, reset_delay = int(attrs["level"]), float(attrs["scale"]), bool(attrs["late"])
-    return LoihiPopulation(name, _shape(attrs), kind, depth, scale, **registers, reset=reset, reset_delay=reset_delay)
+    compare: Comparison = "ge" if attrs["compare"] == "ge" else "gt"
+    if attrs["compare"] != compare or (compare == "ge" and (reset, bool(attrs["late"])) == ("value", False)):
+        raise ValueError(f"population {name!r} compares by {attrs['compare']!r}")
+    depth, reset_delay = int(attrs["level"]), bool(attrs["late"])
+    scale = np.asarray(group.members["scale"], np.float64)
+    fields: dict[str, Any] = {**registers, "reset": reset, "reset_delay": reset_delay, "compare": compare}
+    return LoihiPopulation(name, _shape(attrs), kind, depth, scale, **fields)
 
 
 def _read_projection(name: str, group: Group) -> LoihiProjection:

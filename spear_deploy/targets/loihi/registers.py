@@ -35,8 +35,6 @@ _MAX_DELAY = 62
 """Steps that lava-dl's netx and Loihi 1's 6-bit field hold."""
 _MAX_PAYLOAD = 255
 """Graded input is coded in 8 bits at most: the emulator keeps payloads in bytes."""
-_HEAD_ROOM_BITS = 3
-"""Thresholds are kept below an eighth of the register, so that v has head-room before it clips."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +120,6 @@ class Registers:
         )
         return registers.within_net() if options.keep_to == "net" else registers
 
-    @property
-    def threshold_aim(self) -> int:
-        """Thresholds are scaled to at most this."""
-        return (self.max_threshold + 1) >> _HEAD_ROOM_BITS
-
     def within_net(self) -> Registers:
         """Return those of these ranges that lava-dl's .net format can hold (:mod:`.net_export`)."""
         exponent, only = min(1, self.max_weight_exponent), frozenset[Reset]({"value"})
@@ -134,8 +127,23 @@ class Registers:
 
     def max_mantissa(self, weight: NDArray[np.float64]) -> int:
         """Return the largest magnitude of a mantissa: weights that share a sign need no bit for it."""
-        mixed = self.layered or bool(np.any(weight < 0) and np.any(weight > 0))
-        return (1 << (self.weight_bits - mixed)) - 1
+        return self.largest_mantissa(is_mixed=bool(np.any(weight < 0) and np.any(weight > 0)))
+
+    def largest_mantissa(self, *, is_mixed: bool) -> int:
+        """Return the same for weights of both signs, or of one."""
+        return (1 << (self.weight_bits - (self.layered or is_mixed))) - 1
+
+    def round_bias(self, value: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+        """Return mantissas and the least exponent that holds them all; with the largest one they may not fit."""
+        exponent = self.min_bias_exponent
+        while np.abs(np.rint(value / 2**exponent)).max() > self.max_bias_mantissa and exponent < self.max_bias_exponent:
+            exponent += 1
+        return np.rint(value / 2**exponent).astype(np.int64), exponent
+
+    @staticmethod
+    def exponent_for(peak: float, max_mantissa: int) -> int:
+        """Return the least exponent at which a weight ``peak``, in chip units, rounds to a mantissa in range."""
+        return max(0, int(np.floor(np.log2(peak / (max_mantissa + 0.5)))) + 1) if peak > 0 else 0
 
     @property
     def figures(self) -> Mapping[str, str]:
@@ -149,6 +157,8 @@ class Registers:
             "decay_unit": f"{self.arithmetic.decay_unit:,}",
             "decay_bits": str(self.arithmetic.decay_bits),
             "max_payload": "spikes only" if self.max_payload == 1 else f"integers up to {self.max_payload:,}",
+            "max_input": f"{self.max_payload:,}",
+            "weight_bits": str(self.weight_bits),
             "max_delay": str(self.max_delay),
             "max_threshold": f"{self.max_threshold:,}",
             "max_bias_mantissa": f"{self.max_bias_mantissa:,}",

@@ -1,7 +1,7 @@
 """What Loihi asks of a network: one small function a rule, with the text that states it everywhere.
 
-Rules of the network are checked before anything is quantised, rules of the registers on the integers, rules of the
-cores on the placement.
+Rules of the network are checked before anything is quantised, rules of the cores on the placement; those of the
+integers are in :mod:`.register_rules`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spear_deploy.network import Network, Neuron, Population
+from spear_deploy.network import Network, Population
 from spear_deploy.placement import PopulationPlacement
 from spear_deploy.targets.loihi.core_use import CoreUse
 from spear_deploy.targets.loihi.profile import LoihiProfile
@@ -22,8 +21,6 @@ from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Breach, rule
 
 _ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes"
-_NOTICEABLE_DECAY_ERROR = 0.02
-"""A decay that is off by more is told: 2 % of a leak move the spikes of a slow neuron visibly (docs/fixed-point.md)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def resets(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
         if needed - limits.resets:
             how = "by subtraction" if neuron.reset == "subtract" else "to a value"
             when = ", one step late" if neuron.reset_delay else ""
-            yield Breach(_where(population), f"it resets {how}{when}; the built-in neuron cannot")
+            yield Breach(where(population), f"it resets {how}{when}; the built-in neuron cannot")
 
 
 @rule("E030", fix="export it with v_reset = 0")
@@ -58,7 +55,17 @@ def subtraction_starts_at_zero(subject: NetworkToLower, limits: Registers) -> It
         neuron = population.neuron
         if "subtract" in limits.resets and neuron.reset == "subtract" and np.any(neuron.reset_value):
             start = float(np.abs(neuron.reset_value).max())
-            yield Breach(_where(population), f"it starts at a membrane of up to {start:g}", start, 0)
+            yield Breach(where(population), f"it starts at a membrane of up to {start:g}", start, 0)
+
+
+@rule("E027", fix=f"{_ADAPT}, or train with v_leak equal to v_reset")
+def starts_where_it_is_reset_to(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A neuron starts at the membrane that it is reset to."""
+    for population in subject.spiking:
+        neuron = population.neuron
+        if neuron.start_value is not None:
+            away = float(np.abs(neuron.start_value - neuron.reset_value).max())
+            yield Breach(where(population), f"it starts up to {away:.4g} from where it is reset to", away, 0)
 
 
 @rule("E031", fix=f"{_ADAPT}, or train with binary spikes")
@@ -66,7 +73,7 @@ def one_spike_a_step(subject: NetworkToLower, limits: Registers) -> Iterator[Bre
     """A neuron emits one spike a step at most."""
     for population in subject.spiking:
         if population.neuron.spikes == "integer":
-            yield Breach(_where(population), "it emits several spikes a step")
+            yield Breach(where(population), "it emits several spikes a step")
 
 
 @rule("E032", fix=f"{_ADAPT}, or train without the clip")
@@ -74,7 +81,7 @@ def no_lower_bound(subject: NetworkToLower, limits: Registers) -> Iterator[Breac
     """The membrane has no lower bound above the register's."""
     for population in subject.spiking:
         if population.neuron.floor is not None:
-            yield Breach(_where(population), f"its membrane is clipped at {population.neuron.floor:g}")
+            yield Breach(where(population), f"its membrane is clipped at {population.neuron.floor:g}")
 
 
 @rule("E034", fix="train with a finite tau_syn")
@@ -83,7 +90,7 @@ def currents_decay(subject: NetworkToLower, limits: Registers) -> Iterator[Breac
     for population in subject.network.neurons:
         if np.any(population.neuron.alpha == 1):
             yield Breach(
-                _where(population), "its synaptic current never decays", 0, 1 / limits.arithmetic.decay_unit, True
+                where(population), "its synaptic current never decays", 0, 1 / limits.arithmetic.decay_unit, True
             )
 
 
@@ -105,6 +112,15 @@ def payloads_fit(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]
         elif values.integral and values.maximum > limits.max_payload:
             message = f"counts reach {values.maximum:g}"
             yield Breach(f"input {port.name!r}", message, values.maximum, limits.max_payload)
+
+
+@rule("E033", fix="feed it spikes or counts as in training, or fine-tune it again on these data")
+def payloads_are_as_trained(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """An input that was trained on integers as they are is fed integers."""
+    for port in subject.network.inputs:
+        values = subject.inputs.get(port.name, InputRange())
+        if port.resolution is not None and port.resolution == 1 and not values.integral:
+            yield Breach(f"input {port.name!r}", "it was trained on spikes or counts, and the data hold other values")
 
 
 @rule("E025", fix="train with a delay of at least a step for each projection of the loop")
@@ -129,113 +145,17 @@ def delays_fit(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
 NETWORK_RULES = (
     resets,
     subtraction_starts_at_zero,
+    starts_where_it_is_reset_to,
     one_spike_a_step,
     no_lower_bound,
     currents_decay,
     only_spikes_are_sent,
     payloads_fit,
+    payloads_are_as_trained,
     loops_wait,
     delays_fit,
 )
 """Checked on the float network."""
-
-
-@dataclass(frozen=True, eq=False)
-class QuantisedNeurons:
-    """What the rules of the registers look at: a population before and after quantising.
-
-    ``constant`` is what biases of the projections add to the input; ``vth`` and ``bias_mant`` are not yet clipped.
-    """
-
-    population: Population
-    constant: NDArray[np.float64]
-    vth: NDArray[np.int64]
-    bias_mant: NDArray[np.int64]
-
-    @property
-    def where(self) -> str:
-        """The place that a finding names."""
-        return _where(self.population)
-
-    @property
-    def neuron(self) -> Neuron:
-        """The float neuron."""
-        return self.population.neuron
-
-
-@rule("E034", fix="scale the weights in front of the readout instead")
-def readouts_are_alike(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """The neurons of a readout have one gain and one reset value, or their membranes could not be compared."""
-    if subject.neuron.is_readout and (np.ptp(subject.neuron.gain) or np.ptp(subject.neuron.reset_value)):
-        yield Breach(subject.where, "the readout's neurons have different gains or reset values")
-
-
-@rule("E034", fix="scale the layer's weights or thresholds when training")
-def thresholds_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A threshold is an integer from 1 to {max_threshold}, in the unit of the weights."""
-    least = int(subject.vth.min())
-    if not subject.neuron.is_readout and least < 1:
-        yield Breach(
-            subject.where, f"the threshold rounds to {least}: the weights are too large beside it", least, 1, True
-        )
-
-
-@rule("E034", fix="train with a smaller bias")
-def biases_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A bias has a mantissa up to {max_bias_mantissa} and an exponent up to {max_bias_exponent}."""
-    largest = int(np.abs(subject.bias_mant).max())
-    if largest > limits.max_bias_mantissa:
-        message = f"the bias mantissa reaches {largest}, the register holds {limits.max_bias_mantissa}"
-        yield Breach(subject.where, message, largest, limits.max_bias_mantissa)
-
-
-@rule("N005", severity="note")
-def built_in_reset(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """The silicon's built-in neuron {built_in}, in the step of the spike."""
-    neuron = subject.neuron
-    if not neuron.is_readout and (neuron.reset not in limits.built_in or neuron.reset_delay):
-        how = "subtracts its threshold" if neuron.reset == "subtract" else "resets"
-        late = " one step late" if neuron.reset_delay else ""
-        yield Breach(subject.where, f"it {how}{late}: exact here, on silicon not the built-in neuron")
-
-
-@rule("N003", severity="note")
-def fires_above(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A neuron fires at v > threshold."""
-    if subject.neuron.compare == "ge" and not subject.neuron.is_readout:
-        yield Breach(subject.where, "the source fires at v >= threshold; they differ only at equality")
-
-
-@rule("N002", severity="note")
-def bias_on_the_membrane(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A bias acts on the membrane, not on the synaptic current."""
-    if subject.neuron.has_current and np.any(subject.constant):
-        message = "a bias that feeds the synaptic current acts on the membrane at its steady state from the first step"
-        yield Breach(subject.where, message)
-
-
-@rule("N004", severity="note")
-def decays_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A decay has {decay_bits} bits."""
-    unit = limits.arithmetic.decay_unit
-    for name, kept in (("membrane", subject.neuron.beta), ("current", subject.neuron.alpha)):
-        decay = 1 - kept.astype(np.float64)
-        active = decay[decay > 0]
-        error = float(np.abs(np.rint(unit * active) / unit / active - 1).max(initial=0))
-        if error > _NOTICEABLE_DECAY_ERROR:
-            yield Breach(subject.where, f"the {name} decay is off by {error:.1%}", error, _NOTICEABLE_DECAY_ERROR)
-
-
-REGISTER_RULES = (
-    readouts_are_alike,
-    thresholds_fit,
-    biases_fit,
-    built_in_reset,
-    fires_above,
-    bias_on_the_membrane,
-    decays_fit,
-)
-"""Checked on each population once its integers are known."""
 
 
 @dataclass(frozen=True)
@@ -285,5 +205,6 @@ def _in_words(resource: str) -> str:
     return resource.replace("_", " ")
 
 
-def _where(population: Population) -> str:
+def where(population: Population) -> str:
+    """Return the place that a finding names."""
     return f"population {population.name!r}"

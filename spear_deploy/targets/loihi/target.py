@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.execution import Execution
@@ -17,15 +18,20 @@ from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.targets.loihi import program_file
 from spear_deploy.targets.loihi.built_in import built_in_semantics, with_built_in_neurons
+from spear_deploy.targets.loihi.grids import grids_of
 from spear_deploy.targets.loihi.net_export import NetExporter
 from spear_deploy.targets.loihi.place import place
 from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.register_rules import INPUT_RULES, LOSS_RULES, REGISTER_RULES
 from spear_deploy.targets.loihi.registers import Registers
-from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, REGISTER_RULES, core_figures
+from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, core_figures
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
+
+if TYPE_CHECKING:
+    from spear_deploy.simulate.simulator import NetworkSimulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +71,8 @@ class LoihiCompiler:
         inputs = {port.name for port in program.inputs}
         subtracting = {p.name for p in program.populations if p.reset == "subtract"}
         placement = self._place(program.shapes, program.synapses, inputs, subtracting)
-        return Lowered(LOIHI, program, placement, quantised.notes)
+        grids = grids_of(quantised.network, program, self.registers)
+        return Lowered(LOIHI, program, placement, quantised.notes, grids)
 
     def place(self, network: Network) -> Placement:
         """Place a network by its shapes alone."""
@@ -73,6 +80,16 @@ class LoihiCompiler:
         firing = [population for population in network.neurons if not population.neuron.is_readout]
         subtracting = {population.name for population in firing if population.neuron.reset == "subtract"}
         return self._place(network.shapes, network.synapses, inputs, subtracting)
+
+    def trainable(self, network: Network) -> NetworkSimulator:
+        """Return what trains the network as the integers that it is lowered to.
+
+        Raises :class:`UnsupportedError` as :func:`quantise` does.
+        """
+        from spear_deploy.targets.loihi.training.simulator import LoihiSimulator
+
+        quantised = quantise(network, self.chip.name, self.registers, self.inputs)
+        return LoihiSimulator(quantised.network, quantised.program, self.registers, self.inputs)
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         """Give a network the built-in neuron."""
@@ -103,7 +120,7 @@ class LoihiTarget:
         """Return every rule with the figures that fill its text."""
         of_registers, of_cores = Registers.of(chip).figures, core_figures(chip)
         return [
-            *((each, of_registers) for each in (*NETWORK_RULES, *REGISTER_RULES)),
+            *((each, of_registers) for each in (*NETWORK_RULES, *REGISTER_RULES, *INPUT_RULES, *LOSS_RULES)),
             *((each, of_cores) for each in CORE_RULES),
         ]
 

@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError, SpearError, UnsupportedError
+from spear_deploy.frontends.net.fields import LAYER_FIELDS
 from spear_deploy.frontends.net.reader import NET_SEMANTICS, read_net
 from spear_deploy.network import Conv2d, Flatten, Linear, Network, Scale
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
@@ -238,6 +239,17 @@ CONV = conv((1, 4, 4), np.ones((1, 1, 1, 1)))
         ([MAP, CONV | {"delay": np.array([1])}], "layer 1 (conv)", "ignores the delays"),
         ([dense(ONE, "dense_rec", weight_rec=[[1]], delay=1)], "layer 0 (dense_rec)", "loses the weight exponent"),
         ([dense(ONE, neuron={"wgtExp": 2})], "layer 0 (dense)", "wgtExp is not 0"),
+        (
+            [dense(ONE, neuron={"refDelay": 3})],
+            "layer 0 (dense)",
+            "refDelay is not 1: netx leaves",
+        ),
+        ([dense(ONE, neuron={"gradedSpike": True})], "layer 0 (dense)", "gradedSpike is not 0"),
+        (
+            [dense(ONE, neuron={"messageBits": 8})],
+            "layer 0 (dense)",
+            "messageBits is not 0",
+        ),
         ([dense(ONE, neuron=None), dense(np.array([[1]]))], "layer 0 (dense)", "only the last layer"),
     ],
 )
@@ -249,6 +261,31 @@ def test_unsupported(layers: list[dict[str, Any]], where: str, message: str, tmp
     assert (finding.code, finding.where) == ("E021", where)
     assert message in finding.message
     assert finding.fix
+
+
+@pytest.mark.parametrize("kind", LAYER_FIELDS)
+@pytest.mark.parametrize("field", ["dropout", "neuron/tau_ref", "weight_norm"])
+def test_unknown_fields_are_named(kind: str, field: str, tmp_path: Path) -> None:
+    """A field that neither netx nor lava-dl knows is E026, in every type of layer, and all are told at once."""
+    with pytest.raises(UnsupportedError) as raised:
+        read_net(store(tmp_path / "file.net", layer(kind, {}, **{field: 1, "zzz": 2.5})))
+    (finding,) = [finding for finding in raised.value.findings if finding.code == "E026"]
+    assert finding.where == f"layer 0 ({kind})"
+    assert f"fields {field!r}, 'zzz' of a {kind} layer" in finding.message
+    assert finding.fix
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        {"refDelay": 1, "gradedSpike": False, "messageBits": 0, "wgtExp": 0},
+        {"theta": 5120, "tauRho": 0.5, "scaleRho": 10.0, "type": b"LOIHI"},
+    ],
+)
+def test_fields_that_change_nothing(harmless: dict[str, Any], tmp_path: Path) -> None:
+    """What lava-dl and its predecessor write beside the rest."""
+    sizes = {"inFeatures": 2, "outFeatures": 2}
+    read_net(store(tmp_path / "file.net", INPUT, dense(np.eye(2), neuron=harmless, **sizes)))
 
 
 @pytest.mark.parametrize(

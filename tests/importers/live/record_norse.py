@@ -22,8 +22,18 @@ def cases() -> list[Case]:
     summing = norse.IAFParameters(v_th=one, v_reset=zero)
     soft = box._replace(reset_method=reset_subtract)
     reading = norse.LIBoxParameters(tau_mem_inv=leak, v_leak=zero)
+    rising = {"v_leak": 0.375 * one, "v_reset": -0.25 * one}
+    offset = norse.LIBoxParameters(tau_mem_inv=leak, v_leak=one / 4)
     soft_and_read = norse.SequentialState(
         linear(), norse.LIFBoxCell(soft), nn.Linear(NEURONS, NEURONS), norse.LIBoxCell(reading)
+    )
+    odd = norse.SequentialState(
+        nn.Conv2d(2, 4, (3, 4), padding="same"),
+        norse.LIFBoxCell(),
+        nn.AvgPool2d(3, 2, padding=1),
+        nn.Flatten(),
+        nn.Linear(80, 10),
+        norse.LIFCell(),
     )
     maps = norse.SequentialState(
         nn.Conv2d(2, 6, 3, bias=False),
@@ -38,6 +48,11 @@ def cases() -> list[Case]:
         case("LIFCell", behind(norse.LIFCell(cuba))),
         case("IAFCell", behind(norse.IAFCell(summing))),
         case("LIBoxCell", behind(norse.LIBoxCell(reading))),
+        case("LIFBoxCell-start", behind(norse.LIFBoxCell(box._replace(**rising)))),
+        case("LIFCell-start", behind(norse.LIFCell(cuba._replace(**rising)))),
+        case("LIFBoxCell-soft-start", behind(norse.LIFBoxCell(soft._replace(v_leak=0.25 * one))), writes=False),
+        case("LIBoxCell-start", behind(norse.LIBoxCell(offset))),
+        case("oddly-shaped", louder(odd, 8.0), (2, 9, 8), writes=False),
         case("soft-and-read", soft_and_read, writes=False),
         case("convolutional", louder(maps, 8.0), (2, 8, 8), writes=False),
     ]

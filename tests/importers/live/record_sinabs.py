@@ -12,6 +12,7 @@ sys.modules.setdefault("pylab", types.ModuleType("pylab"))  # sinabs imports it 
 import sinabs.layers as sl
 import torch
 from sinabs.activation import MembraneReset, SingleSpike
+from sinabs.from_torch import from_model
 from sinabs.nir import to_nir
 from torch import Tensor, nn
 
@@ -34,6 +35,18 @@ def cases() -> list[Case]:
         nn.Linear(54, 10),
         sl.IAFSqueeze(**squeezed),
     )
+    odd = nn.Sequential(
+        nn.Conv2d(2, 4, (3, 4), padding="same"),
+        sl.IAFSqueeze(**squeezed),
+        nn.AvgPool2d(3, 2, padding=1),
+        nn.Flatten(),
+        nn.Linear(80, 10),
+        sl.IAFSqueeze(**squeezed),
+    )
+    analog = nn.Sequential(
+        nn.Conv2d(2, 4, (2, 3)), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(36, 10), nn.ReLU()
+    )
+    wrapped = from_model(analog, input_shape=(2, 8, 8), batch_size=1)
     return [
         case("IAF", behind(sl.IAF())),
         case("IAF-clip", behind(sl.IAF(min_v_mem=-0.25))),
@@ -44,6 +57,8 @@ def cases() -> list[Case]:
         case("LIF-synaptic", behind(sl.LIF(**leaky, tau_syn=4.0), 2.0)),
         case("ExpLeak", behind(sl.ExpLeak(tau_mem=tau))),
         case("convolutional", louder(maps, 1.0, 0.02), (2, 8, 8), writes=False),
+        case("oddly-shaped", louder(odd, 1.0, 0.02), (2, 9, 8), writes=False),
+        case("of-a-network", louder(wrapped, 1.0, 0.02), (2, 8, 8), writes=False),
         case("residual", louder(Residual()), writes=False),
     ]
 

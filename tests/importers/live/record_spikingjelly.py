@@ -27,6 +27,9 @@ def cases() -> list[Case]:
         case("CUBALIF", behind(neuron.CUBALIFNode(), 0.25)),
         case("convolutional", louder(convolutional()), maps, writes=False),
         case("convolutional-multistep", louder(in_multistep_mode(convolutional())), maps, writes=False),
+        case("oddly-shaped", louder(oddly_shaped(), 6.0, 0.3), maps, writes=False),
+        case("one-dimensional", louder(one_dimensional(), 6.0, 0.3), (2, 16), writes=False),
+        case("named", louder(Named()), writes=False),
         case("residual", louder(Residual()), writes=False),
         case("doubled", louder(Doubled()), writes=False),
     ]
@@ -47,6 +50,36 @@ def convolutional() -> nn.Module:
         layer.Linear(54, 10),
         neuron.LIFNode(tau=4.0),
     )
+
+
+def oddly_shaped() -> nn.Module:
+    return nn.Sequential(
+        layer.Conv2d(2, 4, (3, 4), padding="same"),
+        neuron.LIFNode(),
+        layer.AvgPool2d(3, 2, padding=1),
+        layer.Conv2d(4, 4, (1, 3), groups=2),
+        neuron.LIFNode(),
+        layer.Flatten(),
+        layer.Linear(32, 10),
+        neuron.LIFNode(tau=4.0),
+    )
+
+
+def one_dimensional() -> nn.Module:
+    conv = layer.Conv1d(2, 4, 4, padding=1)
+    return nn.Sequential(conv, neuron.LIFNode(), layer.Flatten(), layer.Linear(60, 10), neuron.LIFNode(tau=4.0))
+
+
+class Named(nn.Module):
+    """Layers in blocks with names of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.ModuleDict({"dense": nn.Linear(INPUTS, 30), "fire_1": neuron.IFNode()})
+        self.head = nn.Sequential(nn.Linear(30, 10), neuron.IFNode())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.block["fire_1"](self.block["dense"](x)))
 
 
 def in_multistep_mode(net: nn.Module) -> nn.Module:

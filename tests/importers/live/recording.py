@@ -47,7 +47,7 @@ def louder(net: nn.Module, factor: float = 3.0, mean: float = 0.1) -> nn.Module:
     """Return a network with larger weights and moved statistics: as initialised, deep layers are silent."""
     torch.manual_seed(5)
     for layer in net.modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
+        if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
             nn.init.normal_(layer.weight, mean, factor / layer.weight[0].numel() ** 0.5)
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.running_mean, -0.5, 0.5)

@@ -51,15 +51,18 @@ SPIKING = {
     "rockpool": {"LIFTorch": {}, "LIFNeuronTorch": {}},
 }
 READOUTS = {
-    "norse": {"LIBoxCell": NORSE},
+    "norse": {"LIBoxCell": NORSE, "LIBoxCell-start": NORSE},
     "sinabs": {"ExpLeak": {"gain": "unit"}},
     "rockpool": {"ExpSynTorch": {}},
 }
 LIVE = ("snntorch", "spikingjelly", "norse", "sinabs")  # with a from_* function
 LIVE_ONLY = {
-    "spikingjelly": ("IF-soft", "LIF-soft", "convolutional", "convolutional-multistep", "residual"),
-    "norse": ("convolutional",),
-    "sinabs": ("LIF-synaptic", "convolutional"),
+    "spikingjelly": (
+        *("IF-soft", "LIF-soft", "convolutional", "convolutional-multistep", "residual"),
+        *("oddly-shaped", "one-dimensional", "named"),
+    ),
+    "norse": ("convolutional", "LIFBoxCell-start", "LIFCell-start", "LIFBoxCell-soft-start", "oddly-shaped"),
+    "sinabs": ("LIF-synaptic", "convolutional", "oddly-shaped", "of-a-network"),
 }
 LOST = {
     "spikingjelly": {"doubled": "population 'n2'"},
@@ -160,7 +163,14 @@ def test_live_import_states_nothing_and_gives_the_same_spikes(framework, case, r
     """A network imported from the module itself needs no semantics; stored and read again it gives its spikes."""
     x, spikes = recording(recorded(framework), case)
     network = spear_deploy.load(recorded(framework) / f"{case}.live.nir").network
-    assert differing(network, x, spikes) == 0
+    assert differing(network, x.reshape(len(x), *network.inputs[0].shape), spikes) == 0
+
+
+def test_layers_keep_their_names(recorded) -> None:
+    """SpikingJelly's exporter mangles them, as tracers do."""
+    network = spear_deploy.load(recorded("spikingjelly") / "named.live.nir").network
+    assert [p.name for p in network.neurons] == ["block.fire_1", "head.1"]
+    assert [p.name for p in network.projections] == ["block.dense", "head.0"]
 
 
 @pytest.mark.parametrize(("framework", "case"), [(f, case) for f, cases in LOST.items() for case in cases])

@@ -114,6 +114,13 @@ def weak() -> Network:
     return Network((Input("in", (4,)), cells), (Projection("w", "in", "p", (op,)),), ("p",))
 
 
+def driven() -> Network:
+    """Return neurons whose bias is many thresholds: the scale is what its register leaves."""
+    op = Linear(np.full((3, 4), 0.5, np.float32))
+    cells = Population("p", (3,), neurons((3,), alpha=0.0, bias=400.0))
+    return Network((Input("in", (4,)), cells), (Projection("w", "in", "p", (op,)),), ("p",))
+
+
 def results(chip: LoihiProfile) -> list[Any]:
     """Everything that a chip makes of some networks, inputs and options."""
     few = replace(chip, capacity=replace(chip.capacity, cores_per_chip=replace(chip.capacity.cores_per_chip, value=2)))
@@ -123,6 +130,7 @@ def results(chip: LoihiProfile) -> list[Any]:
         (chip, small(), InputRange(3.0), LoweringOptions(weight_bits=4)),
         (chip, weak(), InputRange(), LoweringOptions()),
         (chip, late(), InputRange(), LoweringOptions()),
+        (chip, driven(), InputRange(), LoweringOptions()),
         (few, small(), InputRange(), LoweringOptions()),
     ]
     return [*(outcome(*case) for case in cases), estimate(chip, synops=1.0, neuron_updates=10.0, spikes=100.0)]

@@ -39,7 +39,7 @@ def chain(port: InputPort, *layers: tuple[Synapses, int, dict[str, Any]]) -> Loi
         shape = target_shape(synapses, shape)
         values = {"du": 4095, "dv": 100, "vth": 300, "bias_mant": 0, "bias_exp": 0} | registers
         arrays = {name: np.asarray(value, np.int32) for name, value in values.items()}
-        populations.append(LoihiPopulation(synapses.target, shape, "lif", depth, 1.0, **arrays))
+        populations.append(LoihiPopulation(synapses.target, shape, "lif", depth, np.asarray(1.0), **arrays))
         projections.append(LoihiProjection(synapses, exponent, 0))
     return LoihiProgram("loihi2", (port,), tuple(populations), tuple(projections), (populations[-1].name,))
 
@@ -313,7 +313,8 @@ def test_convolution_behind_a_dense_layer(tmp_path: Path) -> None:
 
 def test_quantised_within_the_limits(untrained_network: Network, tmp_path: Path) -> None:
     """A network fits if quantisation keeps to the format's exponents."""
-    refused = quantise(untrained_network, "loihi2", REGISTERS, {}).program
+    program = quantise(untrained_network, "loihi2", REGISTERS, {}).program
+    refused = replace(program, projections=tuple(replace(p, exponent=p.exponent + 2) for p in program.projections))
     assert all("netx has no weight exponent" in text for text in findings(refused, tmp_path))
     write_net(tmp_path / "network.net", quantise(untrained_network, "loihi2", REGISTERS.within_net(), {}).program)
     assert (tmp_path / "network.net").is_file()

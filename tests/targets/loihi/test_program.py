@@ -13,7 +13,7 @@ from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, Loihi
 def program() -> LoihiProgram:
     """A convolution into spiking neurons."""
     scalar = np.asarray(7, np.int32)
-    population = LoihiPopulation("p", (3, 2, 2), "lif", 1, 12.5, scalar, scalar, scalar, scalar, scalar)
+    population = LoihiPopulation("p", (3, 2, 2), "lif", 1, np.asarray(12.5), scalar, scalar, scalar, scalar, scalar)
     weight = np.arange(-18, 18).reshape(3, 3, 2, 2).astype(np.int16)
     synapses = ConvSynapses("w", "in", "p", weight, (1, 2), (0, 1), (1, 1), 1)
     projection, port = LoihiProjection(synapses, 2, 0), InputPort("in", (3, 3, 3), 1)

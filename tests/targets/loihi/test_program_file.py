@@ -68,7 +68,7 @@ def test_other_widths_than_lavas_are_kept(program, tmp_path):
 def program() -> LoihiProgram:
     """A convolution into spiking neurons."""
     scalar = np.asarray(7, np.int32)
-    population = LoihiPopulation("p", (3, 2, 2), "lif", 1, 12.5, scalar, scalar, scalar, scalar, scalar)
+    population = LoihiPopulation("p", (3, 2, 2), "lif", 1, np.asarray(12.5), scalar, scalar, scalar, scalar, scalar)
     weight = np.arange(-18, 18).reshape(3, 3, 2, 2).astype(np.int16)
     synapses = ConvSynapses("w", "in", "p", weight, (1, 2), (0, 1), (1, 1), 1)
     projection, port = LoihiProjection(synapses, 2, 0), InputPort("in", (3, 3, 3), 1)
@@ -88,7 +88,7 @@ def change(path: Path, name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("/@schema", 3),
+        ("/@schema", 4),
         ("populations/p@reset", "never"),
         ("projections/w@delay", -1),
         ("projections/w@source", "ghost"),
@@ -135,7 +135,7 @@ def test_matrices_that_compress_well_are_read(tmp_path):
     weight = np.zeros((1 << 13, 1 << 13), np.int16)
     weight[7, 5] = -3
     zero = np.asarray(0, np.int32)
-    population = LoihiPopulation("p", (1 << 13,), "readout", 1, 1.0, zero, zero, zero, zero, zero)
+    population = LoihiPopulation("p", (1 << 13,), "readout", 1, np.asarray(1.0), zero, zero, zero, zero, zero)
     projection, port = LoihiProjection(DenseSynapses("w", "in", "p", weight), 0, 0), InputPort("in", (1 << 13,), 1)
     write_program(tmp_path / "p.h5", LoihiProgram("loihi2", (port,), (population,), (projection,), ("p",)))
     assert (tmp_path / "p.h5").stat().st_size < 1 << 20

@@ -68,6 +68,7 @@ def _write_program(path: Path, weights: _Weights) -> None:
             group = file.create_group(f"populations/{name}")
             group.attrs.update({"kind": "lif" if level else "input", "shape": [_SIZES[level]], "level": level})
             group.attrs.update({"max_value": 1, "reset": _RESETS[level], "late": False})
+            group.attrs["compare"] = "ge" if _RESETS[level] == "subtract" else "gt"
             for register, value in registers.items() if level else ():
                 group[register] = np.int32(value)
         for (source, target), weight in zip(_ENDS, weights, strict=True):
@@ -88,7 +89,7 @@ def _reference(weights: _Weights, spikes: Integers) -> tuple[npt.NDArray[np.bool
         s0 = (v0 > threshold).astype(np.int64)
         v0 = np.where(s0, 0, v0)
         u1, v1 = integrate(u1, v1, s0 @ weights.second.T)
-        s1 = v1 > threshold
+        s1 = v1 >= threshold
         v1 = np.where(s1, v1 - threshold, v1)
         layer0.append(s0 > 0)
         layer1.append(s1)

@@ -11,7 +11,7 @@ CLOCK_BYTES = 16
 
 
 Kind = Literal["program", "net"]
-"""What a file to run is: a program of schema 2, or a ``.net`` file of lava-dl."""
+"""What a file to run is: a program of schema 3, or a ``.net`` file of lava-dl."""
 
 
 @dataclass(frozen=True)

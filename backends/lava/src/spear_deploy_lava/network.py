@@ -120,7 +120,9 @@ def _neuron(population: Population, neurons: Neurons, steps: int) -> AbstractPro
     }
     if population.kind == "readout":
         return Readout(**options)
-    return _SPIKING[neurons.reset, neurons.late](vth=layout.parameter(neurons.vth), **options)
+    neuron = _SPIKING[neurons.reset, neurons.late](vth=layout.parameter(neurons.vth), **options)
+    neuron.proc_params["at_threshold"] = neurons.compare == "ge"
+    return neuron
 
 
 def _relayed(program: Program, projection: Projection, port: AbstractPort, steps: int) -> AbstractPort:

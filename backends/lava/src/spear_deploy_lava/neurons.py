@@ -36,9 +36,13 @@ class PyPeriodicNeuron(AbstractPyLifModelFixed):
 
 
 class PyPeriodicLIF(PyPeriodicNeuron):
-    """The same with Lava's threshold; what a spike does to v is left to subclasses."""
+    """The same with Lava's threshold, ``at_threshold`` included if so; what a spike does to v is left to subclasses."""
 
     vth: int = LavaPyType(int, np.int32, precision=17)
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self.at_threshold = bool(proc_params["at_threshold"])
 
     def scale_threshold(self) -> None:
         """Align the threshold with v."""
@@ -46,6 +50,6 @@ class PyPeriodicLIF(PyPeriodicNeuron):
         self.isthrscaled = True
 
     def spiking_activation(self) -> npt.NDArray[np.bool_]:
-        """Say which neurons lie above their threshold."""
-        above: npt.NDArray[np.bool_] = self.v > self.effective_vth
+        """Say which neurons fire."""
+        above: npt.NDArray[np.bool_] = self.v > self.effective_vth - self.at_threshold
         return above

@@ -1,4 +1,4 @@
-"""Reads programs and their input (HDF5, schema 2; all integers)."""
+"""Reads programs and their input (HDF5, schema 3; all integers)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from spear_deploy_lava.errors import BadInputError
 from spear_deploy_lava.inputs import Inputs, IntArray, Port, read_ports
 
-SCHEMA = 2
+SCHEMA = 3
 REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
 
 LONGEST_DELAY = 62
@@ -26,7 +26,8 @@ class Neurons:
     """Registers of a population's neurons, each a scalar () or of the population's shape, and their reset.
 
     ``reset`` is what a spike does to v: ``value`` zeroes it, ``subtract`` takes ``vth << 6`` off.  It does so
-    at once, or, if ``late``, in the following step.  Neither matters for a readout.
+    at once, or, if ``late``, in the following step.  ``compare`` is gt or, of neurons that are not Lava's own, ge:
+    they fire at the threshold too.  Nothing of this matters for a readout.
     """
 
     du: IntArray
@@ -36,6 +37,7 @@ class Neurons:
     bias_exp: IntArray
     reset: str
     late: bool
+    compare: str
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ def _population(name: str, group: h5py.Group) -> Population:
 
 def _neurons(group: h5py.Group) -> Neurons:
     registers = {register: np.asarray(group[register][()]) for register in REGISTERS}
-    return Neurons(**registers, reset=_text(group.attrs["reset"]), late=bool(group.attrs["late"]))
+    kinds = {name: _text(group.attrs[name]) for name in ("reset", "compare")}
+    return Neurons(**registers, **kinds, late=bool(group.attrs["late"]))
 
 
 def _projection(name: str, group: h5py.Group) -> Projection:
@@ -194,6 +197,9 @@ def _check(program: Program) -> None:
 def _check_neurons(population: Population, neurons: Neurons) -> None:
     if neurons.reset not in ("value", "subtract"):
         raise BadInputError(f"population {population.name}: unknown reset {neurons.reset!r}")
+    own = neurons.reset == "subtract" or neurons.late
+    if neurons.compare not in ("gt", "ge") or (neurons.compare == "ge" and not own):
+        raise BadInputError(f"population {population.name}: compares by {neurons.compare!r}")
     limits = {"du": (0, 4095), "dv": (0, 4096), "vth": (0, 131071), "bias_mant": (-4096, 4095), "bias_exp": (0, 7)}
     for field, (low, high) in limits.items():
         value = getattr(neurons, field)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.network.synapses import ConvSynapses
-from spear_deploy.recording import Recording
+from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.registers import Arithmetic
 
@@ -40,11 +40,12 @@ class DeviceEmulator:
         sizes = [4 * p.size if p.kind == "readout" else p.size for p in self.program.populations]
         return max(1, min(1024, _BATCH_BYTES // (steps * sum(sizes))))
 
-    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
-        """Run one batch: integer payloads (T, B, *shape) for each input; ``membranes`` of all neurons on request."""
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:
+        """Run one batch: integer payloads (T, B, *shape) for each input; all ``membranes`` and ``clips`` on request."""
         steps, batch = next(iter(inputs.values())).shape[:2]
         sent = {name: self._payloads(x) for name, x in inputs.items()}
         neurons = {p.name: _Neurons(p, self.program.arithmetic, batch, self.device) for p in self.program.populations}
+        meters = {name: _Meter(self.device) for name in neurons if clips}
         traced = [p for p in self.program.populations if membranes and p.kind == "lif"]
         traces = {p.name: torch.empty((steps, batch, *p.shape), dtype=torch.int32, device=self.device) for p in traced}
         for population in self.program.populations:
@@ -56,8 +57,12 @@ class DeviceEmulator:
                 arriving = torch.zeros_like(neurons[name].u)
                 for source, lag, synapses in self._synapses[name]:
                     if step >= lag:
-                        arriving += synapses.sums(sent[source][step - lag]).view_as(arriving)
-                sent[name][step] = neurons[name].update(arriving)
+                        sums = synapses.sums(sent[source][step - lag])
+                        wrapped = synapses.wrap(sums)
+                        if clips:
+                            meters[name].see_currents(wrapped != sums)
+                        arriving += wrapped.view_as(arriving)
+                sent[name][step] = neurons[name].update(arriving, meters.get(name))
                 if name in traces:
                     traces[name][step] = neurons[name].v
 
@@ -69,7 +74,8 @@ class DeviceEmulator:
             return {name: x.to(torch.int32).cpu().numpy() for name, x in states.items()}
 
         membrane = of("readout") | {name: trace.cpu().numpy() for name, trace in traces.items()}
-        return Recording({**inputs, **of("lif")}, membrane, {"u": final("u"), "v": final("v")})
+        counts = {name: meter.clips(steps * neurons[name].v.numel()) for name, meter in meters.items()}
+        return Recording({**inputs, **of("lif")}, membrane, {"u": final("u"), "v": final("v")}, clips=counts)
 
     def _payloads(self, x: NDArray[Any]) -> Tensor:
         """Return payloads on the device; what is constant over time stays one step."""
@@ -89,13 +95,36 @@ class _Synapses:
         self.weight = weight.reshape(groups, len(weight) // groups, -1)
 
     def sums(self, spikes: Tensor) -> Tensor:
-        """Return the sums (B, targets) of payloads (B, *shape)."""
+        """Return the sums (B, targets) of payloads (B, *shape), before those of a convolution wrap."""
         x, conv = spikes.to(torch.float64), self.synapses
         if not isinstance(conv, ConvSynapses):
             return (x.flatten(1) @ self.weight[0].T).to(torch.int64)
         columns = functional.unfold(x, conv.weight.shape[2:], conv.dilation, conv.padding, conv.stride)
         y = self.weight @ columns.unflatten(1, (conv.groups, -1))
-        return torch.remainder(y.flatten(1).to(torch.int64) + self.bound, 2 * self.bound) - self.bound
+        sums: Tensor = y.flatten(1).to(torch.int64)
+        return sums
+
+    def wrap(self, sums: Tensor) -> Tensor:
+        """Return the sums as the chip has them."""
+        if not isinstance(self.synapses, ConvSynapses):
+            return sums
+        return torch.remainder(sums + self.bound, 2 * self.bound) - self.bound
+
+
+class _Meter:
+    """Counts on the device what is clipped and wraps in one population."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.membranes = self.currents = torch.zeros((), dtype=torch.int64, device=device)
+
+    def see_membranes(self, clipped: Tensor) -> None:
+        self.membranes = self.membranes + clipped.sum()
+
+    def see_currents(self, wrapped: Tensor) -> None:
+        self.currents = self.currents + wrapped.sum()
+
+    def clips(self, bins: int) -> Clips:
+        return Clips(bins, int(self.membranes), int(self.currents))
 
 
 class _Neurons:
@@ -109,28 +138,33 @@ class _Neurons:
         self.population, self.arithmetic = population, arithmetic
         self.keep_u, self.keep_v = register(unit - 1 - population.du), register(unit - population.dv)
         self.threshold = register(population.vth) << arithmetic.shift
+        self.limit = self.threshold - int(population.compare == "ge")  # v >= x is v > x - 1
         self.bias = register(population.bias_mant) << register(population.bias_exp)
         self.u = torch.zeros((batch, *population.shape), dtype=torch.int64, device=device)
         self.v = torch.zeros_like(self.u)
 
-    def update(self, arriving: Tensor) -> Tensor:
-        """Advance by a step; return the spikes, or a readout's v."""
+    def update(self, arriving: Tensor, meter: _Meter | None) -> Tensor:
+        """Advance by a step; return the spikes, or a readout's v; the ``meter`` sees what is clipped and wraps."""
         subtract, reset_delay = self.population.reset == "subtract", self.population.reset_delay
         bound, limit, bits = self.arithmetic.wrap, self.arithmetic.limit, self.arithmetic.decay_bits
         u = _decay(self.u, self.keep_u, bits) + (arriving << self.arithmetic.shift)
+        if meter is not None:
+            meter.see_currents((u > bound) | (u <= -bound))
         u = torch.where(u > bound, u - 2 * bound, u)
         self.u = torch.where(u <= -bound, u + 2 * bound, u)
-        fired_before = self.v > self.threshold
+        fired_before = self.v > self.limit
         v = _decay(self.v, self.keep_v, bits) + self.u + self.bias
         if reset_delay and subtract:
             v = v - fired_before * self.threshold
+        if meter is not None:
+            meter.see_membranes(v.abs() > limit)
         v = v.clamp(-limit, limit)
         if reset_delay and not subtract:
             v = v.masked_fill(fired_before, 0)
         if self.population.kind == "readout":
             self.v = v
             return v
-        fired = v > self.threshold
+        fired = v > self.limit
         if not reset_delay:
             v = torch.where(fired, v - self.threshold if subtract else torch.zeros_like(v), v)
         self.v = v

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.execution import Execution, map_threads, split_evenly
-from spear_deploy.recording import Recording
+from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.loihi.emulator.cells import Layout, aligned_memory
 from spear_deploy.targets.loihi.emulator.layer import MEASURED, Costs, EmulatedPopulation, States
 from spear_deploy.targets.loihi.program import LoihiProgram
@@ -50,21 +50,24 @@ class LoihiEmulator:
         largest = max(population.size for population in self.program.populations)
         return max(1, min(1024, _BATCH_BYTES // (16 * steps * largest)))
 
-    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False) -> Recording:
+    def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input population.
 
         An input that is constant over time may be given as a view with a zero stride; it is summed once.
         ``membranes``: v after each step is recorded of all neurons, not of readouts alone.  Arrays of maps are views
-        with the channels last in memory; ``final`` has the registers u and v.
+        with the channels last in memory; ``final`` has the registers u and v.  ``clips`` counts membranes that are
+        clipped and currents that wrap.
         """
         steps, batch = next(iter(inputs.values())).shape[:2]
-        states = self._states(inputs, steps, batch, membranes=membranes)
+        states = self._states(inputs, steps, batch, membranes=membranes, clips=clips)
         sample_bytes = steps * sum(layer.layout.rows * layer.layout.width for layer in self._layers.values())
         some = split_evenly(batch, _CHUNK_BYTES // sample_bytes, self.threads)
         map_threads(partial(self._run, states), some, self.threads)
         return self._recording(inputs, states)
 
-    def _states(self, inputs: Mapping[str, NDArray[Any]], steps: int, batch: int, *, membranes: bool) -> States:
+    def _states(
+        self, inputs: Mapping[str, NDArray[Any]], steps: int, batch: int, *, membranes: bool, clips: bool
+    ) -> States:
         sent: dict[str, NDArray[Any]] = {}
         for port in self.program.inputs:
             x = inputs[port.name]
@@ -83,7 +86,8 @@ class LoihiEmulator:
 
         firing = [p for p in self.program.populations if membranes and p.kind == "lif"]
         traces = {p.name: np.empty((steps, batch, p.size), np.int32) for p in firing}
-        return States(steps, sent, zeros(), zeros(), traces)
+        counts = {name: np.zeros((batch, 2), np.int64) for name in self._layers if clips}
+        return States(steps, sent, zeros(), zeros(), traces, counts)
 
     def _run(self, states: States, samples: range) -> None:
         """Run all populations on some samples of a batch."""
@@ -113,7 +117,11 @@ class LoihiEmulator:
         readouts = [p.name for p in self.program.populations if p.kind == "readout"]
         membrane = view(states.sent, readouts) | view(states.traces, states.traces)
         final = {"u": flat(states.u), "v": flat(states.v)}
-        return Recording({**inputs, **view(states.sent, firing)}, membrane, final)
+        clips = {}
+        for name, counts in states.clips.items():
+            clipped, wrapped = map(int, counts.sum(axis=0))
+            clips[name] = Clips(states.steps * states.v[name].size, clipped, wrapped)
+        return Recording({**inputs, **view(states.sent, firing)}, membrane, final, clips=clips)
 
 
 def _blocks(layer: EmulatedPopulation, steps: int, samples: range) -> Iterator[tuple[range, range]]:

@@ -78,7 +78,8 @@ class States:
     """What a batch does, by population: ``sent`` (T, B, neurons), and u and v (B, rows, width).
 
     Inputs are among ``sent``; one that is held over time has a single step.  ``traces`` (T, B, neurons) int32 are the
-    membranes of those populations of which they are wanted.
+    membranes of those populations of which they are wanted, ``clips`` (B, 2) counts of clipped membranes and wrapped
+    currents.
     """
 
     steps: int
@@ -86,9 +87,11 @@ class States:
     u: Mapping[str, NDArray[np.int32]]
     v: Mapping[str, NDArray[np.int32]]
     traces: Mapping[str, NDArray[np.int32]]
+    clips: Mapping[str, NDArray[np.int64]]
 
 
 _NO_TRACE = np.empty((0, 0, 0, 0), np.int32)
+_NO_CLIPS = np.empty((0, 2), np.int64)
 
 
 class EmulatedPopulation:
@@ -114,6 +117,7 @@ class EmulatedPopulation:
             fires=population.kind == "lif",
             subtract=population.reset == "subtract",
             reset_delay=population.reset_delay,
+            at_threshold=population.compare == "ge",
         )
         self._registers = tuple(
             self.layout.arrange(register)
@@ -184,10 +188,26 @@ class EmulatedPopulation:
         out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
         where = (self.cells.origin, self.cells.stride, self.shift + self.arithmetic.shift)
         u, v = states.u[self.name], states.v[self.name]
-        trace = states.traces.get(self.name)
-        scan = self._scan(traced=trace is not None)
+        trace, clips = states.traces.get(self.name), states.clips.get(self.name)
+        scan = self._scan(traced=trace is not None, counted=clips is not None)
         shaped = _NO_TRACE if trace is None else trace.reshape(out.shape)
-        scan(total, *where, *self._registers, u, v, steps.start, samples.start, out, shaped)
+        counts = _NO_CLIPS if clips is None else clips
+        scan(total, *where, *self._registers, u, v, steps.start, samples.start, out, shaped, counts)
+        if clips is not None:
+            self._count_wrapped_sums(states, steps, samples, clips)
+
+    def _count_wrapped_sums(self, states: States, steps: range, samples: range, clips: NDArray[np.int64]) -> None:
+        """Count the sums of convolutions that wrapped on their way to the current."""
+        for incoming in self.incoming:
+            if incoming.product.wraps:
+                spikes = states.sent[incoming.source]
+                arriving = range(max(0, steps.start - incoming.lag), max(0, steps.stop - incoming.lag))
+                if len(spikes) < states.steps:  # one that is held over time is the same in each
+                    wrapped = incoming.product.count_wrapped(spikes[:, samples.start : samples.stop]) * len(arriving)
+                else:
+                    some = spikes[arriving.start : arriving.stop, samples.start : samples.stop]
+                    wrapped = incoming.product.count_wrapped(some)
+                clips[samples.start : samples.stop, 1] += wrapped
 
 
 class _Plan(NamedTuple):

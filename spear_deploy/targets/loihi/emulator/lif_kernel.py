@@ -9,13 +9,14 @@ unit.
 
 A scan is called as::
 
-    scan(total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace)
+    scan(total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips)
 
 ``total`` (S, b, cells) int16 or int32 holds the sums, less the exponent that all share, a row of neurons from
 ``origin`` on and every ``stride`` cells; ``shift`` takes them to the current; ``keep_u`` and ``keep_v`` are what
 decays leave, ``vth`` (already shifted) and ``bias`` (rows, width) int32; ``u``, ``v`` (B, rows, width) int32 hold
 the states and are overwritten; ``out`` (T, B, rows, width) receives from ``step`` and ``sample`` on the spikes
-(uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, v after each step.
+(uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, v after each step.  ``clips`` (B, 2)
+int64: to each sample's are added the bins whose v was clipped, and those whose current wrapped.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _ZERO = _INT(0)
 
 @njit(inline="always")
 def _decay(x, factor, widths):  # type: ignore[no-untyped-def]
-    bits, low_mask, _ = widths
+    bits, low_mask = widths[0], widths[1]
     magnitude = _INT(abs(x))
     low = _INT(_INT(_INT(magnitude & low_mask) * factor) >> bits)
     kept = _INT(_INT(_INT(magnitude >> bits) * factor) + low)
@@ -55,25 +56,56 @@ def _clip(x, limit):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _integrate(before, current, kept, offset, limit, widths, subtract, reset_delay):  # type: ignore[no-untyped-def]
-    """Return v before a reset in this step; a late one, of the spike of the step before, is done."""
+def _integrate(before, current, kept, offset, limit, threshold, widths, subtract, reset_delay):  # type: ignore[no-untyped-def]
+    """Return v before it is clipped; a late subtraction, of the spike of the step before, is done."""
     membrane = _INT(_INT(_decay(before, kept, widths) + current) + offset)
     if reset_delay and subtract:
-        membrane = _INT(membrane - limit) if before > limit else membrane
-    membrane = _clip(membrane, widths[2])
-    if reset_delay and not subtract:
-        membrane = _ZERO if before > limit else membrane
+        membrane = _INT(membrane - threshold) if before > limit else membrane
     return membrane
 
 
 @njit(inline="always")
-def _reset(membrane, limit, subtract, reset_delay):  # type: ignore[no-untyped-def]
+def _settle(membrane, before, limit, widths, subtract, reset_delay):  # type: ignore[no-untyped-def]
+    """Return v as it is clipped, before a reset in this step; one that comes late is done."""
+    clipped = _clip(membrane, widths[2])
+    if reset_delay and not subtract:
+        clipped = _ZERO if before > limit else clipped
+    return clipped
+
+
+@njit(inline="always")
+def _reset(membrane, limit, threshold, subtract, reset_delay):  # type: ignore[no-untyped-def]
     """Return v after the reset in this step, if there is one."""
     if reset_delay:
         return membrane
     if subtract:
-        return _INT(membrane - limit) if membrane > limit else membrane
+        return _INT(membrane - threshold) if membrane > limit else membrane
     return _ZERO if membrane > limit else membrane
+
+
+@njit(inline="always")
+def _advance(a, shift, us, ku, vs, kv, threshold, offset, sent, widths, kind):  # type: ignore[no-untyped-def]
+    """Advance a row of neurons by a step; return how many membranes were clipped and currents wrapped, if counted."""
+    filtered, fires, subtract, reset_delay, at_threshold, counted = kind
+    clipped = wrapped = 0
+    for i in range(len(a)):
+        current = _INT(_INT(a[i]) << shift)
+        if filtered:
+            current = _INT(current + _decay(us[i], ku[i], widths))
+        us[i] = _wrap(current, widths[3], widths[4])
+        before = vs[i]
+        limit = _INT(threshold[i] - 1) if at_threshold else threshold[i]  # v >= x is v > x - 1
+        free = _integrate(before, us[i], kv[i], offset[i], limit, threshold[i], widths, subtract, reset_delay)
+        membrane = _settle(free, before, limit, widths, subtract, reset_delay)
+        if counted:
+            wrapped += us[i] != current
+            clipped += abs(free) > widths[2]
+        if fires:
+            sent[i] = np.uint8(membrane > limit)
+            vs[i] = _reset(membrane, limit, threshold[i], subtract, reset_delay)
+        else:
+            sent[i] = vs[i] = membrane
+    return clipped, wrapped
 
 
 @cache
@@ -84,19 +116,28 @@ def scan_of(
     fires: bool,
     subtract: bool = False,
     reset_delay: bool = False,
+    at_threshold: bool = False,
     traced: bool = False,
+    counted: bool = False,
 ) -> Callable[..., None]:
     """Return the compiled scan over time of one kind of neuron; the module says how it is called.
 
-    ``filtered``: the current outlasts its step somewhere; ``fires``: it is no readout; ``subtract`` and
-    ``reset_delay`` describe the reset; ``traced``: the membrane of each step is kept.
+    ``filtered``: the current outlasts its step somewhere; ``fires``: it is no readout; ``subtract`` and ``reset_delay``
+    describe the reset; ``at_threshold``: it fires at the threshold too; ``traced``: the membrane of each step is kept;
+    ``counted``: so is what is clipped and wraps.
     """
-    widths = (_INT(arithmetic.decay_bits), _INT(arithmetic.decay_unit - 1), _INT(arithmetic.limit))
-    bound, turn = _INT(arithmetic.wrap), _INT(2 * arithmetic.wrap)
+    widths = (
+        _INT(arithmetic.decay_bits),
+        _INT(arithmetic.decay_unit - 1),
+        _INT(arithmetic.limit),
+        _INT(arithmetic.wrap),
+        _INT(2 * arithmetic.wrap),
+    )
+    kind = (filtered, fires, subtract, reset_delay, at_threshold, counted)
 
     @njit(cache=True, nogil=True)
     def scan(  # type: ignore[no-untyped-def]
-        total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace
+        total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips
     ):
         steps, batch, _ = total.shape
         rows, width = keep_v.shape
@@ -105,20 +146,11 @@ def scan_of(
                 for r in range(rows):  # three loops: np.ndindex would cost a fifth of the time of short rows
                     a = total[t, b, origin + r * stride : origin + r * stride + width]
                     us, vs, sent = u[sample + b, r], v[sample + b, r], out[step + t, sample + b, r]
-                    ku, kv, threshold, offset = keep_u[r], keep_v[r], vth[r], bias[r]
-                    for i in range(width):
-                        current = _INT(_INT(a[i]) << shift)
-                        if filtered:
-                            current = _INT(current + _decay(us[i], ku[i], widths))
-                        us[i] = _wrap(current, bound, turn)
-                        limit = threshold[i]
-                        membrane = _integrate(vs[i], us[i], kv[i], offset[i], limit, widths, subtract, reset_delay)
-                        if fires:
-                            sent[i] = np.uint8(membrane > limit)
-                            vs[i] = _reset(membrane, limit, subtract, reset_delay)
-                        else:
-                            sent[i] = vs[i] = membrane
+                    found = _advance(a, shift, us, keep_u[r], vs, keep_v[r], vth[r], bias[r], sent, widths, kind)
                     if traced:
                         trace[step + t, sample + b, r, :] = vs
+                    if counted:
+                        clips[sample + b, 0] += found[0]
+                        clips[sample + b, 1] += found[1]
 
     return cast("Callable[..., None]", scan)

@@ -52,14 +52,26 @@ class Product:
         sums = self._sums(spikes[step : step + steps, sample : sample + samples])
         np.add(inner, sums.numpy().reshape(inner.shape), out=inner, casting="unsafe")
 
+    def count_wrapped(self, spikes: NDArray[Any]) -> NDArray[np.int64]:
+        """Return for each sample how many sums of payloads (S, b, m) wrap: (b,)."""
+        sums = self._unwrapped(spikes).flatten(2)
+        wrapped = (sums < -self.bound) | (sums >= self.bound)
+        return wrapped.sum(dim=(0, 2)).numpy()
+
     def _sums(self, spikes: NDArray[Any]) -> Tensor:
         """Return the integer sums of (S, b, m) payloads, targets in the order of their layout."""
+        y = self._unwrapped(spikes)
+        if self.wraps:
+            y = (torch.remainder(y + self.bound, 2 * self.bound) - self.bound) * 2.0 ** (self.shift - self.exponent)
+        return y.to(torch.int32)
+
+    def _unwrapped(self, spikes: NDArray[Any]) -> Tensor:
+        """Return the sums (S, b, ...) before any wraps, in which the exponent is contained where one may."""
         x = torch.from_numpy(np.require(spikes, requirements=["W"]))  # torch takes no read-only arrays
         with torch.no_grad():
             y = self._convolve(x) if isinstance(self.synapses, ConvSynapses) else self._multiply(x)
-            if self.wraps:
-                y = (torch.remainder(y + self.bound, 2 * self.bound) - self.bound) * 2.0 ** (self.shift - self.exponent)
-            return y.to(torch.int32)
+            sums: Tensor = y.unflatten(0, x.shape[:2])
+            return sums
 
     def _multiply(self, x: Tensor) -> Tensor:
         return x.flatten(0, 1).to(self.exact) @ self.weight.T

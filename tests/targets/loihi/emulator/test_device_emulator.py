@@ -30,6 +30,9 @@ def test_bits_are_the_same_on_every_device(device, program, seed, held):
     x = np.broadcast_to(x[0], x.shape) if held else x
     on_cpu, on_device = LoihiEmulator(program), DeviceEmulator(program, device)
     ours, theirs = on_cpu.run({"in": x}), on_device.run({"in": x})
+    counted = [emulator.run({"in": x}, clips=True).clips for emulator in (on_cpu, on_device)]
+    assert counted[0] == counted[1]
+    assert counted[0].keys() == {population.name for population in program.populations}
     assert ours.final.keys() == theirs.final.keys() == {"u", "v"}
     pairs = [("spikes", ours.spikes, theirs.spikes), ("membrane", ours.membrane, theirs.membrane)]
     pairs += [(f"final {register}", ours.final[register], theirs.final[register]) for register in ("u", "v")]

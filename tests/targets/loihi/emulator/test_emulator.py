@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Conv2d
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
+from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.loihi.emulator import emulator as emulator_module
 from spear_deploy.targets.loihi.emulator.cells import Layout
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
@@ -35,7 +36,7 @@ class Reference:
         self.u = {p.name: np.zeros((batch, *p.shape), np.int64) for p in program.populations}
         self.v = {name: state.copy() for name, state in self.u.items()}
         self.history: list[dict[str, Array]] = []
-        self.wrapped = self.clipped = False
+        self.clips = {p.name: Clips() for p in program.populations}
 
     def step(self, inputs: dict[str, Array]) -> dict[str, Array]:
         """Advance by a step of inputs; return what every population sends, inputs included."""
@@ -43,11 +44,15 @@ class Reference:
         waiting = list(self.program.populations)
         while waiting:  # for spikes that arrive in the step in which they are sent
             population = next(p for p in waiting if all(self.has_arrived(i) for i in self.incoming(p)))
-            arriving = np.zeros_like(self.u[population.name])
+            arriving, wrapped = np.zeros_like(self.u[population.name]), 0
             for projection in self.incoming(population):
                 when = len(self.history) - 1 - self.lag(projection)
                 if when >= 0:
-                    arriving += weighted(projection, self.history[when][projection.synapses.source], population.shape)
+                    sums = weighted(projection, self.history[when][projection.synapses.source], population.shape)
+                    kept = sums if isinstance(projection.synapses, DenseSynapses) else wrap(sums)
+                    wrapped += np.count_nonzero(kept != sums)
+                    arriving += kept
+            self.clips[population.name] += Clips(0, 0, wrapped)
             self.history[-1][population.name] = self.update(population, arriving)
             waiting.remove(population)
         return self.history[-1]
@@ -72,21 +77,31 @@ class Reference:
         wraps = (u > LIMIT) | (u <= -LIMIT)
         self.u[name] = u = np.where(u > LIMIT, u - 2 * LIMIT, np.where(u <= -LIMIT, u + 2 * LIMIT, u))
         threshold = vth << 6
-        fired_before = self.v[name] > threshold
+        limit = threshold - (population.compare == "ge")
+        fired_before = self.v[name] > limit
         free = decayed(self.v[name], 4096 - dv) + u + (mantissa << exponent)
         if population.reset_delay and population.reset == "subtract":
             free = free - fired_before * threshold
         v = np.clip(free, 1 - LIMIT, LIMIT - 1)
+        clipped = v != free
         if population.reset_delay and population.reset == "value":
             v = np.where(fired_before, 0, v)
-        self.wrapped, self.clipped = self.wrapped or wraps.any(), self.clipped or (v != free).any()
+        self.clips[name] += Clips(v.size, np.count_nonzero(clipped), np.count_nonzero(wraps))
         if population.kind == "readout":
             self.v[name] = v
             return v
-        fired = v > threshold
+        fired = v > limit
         after = v - threshold if population.reset == "subtract" else np.zeros_like(v)
         self.v[name] = v if population.reset_delay else np.where(fired, after, v)
         return fired.astype(np.int64)
+
+    @property
+    def clipped(self) -> bool:
+        return any(clips.membranes for clips in self.clips.values())
+
+    @property
+    def wrapped(self) -> bool:
+        return any(clips.currents for clips in self.clips.values())
 
 
 def decayed(x: Array, factor: Array) -> Array:
@@ -107,7 +122,12 @@ def weighted(projection: LoihiProjection, sent: Array, target: tuple[int, ...]) 
         first = out // (len(weight) // synapses.groups) * per_group
         pixels = padded[:, first : first + per_group, y * sy + ky * dy, x * sx + kx * dx]
         total[:, out, y, x] += pixels @ weight[out, :, ky, kx]
-    return (total + LIMIT) % (2 * LIMIT) - LIMIT  # a convolution wraps at 24 bits
+    return total
+
+
+def wrap(total: Array) -> Array:
+    """What a convolution makes of its sums at 24 bits."""
+    return (total + LIMIT) % (2 * LIMIT) - LIMIT
 
 
 def payloads(rng: np.random.Generator, port: InputPort, steps: int, batch: int) -> Array:
@@ -126,6 +146,9 @@ def assert_equal_to_reference(program: LoihiProgram, x: Array) -> Reference:
     readouts = {population.name for population in program.populations if population.kind == "readout"}
     for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS):
         recording = LoihiEmulator(program, costs=costs).run({"in": x})
+        counted = LoihiEmulator(program, costs=costs).run({"in": x}, clips=True)
+        assert (recording.clips, counted.clips) == ({}, reference.clips)
+        assert_same(recording, counted)
         traced = LoihiEmulator(program, costs=costs).run({"in": x}, membranes=True).membrane
         assert recording.membrane.keys() == readouts
         assert traced.keys() == {population.name for population in program.populations}
@@ -137,6 +160,12 @@ def assert_equal_to_reference(program: LoihiProgram, x: Array) -> Reference:
             np.testing.assert_array_equal(recording.final["u"][name], reference.u[name].reshape(x.shape[1], -1))
             np.testing.assert_array_equal(recording.final["v"][name], reference.v[name].reshape(x.shape[1], -1))
     return reference
+
+
+def assert_same(one: Recording, other: Recording) -> None:
+    for field in ("spikes", "membrane"):
+        for name, array in getattr(one, field).items():
+            np.testing.assert_array_equal(array, getattr(other, field)[name], err_msg=f"{field} of {name}")
 
 
 @settings(max_examples=80, deadline=None)
@@ -154,12 +183,13 @@ def test_emulator_is_bit_exact(program, seed, held):
 def test_blocks_and_chunks_do_not_change_the_bits(program, seed):
     """A run cut into single steps of single samples, for one thread or two, is the run in one piece."""
     x = payloads(np.random.default_rng(seed), program.inputs[0], steps=7, batch=5)
-    whole = LoihiEmulator(program).run({"in": x})
+    whole = LoihiEmulator(program).run({"in": x}, clips=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(emulator_module, "_BLOCK_BYTES", 1)
         patch.setattr(emulator_module, "_CHUNK_BYTES", 1)
-        runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}) for threads in (1, 2)]
+        runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}, clips=True) for threads in (1, 2)]
     for pieces in runs:
+        assert pieces.clips == whole.clips
         for name, recorded in {**whole.spikes, **whole.membrane}.items():
             np.testing.assert_array_equal(recorded, {**pieces.spikes, **pieces.membrane}[name], err_msg=name)
         for name, final in whole.final["v"].items():
@@ -171,7 +201,7 @@ def rest(shape: tuple[int, ...], name: str = "p", depth: int = 1, **registers) -
     values = {"du": 4095, "dv": 0, "vth": 100, "bias_mant": 0, "bias_exp": 0} | registers
     kinds = {name: values.pop(name) for name in ("reset", "reset_delay") if name in values}
     arrays = {name: np.asarray(value, np.int32) for name, value in values.items()}
-    return LoihiPopulation(name, shape, "lif", depth, 1.0, **arrays, **kinds)
+    return LoihiPopulation(name, shape, "lif", depth, np.asarray(1.0), **arrays, **kinds)
 
 
 def one_layer(weight: Array, *, max_value: int = 1, exponent: int = 0, conv: bool = False, **registers) -> LoihiProgram:
@@ -207,6 +237,7 @@ def test_large_sums_of_a_convolution_wrap_at_24_bits(count, payload, exponent):
     x = np.full((2, 1, count, 1, 1), payload, np.uint8)
     program = one_layer(weight, max_value=payload, exponent=exponent, conv=True, du=4095)
     assert_equal_to_reference(program, x)
+    assert_equal_to_reference(program, np.broadcast_to(x[0], x.shape))
 
 
 def test_order_of_summation_does_not_round():

@@ -125,7 +125,7 @@ def overdriven(draw: st.DrawFn) -> LoihiProgram:
         synapses = ConvSynapses("w", "in", "p", weight[:, :, None, None])
     registers = {"du": draw(st.sampled_from([4095, 2047])), "dv": 50, "vth": 131_071, "bias_mant": 0, "bias_exp": 0}
     arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
-    population = LoihiPopulation("p", shape, draw(st.sampled_from(["lif", "readout"])), 1, 1.0, **arrays)
+    population = LoihiPopulation("p", shape, draw(st.sampled_from(["lif", "readout"])), 1, np.asarray(1.0), **arrays)
     port, projection = InputPort("in", (inputs, 1, 1), 255), LoihiProjection(synapses, exponent, 0)
     return LoihiProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
@@ -140,7 +140,7 @@ def on_edge(draw: st.DrawFn) -> LoihiProgram:
     synapses = DenseSynapses("w", "in", "p", (sign * (rng.random((24, 40)) < 0.8)).astype(np.int16))
     registers = {"du": 4095, "dv": 4095, "vth": 131_071 if exponent else 16 * 64, "bias_mant": 0, "bias_exp": 0}
     arrays = {name: np.asarray(value, np.int32) for name, value in registers.items()}
-    population = LoihiPopulation("p", (24,), "lif", 1, 1.0, **arrays)
+    population = LoihiPopulation("p", (24,), "lif", 1, np.asarray(1.0), **arrays)
     port, projection = InputPort("in", (40,), 1), LoihiProjection(synapses, exponent, 0)
     return LoihiProgram("loihi2", (port,), (population,), (projection,), ("p",))
 
@@ -157,7 +157,7 @@ def wide(draw: st.DrawFn) -> LoihiProgram:
         projections.append(LoihiProjection(synapses, draw(st.integers(0, 3)), 0))
         registers = {"du": rng.integers(500, 4096), "dv": 50, "vth": rng.integers(100, 2000), "bias_mant": 0}
         arrays = {name: np.asarray(value, np.int32) for name, value in (registers | {"bias_exp": 0}).items()}
-        populations.append(LoihiPopulation(f"p{level}", (outputs,), "lif", level, 1.0, **arrays))
+        populations.append(LoihiPopulation(f"p{level}", (outputs,), "lif", level, np.asarray(1.0), **arrays))
     return LoihiProgram("loihi2", (port,), tuple(populations), tuple(projections), ("p2",))
 
 

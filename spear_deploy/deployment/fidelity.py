@@ -1,0 +1,58 @@
+"""What a deployment makes of its fidelity: a collapse ends it, unless it is allowed; then it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spear_deploy.deployment.work import Work
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.measure.collapse import collapse_findings
+from spear_deploy.measure.distributions import measure_distributions
+from spear_deploy.measure.fidelity import Fidelity, measure_fidelity
+from spear_deploy.measure.measured import Baseline
+from spear_deploy.progress import Progress
+from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions, compiler_for
+
+
+def collapse_of(fidelity: Fidelity, lowered: Lowered, compiler: Compiler) -> tuple[Finding, ...]:
+    """Return what the unpruned network lost on its way to the chip's integers (E066)."""
+    order = [population.name for population in lowered.program.populations]
+    ranges = {port.name: InputRange() for port in lowered.program.inputs}
+    most = compiler_for(compiler.chip, ranges, LoweringOptions()).weight_bits
+    return collapse_findings(fidelity, order, lowered.notes, most if most > compiler.weight_bits else None)
+
+
+def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
+    """Raise :class:`UnsupportedError` (E066) for a network that collapses; return the findings if that is allowed."""
+    assert work.lowered is not None
+    assert work.compiler is not None
+    findings = collapse_of(fidelity, work.lowered, work.compiler)
+    if findings and not work.options.allow_loss:
+        raise UnsupportedError(findings)
+    return tuple(replace(finding, severity="note") for finding in findings)
+
+
+def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:
+    """Say of which network a budget in per cent is a share, where it makes a difference (N010)."""
+    relative = [asked for asked in work.options.budgets if asked.relative and asked.resource.percentage_of is not None]
+    if baseline.works_alike or not relative:
+        return ()
+    options = ", ".join(asked.resource.option for asked in relative)
+    message = (
+        f"the unpruned network does {baseline.float_test.mean_synops:,.0f} SynOps a sample in float and "
+        f"{baseline.synops:,.0f} on the chip; the percentage is a share of the former"
+    )
+    return (Finding("N010", options, message, "give the budget as a number to be independent of both", "note"),)
+
+
+def measure_deployed(work: Work, progress: Progress) -> Work:
+    """Measure how faithful the deployed network is, and the distributions of its weights and membranes."""
+    measured, test, execution = work.measured, work.data.test, work.options.execution
+    assert measured is not None
+    with progress.step("fidelity") as tick:
+        deployed = work.fidelity
+        if work.search is not None or deployed is None:
+            network, lowered, decide = measured.network, measured.lowered, work.options.search.decide
+            deployed = measure_fidelity(network, lowered, test, execution, tick=tick, decide=decide)
+        distributions = measure_distributions(measured.network, measured.lowered, test, execution)
+    return replace(work, deployed=deployed, distributions=distributions)

@@ -1,0 +1,61 @@
+"""The fields that a layer of a ``.net`` file may have: what netx reads, and what lava-dl writes beside it.
+
+netx leaves out whatever it does not know, without a word.  A field of neither kind is refused by name; one that lava-dl
+writes and netx leaves out may only hold the value that changes nothing (lava-dl 0.6.0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from spear_deploy.frontends.listing import listed
+
+_WEIGHTS = ("weight", "bias", "delay")
+LAYER_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "input": ("shape", "weight", "bias"),
+    "conv": (
+        *("shape", "inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation", "groups"),
+        *_WEIGHTS,
+    ),
+    "flatten": ("shape",),
+    "dense": ("shape", "inFeatures", "outFeatures", *_WEIGHTS),
+    "dense_rec": ("shape", "inFeatures", "outFeatures", "weight_rec", *_WEIGHTS),
+}
+"""Fields by type of layer."""
+
+NEURON_FIELDS = ("type", "iDecay", "vDecay", "vThMant")
+_OF_TRAINING = ("theta", "tauRho", "scaleRho")
+"""What lava-dl's predecessor writes: the surrogate gradient, and 64 times the threshold."""
+
+_NEUTRAL: Mapping[str, tuple[int, str, str]] = {
+    "refDelay": (1, "netx leaves a refractory delay out", "train without a refractory delay"),
+    "gradedSpike": (0, "netx leaves graded spikes out", "train with binary spikes"),
+    "messageBits": (0, "its spikes would be graded, only binary ones are supported", "train with binary spikes"),
+    "wgtExp": (0, "netx leaves it out, its weights would be wrong by a power of two", "train without"),
+    "weight_exp": (0, "netx leaves it out, its weights would be wrong by a power of two", "train without"),
+}
+"""Fields of neurons with the largest value that changes nothing, what a larger one means, and what to do instead."""
+
+
+def field_problems(kind: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield a code, a message and a fix for every field that would be left out: E026, or E021 where its value matters.
+
+    ``kind`` is one of :data:`LAYER_FIELDS`; ``values`` are fields by path, as in ``neuron/vDecay``.
+    """
+    known = {*LAYER_FIELDS[kind], *(f"neuron/{key}" for key in (*NEURON_FIELDS, *_OF_TRAINING, *_NEUTRAL))}
+    unknown = sorted(key for key in values if key not in known)
+    if unknown:
+        message = f"netx has no {listed(unknown)} of a {kind} layer: left out, what the network does might change"
+        yield "E026", message, "remove what changes nothing; train without the rest"
+    for key, (most, what, fix) in _NEUTRAL.items():
+        value = values.get(f"neuron/{key}")
+        if value is not None and not _at_most(value, most):
+            yield "E021", f"neuron/{key} is not {most}: {what}", fix
+
+
+def _at_most(value: Any, most: int) -> bool:
+    array = np.asarray(value)
+    return array.dtype.kind in "biuf" and bool(np.all((array >= 0) & (array <= most)))

@@ -1,0 +1,130 @@
+"""When the chip's integers no longer do what the float network does: findings that end a run before the search.
+
+Fine-tuning repairs what pruning breaks; it was not asked to repair quantisation, and a budget in per cent of a network
+that fell silent means nothing.  So each finding names the population that it comes from, with amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from spear_deploy.errors import Finding
+from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity, accuracy_error
+
+SILENCED = 0.1
+"""A population is silenced that keeps less than this share of its spikes."""
+AGREEMENT = 0.9
+"""Least share of the samples that float network and chip decide alike."""
+ERRORS = 2.0
+"""A loss of accuracy beyond so many standard errors is no accident."""
+_FEWEST_SPIKES = 20
+"""Spikes, over all samples, from which on their absence says something."""
+_FEWEST_DIFFERING = 3
+"""Decisions from which on their difference says something: of nine samples a single one is 11 %."""
+_NOTABLE_WEIGHTS = 0.05
+_NOTABLE_CLIPS = 0.001
+"""Shares of weights, and of bins, that are named as a cause."""
+_CAUSES = ("N002", "N003", "N004")
+"""Notes on what a population's integers do otherwise."""
+
+
+def collapse_findings(
+    fidelity: Fidelity, order: Sequence[str], notes: Sequence[Finding] = (), more_bits: int | None = None
+) -> tuple[Finding, ...]:
+    """Return what of a network was lost on its way to integers (E066), nothing where it was kept.
+
+    Args:
+        fidelity: of the unpruned network.
+        order: names of the populations in order of execution: what one of them loses, those behind it miss.
+        notes: what lowering noted.
+        more_bits: bits that a weight could have, where it has fewer.
+    """
+    rows = {row.name: row for row in fidelity.populations}
+    cause = _cause([rows[name] for name in order])
+    where, origin, fix = (
+        f"population {cause.name!r}",
+        f"{_spoken(cause)}{_causes(cause, notes)}",
+        _fix(cause, more_bits),
+    )
+    found = []
+    for name, text in _silenced(fidelity.samples, rows, order):
+        why = _causes(cause, notes) if name == cause.name else f"; {origin}"
+        found.append(Finding("E066", f"population {name!r}", f"{text}{why}", fix))
+    if fidelity.agreement < AGREEMENT and fidelity.differing >= _FEWEST_DIFFERING:
+        alike = f"{fidelity.agreement:.1%} of {fidelity.samples} samples are decided as in float"
+        message = f"{alike}, {AGREEMENT:.0%} at least is asked for; {origin}"
+        numbers = {"value": fidelity.agreement, "limit": AGREEMENT, "at_least": True}
+        found.append(Finding("E066", where, message, fix, **numbers))  # type: ignore[arg-type]
+    loss, allowed = fidelity.loss, _allowed_loss(fidelity)
+    if loss.points > allowed:
+        message = (
+            f"{loss.points:.2f} points of accuracy are lost on the chip ({fidelity.in_float.accuracy:.2%} to "
+            f"{fidelity.on_chip.accuracy:.2%}), {allowed:.2f} are within two standard errors; {origin}"
+        )
+        found.append(Finding("E066", where, message, fix, value=loss.points, limit=allowed))
+    return tuple(found)
+
+
+def _allowed_loss(fidelity: Fidelity) -> float:
+    """Return the points that other samples could explain: two standard errors of the accuracy, and of the pairs.
+
+    Those of the pairs hold where few samples are all decided rightly, those of the accuracy where a few of many
+    samples turn and all to one side.
+    """
+    return ERRORS * max(fidelity.loss.error, 100 * accuracy_error(fidelity.on_chip))
+
+
+def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for name in order:
+        wanted, found = rows[name].float_spikes, rows[name].chip_spikes
+        if wanted is None or found is None or wanted * samples < _FEWEST_SPIKES:
+            continue
+        if found < SILENCED * wanted:
+            silenced = "falls silent" if not found else "nearly falls silent"
+            yield name, f"{silenced}: {found:,.4g} spikes a sample of {wanted:,.4g} in float"
+
+
+def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity:
+    """Return the population that is further off than all before it, by the most: what comes behind follows from it."""
+    before = np.maximum.accumulate([0.0, *(row.deviation for row in in_order)])[:-1]
+    return in_order[int(np.argmax([row.deviation for row in in_order] - before))]
+
+
+def _own_losses(row: PopulationFidelity) -> Iterator[str]:
+    """Yield what integers took from this population, rather than what it receives."""
+    if row.weights.zeroed >= _NOTABLE_WEIGHTS:
+        yield f"{row.weights.zeroed:.1%} of its {row.weights.nonzero:,} weights round to zero"
+    if row.weights.clipped is not None and row.weights.clipped >= _NOTABLE_WEIGHTS:
+        yield f"{row.weights.clipped:.1%} of its weights are clipped"
+    if row.clips is not None and row.clips.membranes >= _NOTABLE_CLIPS * row.clips.bins:
+        yield f"its membrane is clipped in {row.clips.membranes / row.clips.bins:.1%} of the bins"
+    if row.clips is not None and row.clips.currents:
+        yield f"its current wraps in {row.clips.currents / row.clips.bins:.2%} of the bins"
+
+
+def _causes(row: PopulationFidelity, notes: Sequence[Finding]) -> str:
+    named = [f"{n.code} {n.message}" for n in notes if n.code in _CAUSES and repr(row.name) in n.where]
+    losses = [*_own_losses(row), *named]
+    return f" ({'; '.join(losses)})" if losses else ""
+
+
+def _spoken(row: PopulationFidelity) -> str:
+    if row.float_spikes is None or row.chip_spikes is None:
+        error = "" if row.readout_error is None else f": its membranes are off by {row.readout_error:.1%}"
+        return f"the cause lies in readout {row.name!r}{error}"
+    return f"the cause lies in {row.name!r}: {row.chip_spikes:,.4g} spikes a sample, {row.float_spikes:,.4g} in float"
+
+
+def _fix(row: PopulationFidelity, more_bits: int | None) -> str:
+    if more_bits is not None:
+        remedy = f"give --weight-bits {more_bits} (weight_bits={more_bits})"
+    elif row.weights.zeroed >= _NOTABLE_WEIGHTS:
+        remedy = "retrain with a limit on the largest weights, which leave the others few levels"
+    elif row.clips is not None and (row.clips.membranes or row.clips.currents):
+        smaller = "shorter time constants, smaller weights" if row.float_spikes is None else "less inhibition"
+        remedy = f"retrain with membranes that stay smaller: {smaller}"
+    else:
+        remedy = "retrain with the chip's integers in view"
+    return f"{remedy}; deploy --allow-loss (allow_loss=True) goes on all the same"

@@ -1,0 +1,223 @@
+"""How faithful the chip's integers are: the float network beside its program, population by population.
+
+Agreement of emulator and backend proves the last arrow alone; this measures the one before it.  Both run on the same
+samples, batch by batch, so that memory is bounded by the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.data import Split
+from spear_deploy.execution import Execution
+from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.runs import float_recorder, float_run, program_batch, program_recorder, program_run
+from spear_deploy.network import Network
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Clips, Recording
+from spear_deploy.targets import Grid, Lowered
+
+_LARGEST_BATCH = 128
+_ROUNDING = 0.5 + 1e-6
+"""Steps by which rounding to the nearest integer may move a weight."""
+
+
+@dataclass(frozen=True)
+class WeightLoss:
+    """What rounding did to the weights into a population: ``nonzero`` ones in float; shares of these, 0..1.
+
+    ``zeroed`` became 0; ``clipped`` lie beyond the largest integer by more than rounding; None if the target does not
+    say what its integers stand for.
+    """
+
+    nonzero: int
+    zeroed: float
+    clipped: float | None
+
+
+@dataclass(frozen=True)
+class PopulationFidelity:
+    """One population in float beside the chip.
+
+    Attributes:
+        name: of the population.
+        float_spikes, chip_spikes: of all its neurons, a sample; None for a readout.
+        rate_distance: earth mover's distance between the rates of its neurons, in spikes a step; None for a readout.
+        readout_error: rms difference of a readout's membranes relative to the rms of the float ones; None for others,
+            and where the float ones are all 0 or the target does not say what its integers stand for.
+        weights: what rounding did to the weights into it.
+        clips: bins whose registers were too narrow; None where the target's emulator does not count them.
+    """
+
+    name: str
+    float_spikes: float | None
+    chip_spikes: float | None
+    rate_distance: float | None
+    readout_error: float | None
+    weights: WeightLoss
+    clips: Clips | None
+
+    @property
+    def ratio(self) -> float | None:
+        """Spikes on the chip for each in float; None where there are none in float."""
+        if self.float_spikes is None or self.chip_spikes is None or not self.float_spikes:
+            return None
+        return self.chip_spikes / self.float_spikes
+
+    @property
+    def deviation(self) -> float:
+        """How far the population is off, 0..1: the share of spikes lost or added, or a readout's error."""
+        if self.float_spikes is None or self.chip_spikes is None:
+            return min(1.0, self.readout_error or 0.0)
+        most = max(self.float_spikes, self.chip_spikes)
+        return abs(self.chip_spikes - self.float_spikes) / most if most else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Fidelity:
+    """A network in float beside its program, on the same N samples; ``populations`` are sorted, the worst first."""
+
+    populations: tuple[PopulationFidelity, ...]
+    in_float: Activity
+    on_chip: Activity
+
+    @property
+    def samples(self) -> int:
+        """Number of samples, N."""
+        return len(self.in_float.labels)
+
+    @property
+    def differing(self) -> int:
+        """Samples that the two decide differently."""
+        return int(np.count_nonzero(self.in_float.scores.argmax(axis=1) != self.on_chip.scores.argmax(axis=1)))
+
+    @property
+    def agreement(self) -> float:
+        """Share of the samples that the two decide alike."""
+        return 1 - self.differing / self.samples
+
+    @property
+    def loss(self) -> Loss:
+        """What the chip loses of the float network's accuracy."""
+        return Loss.between(self.in_float, self.on_chip)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Points of accuracy that one network loses against another on the same samples; negative for a gain.
+
+    ``error`` is its standard error, that of the pairs: samples that both decide rightly, or both wrongly, say nothing.
+    """
+
+    points: float
+    error: float
+
+    @classmethod
+    def between(cls, before: Activity, after: Activity) -> Loss:
+        """Compare what two networks did on the same samples."""
+        lost = before.correct.astype(np.int64) - after.correct.astype(np.int64)
+        # Of the null hypothesis: the deviation of the differences themselves would be 0 where all of few samples fail.
+        return cls(100 * float(lost.mean()), 100 * sqrt(float(np.square(lost).sum())) / len(lost))
+
+
+def accuracy_error(activity: Activity) -> float:
+    """Return the standard error of an accuracy, as a share: sqrt(p (1 - p) / N)."""
+    return sqrt(activity.accuracy * (1 - activity.accuracy) / len(activity.labels))
+
+
+def measure_fidelity(
+    network: Network,
+    lowered: Lowered,
+    split: Split,
+    execution: Execution | None = None,
+    *,
+    tick: Tick | None = None,
+    decide: str | None = None,
+) -> Fidelity:
+    """Run a float network of one input and what it was lowered to over a split, side by side.
+
+    ``decide`` names the decision rule (None: the output's usual one); raises :class:`InputError` (E008, E015) for one
+    that there is not, or that the output does not suit.
+    """
+    program = lowered.program
+    in_float, on_chip = float_run(network, execution), program_run(program, execution, clips=True)
+    recorders = float_recorder(network, decide), program_recorder(program, decide)
+    tallies = {p.name: _Tally(lowered.grids.membranes.get(p.name)) for p in network.neurons}
+    batch = min(_LARGEST_BATCH, program_batch(program, split, execution))
+    done = 0
+    for x, labels in split.batches(batch):
+        recordings = in_float(x), on_chip(x)
+        for recorder, recording in zip(recorders, recordings, strict=True):
+            recorder.add(recording.spikes, recording.output(recorder.output), labels)
+        for name, tally in tallies.items():
+            tally.add(name, *recordings)
+        done += len(labels)
+        if tick:
+            tick(done, len(split))
+    losses = weight_losses(network, lowered)
+    bins = done * split.samples.steps
+    rows = [tally.row(name, losses[name], done, bins) for name, tally in tallies.items()]
+    rows.sort(key=lambda row: -row.deviation)
+    return Fidelity(tuple(rows), recorders[0].activity(), recorders[1].activity())
+
+
+def weight_losses(network: Network, lowered: Lowered) -> dict[str, WeightLoss]:
+    """Return what rounding did to the weights into each population with neurons, by its name."""
+    rounded = {synapses.name: synapses.weight for synapses in lowered.program.synapses}
+    losses = {}
+    for population in network.neurons:
+        incoming = [synapses for synapses in network.synapses if synapses.target == population.name]
+        nonzero = sum(int(np.count_nonzero(synapses.weight)) for synapses in incoming)
+        zeroed = sum(int(np.count_nonzero((s.weight != 0) & (rounded[s.name] == 0))) for s in incoming)
+        grids = [lowered.grids.weights.get(synapses.name) for synapses in incoming]
+        clipped = [_clipped(s.weight, grid) for s, grid in zip(incoming, grids, strict=True) if grid is not None]
+        share = sum(clipped) / max(1, nonzero) if len(clipped) == len(incoming) else None
+        losses[population.name] = WeightLoss(nonzero, zeroed / max(1, nonzero), share)
+    return losses
+
+
+def _clipped(weight: NDArray[Any], grid: Grid) -> int:
+    return int(np.count_nonzero(np.abs(weight) / grid.step > grid.largest + _ROUNDING))
+
+
+@dataclass
+class _Tally:
+    """Sums over the batches what one population does; ``grid`` tells what a readout's integers stand for."""
+
+    grid: Grid | None
+    float_counts: NDArray[np.float64] | None = None
+    chip_counts: NDArray[np.float64] | None = None
+    squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    clips: Clips | None = None
+
+    def add(self, name: str, in_float: Recording, on_chip: Recording) -> None:
+        """Add a batch."""
+        if name in in_float.spikes:
+            self.float_counts = _added(self.float_counts, in_float.spikes[name])
+            self.chip_counts = _added(self.chip_counts, on_chip.spikes[name])
+        elif self.grid is not None:
+            wanted = in_float.membrane[name].astype(np.float64)
+            found = self.grid.to_float(on_chip.membrane[name])
+            self.squares += np.square(found - wanted).sum(), np.square(wanted).sum()
+        if name in on_chip.clips:
+            self.clips = (self.clips or Clips()) + on_chip.clips[name]
+
+    def row(self, name: str, weights: WeightLoss, samples: int, bins: int) -> PopulationFidelity:
+        """Return the figures of so many samples, in so many ``bins`` of each neuron."""
+        if self.float_counts is None or self.chip_counts is None:
+            error = float(np.sqrt(self.squares[0] / self.squares[1])) if self.squares[1] else None
+            return PopulationFidelity(name, None, None, None, error, weights, self.clips)
+        distance = float(np.abs(np.sort(self.float_counts) - np.sort(self.chip_counts)).mean()) / bins
+        spikes = float(self.float_counts.sum()) / samples, float(self.chip_counts.sum()) / samples
+        return PopulationFidelity(name, *spikes, distance, None, weights, self.clips)
+
+
+def _added(counts: NDArray[np.float64] | None, spikes: NDArray[Any]) -> NDArray[np.float64]:
+    """Add the spikes (T, B, *shape) of each neuron to its count (neurons,)."""
+    found: NDArray[np.float64] = spikes.sum(axis=(0, 1), dtype=np.float64).ravel()
+    return found if counts is None else counts + found

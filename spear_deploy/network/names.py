@@ -1,0 +1,24 @@
+"""Names that every file can hold: those of HDF5's groups, in any script and of any length."""
+
+from __future__ import annotations
+
+
+def name_problem(name: str) -> str:
+    """Say why no file can hold a name of a population or projection, or nothing."""
+    if not name:
+        return "is empty"
+    if "/" in name or "\0" in name:
+        return "holds a slash or a NUL"
+    if name == ".":
+        return "is a dot alone"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is no Unicode text"
+    return ""
+
+
+def writable_name(name: str) -> str:
+    """Return a name as it is, or the nearest that files can hold."""
+    text = name.replace("/", "_").replace("\0", "_").encode(errors="backslashreplace").decode()
+    return "_" if text in ("", ".") else text

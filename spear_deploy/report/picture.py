@@ -1,0 +1,129 @@
+"""The picture of what the chip's integers can represent, and where weights and membranes lie: boxes on a log2 axis.
+
+As in hls4ml's profiles: what lies left of the grey range rounds to zero, what lies right of it is clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor, log2
+from typing import Any
+
+from spear_deploy.report.formats import percent, plain, shorten
+
+WIDTH = 1000
+"""Units of the drawing; the axis starts behind the names."""
+LEFT, RIGHT = 190, 985
+ROW, AXIS = 46, 34
+"""Heights of a population and of the axis."""
+_MOST_OCTAVES = 40
+_MOST_LABELS = 12
+_NAME_WIDTH = 22
+
+
+@dataclass(frozen=True)
+class Box:
+    """One distribution: positions of least value, percentiles 1, 25, 50, 75, 99 and largest; ``top`` of its line."""
+
+    least: float
+    p1: float
+    p25: float
+    p50: float
+    p75: float
+    p99: float
+    largest: float
+    top: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One population; ``words`` say the figures to who cannot see them."""
+
+    name: str
+    top: float
+    low: float
+    high: float
+    in_float: Box | None
+    on_chip: Box | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A power of two on the axis; ``text`` is empty where there is no room."""
+
+    position: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing of ``WIDTH`` x ``height`` units."""
+
+    title: str
+    rows: tuple[Row, ...]
+    marks: tuple[Mark, ...]
+    height: float
+
+    @property
+    def bottom(self) -> float:
+        """Where the axis is."""
+        return self.height - AXIS
+
+
+def pictures(distributions: Sequence[Mapping[str, Any]]) -> tuple[Picture, ...]:
+    """Return the pictures of weights and of membranes, without those that there is nothing to show of."""
+    drawn = (_picture(kind, distributions) for kind in ("weights", "membranes"))
+    return tuple(picture for picture in drawn if picture is not None)
+
+
+def _picture(kind: str, distributions: Sequence[Mapping[str, Any]]) -> Picture | None:
+    shown = [each for each in distributions if each[kind] is not None and each[kind]["step"] > 0]
+    if not shown:
+        return None
+    spreads = [each[kind][side] for each in shown for side in ("float", "chip") if each[kind][side] is not None]
+    lows = [each[kind]["step"] for each in shown] + [spread["p1"] for spread in spreads]
+    highs = [each[kind]["limit"] for each in shown] + [spread["largest"] for spread in spreads]
+    last = ceil(log2(max(highs)))
+    first = max(min(floor(log2(min(lows))), last - 1), last - _MOST_OCTAVES)
+    axis = _Axis(first, last)
+    rows = tuple(_row(each["name"], each[kind], axis, ROW * index) for index, each in enumerate(shown))
+    every = -(-(last - first) // _MOST_LABELS)
+    powers = range(first, last + 1)
+    marks = tuple(Mark(axis.at(2.0**k), f"2^{k}" if not (k - first) % every else "") for k in powers)
+    return Picture(kind, rows, marks, ROW * len(rows) + AXIS)
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """From 2^first to 2^last; what lies outside is drawn at the end."""
+
+    first: int
+    last: int
+
+    def at(self, value: float) -> float:
+        share = (log2(value) - self.first) / (self.last - self.first) if value > 0 else 0.0
+        return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, share))
+
+
+def _row(name: str, beside: Mapping[str, Any], axis: _Axis, top: float) -> Row:
+    in_float = _box(beside["float"], axis, top + 9)
+    on_chip = _box(beside["chip"], axis, top + 25)
+    shown = shorten(plain(name), _NAME_WIDTH)
+    words = f"{plain(name)}: {_words('float', beside['float'])}; {_words('chip', beside['chip'])}; "
+    words += f"the chip represents {beside['step']:.3g} to {beside['limit']:.3g}"
+    return Row(shown, top, axis.at(beside["step"]), axis.at(beside["limit"]), in_float, on_chip, words)
+
+
+def _box(spread: Mapping[str, float] | None, axis: _Axis, top: float) -> Box | None:
+    if spread is None:
+        return None
+    return Box(**{key: axis.at(value) for key, value in spread.items() if key != "zeros"}, top=top)
+
+
+def _words(where: str, spread: Mapping[str, float] | None) -> str:
+    if spread is None:
+        return f"{where} all 0"
+    ends = f"{spread['least']:.3g} to {spread['largest']:.3g}"
+    return f"{where} {ends}, median {spread['p50']:.3g}, {percent(spread['zeros'])} zero"

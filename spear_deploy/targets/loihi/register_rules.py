@@ -1,0 +1,233 @@
+"""What Loihi's registers ask of the integers, and what quantisation owes its user: every loss, with its amount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.network import Neuron
+from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.loss import Followed
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.loihi.rounding import fires_otherwise
+from spear_deploy.targets.loihi.rules import where
+from spear_deploy.targets.loihi.scaling import Chosen
+from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.rules import Breach, rule
+
+_NOTICEABLE_DECAY_ERROR = 0.02
+"""A decay that is off by more is told: 2 % of a leak move the spikes of a slow neuron visibly (docs/fixed-point.md)."""
+_NOTICEABLE_ZEROS = 0.25
+"""A share of weights that round to zero is told beyond this: that of normally distributed ones in 4 bits."""
+_NOTICEABLE_LOSS = 0.05
+"""A population whose output is off by more than this share is told."""
+_NOTICEABLE_DECISIONS = 0.02
+"""A share of samples that are decided otherwise is told beyond this."""
+_MORE_BITS = "more --weight-bits, or let deploy fine-tune it on the chip's integers"
+
+
+@dataclass(frozen=True, eq=False)
+class QuantisedNeurons:
+    """What the rules of the registers look at: a layer before and after quantising.
+
+    ``moved`` is the loss that a bias would cause on the membrane, where it got a source of its own; ``samples`` says
+    on what losses were measured.
+    """
+
+    layer: Layer
+    chosen: Chosen
+    moved: float
+    samples: str
+
+    @property
+    def where(self) -> str:
+        """The place that a finding names."""
+        return where(self.layer.population)
+
+    @property
+    def neuron(self) -> Neuron:
+        """The float neuron."""
+        return self.layer.neuron
+
+    @property
+    def vth(self) -> NDArray[np.int64]:
+        """Thresholds, not yet clipped to the register."""
+        return self.chosen.integers.vth
+
+
+@rule("E034", fix="scale the weights in front of the readout instead")
+def readouts_are_alike(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """The neurons of a readout have one gain and one reset value, or their membranes could not be compared."""
+    if subject.neuron.is_readout and (np.ptp(subject.neuron.gain) or np.ptp(subject.neuron.reset_value)):
+        yield Breach(subject.where, "the readout's neurons have different gains or reset values")
+
+
+@rule("E034", fix="scale the layer's weights or thresholds when training")
+def thresholds_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A threshold is an integer from 1 to {max_threshold}, in the unit of the weights."""
+    least = int(subject.vth.min())
+    if not subject.neuron.is_readout and least < 1:
+        yield Breach(
+            subject.where, f"the threshold rounds to {least}: the weights are too large beside it", least, 1, True
+        )
+
+
+@rule("E034", fix="train with a smaller bias")
+def biases_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A bias has a mantissa up to {max_bias_mantissa} and an exponent up to {max_bias_exponent}."""
+    largest = int(np.abs(subject.chosen.integers.bias_mant).max())
+    if largest > limits.max_bias_mantissa:
+        message = f"the bias mantissa reaches {largest}, the register holds {limits.max_bias_mantissa}"
+        yield Breach(subject.where, message, largest, limits.max_bias_mantissa)
+
+
+@rule("N005", severity="note")
+def built_in_reset(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """The silicon's built-in neuron {built_in}, in the step of the spike."""
+    neuron = subject.neuron
+    if not neuron.is_readout and (neuron.reset not in limits.built_in or neuron.reset_delay):
+        how = "subtracts its threshold" if neuron.reset == "subtract" else "resets"
+        late = " one step late" if neuron.reset_delay else ""
+        yield Breach(subject.where, f"it {how}{late}: exact here, on silicon not the built-in neuron")
+
+
+@rule("N003", severity="note")
+def fires_above(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A neuron fires at v > threshold."""
+    times = subject.chosen.trial.at_threshold
+    if fires_otherwise(subject.layer, subject.chosen.integers):
+        happened = f"{times:,} times" if times else "never"
+        message = f"the source fires at v >= threshold too: v is at it {happened} on {subject.samples}"
+        yield Breach(subject.where, message, times)
+
+
+@rule("N002", severity="note")
+def bias_on_the_membrane(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A bias acts on the membrane, not on the synaptic current."""
+    if subject.moved:
+        neurons = f"{subject.layer.population.size:,} neurons"
+        message = (
+            f"its bias feeds the synaptic current: a neuron that fires in every step does so, one synapse for each of "
+            f"{neurons}; on the membrane it would cost {subject.moved:.1%} of the output on {subject.samples}"
+        )
+        yield Breach(subject.where, message, subject.moved)
+    elif subject.neuron.has_current and np.any(subject.layer.constant):
+        loss = subject.chosen.trial.error
+        message = (
+            "a bias that feeds the synaptic current acts on the membrane at its steady state from the first step; "
+            f"with all rounding that costs {loss:.1%} of the output on {subject.samples}"
+        )
+        yield Breach(subject.where, message, loss)
+
+
+@rule("N004", severity="note")
+def decays_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A decay has {decay_bits} bits."""
+    unit = limits.arithmetic.decay_unit
+    for name, kept in (("membrane", subject.neuron.beta), ("current", subject.neuron.alpha)):
+        decay = 1 - kept.astype(np.float64)
+        active = decay[decay > 0]
+        error = float(np.abs(np.rint(unit * active) / unit / active - 1).max(initial=0))
+        if error > _NOTICEABLE_DECAY_ERROR:
+            yield Breach(subject.where, f"the {name} decay is off by {error:.1%}", error, _NOTICEABLE_DECAY_ERROR)
+
+
+@rule("N021", fix=_MORE_BITS, severity="note")
+def weights_are_kept(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A weight has {weight_bits} bits, and shares an exponent with all of its projection."""
+    layer, integers = subject.layer, subject.chosen.integers
+    nonzero, zeros, clipped, largest, kept = 0, 0, 0, 0.0, np.inf
+    parts = zip(layer.weights, integers.mantissas, integers.scale.exponents, strict=True)
+    for weight, mantissa, exponent in parts:
+        steps = layer.rows(integers.scale.per_unit, weight) / 2.0**exponent
+        beyond = np.abs(weight * steps) > np.abs(mantissa) + 1
+        nonzero += int(np.count_nonzero(weight))
+        zeros += int(np.count_nonzero((weight != 0) & (mantissa == 0)))
+        clipped += int(np.count_nonzero(beyond))
+        largest = max(largest, float(np.abs(weight[beyond]).max(initial=0)))
+        kept = min(kept, float(np.abs(mantissa / steps)[beyond].min(initial=np.inf)))
+    found = []
+    if clipped:
+        found.append(f"{clipped:,} weights up to {largest:.3g} are clipped, the least of them to {kept:.3g}")
+    if zeros > _NOTICEABLE_ZEROS * nonzero:
+        found.append(f"{zeros / nonzero:.0%} of the weights round to zero")
+    if found:
+        loss = f"the layer alone loses {subject.chosen.trial.error:.1%} of its output on {subject.samples}"
+        yield Breach(subject.where, f"{' and '.join(found)}; {loss}", zeros / max(nonzero, 1))
+
+
+@rule("N022", severity="note")
+def thresholds_are_reached(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A threshold that no membrane reaches may be clipped at {max_threshold}."""
+    beyond = int(np.count_nonzero(subject.vth > limits.max_threshold))
+    if subject.layer.theta is not None and beyond:
+        scale = subject.layer.of_units(subject.chosen.integers.scale.per_unit)
+        kept = float((limits.max_threshold / scale).min())
+        largest = float(subject.layer.theta.max())
+        message = f"{beyond:,} thresholds up to {largest:.3g} are clipped, the least of them to {kept:.3g}"
+        yield Breach(subject.where, f"{message}, which no membrane reached on {subject.samples}", largest, kept)
+
+
+REGISTER_RULES = (
+    readouts_are_alike,
+    thresholds_fit,
+    biases_fit,
+    built_in_reset,
+    fires_above,
+    bias_on_the_membrane,
+    decays_fit,
+    weights_are_kept,
+    thresholds_are_reached,
+)
+"""Checked on each population once its integers are known."""
+
+
+@dataclass(frozen=True, eq=False)
+class CodedInput:
+    """What the rules of the input look at: a port, values (T, N, *shape) that are fed in, and what they are."""
+
+    port: InputPort
+    values: NDArray[Any]
+    samples: str
+
+
+@rule("N020", fix="scale or clip the data, and train with them", severity="note")
+def inputs_are_kept(subject: CodedInput, limits: Registers) -> Iterator[Breach]:
+    """An input is coded in integers up to {max_input}."""
+    port = subject.port
+    if port.largest is not None:
+        end = port.max_value / port.scale
+        beyond, positive = np.count_nonzero(subject.values > end), np.count_nonzero(subject.values)
+        message = (
+            f"values up to {port.largest:g} are clipped at {end:.3g}: {beyond:,} of {positive:,} on {subject.samples}"
+        )
+        yield Breach(f"input {port.name!r}", message, port.largest, end)
+
+
+INPUT_RULES = (inputs_are_kept,)
+"""Checked on each input once it is coded."""
+
+
+@rule("N023", fix=_MORE_BITS, severity="note")
+def populations_follow(subject: Followed, limits: Registers) -> Iterator[Breach]:
+    """Integers follow the float network up to the rounding of weights of {weight_bits} bits."""
+    place, on = f"population {subject.name!r}", f"on {subject.samples}"
+    if subject.error > _NOTICEABLE_LOSS:
+        message = f"its membrane, summed over time, is off by {subject.error:.1%} {on}"
+        yield Breach(place, message, subject.error, _NOTICEABLE_LOSS)
+    off = abs(subject.on_chip - subject.in_float) / max(subject.in_float, 1)
+    if off > _NOTICEABLE_LOSS:
+        message = f"it fires {subject.on_chip:,} times on the chip and {subject.in_float:,} times in float, {on}"
+        yield Breach(place, message, off, _NOTICEABLE_LOSS)
+    share = subject.decided_otherwise / max(subject.decisions, 1)
+    if share > _NOTICEABLE_DECISIONS:
+        message = f"its largest sum is another neuron's in {subject.decided_otherwise} of {subject.decisions} samples"
+        yield Breach(place, message, share, _NOTICEABLE_DECISIONS)
+
+
+LOSS_RULES = (populations_follow,)
+"""Checked on what the whole program does."""

@@ -1,0 +1,163 @@
+"""Round a layer to the chip's integers, once its scale is known.
+
+For each unit a scale ``P`` (units of v >> shift per float unit) turns weights, threshold and bias into
+integers of one common unit; figures in brackets are Loihi's::
+
+    weight      P * w   ~ m * 2^e          |m| < 2^(bits-1), 2^bits if all share a sign; e of the projection
+    threshold   vth   = round(P * (theta - v_reset) / gain)                        [17 bits]
+    bias        P (bias - (1 - beta) v_reset) / gain << shift = mant << exp        [13 bits signed, exponent 0..7]
+    decays      du = round(unit (1 - alpha)) - 1,  dv = round(unit (1 - beta))     [unit 4096]
+
+Source: Lava's equations, docs/fixed-point.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.program import LoihiPopulation
+from spear_deploy.targets.loihi.registers import Registers
+
+Array = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """``per_unit`` (units,): chip units of v >> shift per float unit; ``exponents`` of the projections into a layer."""
+
+    per_unit: Array
+    exponents: Sequence[int]
+
+
+@dataclass(frozen=True, eq=False)
+class Integers:
+    """What a layer becomes; ``vth`` and ``bias_mant`` may lie beyond their registers, mantissas are clipped.
+
+    ``one_less``: the register holds ``vth - 1``, which the chip's v > threshold needs to fire at v >= vth; the same
+    where v >> shift is all that v is.
+    """
+
+    scale: Scale
+    mantissas: Sequence[NDArray[np.int16]]
+    du: NDArray[np.int64]
+    dv: NDArray[np.int64]
+    vth: NDArray[np.int64]
+    bias_mant: NDArray[np.int64]
+    bias_exp: int
+    one_less: bool = False
+
+    def weights(self) -> list[Array]:
+        """Return the weights that the mantissas stand for, in chip units."""
+        pairs = zip(self.mantissas, self.scale.exponents, strict=True)
+        return [mantissa.astype(np.float64) * 2.0**exponent for mantissa, exponent in pairs]
+
+
+def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
+    """Round everything of a layer."""
+    du, dv = round_decays(layer, registers)
+    mantissas = []
+    for weight, exponent in zip(layer.weights, scale.exponents, strict=True):
+        largest = registers.max_mantissa(weight)
+        steps = np.rint(layer.rows(scale.per_unit, weight) * weight / 2.0**exponent)
+        mantissas.append(np.clip(steps, -largest, largest).astype(np.int16))
+    of_neurons = layer.of_units(scale.per_unit)
+    bias_mant, bias_exp = registers.round_bias(np.ldexp(of_neurons * layer.bias, registers.arithmetic.shift))
+    full = np.full((), registers.max_threshold)
+    vth = full if layer.theta is None else _round_threshold(of_neurons * layer.theta)
+    is_whole = _is_whole(du, dv, bias_mant << bias_exp, registers)
+    one_less = layer.theta is not None and layer.neuron.compare == "ge" and not is_special(layer) and is_whole
+    return Integers(scale, mantissas, du, dv, vth, bias_mant, bias_exp, one_less)
+
+
+def round_decays(layer: Layer, registers: Registers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the registers du and dv."""
+    unit = registers.arithmetic.decay_unit
+    du = np.maximum(np.rint(unit * (1 - layer.alpha)).astype(np.int64) - 1, 0)
+    dv = np.minimum(np.rint(unit * (1 - layer.beta)).astype(np.int64), unit - 1)
+    return du, dv
+
+
+def grid_scale(layer: Layer, unit: float, registers: Registers) -> Scale | None:
+    """Return the scale ``unit`` if it makes integers that fit of every weight, threshold and bias, without rounding."""
+    bias = np.ldexp(unit * layer.bias, registers.arithmetic.shift)
+    mantissa, exponent = registers.round_bias(bias)
+    vth = np.zeros(1) if layer.theta is None else unit * layer.theta
+    if not (
+        vth.max() <= registers.max_threshold
+        and np.abs(mantissa).max() <= registers.max_bias_mantissa
+        and np.array_equal(vth, np.rint(vth))
+        and np.array_equal(bias, np.ldexp(mantissa, exponent))
+    ):
+        return None  # before the many weights are rounded
+    scale = Scale(np.full(layer.units, unit), fitting_exponents(layer, np.full(layer.units, unit), registers))
+    if max(scale.exponents, default=0) > registers.max_weight_exponent:
+        return None
+    rounded = round_layer(layer, scale, registers).weights()
+    exact = all(np.array_equal(w * unit, r) for w, r in zip(layer.weights, rounded, strict=True))
+    return scale if exact else None
+
+
+def fitting_exponents(layer: Layer, per_unit: Array, registers: Registers) -> list[int]:
+    """Return the least exponent of each projection at which all mantissas are in range; layered: the largest one."""
+    exponents = []
+    for weight in layer.weights:
+        peak = float((per_unit * layer.peaks(weight)).max(initial=0))
+        exponents.append(registers.exponent_for(peak, registers.max_mantissa(weight)))
+    return [max(exponents, default=0)] * len(exponents) if registers.layered else exponents
+
+
+def to_population(layer: Layer, integers: Integers, depth: int, registers: Registers) -> LoihiPopulation:
+    """Return the layer's neurons as the program holds them; thresholds that no membrane reaches are clipped."""
+    neuron, population = layer.neuron, layer.population
+    return LoihiPopulation(
+        population.name,
+        population.shape,
+        "readout" if neuron.is_readout else "lif",
+        depth,
+        scale=_collapse(layer.of_units(integers.scale.per_unit)),
+        du=_register(integers.du),
+        dv=_register(integers.dv),
+        vth=_register(np.minimum(integers.vth - integers.one_less, registers.max_threshold)),
+        bias_mant=_register(integers.bias_mant),
+        bias_exp=_register(np.full((), integers.bias_exp)),
+        reset="value" if neuron.is_readout else neuron.reset,
+        reset_delay=neuron.reset_delay and not neuron.is_readout,
+        compare=neuron.compare if is_special(layer) else "gt",
+    )
+
+
+def is_special(layer: Layer) -> bool:
+    """Say whether neurons are not the built-in ones: a program of their own compares as they do."""
+    return layer.theta is not None and (layer.neuron.reset == "subtract" or layer.neuron.reset_delay)
+
+
+def fires_otherwise(layer: Layer, integers: Integers) -> bool:
+    """Say whether neurons should fire at their threshold, and the chip's do not."""
+    return layer.theta is not None and layer.neuron.compare == "ge" and not (is_special(layer) or integers.one_less)
+
+
+def _is_whole(du: NDArray[np.int64], dv: NDArray[np.int64], bias: NDArray[np.int64], registers: Registers) -> bool:
+    """Say whether v >> shift is all that v ever is: nothing decays, and the bias is a multiple of the shifted unit."""
+    decays = bool(np.any(du != registers.arithmetic.decay_unit - 1) or np.any(dv))
+    return not decays and not np.any(bias % (1 << registers.arithmetic.shift))
+
+
+def _round_threshold(value: Array) -> NDArray[np.int64]:
+    return np.rint(np.minimum(value, 2.0**40)).astype(np.int64)  # some sources switch neurons off with infinity
+
+
+def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
+    """Return a scalar where all neurons agree, the full array otherwise."""
+    return _collapse(np.asarray(value, np.int32))
+
+
+def _collapse(array: NDArray[Number]) -> NDArray[Number]:
+    first = array.reshape(-1)[:1]
+    return first.reshape(()) if array.size and np.all(array == first) else array

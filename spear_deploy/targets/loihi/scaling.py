@@ -1,0 +1,263 @@
+"""Choose the scale of a layer: the one that loses least, among those whose registers hold what the layer does.
+
+First from the ranges that the float network was seen to use (:mod:`.observation`): mantissas are filled, thresholds
+are made integers, decays take off enough steps, and what membranes and currents reach is left room.  Where a layer
+on its own then loses more than a little (:mod:`.trial`), heavy tails are clipped step by step, unit by unit, as long
+as that helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.frontends.net.layers import UNIT
+from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.observation import Observation
+from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.loihi.rounding import (
+    Integers,
+    Scale,
+    fitting_exponents,
+    grid_scale,
+    round_decays,
+    round_layer,
+)
+from spear_deploy.targets.loihi.trial import Trial, try_layer
+from spear_deploy.targets.ports import InputPort
+
+Array = NDArray[np.float64]
+
+_FINE_THRESHOLD = 256
+"""Steps to a threshold that are fine enough, if nothing is truncated."""
+_FINE_DECAY = 250
+"""Fine steps (of u, of v) that a decay takes off in a step: truncation takes half a step more, 0.2 % of it."""
+_TINY = 1e-30
+_LEAST_EXACT = 16
+"""Thresholds of fewer steps are rounded: to make them exact would cost too much of the mantissas."""
+_MARGIN, _RANDOM_MARGIN = 4.0, 16.0
+"""Room for so many times what was reached on samples, or on random input."""
+_CURRENT_MARGIN = 16.0
+"""The same for a current that may wrap, which is worse than a clip."""
+_ROOM_THRESHOLDS = 8.0
+"""Membranes have room for so many thresholds at least."""
+_FEW_STEPS = 32
+"""Thresholds of fewer steps are worth less room."""
+_UNREACHED = 100.0
+"""A threshold so many times what its membrane reaches may be clipped."""
+_SMALL_LOSS = 0.01
+"""A layer that loses no more is left as it is: clipping its weights is not even tried."""
+_CLIPS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
+"""Weights beyond 2^-clip of the largest one are clipped."""
+_WORTH = 0.8
+"""Clipping a unit has to leave no more than so much of its loss: its own cost shows on other samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The integers of a layer, and what they lose on their own."""
+
+    integers: Integers
+    trial: Trial
+
+    def losses(self, layer: Layer) -> Array:
+        """Return the loss of each unit, (units,): all, where a threshold rounds to 0."""
+        least = self.integers.vth.reshape(layer.units, -1).min(axis=1) if layer.theta is not None else np.ones(1)
+        return np.where(least < 1, np.inf, self.trial.errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What the layers of a network have in common while their scales are chosen."""
+
+    observation: Observation
+    ports: Mapping[str, InputPort]
+    delays: Mapping[str, int]
+    registers: Registers
+
+    def judge(self, layer: Layer, scale: Scale) -> Chosen:
+        """Round a layer with a scale, and run it."""
+        integers = round_layer(layer, scale, self.registers)
+        return Chosen(integers, try_layer(layer, integers, self.observation, self.ports, self.delays, self.registers))
+
+
+def judge_first(layer: Layer, setting: Setting) -> Chosen:
+    """Round a layer at the scale that the ranges give, before anything is clipped."""
+    return setting.judge(layer, _first_scale(layer, setting))
+
+
+def choose(layer: Layer, setting: Setting) -> Chosen:
+    """Choose the scale of a layer and round it."""
+    registers = setting.registers
+    trained = layer.population.resolution
+    if trained is not None:  # it was trained on these integers
+        per_unit = layer.by_unit(trained)
+        return setting.judge(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)))
+    on_grid = grid_scale(layer, UNIT, registers)
+    if on_grid is not None:  # lava-dl trains on these integers, and netx runs them
+        return setting.judge(layer, on_grid)
+    first = judge_first(layer, setting)
+    is_good = first.trial.error <= _SMALL_LOSS and np.all(np.isfinite(first.losses(layer)))
+    if is_good or not layer.weights:
+        return first
+    return _clip_tails(layer, first, setting)
+
+
+def _first_scale(layer: Layer, setting: Setting) -> Scale:
+    """Fill the mantissas, as far as the registers hold what follows."""
+    registers = setting.registers
+    limit = _largest_scale(layer, setting)
+    filled, exponents = _fill_mantissas(layer, registers)
+    if filled is None:
+        theta = np.ones(layer.units) if layer.theta is None else layer.by_unit(layer.theta)
+        wanted = np.divide(_FINE_THRESHOLD, theta, out=np.ones(layer.units), where=theta > 0)
+        return Scale(_make_exact(layer, np.minimum(limit, wanted)), exponents)
+    raised, highest = 0, registers.max_weight_exponent - max(exponents)
+    fine = _fine_scale(layer, setting)
+    while raised < highest and float(np.median(filled)) * 2.0**raised < fine:
+        raised += 1
+    while raised and np.any(filled * 2.0**raised > limit):
+        raised -= 1
+    per_unit = np.minimum(filled * 2.0**raised, limit)
+    if layer.theta is None or registers.layered:
+        per_unit = np.full(layer.units, per_unit.min())  # membranes are compared with each other
+    per_unit = _make_exact(layer, per_unit)
+    return _settle(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)), setting)
+
+
+def _settle(layer: Layer, scale: Scale, setting: Setting) -> Scale:
+    """Lower the scale where the current could wrap because many weights are rounded up."""
+    bound = setting.registers.arithmetic.current_bound
+    exact, current = layer.worst_sums(layer.weights), largest_current(layer, setting)
+    per_unit = scale.per_unit.copy()
+    while True:
+        rounded = layer.worst_sums(round_layer(layer, replace(scale, per_unit=per_unit), setting.registers).weights())
+        wraps = rounded / np.maximum(exact, _TINY) * current >= bound
+        if not wraps.any():
+            return replace(scale, per_unit=per_unit)
+        if layer.theta is None or setting.registers.layered:
+            wraps = np.ones_like(wraps)
+        per_unit = np.where(wraps, per_unit / 2, per_unit)
+
+
+def _fill_mantissas(layer: Layer, registers: Registers) -> tuple[Array | None, list[int]]:
+    """Return the scale of each unit that fills the mantissas of its weakest projection, and the exponents of all.
+
+    None where there are no weights.
+    """
+    filled: Array = np.zeros(layer.units)
+    peaks: list[Array] = []
+    for weight in layer.weights:
+        peak = layer.peaks(weight)
+        if layer.theta is None or registers.layered:
+            peak = np.full(layer.units, peak.max(initial=0))
+        peaks.append(peak)
+        full = np.divide(registers.max_mantissa(weight), peak, out=np.zeros(layer.units), where=peak > 0)
+        filled = _smaller(filled, full) if registers.layered else np.maximum(filled, full)
+    if not filled.any():
+        return None, [0] * len(layer.weights)
+    filled = np.where(filled > 0, filled, np.median(filled[filled > 0]))
+    exponents = []
+    for weight, peak in zip(layer.weights, peaks, strict=True):
+        exponents.append(registers.exponent_for(float((filled * peak).max(initial=0)), registers.max_mantissa(weight)))
+    beyond = max(exponents) - registers.max_weight_exponent
+    if beyond > 0:  # the strongest projection keeps its largest weights
+        filled, exponents = filled / 2.0**beyond, [max(0, exponent - beyond) for exponent in exponents]
+    return filled, exponents
+
+
+def _smaller(first: Array, second: Array) -> Array:
+    """Return the smaller of two scales of each unit, 0 being none."""
+    return np.where(first == 0, second, np.where(second == 0, first, np.minimum(first, second)))
+
+
+def _fine_scale(layer: Layer, setting: Setting) -> float:
+    """Return the scale at which rounded thresholds and truncated decays are no matter, for most units."""
+    registers, seen = setting.registers, setting.observation
+    du, dv = round_decays(layer, registers)
+    fine = np.ldexp(1.0, registers.arithmetic.shift) / registers.arithmetic.decay_unit
+    gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
+    membrane = seen.membranes[layer.name] / gain if layer.theta is None else layer.theta
+    current = seen.currents[layer.name].astype(np.float64) / 2
+    needs = [] if layer.theta is None else [_FINE_THRESHOLD / np.maximum(layer.theta, _TINY)]
+    if dv.any():
+        needs.append(_FINE_DECAY / np.maximum(fine * dv * membrane, _TINY))
+    if np.any(du != registers.arithmetic.decay_unit - 1):
+        needs.append(_FINE_DECAY / np.maximum(fine * (du + 1) * current, _TINY))
+    medians = [float(np.median(need[need < 1 / _TINY])) for need in map(np.ravel, needs) if np.any(need < 1 / _TINY)]
+    return max(medians, default=0.0)
+
+
+def _largest_scale(layer: Layer, setting: Setting) -> Array:
+    """Return the largest scale of each unit at which its registers hold what it does: (units,).
+
+    Where a threshold would be left too few steps, a membrane that clips is the lesser loss: it has fired by then.
+    """
+    registers, seen = setting.registers, setting.observation
+    gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
+    membrane = layer.by_unit(seen.membranes[layer.name] / gain)
+    bias = np.ldexp(layer.by_unit(np.abs(layer.bias)), registers.arithmetic.shift)
+    largest_bias = registers.max_bias_mantissa << registers.max_bias_exponent
+    hard = np.minimum(
+        (registers.arithmetic.current_bound - 1) / np.maximum(largest_current(layer, setting), _TINY),
+        largest_bias / np.maximum(bias, _TINY),
+    )
+    room = np.ldexp(float(registers.arithmetic.limit), -registers.arithmetic.shift)
+    needed = (_MARGIN if seen.given else _RANDOM_MARGIN) * membrane
+    if layer.theta is None:
+        return np.asarray(np.minimum(hard, room / np.maximum(needed, _TINY)))
+    theta = layer.by_unit(layer.theta)
+    is_reached = (membrane == 0) | (theta <= _UNREACHED * membrane)
+    reached = np.maximum(np.where(is_reached, theta, needed), _TINY)
+    needed = np.maximum(needed, _ROOM_THRESHOLDS * reached)
+    hard = np.minimum(hard, registers.max_threshold / reached)
+    return np.asarray(np.minimum(hard, np.maximum(room / needed, _FEW_STEPS / reached)))
+
+
+def largest_current(layer: Layer, setting: Setting) -> Array:
+    """Return what the current of each unit can reach: proven, unless that is far beyond what was seen on samples."""
+    unit = setting.registers.arithmetic.decay_unit
+    du, _ = round_decays(layer, setting.registers)
+    proven = layer.worst_sums(layer.weights) * unit / (float(du.min()) + 1)  # a constant input adds up in u
+    if not setting.observation.given:
+        return proven
+    seen = layer.by_unit(setting.observation.currents[layer.name])
+    return np.where(seen > 0, np.minimum(proven, _CURRENT_MARGIN * seen), proven)
+
+
+def _make_exact(layer: Layer, scale: Array) -> Array:
+    """Lower the scale of each unit a little, so that its threshold is an integer."""
+    if layer.theta is None:
+        return scale
+    theta = layer.by_unit(layer.theta)
+    steps = np.floor(scale * theta * (1 + 1e-12))
+    is_fine = (steps >= _LEAST_EXACT) & np.isfinite(steps)
+    return np.where(is_fine, np.divide(steps, theta, out=scale.copy(), where=is_fine), scale)
+
+
+def _clip_tails(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
+    """Clip the largest weights of those units for which finer steps of the others are worth more."""
+    scale, least = first.integers.scale, first.losses(layer)
+    limit, clip = _largest_scale(layer, setting), np.zeros(layer.units)
+
+    def clipped(powers: Array | float) -> Chosen:
+        raised = np.minimum(scale.per_unit * 2.0**powers, np.maximum(limit, scale.per_unit))
+        if layer.theta is None or setting.registers.layered:
+            raised = np.full(layer.units, raised.min())
+        exact = replace(scale, per_unit=_make_exact(layer, raised))
+        return setting.judge(layer, _settle(layer, exact, setting))
+
+    for power in _CLIPS:
+        if not np.any(limit > scale.per_unit * 2.0 ** (power - 1)):
+            break
+        tried = clipped(power).losses(layer)
+        if layer.theta is None or setting.registers.layered:  # they have one scale
+            before, after = (Trial(losses, first.trial.weights).error for losses in (least, tried))
+            better = np.full(layer.units, after < _WORTH * before)
+        else:
+            better = tried < _WORTH * least
+        clip, least = np.where(better, power, clip), np.where(better, tried, least)
+    return clipped(clip) if clip.any() else first

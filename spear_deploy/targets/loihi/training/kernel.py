@@ -1,0 +1,212 @@
+"""Scans of the chip's neuron over time, forward in its integers and backward in float, on a CPU.
+
+Forward they are the emulator's equations (:mod:`spear_deploy.targets.loihi.emulator.lif_kernel`) to the last bit, in
+one pass; the membranes before their reset are kept.  Backward they are the float neuron's scans
+(:mod:`spear_deploy.simulate.scan_kernel`) with the parameters that the registers stand for: gradients pass straight
+through what integers truncate, wrap and clip.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numba import njit, prange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spear_deploy.simulate.scan_kernel import Parameters, loop_backward, scan_backward
+from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _reset, _wrap
+from spear_deploy.targets.loihi.program import LoihiPopulation
+from spear_deploy.targets.loihi.registers import Arithmetic
+
+_INT = np.int32
+
+
+class IntegerNeurons(NamedTuple):
+    """A population's neurons: arrays (n,) int32, the threshold shifted, the bias whole; then what all have in common.
+
+    ``low_mask`` has the bits of a decay; ``limit`` is where v is clipped, ``bound`` where u wraps, ``turn`` twice that.
+    """
+
+    keep_u: NDArray[np.int32]
+    keep_v: NDArray[np.int32]
+    vth: NDArray[np.int32]
+    bias: NDArray[np.int32]
+    shift: np.int32
+    decay_bits: np.int32
+    low_mask: np.int32
+    limit: np.int32
+    bound: np.int32
+    turn: np.int32
+    filtered: bool
+    fires: bool
+    subtract: bool
+    reset_delay: bool
+    at_threshold: bool
+
+    @classmethod
+    def of(cls, population: LoihiPopulation, arithmetic: Arithmetic) -> IntegerNeurons:
+        """Return the neurons of a population with the bias that it has."""
+        unit = arithmetic.decay_unit
+
+        def full(register: NDArray[np.int32]) -> NDArray[np.int32]:
+            return np.ascontiguousarray(np.broadcast_to(register, population.shape).reshape(-1), _INT)
+
+        return cls(
+            full(unit - (population.du + 1)),
+            full(unit - population.dv),
+            full(population.vth << arithmetic.shift),
+            full(population.bias_mant << population.bias_exp),
+            _INT(arithmetic.shift),
+            _INT(arithmetic.decay_bits),
+            _INT(unit - 1),
+            _INT(arithmetic.limit),
+            _INT(arithmetic.wrap),
+            _INT(2 * arithmetic.wrap),
+            bool(np.any(population.du != unit - 1)),
+            not population.is_readout,
+            population.reset == "subtract",
+            population.reset_delay,
+            population.compare == "ge",
+        )
+
+    def in_float(self) -> Parameters:
+        """Return the parameters of the float neuron whose equations these are, v in chip units."""
+        unit = np.float32(1 << int(self.decay_bits))
+        zero = np.zeros(len(self.vth), np.float32)
+        alpha, beta = (keep.astype(np.float32) / unit for keep in (self.keep_u, self.keep_v))
+        gain, bias = np.full_like(zero, 1 << int(self.shift)), self.bias.astype(np.float32)
+        threshold = self.vth.astype(np.float32)
+        return Parameters(alpha, beta, gain, bias, threshold, zero, zero, False, self.subtract, self.reset_delay)
+
+
+@njit(inline="always")
+def _advance(b, t, i, arriving, u, v, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    widths = (p.decay_bits, p.low_mask, p.limit)
+    current = _INT(_INT(arriving) << p.shift)
+    if p.filtered:
+        current = _INT(current + _decay(u[i], p.keep_u[i], widths))
+    u[i] = _wrap(current, p.bound, p.turn)
+    before, threshold = v[i], p.vth[i]
+    limit = _INT(threshold - 1) if p.at_threshold else threshold
+    membrane = _INT(_INT(_decay(before, p.keep_v[i], widths) + u[i]) + p.bias[i])
+    late = p.fires and p.reset_delay and before > limit
+    if late and p.subtract:
+        membrane = _INT(membrane - threshold)
+    membrane = _clip(membrane, p.limit)
+    if late and not p.subtract:
+        membrane = _INT(0)
+    v_out[t, b, i] = membrane
+    if p.fires:
+        s_out[t, b, i] = np.float32(membrane > limit)
+        membrane = _reset(membrane, limit, threshold, p.subtract, p.reset_delay)
+    v[i] = membrane
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _scan_forward(x, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    steps, batch, size = x.shape
+    for b in prange(batch):
+        u, v = np.zeros(size, _INT), np.zeros(size, _INT)
+        for t in range(steps):
+            for i in range(size):
+                _advance(b, t, i, x[t, b, i], u, v, p, v_out, s_out)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _loop_forward(x, columns, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    steps, batch, size = x.shape
+    for b in prange(batch):
+        u, v, fed_back = np.zeros(size, _INT), np.zeros(size, _INT), np.empty(size, _INT)
+        for t in range(steps):
+            fed_back[:] = 0
+            if t > 0:
+                for j in range(size):
+                    if s_out[t - 1, b, j] > np.float32(0.0):
+                        for i in range(size):
+                            fed_back[i] += columns[j, i]
+            for i in range(size):
+                _advance(b, t, i, _INT(_INT(x[t, b, i]) + fed_back[i]), u, v, p, v_out, s_out)
+
+
+@njit(parallel=True, cache=True, nogil=True)
+def _readout_backward(grad, p, out):  # type: ignore[no-untyped-def]
+    steps, batch, size = grad.shape
+    for b in prange(batch):
+        grad_v, grad_i = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        for back in range(steps):
+            t = steps - 1 - back
+            for i in range(size):
+                grad_v[i] = grad[t, b, i] + p.beta[i] * grad_v[i]
+                grad_i[i] = p.gain[i] * grad_v[i] + p.alpha[i] * grad_i[i]
+                out[t, b, i] = grad_i[i]
+
+
+class IntegerScan(torch.autograd.Function):
+    """Spikes (T, B, n) float32 of integer sums (T, B, n); of a readout, v in chip units.
+
+    ``constant`` (n,), or None, is what trainable biases add to the sums: it is in the neurons' bias already, and gets
+    the gradient of the sums.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float) -> Tensor:
+        """Scan forward and keep the membranes for the backward pass."""
+        source = x.detach().contiguous().numpy()
+        v = np.empty(source.shape, np.float32)
+        s = np.empty(source.shape if neurons.fires else (0, 0, 0), np.float32)
+        _scan_forward(source, neurons, v, s)
+        ctx.neurons, ctx.slope, ctx.kind = neurons, slope, x.dtype
+        if not neurons.fires:
+            return torch.from_numpy(v)
+        spikes = torch.from_numpy(s)
+        ctx.save_for_backward(torch.from_numpy(v), spikes)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        """Backpropagate through time with the surrogate."""
+        grad, parameters = gradients[0].contiguous().numpy(), ctx.neurons.in_float()
+        out = np.empty_like(grad)
+        if ctx.neurons.fires:
+            v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
+            scan_backward(grad, parameters, v, s, ctx.slope, out)
+        else:
+            _readout_backward(grad, parameters, out)
+        arrived = torch.from_numpy(out)
+        constant = arrived.sum(dim=(0, 1)) if ctx.needs_input_grad[1] else None
+        return arrived.to(ctx.kind), constant, None, None
+
+
+class IntegerLoop(torch.autograd.Function):
+    """Spikes (T, B, n) of integer sums (T, B, n) and of the neurons' own spikes of the step before.
+
+    What is fed back is ``weight @ s``: weight (n, n), integers in float; ``constant`` as for :class:`IntegerScan`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float
+    ) -> Tensor:
+        """Scan forward and keep the membranes for the backward pass."""
+        source, columns = x.detach().contiguous().numpy(), weight.detach().float().numpy().T.copy()
+        v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
+        _loop_forward(source, columns.astype(_INT), neurons, v, s)
+        ctx.columns, ctx.neurons, ctx.slope, ctx.kinds = columns, neurons, slope, (x.dtype, weight.dtype)
+        spikes = torch.from_numpy(s)
+        ctx.save_for_backward(torch.from_numpy(v), spikes)
+        return spikes
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+        """Backpropagate through time and the feedback."""
+        v, s = ctx.saved_tensors
+        arrived = np.empty_like(v.numpy())
+        grad = gradients[0].contiguous().numpy()
+        loop_backward(grad, ctx.columns, ctx.neurons.in_float(), v.numpy(), s.numpy(), ctx.slope, arrived)
+        out = torch.from_numpy(arrived)
+        constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
+        fed_back = out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1)
+        return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None

@@ -1,0 +1,66 @@
+"""What a decision rule is to a gradient: the evidence for each class, whose softmax is trained.
+
+One function for each rule of :data:`spear_deploy.decision.RULES`.  Sums, largest and last values are differentiable as
+they stand.  The time of the first spike is written with the spikes themselves (several in a step as one)::
+
+    silent[t] = product over k <= t of (1 - s[k])        1 until the first spike, 0 from then on
+    time      = sum over t of silent[t]                  the step of the first spike; T without one
+
+Its gradient at a step is by how much a spike there would bring the first one forward, or taking it away put it off,
+which the surrogate gradient of the spike carries to the membrane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+_LARGEST_LOGIT = 16.0
+"""Evidence of all steps together, as a logit: of hundreds the softmax would have no gradient left."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Differentiable counterpart of a rule.
+
+    ``of`` turns what the output sent, (T, B, *shape), into evidence (B, n); ``grows`` says whether its size grows with
+    the number of steps.
+    """
+
+    of: Callable[[Tensor], Tensor]
+    grows: bool
+
+
+def _total(sent: Tensor) -> Tensor:
+    return sent.sum(dim=0).flatten(1)
+
+
+def _earliness(sent: Tensor) -> Tensor:
+    return -(1.0 - sent.clamp(max=1.0)).cumprod(dim=0).sum(dim=0).flatten(1)
+
+
+def _last(sent: Tensor) -> Tensor:
+    return sent[-1].flatten(1)
+
+
+def _largest(sent: Tensor) -> Tensor:
+    return sent.max(dim=0).values.flatten(1)
+
+
+EVIDENCE: Mapping[str, Evidence] = {
+    "count": Evidence(_total, grows=True),
+    "first": Evidence(_earliness, grows=True),
+    "last": Evidence(_last, grows=False),
+    "max": Evidence(_largest, grows=False),
+    "sum": Evidence(_total, grows=True),
+}
+"""The counterpart of every rule."""
+
+
+def logits(rule: str, sent: Tensor) -> Tensor:
+    """Return the logits (B, n) of what the output sent, (T, B, *shape), under the rule of that name."""
+    evidence = EVIDENCE[rule]
+    scores = evidence.of(sent)
+    return scores * min(1.0, _LARGEST_LOGIT / len(sent)) if evidence.grows else scores

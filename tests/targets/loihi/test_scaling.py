@@ -1,0 +1,143 @@
+"""The scale that loses least: room for what is reached, thresholds that are exact, tails that do not silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
+
+
+def integrators(size: int, theta: float = 1.0, **kinds: object) -> Neuron:
+    """Neurons without leak, filter or bias."""
+    zero, one = np.zeros(size, np.float32), np.ones(size, np.float32)
+    return Neuron(zero, one, one, zero, zero, theta * one, **kinds)  # type: ignore[arg-type]
+
+
+def network(weight: np.ndarray, neuron: Neuron) -> Network:
+    weight = np.asarray(weight, np.float32)
+    layer = Population("n", (len(weight),), neuron)
+    return Network((Input("in", (weight.shape[1],)), layer), (Projection("w", "in", "n", (Linear(weight),)),), ("n",))
+
+
+def lower(net: Network, x: np.ndarray | None = None, **options: int) -> Lowered:
+    ranges = {} if x is None else {"in": InputRange.of(x)}
+    return compiler_for(load_chip("loihi2"), ranges, LoweringOptions(**options)).lower(net)
+
+
+def count(weight: np.ndarray, theta: float, x: np.ndarray, *, subtract: bool = False) -> np.ndarray:
+    """Spikes (samples, neurons) of integrators that reset to zero, or subtract, in float64."""
+    v = np.zeros((x.shape[1], len(weight)))
+    total = np.zeros_like(v)
+    for step in x:
+        v = v + step @ np.asarray(weight, np.float64).T
+        fired = v > theta
+        total += fired
+        v = np.where(fired, v - theta if subtract else 0, v)
+    return total
+
+
+@pytest.mark.parametrize("steps", [30, 300])
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_inhibition_has_room(steps: int, calibrated: bool) -> None:
+    """After long inhibition a neuron needs as long to recover as in float."""
+    weight = np.array([[-1.013, 1.507]])
+    x = np.zeros((3 * steps, 1, 2), np.uint8)
+    x[:steps, 0, 0], x[steps:, 0, 1] = 1, 1
+    chip = lower(network(weight, integrators(1)), x if calibrated else None)
+    spikes = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float)
+    np.testing.assert_allclose(spikes, count(weight, 1.0, x), rtol=0.02)
+
+
+@pytest.mark.parametrize("subtract", [False, True])
+@pytest.mark.parametrize("factor", [30, 1000, 100_000])
+def test_an_outlier_costs_its_own_neuron_alone(factor: float, subtract: bool) -> None:
+    """One weight far beyond the others: all other neurons fire as in float, and its own too where spikes reset to 0."""
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.02, 0.12, (6, 10))
+    weight[2, 3] *= factor
+    x = (rng.random((60, 4, 10)) < 0.35).astype(np.uint8)
+    neuron = integrators(6, 0.4, reset="subtract" if subtract else "value")
+    chip = lower(network(weight, neuron), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float), count(weight, 0.4, x, subtract=subtract)
+    others = np.arange(6) != 2
+    np.testing.assert_allclose(spikes[:, others], wanted[:, others], atol=1)
+    assert abs(spikes.sum() - wanted.sum()) <= 0.05 * wanted.sum()
+
+
+@pytest.mark.parametrize("theta", [1e3, 1e6, np.inf])
+def test_a_threshold_that_switches_a_neuron_off(theta: float) -> None:
+    """It is clipped, said so, and the others keep their mantissas."""
+    rng = np.random.default_rng(1)
+    weight = rng.uniform(0.05, 0.3, (4, 8))
+    neuron = integrators(4)
+    assert neuron.threshold is not None
+    neuron = replace(neuron, threshold=np.array([1, theta, 1, 1], np.float32))
+    x = (rng.random((50, 4, 8)) < 0.2).astype(np.uint8)
+    chip = lower(network(weight, neuron), x)
+    spikes = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float)
+    assert not spikes[:, 1].any()
+    others = [0, 2, 3]
+    np.testing.assert_allclose(spikes[:, others], count(weight, 1.0, x)[:, others], atol=1)
+    if theta > 1e3:
+        assert "N022" in {note.code for note in chip.notes}
+
+
+def test_thresholds_are_exact() -> None:
+    """The scale of each neuron makes its threshold an integer: only weights are rounded."""
+    weight = np.random.default_rng(2).normal(0.1, 0.3, (20, 10))
+    neuron = replace(integrators(20), threshold=np.linspace(0.3, 2.7, 20).astype(np.float32))
+    chip = lower(network(weight, neuron))
+    (population,) = chip.program.populations
+    assert neuron.threshold is not None
+    np.testing.assert_allclose(population.vth / population.scale, neuron.threshold, rtol=1e-6)
+
+
+def test_at_the_threshold_on_a_grid() -> None:
+    """A neuron that fires at v >= theta gets a register of one less, where v moves in whole steps: no note."""
+    weight = np.ones((3, 4))
+    x = (np.random.default_rng(3).random((30, 3, 4)) < 0.5).astype(np.uint8)
+    chip = lower(network(weight, integrators(3, 2.0, compare="ge")), x)
+    just_below = count(weight, 2.0 - 1e-9, x)
+    np.testing.assert_array_equal(chip.emulate(x).spikes["n"].sum(axis=0, dtype=float), just_below)
+    assert not chip.notes
+
+
+def test_off_the_grid_it_is_counted() -> None:
+    """With a leak the note tells how often a membrane is at its threshold."""
+    leaky = replace(integrators(3, 2.0, compare="ge"), beta=np.full(3, 0.5, np.float32))
+    x = np.ones((5, 1, 4), np.uint8)
+    (note,) = [note for note in lower(network(np.full((3, 4), 0.5), leaky), x).notes if note.code == "N003"]
+    assert note.value == 9  # three neurons in every other step: 2, then 1 + 2, which is beyond
+
+
+def test_graded_input_with_an_outlier() -> None:
+    """One value of 300 among 0..0.7 is clipped, and said so; the others keep their steps."""
+    rng = np.random.default_rng(4)
+    weight = rng.uniform(0.05, 0.4, (5, 12))
+    x = np.where(rng.random((40, 8, 12)) < 0.3, rng.uniform(0, 0.7, (40, 8, 12)), 0).astype(np.float32)
+    x[7, 3, 2] = 300
+    chip = lower(network(weight, integrators(5)), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float), count(weight, 1.0, x)
+    assert abs(spikes.sum() - wanted.sum()) <= 0.03 * wanted.sum()
+    (note,) = [note for note in chip.notes if note.code == "N020"]
+    assert "300" in note.message
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
+def test_a_readout_leaves_room_and_keeps_order(bits: int) -> None:
+    """Membranes of 300 steps do not reach the register's end, and the largest stays the largest."""
+    rng = np.random.default_rng(5)
+    weight = rng.normal(0, 0.1, (4, 16)) + np.repeat(np.eye(4), 4, axis=1) * 0.4
+    labels = np.arange(20) % 4
+    rates = 0.05 + 0.3 * (np.arange(16) // 4 == labels[:, None])
+    x = (rng.random((300, 20, 16)) < rates).astype(np.uint8)
+    one = np.ones(4, np.float32)
+    readout = Neuron(0 * one, one, one, 0 * one, 0 * one, None)
+    chip = lower(network(weight, readout), x, weight_bits=bits)
+    membrane = chip.emulate(x).membrane["n"]
+    assert np.abs(membrane).max() < chip.program.arithmetic.limit
+    np.testing.assert_array_equal(membrane[-1].argmax(axis=1), labels)
