@@ -42,6 +42,7 @@ def collapse_findings(
         more_bits: bits that a weight could have, where it has fewer.
     """
     rows = {row.name: row for row in fidelity.populations}
+    order = [name for name in order if name in rows]  # sources of biases are the chip's own
     cause = _cause([rows[name] for name in order])
     where, origin, fix = (
         f"population {cause.name!r}",

@@ -17,6 +17,8 @@ from spear_deploy.targets.ports import InputPort, InputRange
 
 _LEAST_PAYLOAD = 15
 """Graded input keeps four bits at least, whatever the weights behind it need."""
+_ULP = 1 + 1e-12
+"""So that the largest value itself, divided and multiplied again, is not beyond the range."""
 _QUANTILES = (0.9999, 0.999, 0.99)
 """Shares of the values above 0 that a clip leaves as they are."""
 _OUTLIER = 4.0
@@ -52,7 +54,9 @@ def port_of(port: Input, values: InputRange, registers: Registers) -> InputPort:
     if values.integral:
         return InputPort(port.name, port.shape, max(1, int(values.maximum)))
     payload = registers.max_payload
-    return InputPort(port.name, port.shape, payload, payload / values.maximum)
+    scale = payload / values.maximum
+    # A scale of 1 says that values are integers.
+    return InputPort(port.name, port.shape, payload, scale if scale != 1 else float(np.nextafter(1.0, 0.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +81,7 @@ class _Behind:
             return port, seen
         best, least = (port, seen), self._loss(port, seen)
         for end in ends:
-            clipped = replace(port, scale=port.max_value / end, largest=port.max_value / port.scale)
+            clipped = replace(port, scale=port.max_value / end, largest=port.max_value / port.scale * _ULP)
             ranges = clip_inputs(self.network, seen, self.name, end)
             loss = self._loss(clipped, ranges)
             if loss < _WORTH * least:

@@ -127,6 +127,27 @@ def test_graded_input_with_an_outlier() -> None:
     assert "300" in note.message
 
 
+@pytest.mark.parametrize("largest", [254.7, 255.0])
+def test_values_up_to_the_largest_payload_are_no_counts(largest: float) -> None:
+    """Resized bytes: 255 steps for values up to 255 are a scale like any other."""
+    rng = np.random.default_rng(6)
+    x = rng.random((30, 8, 10)) * largest
+    x[0, 0, 0] = largest
+    weight = rng.normal(0.1, 0.3, (6, 10)) / largest
+    spikes = lower(network(weight, integrators(6)), x).emulate(x).spikes["n"].sum(dtype=float)
+    assert abs(spikes - count(weight, 1.0, x).sum()) <= 0.05 * spikes
+
+
+def test_clipped_input_takes_the_values_it_was_measured_on() -> None:
+    """The largest of them too, whatever its last bit."""
+    rng = np.random.default_rng(4)
+    net = network(rng.normal(0.05, 0.1, (6, 20)), integrators(6))
+    for _ in range(30):
+        x = rng.random((20, 4, 20))
+        x[3, 2, 1] = rng.uniform(50, 2000)
+        lower(net, x).emulate(x)
+
+
 @pytest.mark.parametrize("bits", [2, 3, 4, 6, 8])
 def test_a_readout_leaves_room_and_keeps_order(bits: int) -> None:
     """Membranes of 300 steps do not reach the register's end, and the largest stays the largest."""

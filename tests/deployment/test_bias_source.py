@@ -1,0 +1,39 @@
+"""A network whose bias gets a source of its own on the chip is deployed like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from spear_deploy.data import Dataset, SpikeSamples, Split
+from spear_deploy.frontends import Imported, Semantics
+from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
+from tests.tiny_deployments import Deploy
+
+
+def slow_filters() -> Imported:
+    """Six hidden neurons with slow synaptic currents and biases in front of them, and an output."""
+    rng = np.random.default_rng(4)
+
+    def neurons(size: int, alpha: float) -> Neuron:
+        one = np.ones(size, np.float32)
+        return Neuron(alpha * one, 0.9 * one, one, 0 * one, 0 * one, one)
+
+    first = Linear(rng.normal(0.02, 0.01, (6, 8)).astype(np.float32), np.linspace(0.01, 0.04, 6, dtype=np.float32))
+    second = Linear(rng.normal(0.3, 0.3, (3, 6)).astype(np.float32))
+    populations = (Input("in", (8,)), Population("p", (6,), neurons(6, 0.98)), Population("out", (3,), neurons(3, 0.0)))
+    projections = (Projection("w1", "in", "p", (first,)), Projection("w2", "p", "out", (second,)))
+    return Imported(Network(populations, projections, ("out",)), Semantics(dt=1.0), ())
+
+
+def test_it_is_deployed(run_deploy: Deploy, tmp_path: Path) -> None:
+    """Search, fine-tuning, bundle and fidelity take the source along."""
+    rng = np.random.default_rng(0)
+    samples = SpikeSamples((rng.random((60, 20, 8)) < 0.3).astype(np.uint8))
+    parts = np.split(np.arange(60), [30, 45])
+    data = Dataset("noise", *(Split(samples, np.arange(60) % 3, part) for part in parts))
+    work = run_deploy(tmp_path / "build", model=slow_filters(), data=data, synops="80%", allow_loss=True)
+    assert "p.bias" in work.lowered.program.shapes
+    assert work.done[-1] == "validate"
+    assert {row.name for row in work.fidelity.populations} == {"p", "out"}
