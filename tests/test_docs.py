@@ -198,7 +198,7 @@ def braille(folder: Path, shared: Path) -> None:
 def braille_trained(folder: Path, shared: Path) -> None:
     braille(folder, shared)
     first = next(command for command in RUN if command.startswith("python -m examples.braille"))
-    execute(first.replace("--epochs 30", "--epochs 2").replace("DIR", str(shared / "data")), folder)
+    execute(first.replace("DIR", str(shared / "data")), folder)
 
 
 def lava_files(folder: Path, _: Path) -> None:
