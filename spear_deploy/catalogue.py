@@ -235,8 +235,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "N009": (
         "data worth a look",
         (
-            "A part of the data lacks classes or holds few samples, labels look like no classes, or values have\n"
-            "another range than networks are trained on. Nothing was changed."
+            "A part of the data lacks classes or holds few samples, labels look like no classes, values have another\n"
+            "range than networks are trained on, or samples were given of some inputs alone. Nothing was changed."
         ),
     ),
     "N010": (

@@ -216,11 +216,15 @@ REGISTER_RULES = (
 
 @dataclass(frozen=True, eq=False)
 class CodedInput:
-    """What the rules of the input look at: a port, values (T, N, *shape) that are fed in, and what they are."""
+    """What the rules of the input look at: a port, values (T, N, *shape) that are fed in, and what they are.
+
+    ``lacking`` are the inputs of the network that no samples were given of.
+    """
 
     port: InputPort
     values: NDArray[Any]
     samples: str
+    lacking: tuple[str, ...] = ()
 
 
 @rule("N020", fix="scale or clip the data, and train with them", severity="note")
@@ -236,7 +240,15 @@ def inputs_are_kept(subject: CodedInput, limits: Registers) -> Iterator[Breach]:
         yield Breach(f"input {port.name!r}", message, port.largest, end)
 
 
-INPUT_RULES = (inputs_are_kept,)
+@rule("N009", fix="give samples of every input", severity="note")
+def samples_are_of_all_inputs(subject: CodedInput, limits: Registers) -> Iterator[Breach]:
+    """What a network reaches is measured on samples of all its inputs together, or on random input."""
+    if subject.lacking and subject.port.name not in subject.lacking:
+        names = ", ".join(map(repr, subject.lacking))
+        yield Breach(f"input {subject.port.name!r}", f"its samples are not used, for there are none of {names}")
+
+
+INPUT_RULES = (inputs_are_kept, samples_are_of_all_inputs)
 """Checked on each input once it is coded."""
 
 
