@@ -235,8 +235,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "N009": (
         "data worth a look",
         (
-            "A part of the data lacks classes or holds few samples, labels look like no classes, or values have\n"
-            "another range than networks are trained on. Nothing was changed."
+            "A part of the data lacks classes or holds few samples, labels look like no classes, values have another\n"
+            "range than networks are trained on, or samples were given of some inputs alone. Nothing was changed."
         ),
     ),
     "N010": (
@@ -248,7 +248,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "N020": ("input clipped", "A few values far beyond all others are clipped, so that the others keep their steps."),
     "N021": ("weights lost", "Weights were rounded to zero or clipped: the scale that loses least on samples does so."),
-    "N022": ("threshold clipped", "A threshold beyond its register was clipped at a value that no membrane reaches."),
+    "N022": (
+        "threshold clipped",
+        (
+            "A threshold beyond its register was clipped at a value that no membrane reaches, or one of less than a\n"
+            "step was rounded up to one; the message tells what that costs."
+        ),
+    ),
     "N023": (
         "integers do not follow",
         "A population's output on the chip differs noticeably from the float network's.",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
 from spear_deploy.errors import Finding
 from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity, accuracy_error
 
@@ -17,6 +15,8 @@ SILENCED = 0.1
 """A population is silenced that keeps less than this share of its spikes."""
 AGREEMENT = 0.9
 """Least share of the samples that float network and chip decide alike."""
+DEPARTS = 0.1
+"""A population that is off by this share departs from float: what lies behind one is not a cause itself."""
 ERRORS = 2.0
 """A loss of accuracy beyond so many standard errors is no accident."""
 _FEWEST_SPIKES = 20
@@ -43,15 +43,14 @@ def collapse_findings(
     """
     rows = {row.name: row for row in fidelity.populations}
     order = [name for name in order if name in rows]  # sources of biases are the chip's own
-    cause = _cause([rows[name] for name in order])
-    where, origin, fix = (
-        f"population {cause.name!r}",
-        f"{_spoken(cause)}{_causes(cause, notes)}",
-        _fix(cause, more_bits),
-    )
+    in_order = [rows[name] for name in order]
+    cause = _cause(in_order)
+    where = "network" if cause is None else f"population {cause.name!r}"
+    origin = _spread(in_order) if cause is None else f"{_spoken(cause)}{_causes(cause, notes)}"
+    fix = _fix(cause, more_bits)
     found = []
     for name, text in _silenced(fidelity.samples, rows, order):
-        why = _causes(cause, notes) if name == cause.name else f"; {origin}"
+        why = _causes(rows[name], notes) + ("" if cause is None or name == cause.name else f"; {origin}")
         found.append(Finding("E066", f"population {name!r}", f"{text}{why}", fix))
     if fidelity.agreement < AGREEMENT and fidelity.differing >= _FEWEST_DIFFERING:
         alike = f"{fidelity.agreement:.1%} of {fidelity.samples} samples are decided as in float"
@@ -87,10 +86,18 @@ def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Seque
             yield name, f"{silenced}: {found:,.4g} spikes a sample of {wanted:,.4g} in float"
 
 
-def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity:
-    """Return the population that is further off than all before it, by the most: what comes behind follows from it."""
-    before = np.maximum.accumulate([0.0, *(row.deviation for row in in_order)])[:-1]
-    return in_order[int(np.argmax([row.deviation for row in in_order] - before))]
+def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity | None:
+    """Return the first population that departs from its float neurons: those behind it follow.  None: none does."""
+    return next((row for row in in_order if row.departure >= DEPARTS), None)
+
+
+def _spread(in_order: Sequence[PopulationFidelity]) -> str:
+    """Say that no single population is the cause, with the one that is off by most."""
+    worst = max(in_order, key=lambda row: row.departure)
+    return (
+        f"the cause is spread over the network: no population is off by {DEPARTS:.0%}, "
+        f"{worst.name!r} by most, {worst.departure:.1%}"
+    )
 
 
 def _own_losses(row: PopulationFidelity) -> Iterator[str]:
@@ -115,12 +122,16 @@ def _spoken(row: PopulationFidelity) -> str:
     if row.float_spikes is None or row.chip_spikes is None:
         error = "" if row.readout_error is None else f": its membranes are off by {row.readout_error:.1%}"
         return f"the cause lies in readout {row.name!r}{error}"
-    return f"the cause lies in {row.name!r}: {row.chip_spikes:,.4g} spikes a sample, {row.float_spikes:,.4g} in float"
+    moved = f"; neuron by neuron {row.moved:.1%} are too many or too few" if row.departure > row.deviation else ""
+    spikes = f"{row.chip_spikes:,.4g} spikes a sample, {row.float_spikes:,.4g} in float"
+    return f"the cause lies in {row.name!r}: {spikes}{moved}"
 
 
-def _fix(row: PopulationFidelity, more_bits: int | None) -> str:
+def _fix(row: PopulationFidelity | None, more_bits: int | None) -> str:
     if more_bits is not None:
         remedy = f"give --weight-bits {more_bits} (weight_bits={more_bits})"
+    elif row is None:
+        remedy = "retrain with the chip's integers in view"
     elif row.weights.zeroed >= _NOTABLE_WEIGHTS:
         remedy = "retrain with a limit on the largest weights, which leave the others few levels"
     elif row.clips is not None and (row.clips.membranes or row.clips.currents):

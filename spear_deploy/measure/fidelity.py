@@ -52,6 +52,8 @@ class PopulationFidelity:
             and where the float ones are all 0 or the target does not say what its integers stand for.
         weights: what rounding did to the weights into it.
         clips: bins whose registers were too narrow; None where the target's emulator does not count them.
+        moved: spikes that a neuron fires too many or too few in a sample, summed over all, as a share of those in
+            float; None for a readout, and where none are fired.
     """
 
     name: str
@@ -61,6 +63,7 @@ class PopulationFidelity:
     readout_error: float | None
     weights: WeightLoss
     clips: Clips | None
+    moved: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -76,6 +79,11 @@ class PopulationFidelity:
             return min(1.0, self.readout_error or 0.0)
         most = max(self.float_spikes, self.chip_spikes)
         return abs(self.chip_spikes - self.float_spikes) / most if most else 0.0
+
+    @property
+    def departure(self) -> float:
+        """How far its neurons are off one by one, 0..1: the deviation, or more where too many and too few balance."""
+        return max(self.deviation, min(1.0, self.moved or 0.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +201,7 @@ class _Tally:
     float_counts: NDArray[np.float64] | None = None
     chip_counts: NDArray[np.float64] | None = None
     squares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+    moved: float = 0.0
     clips: Clips | None = None
 
     def add(self, name: str, in_float: Recording, on_chip: Recording) -> None:
@@ -200,6 +209,8 @@ class _Tally:
         if name in in_float.spikes:
             self.float_counts = _added(self.float_counts, in_float.spikes[name])
             self.chip_counts = _added(self.chip_counts, on_chip.spikes[name])
+            in_samples = [each.spikes[name].sum(axis=0, dtype=np.float64) for each in (in_float, on_chip)]
+            self.moved += float(np.abs(in_samples[1] - in_samples[0]).sum())
         elif self.grid is not None:
             wanted = in_float.membrane[name].astype(np.float64)
             found = self.grid.to_float(on_chip.membrane[name])
@@ -214,7 +225,8 @@ class _Tally:
             return PopulationFidelity(name, None, None, None, error, weights, self.clips)
         distance = float(np.abs(np.sort(self.float_counts) - np.sort(self.chip_counts)).mean()) / bins
         spikes = float(self.float_counts.sum()) / samples, float(self.chip_counts.sum()) / samples
-        return PopulationFidelity(name, *spikes, distance, None, weights, self.clips)
+        moved = self.moved / float(self.float_counts.sum()) if self.float_counts.any() else None
+        return PopulationFidelity(name, *spikes, distance, None, weights, self.clips, moved)
 
 
 def _added(counts: NDArray[np.float64] | None, spikes: NDArray[Any]) -> NDArray[np.float64]:

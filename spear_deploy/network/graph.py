@@ -91,8 +91,9 @@ class Network:
     the NIR file said beside the graph; it is no part of the content hash.
 
     Raises :class:`InputError` (E004) if names of populations or projections clash, dangle or can be in no file (they
-    hold a slash, say; any script and length will do), a projection leads into an input, shapes do not fit or a delay
-    is negative, and :class:`UnsupportedError` (E022) for a loop without delay.
+    hold a slash, say; any script and length will do), a projection leads into an input, shapes do not fit, a
+    neuron's parameter is not finite (a threshold may be infinite) or a delay is negative, and
+    :class:`UnsupportedError` (E022) for a loop without delay.
     """
 
     populations: tuple[Input | Population, ...]
@@ -206,6 +207,8 @@ def _check(network: Network) -> Iterable[Finding]:
             if array.shape != population.shape:
                 message = f"{name} has shape {array.shape}, the population {population.shape}"
                 yield Finding("E004", population.name, message)
+            if np.any(np.isnan(array) if name == "threshold" else ~np.isfinite(array)):  # inf switches a neuron off
+                yield Finding("E004", population.name, f"{name} is not finite everywhere")
 
 
 def resolution_problem(resolution: Resolution | None, shape: Shape) -> str:

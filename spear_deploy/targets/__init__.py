@@ -8,6 +8,7 @@ from os import PathLike, fspath
 from spear_deploy.chips import ChipProfile, load_profile
 from spear_deploy.errors import InputError
 from spear_deploy.registry import Registry
+from spear_deploy.targets.ports import refuse_unlike
 from spear_deploy.targets.protocol import (
     Compiler,
     Grid,
@@ -57,8 +58,9 @@ def compiler_for(chip: ChipProfile, inputs: Mapping[str, InputRange], options: L
     """Bind a chip to the range of each input and to options.
 
     Raises :class:`InputError`: E008 for a format to keep to that the target does not have, E007 for other options that
-    the chip does not.
+    the chip does not, E005 for samples of several inputs that are not those of the same runs.
     """
+    refuse_unlike({name: values.size for name, values in inputs.items() if values.size is not None})
     target = TARGETS.get(chip.target)
     if options.keep_to is not None and options.keep_to not in target.exporters:
         fix = f"formats: {', '.join(target.exporters)}" if target.exporters else f"{chip.target} has none"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.errors import InputError
+from spear_deploy.errors import Finding, InputError
 from spear_deploy.network.ops import Shape
 
 _KEPT = 64
@@ -19,19 +20,43 @@ _KEPT = 64
 class InputRange:
     """What is fed into an input: values 0..``maximum``; ``integral`` if all are integers.
 
-    ``samples`` (T, N, *shape) are some of them, on which a compiler may measure what the network does.
+    ``samples`` (T, N, *shape) are some of them, on which a compiler may measure what the network does; ``taken_of``
+    is how many samples they were spread over, None: they are all.
     """
 
     maximum: float = 1.0
     integral: bool = True
     samples: NDArray[Any] | None = field(default=None, repr=False, compare=False)
+    taken_of: int | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, x: NDArray[Any]) -> InputRange:
         """Return the range of samples (T, N, *shape)."""
         integral = np.issubdtype(x.dtype, np.integer) or x.dtype == bool or bool(np.all(x == np.rint(x)))
         chosen = np.unique(np.linspace(0, x.shape[1] - 1, min(_KEPT, x.shape[1])).astype(np.intp))
-        return cls(float(x.max(initial=0)) or 1.0, integral, x[:, chosen])
+        return cls(float(x.max(initial=0)) or 1.0, integral, x[:, chosen], x.shape[1])
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Steps and samples of the data that the samples were taken of; None without any."""
+        if self.samples is None:
+            return None
+        return self.samples.shape[0], self.taken_of or self.samples.shape[1]
+
+
+def refuse_unlike(sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Raise :class:`InputError` (E005) unless all inputs have the same numbers of steps and samples, given by name.
+
+    The k-th samples of all inputs are fed in together.
+    """
+    findings = []
+    for name, (steps, samples) in sizes.items():
+        first, wanted = next(iter(sizes.items()))
+        if (steps, samples) != wanted:
+            message = f"has {steps} steps of {samples} samples, input {first!r} has {wanted[0]} of {wanted[1]}"
+            findings.append(Finding("E005", f"input {name!r}", message, "give the same samples of every input"))
+    if findings:
+        raise InputError(findings)
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,7 @@ class InputPort:
         low, high = integers.min(initial=0), integers.max(initial=0)
         if low < 0 or high > self.max_value:
             largest = self.max_value / self.scale if self.largest is None else self.largest
-            message = f"values {low / self.scale:g} to {high / self.scale:g} lie outside 0 to {largest:g}"
+            # Adding 0 turns the -0.0 that small negative values round to into 0.
+            message = f"values {low / self.scale + 0.0:g} to {high / self.scale + 0.0:g} lie outside 0 to {largest:g}"
             raise InputError.of("E039", f"input {self.name!r}", message, "compile with data that covers the range")
         return integers.astype(np.uint8 if self.max_value < 256 else np.int32, copy=False)

@@ -25,7 +25,7 @@ from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.recording import Recording, as_inputs
 from spear_deploy.targets.grids import Grid, Grids
-from spear_deploy.targets.ports import InputPort, InputRange
+from spear_deploy.targets.ports import InputPort, InputRange, refuse_unlike
 from spear_deploy.targets.rules import Rule
 
 if TYPE_CHECKING:
@@ -236,11 +236,13 @@ class Lowered:
         For a network of several inputs, one by name.
 
         Returns spikes and membranes of every population, (steps, samples, *shape), by name.
-        Raises :class:`InputError`: E005 for other shapes, E039 for values outside the range that it was compiled for.
+        Raises :class:`InputError`: E005 for other shapes, or other numbers of steps or samples for one input than for
+        another, E039 for values outside the range that it was compiled for.
         """
         execution = execution or Execution()
         ports = {port.name: port for port in self.program.inputs}
         inputs = as_inputs({name: port.shape for name, port in ports.items()}, x)
+        refuse_unlike({name: (len(values), values.shape[1]) for name, values in inputs.items()})
         payloads = {name: ports[name].encode(values) for name, values in inputs.items()}
         steps, samples = next(iter(payloads.values())).shape[:2]
         emulator = self.target.emulator(self.program, execution)

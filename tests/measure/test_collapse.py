@@ -123,6 +123,30 @@ def test_the_cause_is_where_the_deviation_begins():
     assert all("93.0% of its 100 weights round to zero" in message for _, message in findings)
 
 
+def test_the_cause_is_the_first_that_departs():
+    """Not one behind it that is further off, nor one before it that is hardly off."""
+    of = fidelity(row("first", 9.5), row("second", 7.0), row("out", 2.0), elsewhere=50)
+    ((where, message),) = found(of)
+    assert where == "population 'second'"
+    assert message.endswith("the cause lies in 'second': 7 spikes a sample, 10 in float")
+
+
+def test_too_many_and_too_few_do_not_balance():
+    """A population whose spikes move between neurons departs, though their number is the same."""
+    of = fidelity(row("first", 10.0, moved=0.02), row("second", 10.0, moved=0.6), row("out", 4.0), elsewhere=50)
+    ((where, message),) = found(of)
+    assert where == "population 'second'"
+    assert message.endswith("10 spikes a sample, 10 in float; neuron by neuron 60.0% are too many or too few")
+
+
+def test_no_population_is_blamed_that_is_not_off():
+    """Where none departs by a tenth, the finding says that the cause is spread, and how far the worst is off."""
+    of = fidelity(row("first", 10.0), row("second", 10.2, moved=0.03), row("out", 9.6), elsewhere=50)
+    ((where, message),) = found(of)
+    assert where == "network"
+    assert message.endswith("spread over the network: no population is off by 10%, 'out' by most, 4.0%")
+
+
 @pytest.mark.parametrize(
     ("figures", "said"),
     [

@@ -75,6 +75,10 @@ def test_figures_are_those_of_single_runs(network, seed, batch):
         assert [row.float_spikes, row.chip_spikes] == pytest.approx([count.sum() / 5 for count in counts])
         assert row.rate_distance == pytest.approx(wasserstein_distance(counts[0] / 35, counts[1] / 35))
         assert row.clips.bins == 35 * counts[0].size
+        in_samples = [run.spikes[name].sum(axis=0, dtype=float) for run in runs]
+        apart = np.abs(in_samples[0] - in_samples[1]).sum() / counts[0].sum() if counts[0].any() else None
+        assert row.moved == (None if apart is None else pytest.approx(apart))
+        assert row.departure >= row.deviation
     deviations = [row.deviation for row in found.populations]
     assert deviations == sorted(deviations, reverse=True)
 
@@ -88,7 +92,7 @@ def test_an_exact_network_is_faithful():
     assert found.loss == Loss(0.0, 0.0)
     for row in found.populations:
         assert row.ratio == 1.0
-        assert (row.deviation, row.rate_distance, row.weights.zeroed, row.weights.clipped) == (0, 0, 0, 0)
+        assert (row.deviation, row.departure, row.rate_distance, row.weights.zeroed, row.weights.clipped) == (0,) * 5
         assert (row.clips.membranes, row.clips.currents) == (0, 0)
 
 

@@ -89,10 +89,20 @@ class _Behind:
         return best
 
     def limit(self, port: InputPort, seen: Observation) -> InputPort:
-        """Halve the payloads until full mantissas of the synapses cannot wrap a current."""
-        bound = self.registers.arithmetic.current_bound
-        worst = max((self._full_current(layer, setting) for layer, setting in self._layers(port, seen)), default=0.0)
-        payload = port.max_value
+        """Halve the payloads until full mantissas of the synapses cannot wrap a current.
+
+        Where projections differ in strength, full mantissas of the strongest alone are often enough: those of a weak
+        one, at the same scale, are rounded by no larger steps.  What loses less is taken.
+        """
+        fullest = [(0.0, 0.0), *(self._full_currents(layer, setting) for layer, setting in self._layers(port, seen))]
+        coarse, fine = (self._halved(port, max(ends)) for ends in zip(*fullest, strict=True))
+        if coarse == fine or self._judge(coarse, seen) < self._judge(fine, seen):
+            return coarse
+        return fine
+
+    def _halved(self, port: InputPort, worst: float) -> InputPort:
+        """Halve the payloads until a current of ``worst`` chip units is within its bound."""
+        bound, payload = self.registers.arithmetic.current_bound, port.max_value
         while payload > _LEAST_PAYLOAD and worst * payload / port.max_value >= bound:
             payload //= 2
         return replace(port, max_value=payload, scale=port.scale * payload / port.max_value)
@@ -107,11 +117,13 @@ class _Behind:
                 yield layer, Setting(seen, ports, delays, self.registers)
 
     def _loss(self, port: InputPort, seen: Observation) -> float:
-        port = self.limit(port, seen)
+        return self._judge(self.limit(port, seen), seen)
+
+    def _judge(self, port: InputPort, seen: Observation) -> float:
         return sum(judge_first(layer, setting).trial.error for layer, setting in self._layers(port, seen))
 
-    def _full_current(self, layer: Layer, setting: Setting) -> float:
-        """Return the largest current, in chip units, at a scale that fills the mantissas of this input's synapses."""
+    def _full_currents(self, layer: Layer, setting: Setting) -> tuple[float, float]:
+        """Return the largest current, in chip units, where this input's weakest or strongest mantissas are full."""
         peaks = [
             float(np.abs(weight).max(initial=0))
             for synapses, weight in zip(layer.incoming, layer.weights, strict=True)
@@ -119,4 +131,5 @@ class _Behind:
         ]
         # The bit that weights of one sign save is not worth one of input.
         full = [((1 << (self.registers.weight_bits - 1)) - 1) / peak for peak in peaks if peak > 0]
-        return max(full, default=0.0) * float(largest_current(layer, setting).max(initial=0))
+        largest = float(largest_current(layer, setting).max(initial=0))
+        return max(full, default=0.0) * largest, min(full, default=0.0) * largest

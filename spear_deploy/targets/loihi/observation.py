@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network import Input, Network, Population
+from spear_deploy.recording import as_inputs
 from spear_deploy.targets.ports import InputRange
 
 Array = NDArray[Any]
@@ -55,7 +56,10 @@ class Observation:
 
 
 def observe(network: Network, ranges: Mapping[str, InputRange]) -> Observation:
-    """Run a float network on the samples of its ``ranges``, or on random ones where an input has none."""
+    """Run a float network on the samples of its ``ranges``, or on random ones where an input has none.
+
+    Raises :class:`InputError` (E005) for samples that are not finite numbers of the inputs' shapes.
+    """
     given = all(port.name in ranges and ranges[port.name].samples is not None for port in network.inputs)
     inputs = _given_inputs(network, ranges) if given else _random_inputs(network, ranges)
     return Observation(inputs, *_run(network, inputs), given)
@@ -115,11 +119,8 @@ def _extremes(population: Population, arriving: Array, sent: Array, constant: Ar
 
 def _given_inputs(network: Network, ranges: Mapping[str, InputRange]) -> dict[str, Array]:
     """Return as many of the samples as the bound on work allows."""
-    inputs = {}
-    for port in network.inputs:
-        samples = ranges[port.name].samples
-        assert samples is not None
-        inputs[port.name] = samples
+    shapes = {port.name: port.shape for port in network.inputs}
+    inputs = as_inputs(shapes, {name: ranges[name].samples for name in shapes})
     steps, samples = next(iter(inputs.values())).shape[:2]
     kept = max(1, min(samples, _MAX_SAMPLES, _NEURON_STEPS // (steps * _neurons(network))))
     return {name: x[:, :kept] for name, x in inputs.items()}

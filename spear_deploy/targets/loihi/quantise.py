@@ -52,7 +52,8 @@ class Quantised:
 def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]) -> Quantised:
     """Quantise every population and projection.
 
-    Raises :class:`UnsupportedError` with all findings of the rules of the network, else of those of the registers.
+    Raises :class:`UnsupportedError` with all findings of the rules of the network, else of those of the registers, and
+    :class:`InputError` (E005) for samples that the inputs cannot take.
     """
     _refuse(_check(NETWORK_RULES, [NetworkToLower(network, ranges)], registers))
     rounded, moved = _feed_biases(_Rounded.of(network, registers, ranges), registers, ranges)
@@ -61,7 +62,8 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     notes = _check(REGISTER_RULES, subjects, registers)
     _refuse([note for note in notes if note.severity == "error"])
     program = rounded.program(chip, registers)
-    coded = [CodedInput(port, seen.inputs[port.name], seen.source) for port in program.inputs]
+    lacking = tuple(port.name for port in network.inputs if ranges.get(port.name, InputRange()).samples is None)
+    coded = [CodedInput(port, seen.inputs[port.name], seen.source, lacking) for port in program.inputs]
     notes += _check(INPUT_RULES, coded, registers)
     followed = follow(program, seen, {name: layer for name, (layer, _) in layers.items()})
     notes += _check(LOSS_RULES, followed, registers)

@@ -13,7 +13,7 @@ from spear_deploy.network import Neuron
 from spear_deploy.targets.loihi.layer import Layer
 from spear_deploy.targets.loihi.loss import Followed
 from spear_deploy.targets.loihi.registers import Registers
-from spear_deploy.targets.loihi.rounding import fires_otherwise
+from spear_deploy.targets.loihi.rounding import fires_otherwise, rounded_up
 from spear_deploy.targets.loihi.rules import where
 from spear_deploy.targets.loihi.scaling import Chosen
 from spear_deploy.targets.ports import InputPort
@@ -27,6 +27,8 @@ _NOTICEABLE_LOSS = 0.05
 """A population whose output is off by more than this share is told."""
 _NOTICEABLE_DECISIONS = 0.02
 """A share of samples that are decided otherwise is told beyond this."""
+_LOST = 0.25
+"""Thresholds that are rounded up at such a loss of the layer are refused: one that falls silent loses twice as much."""
 _MORE_BITS = "more --weight-bits, or let deploy fine-tune it on the chip's integers"
 
 
@@ -58,6 +60,25 @@ class QuantisedNeurons:
         """Thresholds, not yet clipped to the register."""
         return self.chosen.integers.vth
 
+    @property
+    def raised(self) -> tuple[float, str]:
+        """What units with thresholds rounded up to one step lose, as a share of the layer's output; and in words."""
+        layer, scale, trial = self.layer, self.chosen.integers.scale, self.chosen.trial
+        beside = rounded_up(layer, scale)
+        if layer.theta is None or not beside.any():
+            return 0.0, ""
+        in_unit = beside.reshape(layer.units, -1).any(axis=1)
+        unit = int(np.where(in_unit, trial.errors, -1).argmax())
+        kind = "neuron" if len(layer.population.shape) == 1 else "channel"
+        count = int(np.count_nonzero(beside))
+        which = "a threshold of" if count == 1 else f"{count:,} thresholds down to"
+        message = (
+            f"weights or biases are too large beside {which} {float(layer.theta[beside].min()):.3g}, "
+            f"rounded up to one step, which is {1 / scale.per_unit[unit]:.3g} in {kind} {unit}: that {kind} loses "
+            f"{trial.errors[unit]:.1%} of its output on {self.samples}"
+        )
+        return float((trial.errors * trial.weights)[in_unit].sum() / trial.weights.sum()), message
+
 
 @rule("E034", fix="scale the weights in front of the readout instead")
 def readouts_are_alike(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
@@ -69,11 +90,9 @@ def readouts_are_alike(subject: QuantisedNeurons, limits: Registers) -> Iterator
 @rule("E034", fix="scale the layer's weights or thresholds when training")
 def thresholds_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
     """A threshold is an integer from 1 to {max_threshold}, in the unit of the weights."""
-    least = int(subject.vth.min())
-    if not subject.neuron.is_readout and least < 1:
-        yield Breach(
-            subject.where, f"the threshold rounds to {least}: the weights are too large beside it", least, 1, True
-        )
+    loss, message = subject.raised
+    if loss > _LOST:
+        yield Breach(subject.where, message, loss, _LOST)
 
 
 @rule("E034", fix="train with a smaller bias")
@@ -172,6 +191,14 @@ def thresholds_are_reached(subject: QuantisedNeurons, limits: Registers) -> Iter
         yield Breach(subject.where, f"{message}, which no membrane reached on {subject.samples}", largest, kept)
 
 
+@rule("N022", severity="note")
+def thresholds_have_a_step(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
+    """A threshold of less than a step is rounded up to one."""
+    loss, message = subject.raised
+    if message and loss <= _LOST:
+        yield Breach(subject.where, message, loss)
+
+
 REGISTER_RULES = (
     readouts_are_alike,
     thresholds_fit,
@@ -182,17 +209,22 @@ REGISTER_RULES = (
     decays_fit,
     weights_are_kept,
     thresholds_are_reached,
+    thresholds_have_a_step,
 )
 """Checked on each population once its integers are known."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodedInput:
-    """What the rules of the input look at: a port, values (T, N, *shape) that are fed in, and what they are."""
+    """What the rules of the input look at: a port, values (T, N, *shape) that are fed in, and what they are.
+
+    ``lacking`` are the inputs of the network that no samples were given of.
+    """
 
     port: InputPort
     values: NDArray[Any]
     samples: str
+    lacking: tuple[str, ...] = ()
 
 
 @rule("N020", fix="scale or clip the data, and train with them", severity="note")
@@ -208,7 +240,15 @@ def inputs_are_kept(subject: CodedInput, limits: Registers) -> Iterator[Breach]:
         yield Breach(f"input {port.name!r}", message, port.largest, end)
 
 
-INPUT_RULES = (inputs_are_kept,)
+@rule("N009", fix="give samples of every input", severity="note")
+def samples_are_of_all_inputs(subject: CodedInput, limits: Registers) -> Iterator[Breach]:
+    """What a network reaches is measured on samples of all its inputs together, or on random input."""
+    if subject.lacking and subject.port.name not in subject.lacking:
+        names = ", ".join(map(repr, subject.lacking))
+        yield Breach(f"input {subject.port.name!r}", f"its samples are not used, for there are none of {names}")
+
+
+INPUT_RULES = (inputs_are_kept, samples_are_of_all_inputs)
 """Checked on each input once it is coded."""
 
 

@@ -33,6 +33,7 @@ _MAX_WEIGHT_EXPONENT = 7
 """Where a profile gives none: that of Loihi 1 (nengo-loihi, builder/validate.py)."""
 _MAX_DELAY = 62
 """Steps that lava-dl's netx and Loihi 1's 6-bit field hold."""
+_BEYOND = 2.0**40
 _MAX_PAYLOAD = 255
 """Graded input is coded in 8 bits at most: the emulator keeps payloads in bytes."""
 
@@ -138,7 +139,8 @@ class Registers:
         exponent = self.min_bias_exponent
         while np.abs(np.rint(value / 2**exponent)).max() > self.max_bias_mantissa and exponent < self.max_bias_exponent:
             exponent += 1
-        return np.rint(value / 2**exponent).astype(np.int64), exponent
+        mantissa = np.clip(np.rint(value / 2**exponent), -_BEYOND, _BEYOND)  # far beyond the register is enough
+        return mantissa.astype(np.int64), exponent
 
     @staticmethod
     def exponent_for(peak: float, max_mantissa: int) -> int:

@@ -26,6 +26,8 @@ from spear_deploy.targets.loihi.registers import Registers
 
 Array = NDArray[np.float64]
 Number = TypeVar("Number", bound=np.generic)
+_HALF = 0.5
+"""Of a step: a threshold of less would round to 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,8 @@ class Scale:
 @dataclass(frozen=True, eq=False)
 class Integers:
     """What a layer becomes; ``vth`` and ``bias_mant`` may lie beyond their registers, mantissas are clipped.
+
+    Thresholds of less than a step are rounded up to one, the least that a register holds.
 
     ``one_less``: the register holds ``vth - 1``, which the chip's v > threshold needs to fire at v >= vth; the same
     where v >> shift is all that v is.
@@ -72,8 +76,16 @@ def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
     full = np.full((), registers.max_threshold)
     vth = full if layer.theta is None else _round_threshold(of_neurons * layer.theta)
     is_whole = _is_whole(du, dv, bias_mant << bias_exp, registers)
-    one_less = layer.theta is not None and layer.neuron.compare == "ge" and not is_special(layer) and is_whole
+    can_be_less = layer.neuron.compare == "ge" and not is_special(layer) and bool(vth.min() > 1)
+    one_less = layer.theta is not None and can_be_less and is_whole
     return Integers(scale, mantissas, du, dv, vth, bias_mant, bias_exp, one_less)
+
+
+def rounded_up(layer: Layer, scale: Scale) -> NDArray[np.bool_]:
+    """Say of which neurons the threshold is less than half a step, and rounded up to one: (*shape)."""
+    if layer.theta is None:
+        return np.zeros(layer.population.shape, bool)
+    return np.broadcast_to(layer.of_units(scale.per_unit) * layer.theta < _HALF, layer.population.shape)
 
 
 def round_decays(layer: Layer, registers: Registers) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -150,7 +162,8 @@ def _is_whole(du: NDArray[np.int64], dv: NDArray[np.int64], bias: NDArray[np.int
 
 
 def _round_threshold(value: Array) -> NDArray[np.int64]:
-    return np.rint(np.minimum(value, 2.0**40)).astype(np.int64)  # some sources switch neurons off with infinity
+    rounded = np.rint(np.minimum(value, 2.0**40)).astype(np.int64)  # some sources switch neurons off with infinity
+    return np.maximum(rounded, 1)
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:

@@ -84,6 +84,41 @@ def no_lower_bound(subject: NetworkToLower, limits: Registers) -> Iterator[Breac
             yield Breach(where(population), f"its membrane is clipped at {population.neuron.floor:g}")
 
 
+@rule("E034", fix="train with time constants of a step or more")
+def decays_lose(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A membrane and a synaptic current keep a share of 0 to 1 of themselves in a step."""
+    for population in subject.network.neurons:
+        neuron = population.neuron
+        for name, kept in (("membrane", neuron.beta), ("current", neuron.alpha)):
+            for found, limit, is_beyond in ((kept.min(), 0, kept.min() < 0), (kept.max(), 1, kept.max() > 1)):
+                if is_beyond:
+                    message = f"its {name} keeps {found:.6g} of itself"
+                    yield Breach(where(population), message, float(found), limit, at_least=limit == 0)
+
+
+@rule("E034", fix="give it a positive gain and turn the sign of the weights in front")
+def gains_are_positive(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A current raises the membrane: the gain of a neuron that fires, and the largest of a readout, is positive."""
+    for population in subject.network.neurons:
+        gain = population.neuron.gain
+        least = float(gain.max() if population.neuron.is_readout else gain.min())
+        if least <= 0:
+            yield Breach(where(population), f"the gain of its current is {least:g}", least, 0, at_least=True)
+
+
+@rule("E034", fix="train with a threshold above the reset value")
+def thresholds_lie_above_the_reset(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
+    """A threshold lies above the value that the membrane is reset to."""
+    for population in subject.spiking:
+        neuron = population.neuron
+        assert neuron.threshold is not None
+        above = neuron.threshold - neuron.reset_value
+        if above.min() <= 0:
+            below, least = int(np.count_nonzero(above <= 0)), float(above.min())
+            message = f"{below:,} of its thresholds do not lie above the reset value: {least:g} from it"
+            yield Breach(where(population), message, least, 0, at_least=True)
+
+
 @rule("E034", fix="train with a finite tau_syn")
 def currents_decay(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
     """A synaptic current loses 1/{decay_unit} of itself in a step at least."""
@@ -148,6 +183,9 @@ NETWORK_RULES = (
     starts_where_it_is_reset_to,
     one_spike_a_step,
     no_lower_bound,
+    decays_lose,
+    gains_are_positive,
+    thresholds_lie_above_the_reset,
     currents_decay,
     only_spikes_are_sent,
     payloads_fit,

@@ -25,6 +25,7 @@ from spear_deploy.targets.loihi.rounding import (
     grid_scale,
     round_decays,
     round_layer,
+    rounded_up,
 )
 from spear_deploy.targets.loihi.trial import Trial, try_layer
 from spear_deploy.targets.ports import InputPort
@@ -63,10 +64,10 @@ class Chosen:
     integers: Integers
     trial: Trial
 
-    def losses(self, layer: Layer) -> Array:
-        """Return the loss of each unit, (units,): all, where a threshold rounds to 0."""
-        least = self.integers.vth.reshape(layer.units, -1).min(axis=1) if layer.theta is not None else np.ones(1)
-        return np.where(least < 1, np.inf, self.trial.errors)
+    def is_good(self, layer: Layer) -> bool:
+        """Say whether the layer loses next to nothing, and so does each unit with a threshold that is rounded up."""
+        beside = rounded_up(layer, self.integers.scale).reshape(layer.units, -1).any(axis=1)
+        return self.trial.error <= _SMALL_LOSS and bool(np.all(self.trial.errors[beside] <= _SMALL_LOSS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +98,24 @@ def choose(layer: Layer, setting: Setting) -> Chosen:
         per_unit = layer.by_unit(trained)
         return setting.judge(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)))
     on_grid = grid_scale(layer, UNIT, registers)
-    if on_grid is not None:  # lava-dl trains on these integers, and netx runs them
+    if on_grid is not None and _holds_all(layer, on_grid, setting):  # lava-dl trains on these, and netx runs them
         return setting.judge(layer, on_grid)
     first = judge_first(layer, setting)
-    is_good = first.trial.error <= _SMALL_LOSS and np.all(np.isfinite(first.losses(layer)))
-    if is_good or not layer.weights:
+    if on_grid is not None:  # that a register is too narrow need not matter: what is beyond it may fire anyway
+        exact = setting.judge(layer, on_grid)
+        if exact.trial.error <= first.trial.error:
+            return exact
+    if first.is_good(layer) or not layer.weights:
         return first
     return _clip_tails(layer, first, setting)
+
+
+def _holds_all(layer: Layer, scale: Scale, setting: Setting) -> bool:
+    """Say whether registers hold, at this scale, all currents and membranes that were seen."""
+    seen, bound = setting.observation, setting.registers.arithmetic.current_bound
+    gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
+    reached = np.maximum(seen.membranes[layer.name] / gain, seen.currents[layer.name])
+    return bool(np.all(scale.per_unit * layer.by_unit(reached) < bound))
 
 
 def _first_scale(layer: Layer, setting: Setting) -> Scale:
@@ -240,7 +252,7 @@ def _make_exact(layer: Layer, scale: Array) -> Array:
 
 def _clip_tails(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
     """Clip the largest weights of those units for which finer steps of the others are worth more."""
-    scale, least = first.integers.scale, first.losses(layer)
+    scale, least = first.integers.scale, first.trial.errors
     limit, clip = _largest_scale(layer, setting), np.zeros(layer.units)
 
     def clipped(powers: Array | float) -> Chosen:
@@ -253,7 +265,7 @@ def _clip_tails(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
     for power in _CLIPS:
         if not np.any(limit > scale.per_unit * 2.0 ** (power - 1)):
             break
-        tried = clipped(power).losses(layer)
+        tried = clipped(power).trial.errors
         if layer.theta is None or setting.registers.layered:  # they have one scale
             before, after = (Trial(losses, first.trial.weights).error for losses in (least, tried))
             better = np.full(layer.units, after < _WORTH * before)

@@ -244,18 +244,33 @@ def test_everything_the_chip_lacks_is_reported_at_once():
     assert quantised(binary, replace(REGISTERS, max_payload=1)).program.inputs[0].max_value == 1
 
 
+def below_the_weights(*weight: float) -> Network:
+    """Two populations of two neurons, with thresholds of 1e-5 and these weights into each neuron."""
+    tiny = cells(np.random.default_rng(0), 2, reset_value=0.0, threshold=1e-5, gain=1.0, bias=0.0)
+    populations = (Input("in", (len(weight),)), Population("a", (2,), tiny), Population("b", (2,), tiny))
+    ops = (Linear(np.array([weight, weight], np.float32)),)
+    projections = tuple(Projection(name, "in", name, ops) for name in ("a", "b"))
+    return Network(populations, projections, ("a", "b"))
+
+
 def test_every_threshold_below_the_weights_is_reported():
-    """Thresholds that round to zero are E034, of all such populations at once."""
-    rng = np.random.default_rng(0)
-    tiny = cells(rng, 2, reset_value=0.0, threshold=1e-5, gain=1.0)
-    populations = (Input("in", (3,)), Population("a", (2,), tiny), Population("b", (2,), tiny))
-    projections = tuple(Projection(name, "in", name, (Linear(np.ones((2, 3), np.float32)),)) for name in ("a", "b"))
+    """Thresholds below a step are E034 where what is lost by it counts, of all such populations at once."""
     with pytest.raises(UnsupportedError) as caught:
-        quantised(Network(populations, projections, ("a", "b")))
+        quantised(below_the_weights(100.0, -100.0, 5e-5, 5e-5))
     assert [(f.code, f.where) for f in caught.value.findings] == [
         ("E034", "population 'a'"),
         ("E034", "population 'b'"),
     ]
+
+
+def test_a_threshold_below_the_weights_that_costs_nothing():
+    """Every spike makes its neurons fire, in float and on the chip: a note, with the amount."""
+    lowered = quantised(below_the_weights(1.0, 1.0, 1.0))
+    assert [population.vth for population in lowered.program.populations] == [1, 1]
+    (note,) = [note for note in lowered.notes if note.code == "N022"]
+    assert note.where == "population 'a', population 'b'"
+    assert "2 thresholds down to 1e-05, rounded up to one step" in note.message
+    assert "neuron 0: that neuron loses 0.0%" in note.message
 
 
 def test_a_current_that_never_decays():

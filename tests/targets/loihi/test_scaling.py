@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.network import Conv2d, Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
 
 
@@ -38,6 +40,12 @@ def count(weight: np.ndarray, theta: float, x: np.ndarray, *, subtract: bool = F
         total += fired
         v = np.where(fired, v - theta if subtract else 0, v)
     return total
+
+
+def spikes_in_float(net: Network, x: np.ndarray) -> np.ndarray:
+    """Spikes of the neurons of population n, over all steps and samples."""
+    with torch.no_grad():
+        return FloatSimulator(net)({"in": torch.from_numpy(x).float()})["n"].sum(dim=(0, 1)).numpy()
 
 
 @pytest.mark.parametrize("steps", [30, 300])
@@ -162,3 +170,65 @@ def test_a_readout_leaves_room_and_keeps_order(bits: int) -> None:
     membrane = chip.emulate(x).membrane["n"]
     assert np.abs(membrane).max() < chip.program.arithmetic.limit
     np.testing.assert_array_equal(membrane[-1].argmax(axis=1), labels)
+
+
+@pytest.mark.parametrize("steps", [1000, 3000])
+def test_integer_weights_with_long_inhibition(steps: int) -> None:
+    """The grid of lava-dl's integers is left where its membranes do not hold what was seen."""
+    x = np.zeros((3 * steps, 1, 2), np.uint8)
+    x[:steps, 0, 0], x[steps:, 0, 1] = 1, 1
+    weight = np.array([[-1.0, 1.0]])
+    spikes = lower(network(weight, integrators(1, 1.5)), x).emulate(x).spikes["n"].sum(axis=0, dtype=float)
+    np.testing.assert_array_equal(spikes, count(weight, 1.5, x))
+
+
+def test_integer_weights_of_bytes_and_slow_neurons() -> None:
+    """Nor is the grid kept where its currents would wrap."""
+    rng = np.random.default_rng(7)
+    slow = replace(integrators(10, 2000.0), alpha=np.full(10, 0.9, np.float32), beta=np.full(10, 0.999, np.float32))
+    x = rng.integers(0, 255, (100, 8, 20), np.uint8)
+    net = network(rng.integers(-3, 8, (10, 20)), slow)
+    wanted = spikes_in_float(net, x)
+    spikes = lower(net, x).emulate(x).spikes["n"].sum(axis=(0, 1), dtype=float)
+    np.testing.assert_allclose(spikes, wanted, rtol=0.01)
+
+
+def test_integer_weights_stay_on_their_grid_where_it_holds() -> None:
+    """What lava-dl trained is run as netx runs it: 64 steps to a unit."""
+    x = (np.random.default_rng(8).random((50, 4, 2)) < 0.5).astype(np.uint8)
+    (population,) = lower(network(np.array([[-1.0, 1.0]]), integrators(1, 1.5)), x).program.populations
+    assert population.scale == 64
+
+
+def test_a_tiny_threshold_in_a_channel_costs_its_own_neuron_alone() -> None:
+    """It is rounded up to a step of the channel's scale, and the note has the channel and what it loses."""
+    rng = np.random.default_rng(9)
+    shape = (4, 6, 6)
+    zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+    theta = one.copy()
+    theta[1, 2, 3] = 1e-6
+    layer = Population("n", shape, Neuron(zero, 0.9 * one, one, zero, zero, theta))
+    kernel = Conv2d(rng.normal(0.1, 0.3, (4, 2, 3, 3)).astype(np.float32), None, padding=(1, 1))
+    net = Network((Input("in", (2, 6, 6)), layer), (Projection("w", "in", "n", (kernel,)),), ("n",))
+    x = (rng.random((50, 4, 2, 6, 6)) < 0.2).astype(np.uint8)
+    chip = lower(net, x)
+    spikes = chip.emulate(x).spikes["n"].sum(axis=(0, 1), dtype=float)
+    np.testing.assert_allclose(spikes, spikes_in_float(net, x), atol=4)
+    (note,) = [note for note in chip.notes if note.code == "N022"]
+    assert note.message.startswith("weights or biases are too large beside a threshold of 1e-06")
+    assert "in channel 1: that channel loses 0." in note.message
+
+
+@pytest.mark.parametrize("weak", [0.1, 0.01, 0.001])
+def test_a_weak_projection_leaves_graded_input_its_levels(weak: float) -> None:
+    """Its own mantissas need not be full for that: those of the strong projection round by as much."""
+    rng = np.random.default_rng(10)
+    weight = rng.normal(0.1, 0.3, (8, 12)).astype(np.float32)
+    x = np.where(rng.random((50, 8, 12)) < 0.3, rng.random((50, 8, 12)), 0).astype(np.float32)
+    alone = network(weight, integrators(8))
+    second = Projection("again", "in", "n", (Linear(weight * np.float32(weak)),))
+    both = replace(alone, projections=(*alone.projections, second))
+    (port,), (of_one,) = lower(both, x).program.inputs, lower(alone, x).program.inputs
+    assert port.max_value == of_one.max_value
+    spikes, wanted = lower(both, x).emulate(x).spikes["n"].sum(dtype=float), spikes_in_float(both, x).sum()
+    assert abs(spikes - wanted) <= 0.03 * wanted
