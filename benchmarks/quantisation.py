@@ -30,6 +30,7 @@ from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, InputRange, LoweringOptions, compiler_for, load_chip
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
+from spear_deploy.train.teacher import Teacher
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "digits"
 BITS, SEEDS, STEPS = (8, 4, 3, 2), (0, 1, 2), 100
@@ -60,7 +61,8 @@ def rows(network: Network, data: Dataset, steps: int) -> Iterator[dict[str, Any]
         }
         for way, simulator in ways.items():
             for seed in SEEDS:
-                tuned = finetune(network, data.train, config, seed=seed, aims=Aims(network), simulator=simulator)
+                aims = Aims(Teacher(network, data.train))
+                tuned = finetune(network, data.train, config, seed=seed, aims=aims, simulator=simulator).network
                 yield {"bits": bits, "trained": way, "seed": seed, **figures(measured(compiler, tuned, data))}
 
 

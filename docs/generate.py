@@ -243,7 +243,7 @@ def _upper(text: str) -> str:
 
 def _summary(entry: Any) -> str:
     """Return the first paragraph of an entry's docstring, its class's if it is an instance."""
-    text = inspect.getdoc(entry if inspect.isclass(entry) else type(entry)) or ""
+    text = inspect.getdoc(entry if inspect.isclass(entry) or inspect.isfunction(entry) else type(entry)) or ""
     return " ".join(text.split("\n\n")[0].split())
 
 

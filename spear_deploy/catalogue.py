@@ -259,5 +259,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "integers do not follow",
         "A population's output on the chip differs noticeably from the float network's.",
     ),
+    "N024": (
+        "test samples exceed a budget by chance",
+        (
+            "A budget of SynOps is judged on the validation samples, by the value that samples not seen stay below\n"
+            "with the confidence that was asked for. The test samples, which decide nothing, came out a little above\n"
+            "the limit: no more than their number explains. Were it more, the run would end with E040."
+        ),
+    ),
 }
 """Every code with its title and explanation."""

@@ -64,7 +64,14 @@ class Registry(Generic[T]):
 
     def _import(self, location: str) -> T:
         module, _, attribute = location.partition(":")
-        entry: T = getattr(importlib.import_module(module), attribute)
+        try:
+            entry: T = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == __name__.partition(".")[0]:
+                raise
+            message = f"{self.kind} needs the package {error.name}, which is not installed"
+            fix = f"pip install {error.name}, or choose another {self.kind}"
+            raise PluginError.of("E065", attribute, message, fix) from error
         return entry
 
     def _load(self, point: EntryPoint) -> T:

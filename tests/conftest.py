@@ -73,7 +73,8 @@ def untrained_network() -> Network:
 @pytest.fixture(scope="session")
 def tiny_network(untrained_network: Network, tiny_data: Dataset) -> Network:
     """The network trained on the tiny data set."""
-    return finetune(untrained_network, tiny_data.train, FinetuneConfig(epochs=30, learning_rate=1e-2, batch=24), seed=0)
+    config = FinetuneConfig(epochs=30, learning_rate=1e-2, batch=24)
+    return finetune(untrained_network, tiny_data.train, config, seed=0).network
 
 
 @pytest.fixture(scope="session")

@@ -110,8 +110,8 @@ class Halves:
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         self.told.append(outcome)
 
-    def merit(self, outcome: Outcome) -> float:
-        return outcome.accuracy
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
+        return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
         return {"halved": self.asked}
@@ -133,8 +133,8 @@ class Lighter:
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         self.outcome = outcome
 
-    def merit(self, outcome: Outcome) -> float:
-        return outcome.accuracy
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
+        return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
         return {"before": self.outcome.synops}
@@ -171,8 +171,8 @@ class Wrong:
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         raise AssertionError("such a network is not judged")
 
-    def merit(self, outcome: Outcome) -> float:
-        return outcome.accuracy
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
+        return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
         return {}

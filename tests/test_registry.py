@@ -124,3 +124,12 @@ def test_asking_for_names_imports_nothing():
         "assert not {'torch', 'numba', 'stable_baselines3', 'lava'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_an_entry_whose_package_is_missing_names_it() -> None:
+    """E065 with the package, where it is another's; a fault of our own is no user's."""
+    table = Registry("method", {"far": "json.nowhere_at_all:X", "own": "spear_deploy.nowhere:X"}, group="none")
+    with pytest.raises(PluginError, match=r"needs the package json\.nowhere_at_all"):
+        table.get("far")
+    with pytest.raises(ModuleNotFoundError):
+        table.get("own")

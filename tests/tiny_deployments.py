@@ -24,10 +24,10 @@ from spear_deploy.train.config import FinetuneConfig
 
 SEARCH = SearchOptions(
     episodes=8,
-    candidates=2,
-    samples=3,
-    probe=FinetuneConfig(epochs=2, batch=24),
-    finish=FinetuneConfig(epochs=8, batch=24),
+    trial=FinetuneConfig(epochs=2, batch=24),
+    stage=FinetuneConfig(epochs=2, batch=24),
+    compare=FinetuneConfig(epochs=2, batch=24),
+    finish=FinetuneConfig(epochs=12, batch=24),
 )
 
 Deploy = Callable[..., Work]

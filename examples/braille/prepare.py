@@ -57,7 +57,7 @@ def main() -> None:
     train = Split(SpikeSamples(x), y, np.arange(len(y)))
     config = FinetuneConfig(epochs=given.epochs, learning_rate=5e-3, distillation=0.0)
     with Progress(Console()).step("train") as tick:
-        network = finetune(imported.network, train, config, seed=0, tick=tick)
+        network = finetune(imported.network, train, config, seed=0, tick=tick).network
     activity = measure_float(network, Split(SpikeSamples(x_test), y_test, np.arange(len(y_test))))
     spikes = ", ".join(f"{name} {counts.mean():.0f}" for name, counts in activity.spikes.items())
     print(f"test accuracy {activity.accuracy:.2%}, spikes a sample: {spikes}")

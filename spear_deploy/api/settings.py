@@ -19,7 +19,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.search.methods import METHODS
-from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.options import EFFORTS
 from spear_deploy.targets import LoweringOptions
 from spear_deploy.train.config import FinetuneConfig
 
@@ -34,10 +34,12 @@ class Settings(TypedDict, total=False):
         min_accuracy: least accuracy, a share or a percentage.
         max_drop: most points of accuracy lost against the float network.
         method: name of the search method.
-        episodes: networks judged before fine-tuning.
-        candidates: networks fine-tuned and measured at most.
+        effort: how much is spent on search and fine-tuning: quick, normal or thorough.
+        confidence: with which budgets of SynOps hold on samples not seen, below 1.
+        episodes: networks that the method judges before fine-tuning.
+        candidates: networks of the method that are fine-tuned and compared.
         lowest_ratio: smallest keep ratio of a layer.
-        epochs: epochs of the last fine-tuning.
+        epochs: epochs of the closing fine-tuning at most.
         seed: of every random choice.
         threads: that compute; another number rounds differently.
         device: torch's name, for training and emulation.
@@ -68,8 +70,10 @@ class Settings(TypedDict, total=False):
     min_accuracy: str | float | None
     max_drop: float | None
     method: str
-    episodes: int
-    candidates: int
+    effort: str
+    confidence: float
+    episodes: int | None
+    candidates: int | None
     lowest_ratio: float
     epochs: float | None
     seed: int
@@ -145,14 +149,16 @@ class _Number:
 
 _CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
     "method": METHODS.names,
+    "effort": lambda: tuple(EFFORTS),
     "backend": BACKENDS.names,
     "until": lambda: STEP_NAMES,
     "encoding": lambda: ("constant", "rate"),
     "decide": lambda: tuple(RULES),
 }
 _NUMBERS: Mapping[str, _Number] = {
-    "episodes": _Number(int, 4),
-    "candidates": _Number(int, 1),
+    "confidence": _Number(float, 0.5, 0.999999),
+    "episodes": _Number(int, 4, optional=True),
+    "candidates": _Number(int, 1, optional=True),
     "lowest_ratio": _Number(float, 0, 1, above=True),
     "epochs": _Number(float, 0, above=True, optional=True),
     "seed": _Number(int, 0, 2**32 - 1),
@@ -172,7 +178,8 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
     if not budgets:
         fix = f"give one of {', '.join(RESOURCES.get(name).option for name in RESOURCES.names())}"
         raise InputError.of("E007", "budget", "none was given", fix)
-    search = replace(SearchOptions(), **_settings_given(settings, "method", "episodes", "candidates", "lowest_ratio"))
+    search = EFFORTS[settings.get("effort", "normal")]
+    search = replace(search, **_settings_given(settings, "method", "episodes", "candidates", "lowest_ratio"))
     if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
     search = search.deciding(given("decide"))
@@ -192,6 +199,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         allow_loss=bool(given("allow_loss")),
         resume=bool(given("resume")),
         until=given("until"),
+        confidence=settings.get("confidence", DeployOptions.confidence),
     )
 
 

@@ -57,5 +57,5 @@ def set_budgets(asked: Sequence[Asked], baseline: Baseline, chip: ChipProfile) -
         wanted = by_name[name].limit(baseline) if name in by_name else None
         limits = [limit for limit in (wanted, own) if limit is not None]
         if limits:
-            budgets.append(Budget(resource, min(limits)))
+            budgets.append(Budget(resource, min(limits), by_name[name].share if name in by_name else None))
     return tuple(budgets)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Resource
-from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.measure.measured import Performance
 
 
-def _drop(network: Measured, baseline: Baseline) -> float:
+def _drop(performance: Performance) -> float:
     """Return by how many points the deployed network is less accurate than the float one."""
-    lost = int(baseline.float_test.correct.sum()) - int(network.activity.correct.sum())
-    return 100 * lost / len(network.activity.labels)  # of whole numbers: a share's rounding must not miss a limit
+    lost = int(performance.in_float.correct.sum()) - int(performance.activity.correct.sum())
+    return 100 * lost / len(performance.activity.labels)  # of whole numbers: a share's rounding must not miss a limit
 
 
 FLOOR = Resource(
@@ -20,7 +20,7 @@ FLOOR = Resource(
     takes=(AMOUNT, PERCENTAGE),
     digits=4,
     largest=1,
-    measured=lambda network, _: network.activity.accuracy,
+    measured=lambda performance: performance.activity.accuracy,
     judges_accuracy=True,
 )
 

@@ -9,7 +9,7 @@ CORES = Resource(
     title="cores",
     help="Budget of cores; default: what the chip has.",
     whole=True,
-    measured=lambda network, _: network.lowered.placement.cores,
+    measured=lambda performance: performance.lowered.placement.cores,
     of_placement=lambda placement: placement.cores,
     of_chip=lambda chip: chip.cores,
 )

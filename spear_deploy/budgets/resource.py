@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.measure.measured import Baseline, Performance
 from spear_deploy.placement import Placement
 from spear_deploy.targets import ChipProfile
 
@@ -35,9 +35,11 @@ class Resource:
         largest: the largest value that can be meant; a percentage is divided by 100 before.
         zero: whether 0 can be meant.
         digits: decimals that a report shows.
-        measured: its value for a network that was measured, beside the unpruned one.
+        measured: its value for what a network did on the samples of a split.
         of_activity: the same from an activity record alone, for what grows with synaptic operations: the search
             predicts it, fine-tuning presses it, and a backend's own spikes give it again.
+        bound: what goes with it: the value that a split's samples leave it below on samples not seen, with a
+            confidence (0..1); with the complement of a confidence, the value that they leave it above.
         of_placement: the same from a placement alone, for what is known without running: the search stays within it.
         of_chip: the limit that the chip sets where none is asked for.
         percentage_of: what a percentage is a share of; None: of 1.
@@ -50,7 +52,7 @@ class Resource:
     name: str
     title: str
     help: str
-    measured: Callable[[Measured, Baseline], float]
+    measured: Callable[[Performance], float]
     sense: Sense = "at most"
     takes: tuple[str, ...] = (AMOUNT,)
     whole: bool = False
@@ -58,6 +60,7 @@ class Resource:
     zero: bool = False
     digits: int = 0
     of_activity: Callable[[Activity], float] | None = None
+    bound: Callable[[Activity, float], float] | None = None
     of_placement: Callable[[Placement], float] | None = None
     of_chip: Callable[[ChipProfile], float] | None = None
     percentage_of: Callable[[Baseline], float] | None = None
@@ -68,6 +71,8 @@ class Resource:
         used = [name for name in steering if getattr(self, name) is not None]
         if self.sense == "at least" and used:
             raise ValueError(f"budget {self.name!r}: {', '.join(used)} go with largest values, not with least ones")
+        if self.bound is not None and self.of_activity is None:
+            raise ValueError(f"budget {self.name!r}: bound goes with of_activity")
 
     @property
     def option(self) -> str:
@@ -115,22 +120,36 @@ class Asked:
     value: float
     relative: bool
 
+    @property
+    def share(self) -> float | None:
+        """What the limit is as a share of the unpruned network's use; None for an absolute one."""
+        return self.value if self.relative and self.resource.percentage_of is not None else None
+
     def limit(self, baseline: Baseline) -> float:
         """Return the absolute limit."""
         whole = self.resource.percentage_of
-        return self.value * whole(baseline) if self.relative and whole is not None else self.value
+        return self.value * whole(baseline) if self.share is not None and whole is not None else self.value
 
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit on one resource."""
+    """A limit on one resource; ``share`` is what it is of the unpruned network's use, where it was given so."""
 
     resource: Resource
     limit: float
+    share: float | None = field(default=None, compare=False)
 
-    def measured(self, network: Measured, baseline: Baseline) -> float:
-        """Return what a network uses."""
-        return self.resource.measured(network, baseline)
+    def measured(self, performance: Performance) -> float:
+        """Return what a network used on the samples of a split."""
+        return self.resource.measured(performance)
+
+    def judged(self, performance: Performance, confidence: float) -> float:
+        """Return what is held against the limit: on samples not seen, no more than this with that confidence.
+
+        For what has no bound, what was measured.
+        """
+        bound = self.resource.bound
+        return self.measured(performance) if bound is None else bound(performance.activity, confidence)
 
     def allows(self, value: float) -> bool:
         """Say whether a value keeps the limit."""

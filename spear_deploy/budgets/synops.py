@@ -10,13 +10,40 @@ import numpy as np
 from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Resource
 from spear_deploy.measure.activity import Activity
 
+_BUSY = 0.95
+"""The share of the samples that a budget of the 95th percentile is kept by."""
+
 
 def _mean(activity: Activity) -> float:
     return activity.mean_synops
 
 
+def _mean_bound(activity: Activity, confidence: float) -> float:
+    """Return the one-sided bound of Student's t on the mean; of one sample, that sample."""
+    from scipy.stats import t
+
+    count = len(activity.total)
+    if count < 2:
+        return _mean(activity)
+    error = float(np.std(activity.total, ddof=1)) / float(np.sqrt(count))
+    return _mean(activity) + float(t.ppf(confidence, count - 1)) * error
+
+
 def _p95(activity: Activity) -> float:
-    return float(np.percentile(activity.total, 95))
+    return float(np.percentile(activity.total, 100 * _BUSY))
+
+
+def _p95_bound(activity: Activity, confidence: float) -> float:
+    """Return the order statistic that is beyond the percentile with that confidence, whatever the distribution.
+
+    Of n samples the number below the percentile is binomial (n, 0.95).  Where there are too few samples for an order
+    statistic to be sure (59 at a confidence of 0.95), the largest is taken.
+    """
+    from scipy.stats import binom
+
+    count = len(activity.total)
+    rank = int(binom.ppf(confidence, count, _BUSY))
+    return float(np.sort(activity.total)[min(rank, count - 1)])
 
 
 MEAN = Resource(
@@ -24,8 +51,9 @@ MEAN = Resource(
     title="SynOps a sample",
     help="Budget of SynOps a sample, in the mean: a number, or a percentage of the unpruned network's.",
     takes=(AMOUNT, PERCENTAGE),
-    measured=lambda network, _: _mean(network.activity),
+    measured=lambda performance: _mean(performance.activity),
     of_activity=_mean,
+    bound=_mean_bound,
     percentage_of=lambda baseline: _mean(baseline.whole),
 )
 
@@ -34,7 +62,8 @@ P95 = Resource(
     title="SynOps a sample (95th percentile)",
     help="Budget of SynOps that 95 % of the samples keep: a number, or a percentage of the unpruned network's.",
     takes=(AMOUNT, PERCENTAGE),
-    measured=lambda network, _: _p95(network.activity),
+    measured=lambda performance: _p95(performance.activity),
     of_activity=_p95,
+    bound=_p95_bound,
     percentage_of=lambda baseline: _p95(baseline.whole),
 )

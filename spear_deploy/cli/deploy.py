@@ -24,7 +24,7 @@ from spear_deploy.cli.options import (
 from spear_deploy.deployment.options import STEP_NAMES
 from spear_deploy.errors import InputError
 from spear_deploy.progress import Progress
-from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.options import EFFORTS, SearchOptions
 
 
 def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -69,18 +69,22 @@ _SEARCH_OPTIONS = (
         help="How keep counts are searched for.",
     ),
     click.option(
-        "--episodes",
-        type=click.IntRange(4),
-        default=SearchOptions.episodes,
+        "--effort",
+        type=click.Choice(EFFORTS),
+        default="normal",
         show_default=True,
-        help="Networks judged before fine-tuning.",
+        help="How much is spent on the search and on fine-tuning; the options below take precedence.",
     ),
     click.option(
-        "--candidates",
-        type=click.IntRange(1),
-        default=SearchOptions.candidates,
+        "--confidence",
+        type=click.FloatRange(0.5, 1, max_open=True),
+        default=0.95,
         show_default=True,
-        help="Networks fine-tuned and measured at most.",
+        help="With which budgets of SynOps hold on samples not seen.",
+    ),
+    click.option("--episodes", type=click.IntRange(4), help="Networks that the method judges before fine-tuning."),
+    click.option(
+        "--candidates", type=click.IntRange(1), help="Networks of the method that are fine-tuned and compared."
     ),
     click.option(
         "--lowest-ratio",
@@ -92,7 +96,7 @@ _SEARCH_OPTIONS = (
     click.option(
         "--epochs",
         type=click.FloatRange(min=0, min_open=True),
-        help="Epochs of the final fine-tuning. [default: 12, at most 1000 batches]",
+        help="Epochs of the closing fine-tuning at most. [default: 40, at most 1600 batches]",
     ),
 )
 _RESULT_OPTIONS = (

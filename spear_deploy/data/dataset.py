@@ -54,12 +54,21 @@ class Split:
         """Return the first ``count`` samples."""
         return self.take(np.arange(min(count, len(self))))
 
-    def batches(self, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[Array, NDArray[np.int64]]]:
-        """Yield (inputs (T, B, *shape), labels (B,)); shuffled if ``rng`` is given."""
-        order = self.indices if rng is None else rng.permutation(self.indices)
+    def batch(self, positions: Array) -> tuple[Array, NDArray[np.int64]]:
+        """Return inputs (T, B, *shape) and labels (B,) of the samples at these positions."""
+        chosen = self.indices[positions]
+        return self.samples.batch(chosen), self.labels[chosen]
+
+    def batches(self, size: int) -> Iterator[tuple[Array, NDArray[np.int64]]]:
+        """Yield (inputs (T, B, *shape), labels (B,)) in order."""
+        for start in range(0, len(self), size):
+            yield self.batch(np.arange(start, min(start + size, len(self))))
+
+    def shuffled(self, size: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+        """Yield the positions (B,) of each batch of the shuffled split."""
+        order = rng.permutation(len(self))
         for start in range(0, len(order), size):
-            chosen = order[start : start + size]
-            yield self.samples.batch(chosen), self.labels[chosen]
+            yield order[start : start + size]
 
 
 @dataclass(frozen=True, eq=False)

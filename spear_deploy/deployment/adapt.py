@@ -18,6 +18,7 @@ from spear_deploy.progress import Tick
 from spear_deploy.targets import Compiler
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
+from spear_deploy.train.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def adapt(
         config,
         seed=execution.seed,
         execution=execution,
-        aims=Aims(source),
+        aims=Aims(Teacher(source, data.train, decide=config.decide, execution=execution)),
         simulator=compiler.trainable,
         tick=tick,
-    )
+    ).network
     measured = [behaviour(each, data.test, execution, config.decide) for each in (source, adapted, tuned)]
     done = replace(imported, network=tuned, semantics=semantics)
     return done, Adaptation(foreign_neurons(source, compiler, imported), *measured)

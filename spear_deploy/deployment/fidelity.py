@@ -39,8 +39,8 @@ def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:
         return ()
     options = ", ".join(asked.resource.option for asked in relative)
     message = (
-        f"the unpruned network does {baseline.float_test.mean_synops:,.0f} SynOps a sample in float and "
-        f"{baseline.synops:,.0f} on the chip; the percentage is a share of the former"
+        f"the unpruned network does {baseline.float_val.mean_synops:,.0f} SynOps a sample in float and "
+        f"{baseline.chip_val.mean_synops:,.0f} on the chip; the percentage is a share of the former"
     )
     return (Finding("N010", options, message, "give the budget as a number to be independent of both", "note"),)
 

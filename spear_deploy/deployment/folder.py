@@ -12,6 +12,8 @@ from spear_deploy.errors import InputError
 from spear_deploy.storage import is_file, writing
 
 REPORT, PAGE, JOURNAL = "report.json", "report.html", "search.jsonl"
+WEIGHTS = "search.weights"
+"""Folder of what an interrupted run has trained; there is none once the bundle is written."""
 _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
 
 
@@ -42,11 +44,32 @@ def refuse_folder(folder: Path) -> None:
             pass
         held = {item.name for item in folder.iterdir()} if folder.exists() else set()
         folders = sorted(name for name in held & _OURS if (folder / name).is_dir())
+        if _is_weights(folder / WEIGHTS):
+            held.discard(WEIGHTS)
         held -= {name for name in held if name.startswith(".") and name.endswith((".part", ".spear-deploy"))}
         foreign = sorted(held - _OURS) or folders or (sorted(held) if not held & {MANIFEST, JOURNAL} else [])
     if foreign:
         message = f"holds files that no deployment left there ({', '.join(foreign[:3])})"
         raise InputError.of("E009", folder, message, "choose an empty folder")
+
+
+def _is_weights(folder: Path) -> bool:
+    """Say whether a folder holds nothing but what a run puts there."""
+    return (
+        folder.is_dir()
+        and not folder.is_symlink()
+        and all(item.suffix in (".npz", ".part") for item in folder.iterdir())
+    )
+
+
+def clear_weights(folder: Path) -> None:
+    """Remove the checkpoints of a run that is done; raises :class:`InputError`, E009."""
+    weights = folder / WEIGHTS
+    with writing(weights):
+        if _is_weights(weights):
+            for item in weights.iterdir():
+                item.unlink()
+            weights.rmdir()
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -24,7 +24,8 @@ class DeployOptions:
 
     ``backend`` None: none is run, and the emulator's word stands.  ``validate_samples`` None: all test samples.
     ``adapt``: give the network the chip's own neuron first.  ``allow_loss``: go on with a network that collapses on the
-    chip.  ``until``: stop after the step of that name.
+    chip.  ``until``: stop after the step of that name.  ``confidence``: with which budgets of
+    activity shall hold on samples not seen.
     """
 
     output: Path
@@ -39,3 +40,4 @@ class DeployOptions:
     allow_loss: bool = False
     resume: bool = False
     until: str | None = None
+    confidence: float = 0.95

@@ -18,7 +18,15 @@ from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
-from spear_deploy.deployment.folder import JOURNAL, clear_leftovers, clear_results, refuse_folder
+from spear_deploy.deployment.folder import (
+    JOURNAL,
+    WEIGHTS,
+    clear_leftovers,
+    clear_results,
+    clear_weights,
+    refuse_folder,
+)
+from spear_deploy.deployment.verdict import beyond_on_test
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -29,11 +37,12 @@ from spear_deploy.measure.runs import measure_float, measure_program, payloads
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.progress import Progress
+from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import search
 from spear_deploy.search.reference import fine_tuned_reference
-from spear_deploy.storage import writing
+from spear_deploy.storage import as_json, writing
 from spear_deploy.targets import Compiler, Lowered, compiler_for
 from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
@@ -157,10 +166,10 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
         message = "the network does not fire on it"
         raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
     collapse = refuse_collapse(work, fidelity)
-    if baseline.synops == 0:
+    if baseline.chip_val.mean_synops == 0:
         message = "no spike of the network in the chip's integers meets a synapse: nothing is left to prune"
         raise UnsupportedError.of("E066", "network", message, "retrain with a limit on the largest weights")
-    goal = Goal(set_budgets(work.options.budgets, baseline, work.chip), baseline)
+    goal = Goal(set_budgets(work.options.budgets, baseline, work.chip), baseline, work.options.confidence)
     notes = (*work.notes, *collapse, *shares_taken(work, baseline))
     return replace(work, baseline=baseline, goal=goal, fidelity=fidelity, notes=notes)
 
@@ -176,17 +185,22 @@ def _search(work: Work, progress: Progress) -> Work:
     if not goal.needs_search(baseline.measured):
         with writing(path):
             path.unlink(missing_ok=True)
-        return replace(work, measured=baseline.measured)
+        return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
     journal = Journal(path, _identity(work), resume=options.resume)
-    evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, journal)
+    checkpoints = Checkpoints(journal, options.output / WEIGHTS)
+    evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, checkpoints)
     try:
         found = search(evaluator, goal, progress)
     except BudgetNotMetError:
         path.unlink(missing_ok=True)
         raise
     chosen = found.candidate
-    reference = fine_tuned_reference(chosen, evaluator, progress)
-    return replace(work, search=found, reference=reference, measured=chosen.measured, kept=chosen.kept)
+    with progress.step("test") as tick:
+        on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
+    reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
+    work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
+    work = replace(work, kept=chosen.option.kept)
+    return replace(work, notes=(*work.notes, *beyond_on_test(work)))
 
 
 def _identity(work: Work) -> dict[str, Any]:
@@ -201,21 +215,23 @@ def _identity(work: Work) -> dict[str, Any]:
         **compiler.identity,
         "data": [work.data.name, work.data.fingerprint],
         "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
+        "confidence": goal.confidence,
         **asdict(options.execution),
-        "search": asdict(options.search),
+        "search": as_json(asdict(options.search)),
         "versions": versions(),
     }
 
 
 def _bundle(work: Work, progress: Progress) -> Work:
     """Write the bundle, and measure how faithful the deployed network is."""
-    measured, goal, data, options = work.measured, work.goal, work.data, work.options
+    measured, on_test, goal, data, options = work.measured, work.on_test, work.goal, work.data, work.options
     assert measured is not None
+    assert on_test is not None
     assert goal is not None
     assert work.rule is not None
     program = measured.lowered.program
     with progress.step("bundle"):
-        chosen = data.test.take(spread_over_activity(measured.activity.total, options.validate_samples))
+        chosen = data.test.take(spread_over_activity(on_test.activity.total, options.validate_samples))
         (port,) = program.inputs
         samples = (payloads(port, chosen), chosen.labels[chosen.indices])
         facts = {
@@ -229,6 +245,7 @@ def _bundle(work: Work, progress: Progress) -> Work:
         origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
         clear_results(options.output)
         bundle = write_bundle(options.output, program, samples, origin)
+        clear_weights(options.output)
     return measure_deployed(replace(work, bundle=bundle), progress)
 
 
@@ -282,14 +299,14 @@ STEPS = (
         "search",
         "prune until the measured budgets are met",
         ("baseline", "goal", "compiler"),
-        ("search", "reference", "measured", "kept"),
+        ("search", "reference", "measured", "on_test", "kept"),
         _search,
-        ("importance", "lre", "search", "fine-tune", "measure", "reference"),
+        ("importance", "rate", "gradual", "search", "compare", "close", "test", "reference"),
     ),
     Step(
         "bundle",
         "write program, model and samples; measure float beside chip",
-        ("measured", "goal"),
+        ("measured", "on_test", "goal"),
         ("bundle", "deployed", "distributions"),
         _bundle,
         ("bundle", "fidelity"),

@@ -8,39 +8,65 @@ from spear_deploy.budgets import Budget
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
 
-_FIX = "give a larger budget, more --candidates or --episodes, or allow a lower accuracy"
+_FIX = "give a larger budget, more --effort, or allow a lower accuracy"
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One budget as measured; ``on`` names the backend that measured it, or is empty for the emulator."""
+    """One budget as measured.
+
+    ``judged`` is what decides, on the validation samples: for what grows with activity, the value that samples not seen
+    stay below with the confidence asked for.  ``measured`` is what was then measured on the test samples, and ``least``
+    what these leave the value above with the same confidence (None without such bounds).  Accuracy is judged on the
+    test samples alone.
+    """
 
     budget: Budget
-    on: str
     predicted: float | None
+    judged: float
     measured: float
+    least: float | None
+
+    @property
+    def is_refuted(self) -> bool:
+        """Whether the test samples contradict the promise, beyond what their number explains."""
+        return self.least is not None and not self.budget.allows(self.least)
 
     @property
     def within(self) -> bool:
-        """Whether the measured value keeps the limit."""
-        return self.budget.allows(self.measured)
+        """Whether the limit is kept."""
+        return self.budget.allows(self.judged) and not self.is_refuted
 
 
 def budget_rows(work: Work) -> list[Row]:
-    """Return a row for each budget, and one more for what a backend's own spikes give."""
-    goal, measured = work.goal, work.measured
+    """Return a row for each budget."""
+    goal, measured, on_test = work.goal, work.measured, work.on_test
     assert goal is not None
     assert measured is not None
+    assert on_test is not None
     rows = []
     for budget in goal.budgets:
         predicted = goal.predicted(budget, work.search.candidate.predicted) if work.search else None
-        rows.append(Row(budget, "", predicted, budget.measured(measured, goal.baseline)))
-        of_activity = budget.resource.of_activity
-        if of_activity is not None and work.proof is not None:
-            recorded = of_activity(work.proof.activity)
-            rows.append(Row(budget, work.proof.validation.backend, predicted, recorded))
+        found, bound = budget.measured(on_test), budget.resource.bound
+        judged = found if budget.resource.judges_accuracy else goal.judged(budget, measured)
+        least = None if bound is None else bound(on_test.activity, 1 - goal.confidence)
+        rows.append(Row(budget, predicted, judged, found, least))
     return rows
+
+
+def beyond_on_test(work: Work) -> tuple[Finding, ...]:
+    """Say which budgets hold by their bound while the test samples' own value is a little above (N024)."""
+    findings = []
+    for row in budget_rows(work):
+        if row.within and not row.budget.allows(row.measured):
+            measured, limit = _distinguishable(row.measured, row.budget.limit, row.budget.resource.digits)
+            message = (
+                f"measured {measured} on the test samples, the budget is {limit}: no more than chance, by their number"
+            )
+            fix = "give a higher --confidence, or more validation samples"
+            findings.append(Finding("N024", row.budget.resource.name, message, fix, "note"))
+    return tuple(findings)
 
 
 def error_of(work: Work) -> SpearError | None:
@@ -51,7 +77,7 @@ def error_of(work: Work) -> SpearError | None:
         validation = work.proof.validation
         message = f"{validation.mismatches} of {validation.bins} bins; first at {validation.first_divergence}"
         return MismatchError.of("E050", validation.backend, message, "please report this with the bundle")
-    if work.measured is None:
+    if work.on_test is None:
         return None
     findings = [_finding(row) for row in budget_rows(work) if not row.within]
     return BudgetNotMetError(findings) if findings else None
@@ -59,11 +85,14 @@ def error_of(work: Work) -> SpearError | None:
 
 def _finding(row: Row) -> Finding:
     resource, limit = row.budget.resource, row.budget.limit
-    name = f"{resource.name} on {row.on}" if row.on else resource.name
-    measured, wanted = _distinguishable(row.measured, limit, resource.digits)
-    message = f"measured {measured}, the budget is {resource.sense} {wanted} {resource.title}"
+    value = row.measured if row.is_refuted else row.judged
+    found, wanted = _distinguishable(value, limit, resource.digits)
+    where = " at most, on the validation samples"
+    if row.is_refuted or resource.bound is None:
+        where = "" if resource.of_placement is not None else " on the test samples"
+    message = f"measured {found}{where}, the budget is {resource.sense} {wanted} {resource.title}"
     fix = _FIX if resource.sense == "at most" else _FIX_FLOOR
-    return Finding("E040", name, message, fix, value=row.measured, limit=limit)
+    return Finding("E040", resource.name, message, fix, value=value, limit=limit)
 
 
 def _distinguishable(value: float, limit: float, digits: int) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from spear_deploy.errors import Finding, SpearError
 from spear_deploy.frontends import Imported
 from spear_deploy.measure.distributions import Distributions
 from spear_deploy.measure.fidelity import Fidelity
-from spear_deploy.measure.measured import Baseline, Measured
+from spear_deploy.measure.measured import Baseline, Measured, Performance
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import SearchResult
 from spear_deploy.search.reference import Reference
@@ -27,8 +27,9 @@ class Work:
     """The request, and what the steps made of it; None where a step has not run.
 
     ``rule`` is how classes are read from the output; ``lowered`` is the unpruned network on the chip; ``search`` is
-    None too where none was needed; ``kept`` lists the units that each group keeps; ``failure`` is why a backend gave no
-    proof; ``seconds`` is what each step took.  ``fidelity`` is that of the unpruned network, ``deployed`` and
+    None too where none was needed; ``on_test`` is what the deployed network did on the test samples, which are touched
+    once; ``kept`` lists the units that each group keeps; ``failure`` is why a backend gave no proof; ``seconds`` is
+    what each step took.  ``fidelity`` is that of the unpruned network, ``deployed`` and
     ``distributions`` are of the deployed one; ``reference`` is the unpruned network fine-tuned as long; ``notes`` are
     what the run noticed itself.
     """
@@ -45,6 +46,7 @@ class Work:
     goal: Goal | None = None
     search: SearchResult | None = None
     measured: Measured | None = None
+    on_test: Performance | None = None
     kept: Mapping[str, list[int]] = field(default_factory=dict)
     fidelity: Fidelity | None = None
     deployed: Fidelity | None = None

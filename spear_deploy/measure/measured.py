@@ -10,18 +10,21 @@ from spear_deploy.targets import Lowered
 
 
 @dataclass(frozen=True, eq=False)
+class Performance:
+    """What a lowered network did on the samples of one split, beside the unpruned float network on the same ones."""
+
+    lowered: Lowered
+    activity: Activity
+    in_float: Activity
+
+
+@dataclass(frozen=True, eq=False)
 class Measured:
-    """A network lowered to the chip and measured: ``activity`` on the test samples, ``val`` for decisions."""
+    """A network lowered to the chip, and its activity on the validation samples, by which all is decided."""
 
     network: Network
     lowered: Lowered
-    activity: Activity
     val: Activity
-
-    @property
-    def synops(self) -> float:
-        """Measured SynOps, mean over the test samples."""
-        return self.activity.mean_synops
 
 
 _ALIKE = 0.1
@@ -42,23 +45,26 @@ class Baseline:
     @property
     def measured(self) -> Measured:
         """The unpruned network as one that was measured."""
-        return Measured(self.network, self.lowered, self.chip_test, self.chip_val)
+        return Measured(self.network, self.lowered, self.chip_val)
 
-    @property
-    def synops(self) -> float:
-        """Measured SynOps on the chip, mean over the test samples."""
-        return self.chip_test.mean_synops
+    def on_val(self, measured: Measured) -> Performance:
+        """Return what a network did on the validation samples."""
+        return Performance(measured.lowered, measured.val, self.float_val)
+
+    def on_test(self, lowered: Lowered, activity: Activity) -> Performance:
+        """Return what a network did whose ``activity`` on the test samples was measured."""
+        return Performance(lowered, activity, self.float_test)
 
     @property
     def works_alike(self) -> bool:
         """Whether the chip does the float network's work: SynOps that differ by a tenth of it at most."""
-        wanted = self.float_test.mean_synops
-        return abs(self.chip_test.mean_synops - wanted) <= _ALIKE * wanted
+        wanted = self.float_val.mean_synops
+        return abs(self.chip_val.mean_synops - wanted) <= _ALIKE * wanted
 
     @property
     def whole(self) -> Activity:
         """What a budget in per cent is a share of: the work as it should be.
 
-        That of the chip, on the test samples; of the float network where quantisation changed it.
+        That of the chip, on the validation samples; of the float network where quantisation changed it.
         """
-        return self.chip_test if self.works_alike else self.float_test
+        return self.chip_val if self.works_alike else self.float_val

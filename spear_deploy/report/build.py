@@ -24,6 +24,7 @@ from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.data import describe_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
 from spear_deploy.report.schema import VERSION
+from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.loop import SearchResult
 from spear_deploy.search.reference import Reference
 from spear_deploy.storage import as_json
@@ -38,9 +39,11 @@ SYNOPS_DEFINITION = (
 
 def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
     """Return the report of a deployment whose steps are done; ``seconds`` are those of their parts."""
-    baseline, measured, bundle, compiler = work.baseline, work.measured, work.bundle, work.compiler
+    baseline, measured, on_test, bundle = work.baseline, work.measured, work.on_test, work.bundle
+    compiler = work.compiler
     assert baseline is not None
     assert measured is not None
+    assert on_test is not None
     assert bundle is not None
     assert compiler is not None
     assert work.rule is not None
@@ -62,16 +65,17 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "weight_bits": compiler.weight_bits,
         "adaptation": _adaptation(work.adaptation),
         "within": all(budget["within"] for budget in budgets),
+        "confidence": work.options.confidence,
         "budgets": budgets,
         "accuracy": _accuracy(work, baseline, measured),
-        "layers": layer_rows(baseline, measured),
-        "synops": _synops(work, baseline, measured),
+        "layers": layer_rows(baseline, measured, on_test.activity),
+        "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
-        "energy": _energy(work, measured),
+        "energy": _energy(work, measured, on_test.activity),
         "notes": [
             _note(finding) for finding in (*work.imported.notes, *work.data.notes, *measured.lowered.notes, *work.notes)
         ],
@@ -98,9 +102,10 @@ def _budget(row: Row) -> dict[str, Any]:
         "sense": resource.sense,
         "digits": resource.digits,
         "judges_accuracy": resource.judges_accuracy,
-        "on": row.on or None,
         "limit": row.budget.limit,
         "predicted": row.predicted,
+        "judged": row.judged,
+        "has_bound": resource.bound is not None,
         "measured": row.measured,
         "within": row.within,
     }
@@ -108,13 +113,14 @@ def _budget(row: Row) -> dict[str, Any]:
 
 def _accuracy(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
     assert work.deployed is not None
-    lost, reference = Loss.between(baseline.float_test, measured.activity), work.reference
+    assert work.on_test is not None
+    lost, reference = Loss.between(baseline.float_test, work.on_test.activity), work.reference
     return {
         "float": baseline.float_test.accuracy,
         "unpruned_quantised": baseline.chip_test.accuracy,
-        "pruned": work.search.candidate.pruned_accuracy if work.search else None,
+        "validation": measured.val.accuracy,
         "finetuned": work.deployed.in_float.accuracy,
-        "quantised": measured.activity.accuracy,
+        "quantised": work.on_test.activity.accuracy,
         "backend": work.proof.activity.accuracy if work.proof else None,
         "drop": lost.points,
         "drop_error": lost.error,
@@ -142,38 +148,54 @@ def _fidelity(work: Work) -> dict[str, Any]:
     }
 
 
-def _synops(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
-    predicted = work.search.candidate.predicted * baseline.synops if work.search else None
+def _synops(work: Work, baseline: Baseline, activity: Activity) -> dict[str, Any]:
+    predicted = work.search.candidate.predicted * baseline.chip_test.mean_synops if work.search else None
     return {
         "definition": SYNOPS_DEFINITION,
-        "before": baseline.synops,
+        "before": baseline.chip_test.mean_synops,
         "predicted": predicted,
-        "measured": _statistics(measured.activity.total),
-        "measured_all_synapses": _statistics(measured.activity.total_all),
+        "measured": _statistics(activity.total),
+        "measured_all_synapses": _statistics(activity.total_all),
         "backend": _statistics(work.proof.activity.total) if work.proof else None,
     }
 
 
 def _lre(search: SearchResult) -> dict[str, Any]:
-    line = search.lre
+    lre, option = search.lre, search.candidate.option
+    slope, intercept = lre.line
+    low, high = lre.interval(option.outcome.synops, search.ratios, _CONFIDENCE)
     return {
         "samples": len(search.pairs),
-        "slope": line.slope,
-        "intercept": line.intercept,
-        "mape": search.mape,
-        "interval": _finite(line.half_width(line.mean)),
+        "slope": slope,
+        "intercept": intercept,
+        "mape": lre.mape,
+        "low": low,
+        "high": _finite(high),
     }
+
+
+_CONFIDENCE = 0.9
+"""Confidence of LRE's interval."""
 
 
 def _search(work: Work, search: SearchResult, seconds: Mapping[str, float]) -> dict[str, Any]:
     return {
         "method": work.options.search.method,
+        "delivered": search.candidate.option.of,
+        "rate": search.rate,
+        "steps": sum(config.steps(len(work.data.train)) for config in search.candidate.tunings),
         "episodes": search.episodes,
-        "candidates": search.candidates,
+        "candidates": [_compared(each) for each in search.compared],
         "seconds": round(seconds.get("search", 0.0), 3),
         "figures": dict(search.figures),
         "frozen": dict(search.frozen),
     }
+
+
+def _compared(candidate: Candidate) -> dict[str, Any]:
+    kept = {name: len(units) for name, units in candidate.option.kept.items()}
+    val = candidate.measured.val
+    return {"of": candidate.option.of, "units": kept, "accuracy": val.accuracy, "synops": val.mean_synops}
 
 
 def _validation(work: Work) -> dict[str, Any] | None:
@@ -186,15 +208,18 @@ def _validation(work: Work) -> dict[str, Any] | None:
     return {**validation, "seconds": round(work.proof.seconds, 3)}
 
 
-def layer_rows(baseline: Baseline, measured: Measured) -> list[dict[str, Any]]:
-    """Return a row for each population with neurons, its incoming projections included."""
+def layer_rows(baseline: Baseline, measured: Measured, activity: Activity) -> list[dict[str, Any]]:
+    """Return a row for each population with neurons, its incoming projections included.
+
+    ``activity`` is what the deployed network did on the test samples.
+    """
     before, after, program = baseline.network, measured.network, measured.lowered.program
     synapses = {each.name: each for each in program.synapses}
     rows = []
     for population in after.neurons:
         incoming = [projection.name for projection in after.into(population.name)]
         place = measured.lowered.placement.of(population.name)
-        spikes = measured.activity.spikes.get(population.name)  # readouts have none
+        spikes = activity.spikes.get(population.name)  # readouts have none
         rows.append(
             {
                 "name": population.name,
@@ -206,7 +231,7 @@ def layer_rows(baseline: Baseline, measured: Measured) -> list[dict[str, Any]]:
                 "synapses": sum(synapse_count(synapses[name], program.shapes) for name in incoming),
                 "spikes": 0.0 if spikes is None else float(spikes.mean()),
                 "synops_before": _mean(baseline.chip_test, incoming),
-                "synops_measured": _mean(measured.activity, incoming),
+                "synops_measured": _mean(activity, incoming),
                 "cores": place.cores,
                 "memory_bits": place.memory_bits,
                 "binding": place.binding,
@@ -244,12 +269,12 @@ def _mean(activity: Activity, projections: Sequence[str]) -> float:
     return float(sum(activity.synops[name].mean() for name in projections if name in activity.synops))
 
 
-def _energy(work: Work, measured: Measured) -> dict[str, Any] | None:
-    program, activity = measured.lowered.program, measured.activity
+def _energy(work: Work, measured: Measured, activity: Activity) -> dict[str, Any] | None:
+    program = measured.lowered.program
     updates = sum(population.size for population in program.populations) * work.data.steps
     inputs = {port.name for port in program.inputs}
     spikes = sum(float(value.mean()) for name, value in activity.spikes.items() if name not in inputs)
-    energy = estimate(work.chip, synops=measured.synops, neuron_updates=updates, spikes=spikes)
+    energy = estimate(work.chip, synops=activity.mean_synops, neuron_updates=updates, spikes=spikes)
     return None if energy is None else asdict(energy)
 
 

@@ -117,7 +117,7 @@ def notebook_view(report: Mapping[str, Any]) -> str:
 
 def gauge(budget: Mapping[str, Any]) -> Gauge:
     """Return the bar of a budget; the track reaches a little beyond the largest of its figures."""
-    limit, measured, predicted = budget["limit"], budget["measured"], budget["predicted"]
+    limit, measured, predicted = budget["limit"], budget["judged"], budget["predicted"]
     track = 1.1 * max(limit, measured, predicted or 0.0) or 1.0
     shown = None if predicted is None else 100 * predicted / track
     return Gauge(max(0.0, 100 * measured / track), 100 * limit / track, shown)

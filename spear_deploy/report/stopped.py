@@ -28,8 +28,8 @@ def found_so_far(work: Work) -> dict[str, Any]:
         found["unpruned"] = {"float": _figures(work.baseline.float_test), "chip": _figures(work.baseline.chip_test)}
     if work.goal is not None:
         found["budgets"] = {budget.resource.name: budget.limit for budget in work.goal.budgets}
-    if work.measured is not None:
-        found["pruned"] = {"chip": _figures(work.measured.activity)}
+    if work.on_test is not None:
+        found["pruned"] = {"chip": _figures(work.on_test.activity)}
     return found
 
 

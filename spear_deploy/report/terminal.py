@@ -81,7 +81,7 @@ def _headline(report: Mapping[str, Any]) -> Text:
 def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
     table = plain_table(footer=False)
     table.add_column("budget")
-    for title in ("limit", "predicted", "measured", "used"):
+    for title in ("limit", "predicted", "at most", "on test", "used"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for budget in budgets:
@@ -91,6 +91,7 @@ def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
             Text(resource(budget)),
             amount(budget["limit"], digits),
             Text(amount(budget["predicted"], digits), style="dim"),
+            amount(budget["judged"], digits) if budget["has_bound"] else "",
             amount(budget["measured"], digits),
             use(budget),
             Text("within" if within else missed, style="green" if within else "bold red"),

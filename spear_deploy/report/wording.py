@@ -37,13 +37,13 @@ class AccuracyStep:
 
 
 def resource(budget: Report) -> str:
-    """Return a budget's resource as it is spoken, with its unit and where it was measured."""
-    return plain(f"{budget['title']} on {budget['on']}" if budget["on"] else budget["title"])
+    """Return a budget's resource as it is spoken, with its unit."""
+    return plain(budget["title"])
 
 
 def use(budget: Report) -> str:
-    """Return the share of a limit that is used; nothing for a least value."""
-    return percent(ratio(budget["measured"], budget["limit"])) if budget["sense"] == "at most" else ""
+    """Return the share of a limit that is used by what is held against it; nothing for a least value."""
+    return percent(ratio(budget["judged"], budget["limit"])) if budget["sense"] == "at most" else ""
 
 
 def semantics(report: Report) -> str:
@@ -76,7 +76,7 @@ def verdict(report: Report) -> Verdict:
     proof = "measured on the emulator"
     if check:
         proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
-    uses = ", ".join(_use(budget) for budget in report["budgets"] if not budget["on"])
+    uses = ", ".join(_use(budget) for budget in report["budgets"])
     accuracy = report["accuracy"]
     is_asked = any(budget["judges_accuracy"] for budget in report["budgets"])
     if not is_asked and accuracy["drop"] > max(_NOTABLE * accuracy["drop_error"], 0.0):
@@ -91,7 +91,7 @@ def summary(report: Report) -> str:
     share = percent(ratio(synops["measured"]["mean"], synops["before"]))
     against = f"{0 - accuracy['drop']:+.2f} points against the float network"
     if (reference := accuracy["reference"]) is not None:
-        against += f", {0 - reference['drop']:+.2f} against the unpruned one fine-tuned as long"
+        against += f", {0 - reference['drop']:+.2f} against the unpruned one fine-tuned too"
     cost = f"accuracy {percent(accuracy['quantised'], 2)} ({against})"
     return f"{share} of the SynOps of the unpruned network on {plain(report['chip'])}; {cost}"
 
@@ -101,22 +101,21 @@ def accuracy_steps(report: Report) -> tuple[AccuracyStep, ...]:
     accuracy, check = report["accuracy"], report["validation"]
     test = plural(report["data"]["test"], "test sample")
     steps = [("float", "float", test), ("quantised unpruned", "unpruned_quantised", test)]
-    if accuracy["pruned"] is not None:
-        steps += [("pruned", "pruned", "validation samples"), ("fine-tuned", "finetuned", test)]
-        steps += [("quantised", "quantised", test)]
+    if report["search"] is not None:
+        steps += [("fine-tuned", "finetuned", test), ("quantised", "quantised", test)]
     if check is not None:
         steps += [(plain(check["backend"]), "backend", f"{check['samples']:,} of the test samples")]
     return tuple(AccuracyStep(label, accuracy[key], samples) for label, key, samples in steps)
 
 
 def reference(report: Report) -> str:
-    """Return what the unpruned network does that was fine-tuned as long as the deployed one."""
+    """Return what the unpruned network does that was fine-tuned too."""
     found = report["accuracy"]["reference"]
     if found is None:
         return ""
     lost = f"{found['drop']:.2f} points lost against it (standard error {found['drop_error']:.2f})"
     work = f"{number(found['synops'])} SynOps a sample"
-    tuned = f"unpruned, fine-tuned for the same {plural(found['steps'], 'batch', 'batches')}, quantised"
+    tuned = f"unpruned, fine-tuned for {plural(found['steps'], 'batch', 'batches')}, quantised"
     return f"{tuned}: {percent(found['accuracy'], 2)}, {work}; {lost}"
 
 
@@ -160,14 +159,20 @@ def noted(note: Report) -> str:
 def _use(budget: Report) -> str:
     measured, limit = (amount(budget[key], budget["digits"]) for key in ("measured", "limit"))
     of = "of" if budget["sense"] == "at most" else "of at least"
-    return f"{measured} {of} {limit} {resource(budget)}"
+    bound = f" (at most {amount(budget['judged'], budget['digits'])})" if budget["has_bound"] else ""
+    return f"{measured}{bound} {of} {limit} {resource(budget)}"
 
 
 def _excess(budget: Report) -> str:
-    beyond = abs(budget["measured"] - budget["limit"])
+    beyond = max(_beyond(budget, "judged"), _beyond(budget, "measured"))
     share = percent(ratio(beyond, abs(budget["limit"])))
     direction = "too many" if budget["sense"] == "at most" else "too little"
     return f"{_use(budget)}, {amount(beyond, budget['digits'])} ({share}) {direction}"
+
+
+def _beyond(budget: Report, key: str) -> float:
+    over: float = budget[key] - budget["limit"]
+    return over if budget["sense"] == "at most" else -over
 
 
 def _accuracy(report: Report) -> str:
@@ -175,6 +180,8 @@ def _accuracy(report: Report) -> str:
     text = " -> ".join(f"{step.label} {percent(step.value, 2)}" for step in steps)
     test = plural(report["data"]["test"], "test sample")
     others = [f"{step.label}: on {step.samples}" for step in steps if step.samples != test]
+    if report["search"] is not None:
+        others.append(f"chosen at {percent(report['accuracy']['validation'], 2)} on the validation samples")
     points = f"standard error {100 * standard_error(report):.1f} points on {test}"
     error = points if report["data"]["test"] > 1 else f"{test}, which has no standard error"
     return f"{text}\n{'; '.join([error, *others])}"
@@ -200,15 +207,27 @@ def _search(report: Report) -> str:
     frozen = [f"{plain(name)} ({plain(why)})" for name, why in search["frozen"].items()]
     text = (
         f"{plain(search['method'])}, {plural(search['episodes'], 'episode')}, {_figures(search['figures'])}"
-        f"{plural(search['candidates'], 'network')} fine-tuned and measured"
+        f"learning rate {search['rate']:g}; delivered: {plain(search['delivered'])}, of {_compared(search)}, "
+        f"fine-tuned for {plural(search['steps'], 'batch', 'batches')}"
     )
     return f"{text}; never pruned: {', '.join(frozen)}" if frozen else text
+
+
+def _compared(search: Report) -> str:
+    """Return what was compared, with the accuracy and the SynOps of each on the validation samples."""
+    spoken = [
+        f"{plain(each['of'])} {percent(each['accuracy'], 1)} at {number(each['synops'])}"
+        for each in search["candidates"]
+    ]
+    return ", ".join(spoken)
 
 
 def _figures(figures: Mapping[str, Any]) -> str:
     """Return a method's own figures; numbers with three decimals."""
     spoken = []
     for name, value in figures.items():
+        if isinstance(value, list | dict):  # a course over the episodes: for the page and for programs
+            continue
         shown = f"{value:.3f}" if isinstance(value, float) else plain(value)
         spoken.append(f"{plain(name).replace('_', ' ')} {shown}, ")
     return "".join(spoken)
@@ -219,12 +238,12 @@ def _lre(report: Report) -> str:
     if lre is None:
         return ""
     sign = "-" if lre["intercept"] < 0 else "+"
-    line = f"after = {lre['slope']:.3f} x before {sign} {abs(lre['intercept']):.3f}"
+    line = f"the plain line: after = {lre['slope']:.3f} x before {sign} {abs(lre['intercept']):.3f}"
     parts = [line, plural(lre["samples"], "fine-tuned network")]
     if lre["mape"] is not None:
         parts.append(f"held-out error {percent(lre['mape'])}")
-    if lre["interval"] is not None:
-        parts.append(f"90% interval +-{100 * lre['interval']:.1f} points")
+    if lre["high"] is not None:
+        parts.append(f"90% interval {percent(lre['low'])} to {percent(lre['high'])}")
     if synops["predicted"]:
         off = 100 * (synops["measured"]["mean"] / synops["predicted"] - 1)
         parts.append(f"predicted {number(synops['predicted'])}, measured {off:+.1f}%")

@@ -1,75 +1,105 @@
-"""A network that the search chose: fine-tuned, measured, and pressed into its budgets."""
+"""A network that the search may deliver: briefly fine-tuned and measured, then closed on its budgets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from math import sqrt
 
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.measured import Measured
 from spear_deploy.network import Network
-from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.evaluator import Evaluator, Probe, Tuning
+from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.methods import Proposal
+from spear_deploy.search.loss import calibrated_loss
+from spear_deploy.search.methods import Outcome, Proposal
+from spear_deploy.train.config import FinetuneConfig
 
-_CLOSING_ATTEMPTS = 3
-_GIVE_UP_RATIO = 1.5
-"""A network that uses more than so many times a budget after the short fine-tuning is given up."""
+
+@dataclass(frozen=True, eq=False)
+class Option:
+    """A network that may become a candidate, before it is fine-tuned.
+
+    ``of`` names where it comes from: the method, or what is compared beside.  ``predicted`` is the share of the
+    unpruned network's SynOps that LRE expects; ``steps`` are batches that it was trained for already.
+    """
+
+    of: str
+    proposal: Proposal
+    network: Network
+    kept: Mapping[str, list[int]]
+    outcome: Outcome
+    predicted: float
+    steps: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network that was chosen by the search, fine-tuned and measured.
+    """An option after fine-tuning, measured; ``tunings`` are those it went through, in order."""
 
-    ``predicted`` is the share of the unpruned network's SynOps that LRE expected; ``pruned_accuracy`` its accuracy
-    on a part of the validation samples before fine-tuning.  ``tunings`` are those that it went through, in order.
-    """
-
-    proposal: Proposal
-    kept: Mapping[str, list[int]]
-    predicted: float
-    pruned_accuracy: float
+    option: Option
     measured: Measured
-    tunings: tuple[Tuning, ...]
+    multiplier: float
+    tunings: tuple[FinetuneConfig, ...]
+
+    @property
+    def predicted(self) -> float:
+        """The share of the unpruned network's SynOps that LRE expected."""
+        return self.option.predicted
 
 
-def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, progress: Progress) -> Candidate:
-    """Fine-tune a candidate and press it until it meets the goal, or the attempts are used up.
+def best_of(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
+    """Return the candidate to go on with: the most accurate one, of those that can still come within the budgets.
 
-    Where no budget is one of activity there is nothing to press: it is fine-tuned once.
+    Accuracies on the validation samples that differ by no more than a standard error say little: of such candidates one
+    that saves SynOps is taken, or else the one with the least loss.
     """
-    binding = goal.binding(candidate.measured)
-    if binding is None:
-        tuning = evaluator.closing(0)
-        return _finetuned(candidate, tuning, evaluator, progress, partial(evaluator.finish, candidate.measured))
-    if goal.use(binding, candidate.measured) > _GIVE_UP_RATIO:
-        return candidate
-    for attempt in range(_CLOSING_ATTEMPTS):
-        press = partial(evaluator.press, binding, candidate.measured, attempt)
-        candidate = _finetuned(candidate, evaluator.closing(attempt), evaluator, progress, press)
-        if goal.is_met(candidate.measured):
-            break
-        binding = goal.binding(candidate.measured) or binding
-    return candidate
+    candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
+    nearest = min(goal.excess(each.measured) for each in candidates)
+    within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
+    best = max(within, key=lambda each: each.measured.val.accuracy)
+    alike = [each for each in within if _gain(best.measured.val, each.measured.val) <= 1.0]
+    leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
+    saves = leanest.measured.val.mean_synops <= _SAVING * best.measured.val.mean_synops
+    return leanest if saves else min(alike, key=lambda each: calibrated_loss(each.measured.val))
 
 
-def _finetuned(
-    candidate: Candidate, tuning: Tuning, evaluator: Evaluator, progress: Progress, tune: Callable[[Tick], Network]
-) -> Candidate:
-    with progress.step("fine-tune") as tick:
-        network = tune(tick)
-    with progress.step("measure") as tick:
-        measured = evaluator.measure(network, tick)
-        return replace(candidate, measured=measured, tunings=(*candidate.tunings, tuning))
+_SAVING = 0.95
+"""Fewer SynOps than this share are a reason of their own to prefer a network; pressing changes less."""
+_REACHABLE = 0.25
+"""So far beyond its budgets a network can be pressed within them: that its accuracy still says something."""
 
 
-def candidate_of(
-    proposal: Proposal, probe: Probe, predicted: float, evaluator: Evaluator, progress: Progress
-) -> Candidate:
-    """Measure a network that was fine-tuned briefly."""
-    kept = {} if proposal.network else {n: units.tolist() for n, units in evaluator.kept_units(proposal.counts).items()}
-    with progress.step("measure") as tick:
-        measured = evaluator.measure_probe(probe, tick)
-    accuracy = evaluator.outcome(proposal).accuracy
-    return Candidate(proposal, kept, predicted, accuracy, measured, (evaluator.first_tuning,))
+def _gain(one: Activity, other: Activity) -> float:
+    """Return by how many standard errors of their difference one accuracy is better than another (McNemar)."""
+    better = int((one.correct & ~other.correct).sum())
+    worse = int((other.correct & ~one.correct).sum())
+    return (better - worse) / max(1.0, sqrt(better + worse))
+
+
+def start(option: Option, evaluator: Evaluator, goal: Goal, config: FinetuneConfig) -> Candidate:
+    """Fine-tune an option for the comparison; one that shall not be fine-tuned is measured as it is."""
+    measured = evaluator.measure(option.network)
+    if not option.proposal.tunes:
+        return Candidate(option, measured, 0.0, ())
+    before = (replace(config, max_steps=option.steps),) if option.steps else ()
+    return press(Candidate(option, measured, 0.0, before), evaluator, goal, config, attempt=0)
+
+
+def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: FinetuneConfig, attempt: int) -> Candidate:
+    """Fine-tune on, pressing the SynOps towards the budget that is used most; the multiplier is carried over.
+
+    Where no budget is one of activity there is nothing to press towards.
+    """
+    measured, budget, target = candidate.measured, goal.binding(candidate.measured), None
+    if budget is not None:
+        # What the budget judges grows as SynOps in training do: in this proportion, as measured last.
+        proportion = evaluator.measure_in_training(measured) / goal.judged(budget, measured)
+        target = evaluator.options.aim * budget.limit * proportion
+    tuned = evaluator.tune(measured.network, config, seed=attempt, target=target, multiplier=candidate.multiplier)
+    return replace(
+        candidate,
+        measured=evaluator.measure(tuned.network),
+        multiplier=tuned.multiplier,
+        tunings=(*candidate.tunings, config),
+    )

@@ -1,23 +1,20 @@
-"""What a pruned network is worth: before fine-tuning, after a short one, and as the chip's measured integers.
+"""What a pruned network is worth: before fine-tuning, and as the chip's measured integers after it.
 
-The cheap verdict (an *episode*) is a float run without fine-tuning; the expensive one (a *probe*) fine-tunes as the
-chip computes, lowers and measures on the emulator.  Verdicts are journalled, weights are not: the fine-tuning of the
-network that is chosen is repeated when a run is resumed.
+The cheap verdict runs nothing: the importance that is kept, and the SynOps at unchanged rates.  The expensive one
+fine-tunes as the chip computes, lowers, and measures on the emulator.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.budgets import Budget
 from spear_deploy.data import Dataset
 from spear_deploy.execution import Execution
-from spear_deploy.journal import Journal, Record
 from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.measure.runs import measure_float, measure_program
@@ -25,39 +22,24 @@ from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups, Units, keep_units, unit_groups
 from spear_deploy.placement import Placement
 from spear_deploy.progress import Tick
-from spear_deploy.search.importance import most_important, unit_importance
-from spear_deploy.search.lre import Pair
+from spear_deploy.search.checkpoints import Checkpoints
+from spear_deploy.search.cost import SynopsCost, synops_cost
+from spear_deploy.search.importance import kept_importance, most_important, unit_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.space import KeepCounts, PrunableGroup
+from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
 from spear_deploy.train.config import Aims, FinetuneConfig
-from spear_deploy.train.finetune import finetune
+from spear_deploy.train.finetune import Tuned, finetune
+from spear_deploy.train.teacher import Teacher
 
-_SCORING_SAMPLES = 256
+_SAMPLES = 256
+"""Validation samples that the rates of the float network are taken from."""
 _RANKING_SAMPLES = 1024
+"""Training samples that importance is averaged over."""
 _AT_HAND = 4
 """Pruned networks that are kept: a network is placed, judged and fine-tuned in turn, and many would fill the memory."""
-_PRESS_HARDER = 0.98
-"""Each further attempt presses towards so much less: as far as a budget is usually missed (chosen, not measured)."""
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """One fine-tuning of a network; ``attempt`` counts those that close it, and shifts the seed."""
-
-    config: FinetuneConfig
-    attempt: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A pruned network after a short fine-tuning, lowered and measured on ``val``, and its pair for LRE."""
-
-    network: Network
-    lowered: Lowered
-    val: Activity
-    pair: Pair
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +51,7 @@ class Evaluator:
     compiler: Compiler
     options: SearchOptions
     execution: Execution
-    journal: Journal
+    checkpoints: Checkpoints
 
     @cached_property
     def groups(self) -> UnitGroups:
@@ -78,10 +60,28 @@ class Evaluator:
 
     @cached_property
     def importance(self) -> Mapping[str, NDArray[np.float64]]:
-        """Importance of the units of each group."""
-        ranking = self.data.train.head(_RANKING_SAMPLES)
+        """Importance of the units of each group of the unpruned network."""
+        return self.importance_in(self.baseline.network)
+
+    @cached_property
+    def cost(self) -> SynopsCost:
+        """What each unit of the unpruned network costs."""
+        return self.cost_in(self.baseline.network)
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """The unpruned float network, which fine-tuning distils from."""
         network, decide = self.baseline.network, self.options.decide
-        return unit_importance(network, self.groups, ranking, self.execution, decide=decide)
+        return Teacher(network, self.data.train, decide=decide, execution=self.execution)
+
+    def importance_in(self, network: Network, samples: int = _RANKING_SAMPLES) -> Mapping[str, NDArray[np.float64]]:
+        """Return the importance of the units of each group of a network, over that many training samples."""
+        ranking = self.data.train.head(samples)
+        return unit_importance(network, unit_groups(network), ranking, self.execution, decide=self.options.decide)
+
+    def cost_in(self, network: Network) -> SynopsCost:
+        """Return what each unit of a network costs."""
+        return synops_cost(network, unit_groups(network), self.data.val.head(_SAMPLES), self.execution)
 
     @cached_property
     def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
@@ -103,17 +103,17 @@ class Evaluator:
         return self._pruned(tuple(sorted(proposal.counts.items())))
 
     def outcome(self, proposal: Proposal) -> Outcome:
-        """Run the pruned network in float on a part of the validation split."""
-        split = self.data.val.head(_SCORING_SAMPLES)
-        unpruned = float(self.baseline.float_val.total[: len(split)].mean())
+        """Judge a proposal before fine-tuning.
 
-        def compute() -> Record:
-            activity = measure_float(
-                self.prune(proposal), split, self.execution, batch=len(split), decide=self.options.decide
-            )
-            return {"accuracy": activity.accuracy, "synops": activity.mean_synops / unpruned}
-
-        return Outcome(**self.journal.once("episode", proposal.key, compute))
+        Counts are judged without running anything.  A network whose weights a method changed is run in float on a part
+        of the validation split, and its accuracy is its score.
+        """
+        if proposal.network is None:
+            kept = self.kept_units(proposal.counts)
+            return Outcome(kept_importance(self.importance, kept), self.cost.of(kept) / self.cost.total)
+        split = self.data.val.head(_SAMPLES)
+        activity = measure_float(proposal.network, split, self.execution, decide=self.options.decide)
+        return Outcome(activity.accuracy, activity.mean_synops / self.cost.total)
 
     def placement(self, counts: KeepCounts) -> Placement:
         """Place the pruned network."""
@@ -122,87 +122,90 @@ class Evaluator:
             self._placements[key] = self.compiler.place(self.prune(Proposal(counts)))
         return self._placements[key]
 
-    def pair(self, proposal: Proposal) -> Pair:
-        """Return what LRE learns from: SynOps before and after a short fine-tuning."""
-        record = self.journal.once("probe", proposal.key, lambda: vars(self.probe(proposal).pair))
-        return Pair(**record)
+    def tune(
+        self,
+        network: Network,
+        config: FinetuneConfig,
+        *,
+        seed: int,
+        target: float | None = None,
+        multiplier: float = 0.0,
+        tick: Tick | None = None,
+    ) -> Tuned:
+        """Fine-tune a network as the chip computes, pressing its SynOps towards a ``target`` where there is one."""
+        aims = Aims(self.teacher, target, multiplier)
+        return self._tuned(network, config, self.execution.seed + seed, aims, self.compiler.trainable, tick)
 
-    def probe(self, proposal: Proposal) -> Probe:
-        """Fine-tune briefly and measure on the emulated chip, on the validation split."""
-        tuned = self.tune(self.prune(proposal), self.first_tuning)
-        lowered, val = self._lower_and_measure(tuned)
-        post = val.mean_synops / self.baseline.chip_val.mean_synops
-        return Probe(tuned, lowered, val, Pair(self.outcome(proposal).synops, post))
+    def tune_in_float(self, network: Network, config: FinetuneConfig, *, tick: Tick | None = None) -> Network:
+        """Fine-tune a network in float, which is cheaper and near enough where nothing is decided by a per cent."""
+        aims, seed = Aims(self.teacher), self.execution.seed
+        return self._tuned(network, config, seed, aims, FloatSimulator, tick).network
 
-    def press(self, budget: Budget, measured: Measured, attempt: int, tick: Tick) -> Network:
-        """Fine-tune on, pressing SynOps towards a budget's limit by dual ascent; later attempts press harder."""
-        ranking = self.data.train.head(_RANKING_SAMPLES)
-        in_training = measure_program(measured.lowered.program, ranking, self.execution).mean_synops
-        value = budget.measured(measured, self.baseline)
-        target = self.options.aim * _PRESS_HARDER**attempt * budget.limit * in_training / value
-        return self.tune(measured.network, self.closing(attempt), tick, target)
-
-    def finish(self, measured: Measured, tick: Tick) -> Network:
-        """Fine-tune on for accuracy alone."""
-        return self.tune(measured.network, self.closing(0), tick)
-
-    @property
-    def first_tuning(self) -> Tuning:
-        """The short fine-tuning of every network that is measured."""
-        return Tuning(self.options.probe)
-
-    def closing(self, attempt: int) -> Tuning:
-        """Return the fine-tuning of an attempt to close a network: a long one, then short ones."""
-        return Tuning(self.options.finish if attempt == 0 else self.options.probe, attempt)
-
-    def tune(self, network: Network, tuning: Tuning, tick: Tick | None = None, target: float | None = None) -> Network:
-        """Fine-tune a network, pressing its SynOps towards a ``target`` where there is one."""
-        return finetune(
+    def _tuned(
+        self,
+        network: Network,
+        config: FinetuneConfig,
+        seed: int,
+        aims: Aims,
+        simulator: Callable[[Network], NetworkSimulator],
+        tick: Tick | None,
+    ) -> Tuned:
+        split, execution = self.data.train, self.execution
+        key = {
+            "network": network.content_hash,
+            "as": "float" if simulator is FloatSimulator else "chip",
+            "seed": seed,
+            "target": aims.synops_target,
+            "multiplier": aims.multiplier,
+            **asdict(config),
+        }
+        tune = partial(
+            finetune,
             network,
-            self.data.train,
-            tuning.config,
-            seed=self.execution.seed + tuning.attempt,
-            execution=self.execution,
-            aims=Aims(self.baseline.network, target),
-            simulator=self.compiler.trainable,
+            split,
+            config,
+            seed=seed,
+            execution=execution,
+            aims=aims,
+            simulator=simulator,
             tick=tick,
         )
+        return self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
 
-    def measure(self, network: Network, tick: Tick) -> Measured:
-        """Lower a network and measure it on the validation and test samples."""
-        lowered, val = self._lower_and_measure(network)
-        return Measured(network, lowered, self._on_test(lowered, tick), val)
+    def measure(self, network: Network) -> Measured:
+        """Lower a network and measure it on the validation samples."""
+        lowered = self.compiler.lower(network)
+        val = measure_program(lowered.program, self.data.val, self.execution, decide=self.options.decide)
+        return Measured(network, lowered, val)
 
-    def measure_probe(self, probe: Probe, tick: Tick) -> Measured:
-        """Measure a probe, which is lowered and measured on the validation samples already, on the test samples."""
-        return Measured(probe.network, probe.lowered, self._on_test(probe.lowered, tick), probe.val)
-
-    def measure_on_test(self, network: Network) -> Activity:
-        """Lower a network and run it on the test samples."""
-        program = self.compiler.lower(network).program
-        return measure_program(program, self.data.test, self.execution, decide=self.options.decide)
-
-    def _on_test(self, lowered: Lowered, tick: Tick) -> Activity:
+    def measure_on_test(self, lowered: Lowered, tick: Tick | None = None) -> Activity:
+        """Run a lowered network on the test samples."""
         return measure_program(lowered.program, self.data.test, self.execution, tick=tick, decide=self.options.decide)
 
-    def _lower_and_measure(self, network: Network) -> tuple[Lowered, Activity]:
-        lowered = self.compiler.lower(network)
-        return lowered, measure_program(lowered.program, self.data.val, self.execution, decide=self.options.decide)
+    def measure_in_training(self, measured: Measured) -> float:
+        """Return the mean SynOps on the training samples, which fine-tuning is told its target in."""
+        ranking = self.data.train.head(_RANKING_SAMPLES)
+        return measure_program(measured.lowered.program, ranking, self.execution).mean_synops
 
     def prunable_groups(self) -> tuple[PrunableGroup, ...]:
         """Describe the groups to a method; SynOps of a projection are charged half to either end."""
-        network, activity = self.baseline.network, self.baseline.float_val
-        total = activity.mean_synops
+        network, total = self.baseline.network, self.cost.total
         fan_in: dict[str, int] = {}
-        share: dict[str, float] = {}
         for synapses in network.synapses:
             fan_in[synapses.target] = fan_in.get(synapses.target, 0) + synapses.weight[0].size
-            half = float(activity.synops[synapses.name].mean()) / total / 2
-            for end in (synapses.source, synapses.target):
-                share[end] = share.get(end, 0.0) + half
-        described = []
-        for group in self.groups.groups:
-            shares = sum(share.get(name, 0.0) for name in group.populations)
-            is_map = len(network[group.name].shape) == 3
-            described.append(PrunableGroup(group.name, group.units, fan_in.get(group.name, 1), shares, is_map))
-        return tuple(described)
+        share = dict.fromkeys(self.cost.units, 0.0)
+        for term in self.cost.terms:
+            half = float(term.sent.sum() * term.share.sum()) / total / 2
+            for end in (term.source, term.target):
+                if end is not None:
+                    share[end] += half
+        return tuple(
+            PrunableGroup(
+                group.name,
+                group.units,
+                fan_in.get(group.name, 1),
+                share[group.name],
+                len(network[group.name].shape) == 3,
+            )
+            for group in self.groups.groups
+        )

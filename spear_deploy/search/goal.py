@@ -15,11 +15,13 @@ class Goal:
     """Budgets of a network whose unpruned form is the ``baseline``.
 
     Those of activity are predicted by LRE and pressed by fine-tuning; those of the placement are known without
-    running; others are judged once a network is measured.
+    running; others are judged once a network is measured.  All is judged on the validation samples; what grows with
+    activity by a bound that holds on samples not seen with so much ``confidence``.
     """
 
     budgets: tuple[Budget, ...]
     baseline: Baseline
+    confidence: float = 0.95
 
     @cached_property
     def of_activity(self) -> tuple[Budget, ...]:
@@ -29,17 +31,27 @@ class Goal:
     @property
     def share(self) -> float:
         """The share of the unpruned network's SynOps that the tightest of these leaves; 1 without any."""
-        unpruned = self.baseline.measured
-        shares = [budget.limit / budget.measured(unpruned, self.baseline) for budget in self.of_activity]
+        unpruned = self.baseline.on_val(self.baseline.measured)
+        shares = [budget.limit / budget.measured(unpruned) for budget in self.of_activity]
         return min(shares, default=1.0)
 
     def binding(self, network: Measured) -> Budget | None:
         """Return the budget of activity that a network uses most, relative to its limit."""
         return max(self.of_activity, key=lambda budget: self.use(budget, network), default=None)
 
+    def judged(self, budget: Budget, network: Measured) -> float:
+        """Return what is held against a budget's limit.
+
+        All of the unpruned network's use, or more, is what it uses on whatever samples: there is nothing to bound.
+        """
+        is_whole = budget.share is not None and budget.share >= 1
+        if is_whole and network.network is self.baseline.network:
+            return budget.measured(self.baseline.on_val(network))
+        return budget.judged(self.baseline.on_val(network), self.confidence)
+
     def use(self, budget: Budget, network: Measured) -> float:
         """Return a network's use of a budget as a share of its limit."""
-        return budget.measured(network, self.baseline) / budget.limit
+        return self.judged(budget, network) / budget.limit
 
     def fits(self, placement: Placement) -> bool:
         """Say whether a placement keeps the budgets that it tells."""
@@ -51,14 +63,14 @@ class Goal:
 
     def is_met(self, network: Measured) -> bool:
         """Say whether all that was measured is within the budgets, and all populations fit on a core."""
-        kept = (budget.allows(budget.measured(network, self.baseline)) for budget in self.budgets)
+        kept = (budget.allows(self.judged(budget, network)) for budget in self.budgets)
         return all(kept) and not network.lowered.placement.findings
 
     def excess(self, network: Measured) -> float:
         """Return by how much the budgets are missed, as shares of their limits summed; 0 if all are kept."""
         total = 0.0
         for budget in self.budgets:
-            value = budget.measured(network, self.baseline)
+            value = self.judged(budget, network)
             if not budget.allows(value):
                 total += abs(value - budget.limit) / (abs(budget.limit) or 1.0)
         return total
@@ -71,4 +83,4 @@ class Goal:
     def predicted(self, budget: Budget, share: float) -> float | None:
         """Return what a network at a ``share`` of the SynOps is expected to use; None for what LRE does not tell."""
         of_activity = budget.resource.of_activity
-        return None if of_activity is None else share * of_activity(self.baseline.chip_test)
+        return None if of_activity is None else share * of_activity(self.baseline.chip_val)

@@ -61,3 +61,14 @@ def unit_importance(
 def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.intp]:
     """Return the sorted indices of the ``count`` most important units; of equal ones the first."""
     return np.sort(np.argsort(-importance, kind="stable")[:count])
+
+
+def kept_importance(importance: Mapping[str, NDArray[np.float64]], kept: Mapping[str, NDArray[np.intp]]) -> float:
+    """Return the share of all importance that the kept units of each group hold (0..1).
+
+    No network is run for it.  Of the scores that were tried it predicts the accuracy after fine-tuning best, or as well
+    as any (docs/search.md).
+    """
+    total = sum(float(values.sum()) for values in importance.values())
+    held = sum(float(importance[name][units].sum()) for name, units in kept.items())
+    return held / total if total else 0.0

@@ -1,44 +1,48 @@
-"""The loop that closes the search on measured budgets: what is common to all methods.
+"""The search: what is common to all methods, from the unpruned network to one that keeps its budgets.
 
-search -> fine-tune -> quantise -> place -> emulate -> measure -> compare with the budgets -> refine LRE and
-go on.  A network is taken when what is *measured* on the test samples is within the budgets.
+learning rate -> gradual pruning, which yields LRE's pairs and safe widths -> the method's proposals -> the candidates
+are fine-tuned briefly, quantised, placed, emulated and compared on the validation samples -> the best one is closed.
+The test samples are not looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from spear_deploy.errors import BudgetNotMetError, PluginError
+from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.candidate import Candidate, candidate_of, close
+from spear_deploy.search.candidate import Candidate, Option, best_of, start
+from spear_deploy.search.closing import close
 from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.lre import LRE, Pair, fit, held_out_mape
-from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
-from spear_deploy.search.pairs import first_pairs
-from spear_deploy.search.space import Space
-
-_HOPELESS = 2.0
-"""A search is not begun if even the smallest network is predicted to use so many times a budget."""
+from spear_deploy.search.gradual import Path, prune_gradually
+from spear_deploy.search.lre import LRE, Pair, fit
+from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
+from spear_deploy.search.rate import find_rate
+from spear_deploy.search.space import KeepCounts, Space, widest_uniform
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
     """How the search ended: the best candidate (within the budgets or not), and what was learnt.
 
-    ``figures`` are the method's own.
+    ``compared`` are all that were compared, after their brief fine-tuning; ``figures`` are the method's own;
+    ``ratios`` are those that the candidate keeps of each group.
     """
 
     candidate: Candidate
+    compared: tuple[Candidate, ...]
+    rate: float
     lre: LRE
     pairs: tuple[Pair, ...]
-    mape: float | None
     episodes: int
-    candidates: int
     figures: Mapping[str, Any]
     frozen: Mapping[str, str]
+    ratios: tuple[float, ...]
 
 
 def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult:
@@ -51,98 +55,99 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
         space = Space(
             evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.fits(evaluator.placement(counts))
         )
-        _check_feasible(evaluator, space, goal)
-    with progress.step("lre") as tick:
-        pairs = first_pairs(evaluator, space, goal.share, tick)
-    return _Search(evaluator, space, goal, pairs, progress).run()
+        check_feasible(evaluator, space, goal)
+    target = target_of(goal, options.aim)
+    uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
+    with progress.step("rate") as tick:
+        rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
+    with progress.step("gradual") as tick:
+        path = prune_gradually(evaluator, space, target, rate, tick)
+    return _Search(evaluator, space, goal, path, uniform, rate).run(progress)
 
 
-def _check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
-    if not space.groups:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
-        message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
-        raise BudgetNotMetError.of("E041", "network", message, "give a larger budget")
-    can_shrink = any(count > 1 for count in space.smallest.values())
-    fix = f"give a larger budget{f', or a --lowest-ratio below {space.lowest:g}' if can_shrink else ''}"
-    share = evaluator.outcome(Proposal(space.smallest)).synops
-    for budget in goal.of_activity:
-        needed = goal.predicted(budget, share) or 0.0
-        if needed > _HOPELESS * budget.limit:
-            need = f"needs about {needed:,.0f}, the budget is {budget.limit:,.0f}"
-            message = f"the smallest network that may be built {need}"
-            raise BudgetNotMetError.of("E041", budget.resource.name, message, fix)
-    placement = evaluator.placement(space.smallest)
-    for budget in goal.budgets:
-        of_placement = budget.resource.of_placement
-        if of_placement is not None and not budget.allows(of_placement(placement)):
-            need = f"takes {of_placement(placement):g}, the budget is {budget.limit:g}"
-            message = f"the smallest network that may be built {need}"
-            raise BudgetNotMetError.of("E041", budget.resource.name, message, fix)
+def target_of(goal: Goal, aim: float) -> float:
+    """Return the share of the SynOps that is aimed at: a little below the budget; all where there is no such budget."""
+    return goal.share * aim if goal.of_activity else 1.0
 
 
 class _Search:
     """The proposals of a method and the candidates taken from them, for one goal."""
 
-    def __init__(self, evaluator: Evaluator, space: Space, goal: Goal, pairs: list[Pair], progress: Progress) -> None:
+    def __init__(
+        self, evaluator: Evaluator, space: Space, goal: Goal, path: Path, uniform: KeepCounts, rate: float
+    ) -> None:
         self.evaluator, self.space, self.goal = evaluator, space, goal
-        self.pairs, self.progress = pairs, progress
-        self.options, self.target, self.line = evaluator.options, goal.share, fit(pairs)
-        task = Task(
-            space,
+        self.path, self.uniform, self.rate = path, uniform, rate
+        self.options, self.target = evaluator.options, target_of(goal, evaluator.options.aim)
+        self.pairs, self.chosen = list(path.pairs), list[Pair]()
+        self.lre = fit(self.pairs)
+        self.judged: list[tuple[Proposal, Outcome]] = []
+
+    def run(self, progress: Progress) -> SearchResult:
+        with progress.step("search") as tick:
+            method = METHODS.get(self.options.method)(self._task(tick))
+            self._explore(method, tick)
+            chosen = self._choose(method)
+        options = [*self._beside(chosen), *(self._option(*entry) for entry in chosen)]
+        with progress.step("compare") as tick:
+            compared = tuple(self._compare(options, tick))
+        best = best_of(compared, self.goal)
+        with progress.step("close") as tick:
+            closed = close(best, self.evaluator, self.goal, self.rate, tick)
+        self._say(closed, progress)
+        self.lre = fit(self.pairs, self.chosen)
+        return SearchResult(
+            closed,
+            compared,
+            self.rate,
+            self.lre,
+            tuple(self.pairs),
+            len(self.judged),
+            method.figures(),
+            self.evaluator.groups.frozen,
+            self._ratios(closed.option.proposal),
+        )
+
+    def _task(self, tick: Tick) -> Task:
+        evaluator, options = self.evaluator, self.options
+        return Task(
+            self.space,
             self.target,
             predict=self._predict,
-            first=self.options.episodes,
-            evaluations=self.options.episodes * (1 + self.options.candidates),
+            first=options.episodes,
+            evaluations=options.episodes,
+            importance=evaluator.importance,
+            cost=evaluator.cost,
+            known=(self.path.counts, self.uniform),
             network=evaluator.baseline.network,
             data=evaluator.data,
             execution=evaluator.execution,
-        )
-        self.method = METHODS.get(self.options.method)(task)
-        self.judged: list[tuple[Proposal, Outcome]] = []
-        self.candidates: list[Candidate] = []
-
-    def run(self) -> SearchResult:
-        for _ in range(self.options.candidates):
-            with self.progress.step("search") as tick:
-                self._explore(tick)
-            chosen = self._choose()
-            if chosen is None and not self.candidates:
-                raise PluginError.of(
-                    "E065", self.options.method, "the method proposed no network", "choose another --method"
-                )
-            if chosen is None:  # every network that the method knows was measured
-                break
-            self.candidates.append(self._realise(*chosen))
-            best = max(self.candidates, key=self._rank)
-            if self._uses_budget(best):
-                break
-        return SearchResult(
-            best,
-            self.line,
-            tuple(self.pairs),
-            held_out_mape(self.pairs),
-            len(self.judged),
-            len(self.candidates),
-            self.method.figures(),
-            self.evaluator.groups.frozen,
+            training=replace(options.finish, learning_rate=self.rate),
+            tick=tick,
         )
 
-    def _predict(self, share: float) -> float:
-        """Predict with the line as it is by now."""
-        return self.line.predict(share)
+    def _predict(self, proposal: Proposal, outcome: Outcome) -> float:
+        """Predict the share of the SynOps after fine-tuning."""
+        return self.lre.predict(outcome.synops, self._ratios(proposal))
 
-    def _explore(self, tick: Tick) -> None:
-        """Ask for networks and tell what they are worth: many at first, a quarter of that before a further choice."""
-        count = self.options.episodes if not self.judged else self.options.episodes // 4
-        for done in range(count):
-            proposal = self.method.ask()
+    def _ratios(self, proposal: Proposal) -> tuple[float, ...]:
+        return tuple(proposal.counts.get(name, most) / most for name, most in self.space.units.items())
+
+    def _explore(self, method: Method, tick: Tick) -> None:
+        """Ask for networks and tell what they are worth."""
+        for done in range(self.options.episodes):
+            proposal = method.ask()
             if proposal is None:
                 break
             self._check(proposal)
             outcome = self.evaluator.outcome(proposal)
             self.judged.append((proposal, outcome))
-            self.method.tell(proposal, outcome)
-            tick(done + 1, count)
+            method.tell(proposal, outcome)
+            tick(done + 1, self.options.episodes)
+        if not self.judged:
+            raise PluginError.of(
+                "E065", self.options.method, "the method proposed no network", "choose another --method"
+            )
 
     def _check(self, proposal: Proposal) -> None:
         """Raise :class:`PluginError` for counts that no network can be built with."""
@@ -154,50 +159,77 @@ class _Search:
             message = f"proposes {dict(counts)} of {units}"
             raise PluginError.of("E065", self.options.method, message, "propose 1 to all units of each group")
 
-    def _choose(self) -> tuple[Proposal, Outcome] | None:
-        """Take the best network not tried yet that is predicted to use the budget, else the nearest to it."""
-        tried = [candidate.proposal.key for candidate in self.candidates]
-        fresh = [entry for entry in self.judged if entry[0].key not in tried]
+    def _choose(self, method: Method) -> list[tuple[Proposal, Outcome]]:
+        """Take the best networks that are predicted to use the budgets, or else those nearest to them."""
+        nearest = 1 - self.options.least_use
+        most_unused = nearest if self.goal.of_activity else 1.0
 
-        def rank(entry: tuple[Proposal, Outcome]) -> tuple[bool, float]:
-            excess = self.line.predict(entry[1].synops) / self.target - 1
-            near = abs(excess) <= 1 - self.options.least_use
-            return near, self.method.merit(entry[1]) if near else -abs(excess)
+        def rank(entry: tuple[Proposal, Outcome]) -> tuple[bool, bool, float]:
+            excess = self._predict(*entry) / self.target - 1
+            is_near = -most_unused <= excess <= nearest
+            return self._fits(entry[0]), is_near, method.merit(*entry) if is_near else -abs(excess)
 
-        return max(fresh, key=rank) if fresh else None
+        different = {str(entry[0].key): entry for entry in sorted(self.judged, key=rank)}
+        return sorted(different.values(), key=rank, reverse=True)[: self.options.candidates]
 
-    def _realise(self, proposal: Proposal, outcome: Outcome) -> Candidate:
-        """Fine-tune a chosen network, measure it, refine LRE, and close the last per cent by dual ascent."""
-        predicted = self.line.predict(outcome.synops)
-        with self.progress.step("fine-tune"):
-            probe = self.evaluator.probe(proposal)
-        self.pairs.append(probe.pair)
-        self.line = fit(self.pairs)
-        candidate = candidate_of(proposal, probe, predicted, self.evaluator, self.progress)
-        candidate = close(candidate, self.evaluator, self.goal, self.progress)
-        self._say(candidate)
-        return candidate
+    def _fits(self, proposal: Proposal) -> bool:
+        return proposal.network is not None or self.space.fits(proposal.counts)
 
-    def _say(self, candidate: Candidate) -> None:
-        measured, baseline = candidate.measured, self.goal.baseline
+    def _beside(self, chosen: Sequence[tuple[Proposal, Outcome]]) -> list[Option]:
+        """Return what is compared beside a method's widths; a method that changes weights stands alone."""
+        if any(proposal.network is not None for proposal, _ in chosen):
+            return []
+        beside = [name for name in self.options.beside if name != self.options.method]
+        known: dict[str, Callable[[], Option]] = {
+            "gradual": self._gradual,
+            "uniform": partial(self._widths, "uniform", self.uniform),
+        }
+        taken = [dict(proposal.counts) for proposal, _ in chosen]
+        options = (known[name]() for name in beside)
+        return [option for option in options if option.steps or dict(option.proposal.counts) not in taken]
+
+    def _gradual(self) -> Option:
+        path, proposal = self.path, Proposal(self.path.counts)
+        kept = {name: units.tolist() for name, units in path.kept.items()}
+        outcome = self.evaluator.outcome(proposal)
+        return Option("gradual", proposal, path.network, kept, outcome, self._predict(proposal, outcome), path.steps)
+
+    def _widths(self, of: str, counts: KeepCounts) -> Option:
+        proposal = Proposal(counts)
+        return replace(self._option(proposal, self.evaluator.outcome(proposal)), of=of)
+
+    def _option(self, proposal: Proposal, outcome: Outcome) -> Option:
+        kept = proposal.kept if proposal.network is not None else self.evaluator.kept_units(proposal.counts)
+        listed = {name: units.tolist() for name, units in (kept or {}).items()}
+        network, predicted = self.evaluator.prune(proposal), self._predict(proposal, outcome)
+        return Option(self.options.method, proposal, network, listed, outcome, predicted)
+
+    def _compare(self, options: Sequence[Option], tick: Tick) -> list[Candidate]:
+        """Fine-tune all options for as many steps in all: what was cut at once makes up for the stages."""
+        samples, compared = len(self.evaluator.data.train), []
+        most = self.path.steps if len(options) > 1 else 0
+        for done, option in enumerate(options, start=1):
+            steps = self.options.compare.steps(samples) + most - option.steps
+            config = replace(self.options.compare, epochs=1e9, max_steps=steps, learning_rate=self.rate)
+            candidate = start(option, self.evaluator, self.goal, config)
+            compared.append(candidate)
+            self._learn(candidate)
+            tick(done, len(options))
+        return compared
+
+    def _learn(self, candidate: Candidate) -> None:
+        """Add what a candidate's SynOps became to what LRE knows."""
+        option = candidate.option
+        if option.proposal.network is None:
+            after = candidate.measured.val.mean_synops / self.evaluator.baseline.chip_val.mean_synops
+            self.pairs.append(Pair(option.outcome.synops, after, self._ratios(option.proposal)))
+            if option.of == self.options.method:
+                self.chosen.append(self.pairs[-1])
+
+    def _say(self, candidate: Candidate, progress: Progress) -> None:
         uses = []
         for budget in self.goal.budgets:
-            resource, value = budget.resource, budget.measured(measured, baseline)
+            resource, value = budget.resource, self.goal.judged(budget, candidate.measured)
             uses.append(f"{value:,.{resource.digits}f} of {budget.limit:,.{resource.digits}f} {resource.title}")
-        accuracy = f"accuracy {measured.activity.accuracy:.2%}"
-        self.progress.say(f"candidate {len(self.candidates) + 1}: {', '.join((*uses, accuracy))}")
-
-    def _uses_budget(self, candidate: Candidate) -> bool:
-        binding = self.goal.binding(candidate.measured)
-        used = binding is None or self.goal.use(binding, candidate.measured) >= self.options.least_use
-        return self.goal.is_met(candidate.measured) and used
-
-    def _rank(self, candidate: Candidate) -> tuple[bool, bool, float, float]:
-        """Prefer what meets the goal and uses its budget, then what misses it least, then what is accurate."""
-        measured = candidate.measured
-        return (
-            self.goal.is_met(measured),
-            self._uses_budget(candidate),
-            -self.goal.excess(measured),
-            measured.val.accuracy,
-        )
+        accuracy = f"accuracy {candidate.measured.val.accuracy:.2%} on the validation samples"
+        progress.say(f"{candidate.option.of}: {', '.join((*uses, accuracy))}")

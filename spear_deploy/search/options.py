@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from spear_deploy.train.config import FinetuneConfig
 
@@ -11,21 +13,35 @@ from spear_deploy.train.config import FinetuneConfig
 class SearchOptions:
     """How long and how the search runs.
 
-    ``method`` is a name of :data:`spear_deploy.search.methods.METHODS`.  ``episodes`` are networks judged before
-    fine-tuning, ``candidates`` those that may be fine-tuned and measured, ``samples`` the fine-tuned networks that
-    LRE may take at most.  ``aim`` is the share of the budget that fine-tuning presses towards; a network below
-    ``least_use`` of the budget wastes it; both were chosen so that what one attempt misses lies between them.
+    Attributes:
+        method: a name of :data:`spear_deploy.search.methods.METHODS`.
+        episodes: networks that the method may have judged, before fine-tuning.
+        candidates: networks of the method that are fine-tuned briefly and compared.
+        beside: names of what is compared with them always, of :data:`spear_deploy.search.candidates.SAFE`.
+        lowest_ratio: smallest keep ratio of a group.
+        aim: share of a budget that fine-tuning presses what is judged towards.
+        least_use: a network below so much of its budget wastes it, and another one is tried.
+        rate: learning rate; None: it is found by short runs.
+        trial: each of these short runs.
+        stage: the short fine-tuning after each stage of gradual pruning.
+        compare: the fine-tuning after which candidates are compared.
+        finish: the closing fine-tuning at most; it ends earlier when the validation samples gain nothing.
+        reference: the fine-tuning of the unpruned network, beside which the loss is reported, at most.
     """
 
     method: str = "spear"
     episodes: int = 160
-    candidates: int = 4
-    samples: int = 16
-    lowest_ratio: float = 0.1
-    aim: float = 0.965
-    least_use: float = 0.88
-    probe: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=2.0, max_steps=100))
-    finish: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=12.0, max_steps=1000))
+    candidates: int = 1
+    beside: tuple[str, ...] = ("gradual", "uniform")
+    lowest_ratio: float = 0.02
+    aim: float = 0.99
+    least_use: float = 0.9
+    rate: float | None = None
+    trial: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=4.0, max_steps=40))
+    stage: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=3.0, max_steps=40))
+    compare: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=4.0, max_steps=80))
+    finish: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=40.0, max_steps=1600))
+    reference: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=40.0, max_steps=200))
 
     @property
     def decide(self) -> str | None:
@@ -34,5 +50,26 @@ class SearchOptions:
 
     def deciding(self, decide: str | None) -> SearchOptions:
         """Return the same under the decision rule of that name (None: the output's usual one)."""
-        probe, finish = (replace(config, decide=decide) for config in (self.probe, self.finish))
-        return replace(self, probe=probe, finish=finish)
+        names = ("trial", "stage", "compare", "finish", "reference")
+        return replace(self, **{name: replace(getattr(self, name), decide=decide) for name in names})
+
+
+def _spending(usual: SearchOptions, share: float) -> SearchOptions:
+    """Return the options for fine-tuning ``share`` times as long."""
+
+    def scaled(config: FinetuneConfig) -> FinetuneConfig:
+        most = None if config.max_steps is None else round(config.max_steps * share)
+        return replace(config, epochs=config.epochs * share, max_steps=most)
+
+    stage, compare, finish = (scaled(config) for config in (usual.stage, usual.compare, usual.finish))
+    return replace(usual, stage=stage, compare=compare, finish=finish, reference=scaled(usual.reference))
+
+
+EFFORTS: Mapping[str, SearchOptions] = MappingProxyType(
+    {
+        "quick": _spending(SearchOptions(episodes=40), 0.25),
+        "normal": SearchOptions(),
+        "thorough": _spending(SearchOptions(episodes=800, candidates=3), 3.0),
+    }
+)
+"""How much is spent, by name."""

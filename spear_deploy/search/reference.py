@@ -1,16 +1,18 @@
-"""The fair yardstick of pruning: the unpruned network, fine-tuned as long as the deployed one.
+"""The fair yardstick of pruning: the unpruned network, fine-tuned as the deployed one was.
 
 Fine-tuning gains accuracy by itself.  Against the float network as it came in, a pruned one may seem to have gained
-from pruning; against this one it does not.
+from pruning; against this one it does not.  A trained network gains what there is in few batches, and each of its own
+costs several of a pruned one's: so it is fine-tuned for as many batches, but no more than the options say.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from spear_deploy.journal import Record
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.fidelity import Loss
-from spear_deploy.progress import Progress, Tick
+from spear_deploy.progress import Progress
 from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.evaluator import Evaluator
 
@@ -29,27 +31,27 @@ class Reference:
     error: float
 
 
-def fine_tuned_reference(candidate: Candidate, evaluator: Evaluator, progress: Progress) -> Reference:
-    """Fine-tune the unpruned network as the candidate was, batch for batch, without pressing its SynOps."""
-    samples = len(evaluator.data.train)
-    lengths = [(tuning.config.steps(samples), tuning.attempt) for tuning in candidate.tunings]
-    total = sum(length for length, _ in lengths)
+def fine_tuned_reference(
+    candidate: Candidate, on_test: Activity, evaluator: Evaluator, progress: Progress
+) -> Reference | None:
+    """Fine-tune the unpruned network without pressing its SynOps; None where the candidate was not fine-tuned.
+
+    ``on_test`` is what the candidate did on the test samples.
+    """
+    options, samples = evaluator.options, len(evaluator.data.train)
+    steps = min(sum(config.steps(samples) for config in candidate.tunings), options.reference.steps(samples))
+    if steps == 0:
+        return None
+    config = replace(candidate.tunings[-1], epochs=options.reference.epochs, max_steps=steps)
     with progress.step("reference") as tick:
 
         def compute() -> Record:
-            network, done = evaluator.baseline.network, 0
-            for tuning, (length, _) in zip(candidate.tunings, lengths, strict=True):
-                network = evaluator.tune(network, tuning, _behind(tick, done, total))
-                done += length
-            activity = evaluator.measure_on_test(network)
-            loss = Loss.between(activity, candidate.measured.activity)
-            return asdict(Reference(total, activity.accuracy, activity.mean_synops, loss.points, loss.error))
+            network = evaluator.tune(evaluator.baseline.network, config, seed=0, tick=tick).network
+            activity = evaluator.measure_on_test(evaluator.compiler.lower(network))
+            loss = Loss.between(activity, on_test)
+            return asdict(Reference(steps, activity.accuracy, activity.mean_synops, loss.points, loss.error))
 
-        found = Reference(**evaluator.journal.once("reference", [candidate.proposal.key, lengths], compute))
-        tick(total, total)
+        key = [candidate.measured.network.content_hash, asdict(config)]
+        found = Reference(**evaluator.checkpoints.journal.once("reference", key, compute))
+        tick(steps, steps)
     return found
-
-
-def _behind(tick: Tick, done: int, total: int) -> Tick:
-    """Return a tick of a part that begins when so much is ``done``."""
-    return lambda step, _: tick(done + step, total)

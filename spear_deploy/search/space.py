@@ -50,3 +50,21 @@ class Space:
 def keep_count(units: int, ratio: float) -> int:
     """Return how many of ``units`` a ratio keeps: at least one."""
     return min(units, max(1, round(units * ratio)))
+
+
+def widest_uniform(space: Space, is_within: Callable[[KeepCounts], bool]) -> KeepCounts:
+    """Return the largest widths of one ratio for all groups that are within a target and fit, by bisection."""
+    low, high, best = space.lowest, 1.0, space.smallest
+    while True:
+        ratio = (low + high) / 2
+        counts = space.at_ratio(ratio)
+        if counts in (space.at_ratio(low), space.at_ratio(high)) and high - low < _FINEST:
+            return best
+        if is_within(counts) and space.fits(counts):
+            low, best = ratio, counts
+        else:
+            high = ratio
+
+
+_FINEST = 1e-4
+"""Ratios nearer to each other than this keep the same units of any group that a chip holds."""

@@ -125,6 +125,19 @@ class NetworkSimulator(nn.Module):
         spikes: Tensor = self._cells[projection.source].feed_back(arriving, weight, bias)
         return spikes
 
+    def parameter_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return the present weights and biases by torch's names for them."""
+        return {name: _numpy(parameter) for name, parameter in self.named_parameters()}
+
+    def take_parameters(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take weights and biases as :meth:`parameter_arrays` gives them; raise :class:`ValueError` for others."""
+        own = dict(self.named_parameters())
+        if {name: parameter.shape for name, parameter in own.items()} != {n: a.shape for n, a in arrays.items()}:
+            raise ValueError("the parameters are those of another network")
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(torch.from_numpy(arrays[name]))
+
     def to_network(self) -> Network:
         """Return the network with the present weights and biases."""
         projections = tuple(
@@ -152,7 +165,7 @@ class Chain(nn.Module):
         for index, op in enumerate(ops):
             if isinstance(op, Conv2d | Linear):
                 self.weights[f"weight{index}"] = nn.Parameter(torch.tensor(op.weight))
-                self.register_buffer(f"taps{index}", _existing_taps(op))
+                self.register_buffer(f"exists{index}", existing_weights(op))
                 if op.bias is not None:
                     self.weights[f"bias{index}"] = nn.Parameter(torch.tensor(op.bias))
             elif isinstance(op, Scale):
@@ -170,12 +183,10 @@ class Chain(nn.Module):
     def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
-                taps: Tensor | None = getattr(self, f"taps{index}")
-                weight, bias = self.weights[f"weight{index}"], self._bias(index)
-                weight = weight if taps is None else weight * taps
+                weight, bias = self._weight(index), self._bias(index)
                 return functional.conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
             case Linear():
-                return functional.linear(x, self.weights[f"weight{index}"], self._bias(index))
+                return functional.linear(x, self._weight(index), self._bias(index))
             case AvgPool2d():
                 return functional.avg_pool2d(x, op.kernel, op.stride, op.padding)
             case SumPool2d():
@@ -186,6 +197,11 @@ class Chain(nn.Module):
                 factor: Tensor = getattr(self, f"factor{index}")
                 return x * factor
 
+    def _weight(self, index: int) -> Tensor:
+        exists: Tensor | None = getattr(self, f"exists{index}")
+        weight: Tensor = self.weights[f"weight{index}"]
+        return weight if exists is None else weight * exists
+
     def _bias(self, index: int) -> Tensor | None:
         key = f"bias{index}"
         bias: Tensor | None = self.weights.get(key, None)
@@ -193,7 +209,7 @@ class Chain(nn.Module):
 
     def matrix(self) -> tuple[Tensor, Tensor]:
         """Return weight and bias of a chain of one Linear."""
-        weight, bias = self.weights["weight0"], self._bias(0)
+        weight, bias = self._weight(0), self._bias(0)
         return weight, torch.zeros(len(weight)) if bias is None else bias
 
     def to_ops(self) -> tuple[LinearOp, ...]:
@@ -220,14 +236,13 @@ def over_time(operate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return folded
 
 
-def _existing_taps(op: Conv2d | Linear) -> Tensor | None:
-    """Return where a kernel has synapses (1, 1, kH, kW), or None if everywhere.
+def existing_weights(op: Conv2d | Linear) -> Tensor | None:
+    """Return a mask of the weights that are synapses, 1.0 or 0.0 in the weight's shape; None if all are, or none is.
 
-    A tap that is zero in every kernel, such as those in front of a padded even one, is none, and training adds none.
+    A weight of exactly 0 is no synapse, and training adds none: weights are multiplied by the mask, so that none of the
+    gradient arrives at one that is 0.  Where nothing but zeros is given there is no structure to keep.
     """
-    if isinstance(op, Linear):
-        return None
-    exists = np.any(op.weight, axis=(0, 1), keepdims=True)
+    exists = op.weight != 0
     return None if exists.all() or not exists.any() else torch.tensor(exists, dtype=torch.float32)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from spear_deploy.network import Network
+if TYPE_CHECKING:
+    from spear_deploy.train.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class FinetuneConfig:
 class Aims:
     """What fine-tuning presses towards beside the labels.
 
-    ``teacher`` is what it distils from, in float; ``synops_target`` the mean SynOps a sample that it may spend, counted
-    on what the network does in training.
+    ``teacher`` is what it distils from; ``synops_target`` the mean SynOps a sample that it may spend, counted on what
+    the network does in training, and ``multiplier`` the weight of that constraint at first: what an earlier
+    fine-tuning towards the same budget ended with.
     """
 
-    teacher: Network | None = None
+    teacher: Teacher | None = None
     synops_target: float | None = None
+    multiplier: float = 0.0

@@ -4,29 +4,47 @@ Loss: cross-entropy of the output's logits under the decision rule (:mod:`spear_
 distillation from the unpruned network, plus the augmented Lagrangian of the constraint
 ``g = SynOps / target - 1 <= 0``::
 
-    loss += lambda * g + rho / 2 * max(0, g)^2          lambda <- max(0, lambda + eta * g) after each batch
+    loss += lambda * g + rho / 2 * max(0, g)^2          lambda <- clip(lambda + eta * g, 0, 20) after each batch
 
-so that it presses while the network spends more than the target and lets go when it does not.
+so that it presses while the network spends more than the target and lets go when it does not.  The upper bound keeps
+the multiplier from winding up where a target is out of reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
+from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.losses import logits
+from spear_deploy.train.teacher import Teacher
+
+_LARGEST_MULTIPLIER = 20.0
+_FAN_OUT_LASTS = 16
+"""Batches after which the fan-out is counted anew: weights round to another number of zeros slowly."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """A fine-tuned network, the multiplier its SynOps constraint ended with, and the simulator's parameters."""
+
+    network: Network
+    multiplier: float
+    parameters: Mapping[str, NDArray[np.float32]]
 
 
 def finetune(
@@ -39,25 +57,29 @@ def finetune(
     aims: Aims | None = None,
     simulator: Callable[[Network], NetworkSimulator] = FloatSimulator,
     tick: Tick | None = None,
-) -> Network:
+) -> Tuned:
     """Return the network fine-tuned on a split; ``seed`` shuffles it.
 
     ``simulator`` says what the network is trained as: the forward of a chip's integers, say, so that what is trained is
-    what is deployed.  ``epochs`` may be a fraction: that share of the split is seen.
+    what is deployed.  ``epochs`` may be a fraction: that share of the split is seen.  A teacher in ``aims`` is one of
+    the same split.
     """
     device = (execution or Execution()).device
     rng = np.random.default_rng(seed)
     (port,) = network.inputs
     student = simulator(network).to(device)
-    objective = _Objective(student, config, device, aims or Aims())
+    objective = _Objective(student, config, aims or Aims())
     optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
     total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     done = 0
     while done < total:
-        for x, labels in split.batches(config.batch, rng):
+        for positions in split.shuffled(config.batch, rng):
+            x, labels = split.batch(positions)
             inputs = {port.name: to_tensor(x, device)}
-            loss = objective(inputs, student(inputs), torch.from_numpy(labels).to(device))
+            out = student(inputs)
+            loss = objective.loss(out, torch.from_numpy(labels).to(device), positions)
+            loss = loss + objective.pressure(inputs, out)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -67,33 +89,36 @@ def finetune(
                 tick(done, total)
             if done == total:
                 break
-    return student.to_network()
+    return Tuned(student.to_network(), objective.multiplier, student.parameter_arrays())
 
 
 class _Objective:
     """The loss of a batch; its multiplier of the SynOps term moves with each."""
 
-    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, device: str, aims: Aims) -> None:
+    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
         self._output, self._config, self._target = student.structure.outputs[0], config, aims.synops_target
         self._rule = network_rule(student.structure, config.decide).name
-        self._teacher: FloatSimulator | None = None
-        if aims.teacher is not None and config.distillation:
-            self._teacher = FloatSimulator(aims.teacher).requires_grad_(False).to(device)
+        self._teacher: Teacher | None = aims.teacher if config.distillation else None
         self._meter = None if aims.synops_target is None else SynopsMeter(student)
-        self._multiplier = 0.0
+        self.multiplier = aims.multiplier
 
-    def __call__(self, inputs: dict[str, Tensor], out: dict[str, Tensor], labels: Tensor) -> Tensor:
-        """Return the loss of what the student did on ``inputs``."""
+    def loss(self, out: Mapping[str, Tensor], labels: Tensor, positions: NDArray[np.intp]) -> Tensor:
+        """Return the loss of what the student did on the samples at these positions of the split."""
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, labels)
         if self._teacher is not None:
-            taught = logits(self._rule, self._teacher(inputs)[self._output])
-            loss = loss + self._config.distillation * _distance(scores, taught)
-        if self._meter is not None and self._target is not None:
-            excess = self._meter(inputs, out) / self._target - 1.0
-            loss = loss + self._multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
-            self._multiplier = max(0.0, self._multiplier + self._config.dual_step * float(excess.detach()))
+            loss = loss + self._config.distillation * _distance(scores, self._teacher.logits(positions))
         return loss
+
+    def pressure(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor | float:
+        """Return the terms of the SynOps constraint, and move its multiplier."""
+        if self._meter is None or self._target is None:
+            return 0.0
+        excess = self._meter(inputs, out) / self._target - 1.0
+        terms = self.multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
+        moved = self.multiplier + self._config.dual_step * float(excess.detach())
+        self.multiplier = min(_LARGEST_MULTIPLIER, max(0.0, moved))
+        return terms
 
 
 def _distance(scores: Tensor, target: Tensor) -> Tensor:
@@ -106,13 +131,18 @@ class SynopsMeter:
 
     def __init__(self, student: NetworkSimulator) -> None:
         self._student = student
+        self._fans: tuple[FanOut, ...] = ()
+        self._batches = 0
 
     def __call__(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor:
         """Return the mean over a batch, (), of values ``inputs`` and what all populations sent, (T, B, *shape) each."""
+        if self._batches % _FAN_OUT_LASTS == 0:
+            self._fans = self._student.fan_outs()
+        self._batches += 1
         payloads = self._student.payloads(inputs)
         first = next(iter(inputs.values()))
         spent = torch.zeros(first.shape[1], dtype=torch.float64, device=first.device)
-        for fan in self._student.fan_outs():
+        for fan in self._fans:
             events = out[fan.source] if fan.source in out else (payloads[fan.source] != 0).float()
             fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64)
             spent = spent + events.flatten(2).sum(dim=0).double() @ fan_out

@@ -32,8 +32,9 @@ def test_splits_depend_on_the_seed_alone() -> None:
 def test_batches_cover_a_split_once() -> None:
     """Batches go through a split in order, or shuffled by a generator; samples keep their labels."""
     split = load_data("digits", DataOptions(steps=2)).val
-    for rng in (None, np.random.default_rng(0)):
-        labels = np.concatenate([y for _, y in split.batches(100, rng)])
+    in_order = [np.arange(start, min(start + 100, len(split))) for start in range(0, len(split), 100)]
+    for positions in (in_order, list(split.shuffled(100, np.random.default_rng(0)))):
+        labels = np.concatenate([split.batch(each)[1] for each in positions])
         assert sorted(labels) == sorted(split.labels[split.indices])
     shapes = [x.shape for x, _ in split.batches(100)]
     assert shapes == [(2, 100, 1, 8, 8), (2, 100, 1, 8, 8), (2, 87, 1, 8, 8)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from spear_deploy.errors import UnsupportedError
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.train.config import Aims
 from spear_deploy.train.finetune import finetune
+from spear_deploy.train.teacher import Teacher
 from tests.collapsing import collapsing, two_classes_split
-from tests.tiny_deployments import SEARCH, Deploy
+from tests.tiny_deployments import Deploy
 
 
 @pytest.fixture(scope="module")
@@ -68,39 +70,39 @@ def test_a_percentage_is_of_the_float_network(allowed: Work, data: Dataset) -> N
 def test_a_faithful_network_has_no_notes(deployed: Work) -> None:
     """Its percentage is of what it does on the chip, and its fidelity is that of the activities of the baseline."""
     assert deployed.notes == ()
-    assert deployed.goal.budgets[0].limit == pytest.approx(0.6 * deployed.baseline.chip_test.mean_synops)
+    assert deployed.goal.budgets[0].limit == pytest.approx(0.6 * deployed.baseline.chip_val.mean_synops)
     assert deployed.fidelity.in_float is deployed.baseline.float_test
     assert deployed.fidelity.on_chip is deployed.baseline.chip_test
 
 
 def test_the_deployed_network_is_measured_too(deployed: Work) -> None:
     """On the chip it does what the search measured; the picture shows every population."""
-    np.testing.assert_array_equal(deployed.deployed.on_chip.scores, deployed.measured.activity.scores)
+    np.testing.assert_array_equal(deployed.deployed.on_chip.scores, deployed.on_test.activity.scores)
     in_float = measure_float(deployed.measured.network, deployed.data.test)
     np.testing.assert_array_equal(deployed.deployed.in_float.total, in_float.total)
     assert [each.name for each in deployed.distributions] == ["hidden1", "hidden2", "output"]
 
 
 def test_the_reference_is_fine_tuned_as_long(deployed: Work) -> None:
-    """The unpruned network after the same batches with the same seeds, lowered and measured: from the journal too."""
-    tunings = deployed.search.candidate.tunings
-    assert [tuning.config for tuning in tunings[:2]] == [SEARCH.probe, SEARCH.finish]
-    network, steps = deployed.baseline.network, 0
-    for tuning in tunings:
-        network = finetune(
-            network,
-            deployed.data.train,
-            tuning.config,
-            seed=tuning.attempt,
-            aims=Aims(teacher=deployed.baseline.network),
-            simulator=deployed.compiler.trainable,
-        )
-        steps += tuning.config.steps(len(deployed.data.train))
+    """The unpruned network after as many batches, within limits, lowered and measured: from the journal too."""
+    samples = len(deployed.data.train)
+    *_, last = deployed.search.candidate.tunings
+    spent = sum(config.steps(samples) for config in deployed.search.candidate.tunings)
+    steps = min(spent, deployed.options.search.reference.steps(samples))
+    unpruned = deployed.baseline.network
+    network = finetune(
+        unpruned,
+        deployed.data.train,
+        replace(last, epochs=1e9, max_steps=steps),
+        seed=0,
+        aims=Aims(Teacher(unpruned, deployed.data.train)),
+        simulator=deployed.compiler.trainable,
+    ).network
     activity = measure_program(deployed.compiler.lower(network).program, deployed.data.test)
     reference = deployed.reference
     assert (reference.steps, reference.accuracy) == (steps, activity.accuracy)
     assert reference.synops == activity.mean_synops
-    lost = activity.correct.astype(int) - deployed.measured.activity.correct
+    lost = activity.correct.astype(int) - deployed.on_test.activity.correct
     assert reference.points == pytest.approx(100 * lost.mean())
     assert reference.error == pytest.approx(100 * np.sqrt(np.abs(lost).sum()) / len(lost))
     lines = map(json.loads, (deployed.options.output / JOURNAL).read_text().splitlines())

@@ -6,11 +6,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from spear_deploy.deployment.verdict import budget_rows, error_of
+from spear_deploy.budgets import Budget
+from spear_deploy.budgets.synops import MEAN
+from spear_deploy.deployment.verdict import beyond_on_test, budget_rows, error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError
+from spear_deploy.measure.measured import Performance
 from spear_deploy.search.goal import Goal
 
 
@@ -19,7 +23,7 @@ def test_within_budget(deployed: Work) -> None:
     assert error_of(deployed) is None
     synops, cores = budget_rows(deployed)
     assert synops.budget.resource.name == "synops"
-    assert synops.measured <= synops.budget.limit == pytest.approx(0.6 * deployed.baseline.synops)
+    assert synops.measured <= synops.budget.limit == pytest.approx(0.6 * deployed.baseline.chip_val.mean_synops)
     assert cores.measured == deployed.measured.lowered.placement.cores
     assert synops.within
     assert cores.within
@@ -33,18 +37,40 @@ def test_measured_beyond_the_budget(deployed: Work) -> None:
     assert isinstance(missed, BudgetNotMetError)
     assert [(f.code, f.where) for f in missed.findings] == [("E040", "synops"), ("E040", "cores")]
     verdict = SimpleNamespace(mismatches=2, bins=10, first_divergence="sample 0, step 3", backend="lava")
-    wrong: Any = SimpleNamespace(validation=verdict, activity=deployed.measured.activity)
+    wrong: Any = SimpleNamespace(validation=verdict, activity=deployed.on_test.activity)
     error = error_of(replace(beyond, proof=wrong))
     assert error is not None
     assert (error.findings[0].code, error.exit_code) == ("E050", 5)
     assert "2 of 10 bins" in error.findings[0].message
 
 
-def test_the_backends_own_count_must_be_within_too(deployed: Work) -> None:
-    """SynOps counted from the backend's spikes are a budget of their own."""
-    verdict = SimpleNamespace(mismatches=0, backend="lava")
-    busy = SimpleNamespace(mean_synops=10 * deployed.goal.budgets[0].limit)
-    run: Any = SimpleNamespace(validation=verdict, activity=busy)
-    error = error_of(replace(deployed, proof=run))
+def promised(deployed: Work, *, bound: float, on_test: list[int]) -> Work:
+    """The deployment with other SynOps: what unseen samples stay below, and those of each test sample."""
+    synops = np.array(on_test)
+    activity: Any = SimpleNamespace(total=synops, mean_synops=float(synops.mean()), accuracy=1.0)
+
+    def of(seen: Any, level: float) -> float:
+        return MEAN.bound(seen, level) if seen is activity else bound
+
+    budget = Budget(replace(MEAN, bound=of), 100)
+    work = replace(deployed, goal=Goal((budget,), deployed.baseline), search=None)
+    return replace(work, on_test=Performance(deployed.measured.lowered, activity, activity))
+
+
+def test_the_bound_decides(deployed: Work) -> None:
+    """What samples not seen may reach has to be within the limit, even where the test samples are."""
+    assert error_of(promised(deployed, bound=99, on_test=[90] * 20)) is None
+    error = error_of(promised(deployed, bound=101, on_test=[90] * 20))
     assert error is not None
-    assert [finding.where for finding in error.findings] == ["synops on lava"]
+    assert "measured 101 at most, on the validation samples, the budget is at most 100" in str(error)
+
+
+def test_chance_on_the_test_samples_is_told(deployed: Work) -> None:
+    """A mean a little above the limit is a note where the samples' spread explains it, and E040 where it does not."""
+    little = promised(deployed, bound=99, on_test=[80, 122] * 20)
+    assert error_of(little) is None
+    assert [finding.code for finding in beyond_on_test(little)] == ["N024"]
+    error = error_of(promised(deployed, bound=99, on_test=[110, 112] * 20))
+    assert error is not None
+    assert [finding.code for finding in error.findings] == ["E040"]
+    assert "measured 111 on the test samples" in str(error)

@@ -47,4 +47,4 @@ def test_no_network_is_composed_or_lowered_again(
     assert {count for (kind, _), count in counts.items() if kind == "lowered"} == {1}
     again = [count - 1 for (kind, _), count in counts.items() if kind == "composed" and count > 1]
     assert set(again) <= {1}
-    assert len(again) <= work.search.candidates
+    assert len(again) <= len(work.search.compared)

@@ -26,7 +26,6 @@ def test_the_whole_is_the_chips_unless_quantisation_changed_it(in_float: float, 
     """By more than a tenth of the float network's SynOps, either way."""
     activities: Any = (SimpleNamespace(mean_synops=in_float), SimpleNamespace(mean_synops=on_chip))
     nothing: Any = None
-    baseline = Baseline(nothing, nothing, nothing, nothing, *activities)
+    baseline = Baseline(nothing, nothing, *activities, nothing, nothing)
     assert baseline.works_alike == (whole == on_chip)
     assert MEAN.ask("50%").limit(baseline) == whole / 2
-    assert baseline.synops == on_chip

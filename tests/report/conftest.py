@@ -26,7 +26,6 @@ def report() -> dict[str, Any]:
 def validated(report: dict[str, Any]) -> dict[str, Any]:
     """Return the same with a backend run that agrees, an energy estimate and a note."""
     full = copy.deepcopy(report)
-    full["budgets"].insert(1, {**full["budgets"][0], "on": "lava", "measured": 79_101.5})
     full["accuracy"]["backend"] = 0.96875
     full["synops"]["backend"] = {**full["synops"]["measured"], "mean": 79_101.5, "samples": 32}
     full["validation"] = {

@@ -13,6 +13,7 @@ from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
+from spear_deploy.train.teacher import Teacher
 
 
 def loss(network: Network, split: Split) -> float:
@@ -36,17 +37,17 @@ def test_loss_falls(untrained_network: Network, tiny_network: Network, tiny_data
 def test_same_seed_gives_the_same_network(untrained_network: Network, tiny_data: Dataset) -> None:
     """Weights are equal to the last bit for a seed, whatever ran before, and others for another one."""
     config = FinetuneConfig(epochs=1, batch=16)
-    one = finetune(untrained_network, tiny_data.train, config, seed=5).content_hash
+    one = finetune(untrained_network, tiny_data.train, config, seed=5).network.content_hash
     torch.rand(3)
     np.random.default_rng().random()
-    assert finetune(untrained_network, tiny_data.train, config, seed=5).content_hash == one
-    assert finetune(untrained_network, tiny_data.train, config, seed=6).content_hash != one
+    assert finetune(untrained_network, tiny_data.train, config, seed=5).network.content_hash == one
+    assert finetune(untrained_network, tiny_data.train, config, seed=6).network.content_hash != one
 
 
 def test_the_given_network_is_left_alone(untrained_network: Network, tiny_data: Dataset) -> None:
     """Fine-tuning makes a new network; structure and neurons stay, weights change."""
     before = untrained_network.content_hash
-    tuned = finetune(untrained_network, tiny_data.train, FinetuneConfig(epochs=1), seed=0)
+    tuned = finetune(untrained_network, tiny_data.train, FinetuneConfig(epochs=1), seed=0).network
     assert untrained_network.content_hash == before != tuned.content_hash
     assert tuned.populations == untrained_network.populations
 
@@ -68,7 +69,8 @@ def test_synops_end_near_or_below_the_target(share: float, tiny_network: Network
     """With a target below what the network spends, it ends within a few per cent of it, and keeps its accuracy."""
     before = synops(tiny_network, tiny_data.train)
     config = FinetuneConfig(epochs=40, batch=24, learning_rate=5e-3)
-    tuned = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(tiny_network, share * before))
+    aims = Aims(Teacher(tiny_network, tiny_data.train), share * before)
+    tuned = finetune(tiny_network, tiny_data.train, config, seed=0, aims=aims).network
     assert 0.5 * share * before < synops(tuned, tiny_data.train) < 1.03 * share * before
     assert measure_float(tuned, tiny_data.train).accuracy > 0.8
 
@@ -76,8 +78,8 @@ def test_synops_end_near_or_below_the_target(share: float, tiny_network: Network
 def test_a_target_that_is_met_does_not_press(tiny_network: Network, tiny_data: Dataset) -> None:
     """Far within its target a network is trained as if there were none: the multiplier stays at zero."""
     config = FinetuneConfig(epochs=2, batch=24)
-    free = finetune(tiny_network, tiny_data.train, config, seed=0)
-    bound = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(synops_target=1e9))
+    free = finetune(tiny_network, tiny_data.train, config, seed=0).network
+    bound = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(synops_target=1e9)).network
     assert bound.content_hash == free.content_hash
 
 
@@ -93,7 +95,8 @@ def test_distillation_pulls_towards_the_teacher(
             return FloatSimulator(network)(inputs)["output"].sum(0).softmax(1)
 
     config = FinetuneConfig(epochs=10, batch=24, learning_rate=1e-2, distillation=20.0)
-    taught = finetune(untrained_network, tiny_data.train, config, seed=0, aims=Aims(tiny_network))
-    alone = finetune(untrained_network, tiny_data.train, config, seed=0)
+    aims = Aims(Teacher(tiny_network, tiny_data.train))
+    taught = finetune(untrained_network, tiny_data.train, config, seed=0, aims=aims).network
+    alone = finetune(untrained_network, tiny_data.train, config, seed=0).network
     target = scores(tiny_network)
     assert (scores(taught) - target).abs().mean() < (scores(alone) - target).abs().mean()

@@ -55,7 +55,7 @@ def test_fine_tuning_learns_to_decide_by_the_rule(name: str, untrained_network: 
     """From random weights the network comes to answer by the rule that it is tuned for."""
     network = untrained_network if RULES[name].reads == "spikes" else readout(untrained_network)
     config = FinetuneConfig(epochs=30, learning_rate=1e-2, batch=24, decide=name)
-    tuned = finetune(network, tiny_data.train, config, seed=0)
+    tuned = finetune(network, tiny_data.train, config, seed=0).network
     before, after = (measure_float(each, tiny_data.test, decide=name).accuracy for each in (network, tuned))
     assert after > 0.85 > before
 
@@ -65,7 +65,7 @@ def test_the_rule_changes_what_is_learnt(untrained_network: Network, tiny_data: 
     config = FinetuneConfig(epochs=30, learning_rate=1e-2, batch=24)
 
     def loss(decide: str) -> float:
-        tuned = finetune(untrained_network, tiny_data.train, replace(config, decide=decide), seed=0)
+        tuned = finetune(untrained_network, tiny_data.train, replace(config, decide=decide), seed=0).network
         activity = measure_float(tuned, tiny_data.train, decide="first")
         scores, labels = torch.from_numpy(activity.scores), torch.from_numpy(activity.labels)
         return float(torch.nn.functional.cross_entropy(scores, labels))
@@ -77,5 +77,6 @@ def test_the_default_is_the_output_s_usual_rule(untrained_network: Network, tiny
     """Named or not, the usual rule gives the same bytes."""
     config = FinetuneConfig(epochs=1, batch=24)
     for network, usual in ((untrained_network, "count"), (readout(untrained_network), "sum")):
-        one, other = (finetune(network, tiny_data.train, replace(config, decide=d), seed=0) for d in (None, usual))
+        configs = (replace(config, decide=rule) for rule in (None, usual))
+        one, other = (finetune(network, tiny_data.train, each, seed=0).network for each in configs)
         assert one.content_hash == other.content_hash

@@ -16,8 +16,23 @@ __all__ = ["METHODS", "Method", "Outcome", "Proposal", "Task"]
 METHODS: Registry[Callable[[Task], Method]] = Registry(
     "method",
     {
+        "gates": "spear_deploy.search.methods.gates:Gates",
+        "gradr": "spear_deploy.search.methods.gradr:GradR",
+        "lagrange": "spear_deploy.search.methods.lagrange:Lagrange",
+        "magnitude": "spear_deploy.search.methods.magnitude:Magnitude",
+        "oneshot": "spear_deploy.search.methods.oneshot:OneShot",
+        "sca": "spear_deploy.search.methods.sca:SCA",
+        "scratch": "spear_deploy.search.methods.scratch:Scratch",
+        "slimming": "spear_deploy.search.methods.slimming:Slimming",
         "spear": "spear_deploy.search.methods.spear.method:Spear",
+        "spear-td3": "spear_deploy.search.methods.spear.method:spear_td3",
+        "spear-sac": "spear_deploy.search.methods.spear.method:spear_sac",
+        "gradual": "spear_deploy.search.methods.gradual:Gradual",
         "uniform": "spear_deploy.search.methods.uniform:Uniform",
+        "taylor": "spear_deploy.search.methods.taylor:Taylor",
+        "random": "spear_deploy.search.methods.random:Random",
+        "tpe": "spear_deploy.search.methods.tpe:TPE",
+        "cmaes": "spear_deploy.search.methods.cmaes:CMAES",
     },
     group="spear_deploy.methods",
 )

@@ -1,22 +1,35 @@
-"""What a search method is: it is asked for networks and told what became of them."""
+"""What a search method is: it is asked for networks and told what they are worth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spear_deploy.data import Dataset
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
+from spear_deploy.network.units import Units
+from spear_deploy.progress import Tick
 from spear_deploy.search.space import KeepCounts, Space
+from spear_deploy.train.config import FinetuneConfig
+
+if TYPE_CHECKING:
+    from spear_deploy.search.cost import SynopsCost
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a proposed network did before fine-tuning: accuracy (0..1), SynOps as a share of the unpruned network's."""
+    """What a proposed network is worth before fine-tuning.
 
-    accuracy: float
+    ``score`` (0..1) is larger for networks that fine-tuning is expected to make more accurate, ``synops`` a share of
+    the unpruned network's.
+    """
+
+    score: float
     synops: float
 
 
@@ -24,11 +37,14 @@ class Outcome:
 class Proposal:
     """A network to be judged: the ``counts`` that its groups keep, by importance.
 
-    A method that changes weights instead gives the ``network`` itself.
+    A method that changes weights instead gives the ``network`` itself, and the units of each group that are left in it
+    as ``kept``.  Without ``tunes`` it is measured as it is, and not fine-tuned.
     """
 
     counts: KeepCounts
     network: Network | None = None
+    kept: Mapping[str, Units] | None = None
+    tunes: bool = True
 
     @property
     def key(self) -> Any:
@@ -44,19 +60,29 @@ class Proposal:
 class Task:
     """What a method is given.
 
-    ``target`` is the share of the unpruned network's SynOps that is wanted after fine-tuning; ``predict`` turns a
-    share before fine-tuning into the one that LRE expects after it, with all that is known at the time.
-    ``evaluations`` may be asked for in all, ``first`` of them before a network is chosen.
+    ``target`` is the share of the unpruned network's SynOps that is wanted after fine-tuning; ``predict`` turns an
+    outcome into the share that LRE expects after it, with all that is known at the time.  ``importance`` is that of
+    each unit of each group, (units,), ``cost`` what each unit takes in SynOps.  ``known`` are widths that meet the
+    target by other ways, of which one can start.  ``evaluations`` may be asked for in all, ``first`` of them before a
+    network is chosen.
+
+    Methods that train have the unpruned ``network``, the ``data``, and ``training``: the length and the rate of the
+    closing fine-tuning, so that all methods spend alike.  ``tick`` shows what they do.
     """
 
     space: Space
     target: float
-    predict: Callable[[float], float]
+    predict: Callable[[Proposal, Outcome], float]
     first: int
     evaluations: int
+    importance: Mapping[str, NDArray[np.float64]]
+    cost: SynopsCost
+    known: Sequence[KeepCounts]
     network: Network
     data: Dataset
     execution: Execution
+    training: FinetuneConfig
+    tick: Tick
 
 
 class Method(Protocol):
@@ -68,8 +94,8 @@ class Method(Protocol):
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Take the outcome of a proposal; each is told once, in the order of asking."""
 
-    def merit(self, outcome: Outcome) -> float:
-        """Return by how much one outcome is preferred among those near the target."""
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
+        """Return by how much one proposal is preferred among those near the target."""
 
     def figures(self) -> Mapping[str, Any]:
         """Return the method's own figures for the report, as JSON."""

@@ -25,22 +25,23 @@ class Uniform:
         """Return the network in the middle of the interval; None once it is one of those before."""
         self._ratio = (self._low + self._high) / 2
         counts = self.task.space.at_ratio(self._ratio)
-        if counts in self._seen:
+        if counts in self._seen or len(self._seen) >= self.task.evaluations:
             return None
         self._seen.append(counts)
         return Proposal(counts)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Keep the half in which the target lies."""
-        is_within = self.task.predict(outcome.synops) <= self.task.target and self.task.space.fits(proposal.counts)
+        is_within = self.task.predict(proposal, outcome) <= self.task.target and self.task.space.fits(proposal.counts)
         if is_within:
             self._low = self._ratio
         else:
             self._high = self._ratio
 
-    def merit(self, outcome: Outcome) -> float:
-        """Return the accuracy."""
-        return outcome.accuracy
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
+        """Return the share predicted, where the target is met: of one ratio for all the widest is best."""
+        predicted = self.task.predict(proposal, outcome)
+        return predicted if predicted <= self.task.target else -predicted
 
     def figures(self) -> Mapping[str, Any]:
         """Return the largest ratio whose predicted SynOps are within the target."""

@@ -2,57 +2,53 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import dataclasses
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.execution import Execution
-from spear_deploy.search.methods import Outcome, Task
 from spear_deploy.search.methods.uniform import Uniform
-from spear_deploy.search.space import PrunableGroup, Space
+from tests.search.methods.synthetic import run, synthetic
 
 
-def task(target: float, most_units: int = 10**9) -> Task:
-    """Two groups; SynOps are the share of the units that is kept."""
-    groups = (PrunableGroup("a", 64, 10, 0.5, False), PrunableGroup("b", 32, 64, 0.5, False))
-    space = Space(groups, 0.1, lambda counts: sum(counts.values()) <= most_units)
-    return Task(space, target, lambda share: share, 40, 40, network=None, data=None, execution=Execution())
-
-
-def run(method: Uniform) -> list[dict[str, int]]:
-    asked = []
-    while (proposal := method.ask()) is not None:
-        asked.append(dict(proposal.counts))
-        method.tell(proposal, Outcome(0.9, sum(proposal.counts.values()) / 96))
-    return asked
-
-
-@given(st.floats(0.15, 0.95))
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.05, 0.95))
 def test_the_largest_ratio_within_the_target_is_found(target: float) -> None:
-    """It halves its interval until two ratios keep the same units; one unit more would be beyond the target."""
-    method = Uniform(task(target))
-    asked = run(method)
-    assert len(asked) < 15
-    within = [counts for counts in asked if sum(counts.values()) / 96 <= target]
-    best = max(within, key=lambda counts: sum(counts.values()))
-    assert target - 3 / 96 <= sum(best.values()) / 96
-    assert abs(best["a"] / 64 - best["b"] / 32) < 1 / 32
-    assert 0.1 <= method.figures()["ratio"] <= 1
+    """It halves its interval until two ratios keep the same units; the next larger ratio would be beyond the target."""
+    task = synthetic(3, target)
+    method = Uniform(task.task)
+    told = run(method, task)
+    assert len(told) < 15
+    within = [entry for entry in told if task.excess(entry[0]) <= 0]
+    best, outcome = max(within, key=lambda entry: method.merit(*entry))
+    assert task.task.predict(best, outcome) == max(task.task.predict(*entry) for entry in within)
+    ratio = method.figures()["ratio"]
+    assert best.counts == task.task.space.at_ratio(ratio)
+    assert all(entry in within for entry in told if sum(entry[0].counts.values()) <= sum(best.counts.values()))
 
 
 def test_budgets_of_the_placement_hold() -> None:
     """Where cores allow less than the target, that decides."""
-    asked = run(Uniform(task(0.9, most_units=30)))
+    task = synthetic(2, 0.9, units=48, fits=lambda counts: sum(counts.values()) <= 30)
+    asked = [proposal.counts for proposal, _ in run(Uniform(task.task), task)]
     fitting = [counts for counts in asked if sum(counts.values()) <= 30]
-    assert max(sum(counts.values()) for counts in fitting) >= 27
+    assert max(sum(counts.values()) for counts in fitting) >= 28
 
 
-def test_it_needs_no_reinforcement_learning() -> None:
-    """Importing it imports neither gymnasium nor stable_baselines3."""
-    code = (
-        "import sys, spear_deploy.search.loop; from spear_deploy.search.methods import METHODS; METHODS.get('uniform');"
-        "assert not {'gymnasium', 'stable_baselines3'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+@pytest.mark.parametrize("evaluations", [1, 3])
+def test_it_ends_with_the_evaluations(evaluations: int) -> None:
+    """No more networks are asked for than may be judged."""
+    task = synthetic(3, 0.3, evaluations=evaluations)
+    assert len(run(Uniform(task.task), task)) == evaluations
+
+
+def test_what_meets_the_target_is_preferred() -> None:
+    """Of two networks within the target the larger is better, and any of them than one beyond it."""
+    task = synthetic(3, 0.3)
+    method = Uniform(task.task)
+    told = sorted(run(method, task), key=lambda entry: method.merit(*entry))
+    excess = [task.excess(proposal) for proposal, _ in told]
+    beyond = [each for each in excess if each > 0]
+    assert excess == [*sorted(beyond, reverse=True), *sorted(each for each in excess if each <= 0)]
+    assert dataclasses.is_dataclass(told[0][1])

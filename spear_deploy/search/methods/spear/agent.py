@@ -1,101 +1,156 @@
-"""The agent: Stable-Baselines3's DDPG, with AMC's exploration and a reward that can be judged anew.
+"""The agent: one of Stable-Baselines3's, with AMC's exploration and rewards that can be judged anew.
 
-When LRE is refitted or TAR's weight moves, rewards already in the replay buffer are computed again, so that
-the agent does not learn from stale verdicts.
+When LRE is refitted or TAR's weight moves, rewards already in the replay buffer are computed again, so that the agent
+does not learn from stale verdicts.  Every step of an episode is given the episode's reward and ends there: the critic
+learns what networks with such a decision were worth (a Monte Carlo return), instead of passing the last step's reward
+back along the walk by bootstrapping, for which a search has too few episodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
 import numpy as np
+import stable_baselines3
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3 import DDPG
 from stable_baselines3.common.logger import Logger
 
 from spear_deploy.execution import PrivateRandom
 from spear_deploy.search.methods.spear.walk import OBSERVATIONS, Walk
+from spear_deploy.search.space import KeepCounts
 
-_BATCH, _GRADIENT_STEPS = 64, 8
+_BATCH = 64
+Step = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Observation, action and next observation."""
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A class of Stable-Baselines3 and how it is used.
+
+    ``is_noisy`` says whether noise is added to its actions.  Between episodes the critic learns ``gradient_steps``, and
+    the actor every ``policy_delay``-th of them.  ``options`` are for the class.
+    """
+
+    name: str
+    is_noisy: bool
+    gradient_steps: int
+    policy_delay: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# AMC's actor learns at a tenth of the critic's rate; here it takes every fourth step.  With every step DDPG's actor
+# runs ahead of its critic, and saturates at an end of the range on one seed of four.
+ALGORITHMS: Mapping[str, Algorithm] = {
+    "ddpg": Algorithm("DDPG", is_noisy=True, gradient_steps=8, policy_delay=4),
+    "td3": Algorithm("TD3", is_noisy=True, gradient_steps=8, policy_delay=4),
+    "sac": Algorithm("SAC", is_noisy=False, gradient_steps=6, options={"ent_coef": "auto_0.1", "target_entropy": -2.0}),
+}
+"""What may learn, by name: Lillicrap et al. 2016, Fujimoto et al. 2018, Haarnoja et al. 2018."""
 
 
 class DecayingNoise:
     """Gaussian exploration noise whose width shrinks by a factor with every episode.
 
-    AMC (He et al. 2018, section 4.1) draws from a truncated Gaussian of width 0.5 that shrinks by 0.95.  Here it is
-    1.0 and 0.98, not truncated, and never below 0.05: a search of 160 episodes, not 400, whose actions are clipped to
-    their range anyhow.  These numbers were chosen, not measured.
+    AMC (He et al. 2018, section 4.1) draws from a truncated Gaussian of width 0.5 that shrinks by 0.95.  Here it is 0.3
+    wide, for actions that are measured from what meets the target, shrinks by 0.98, is not truncated, and never below
+    0.05: a search of 160 episodes, not 800, whose actions are clipped to their range anyhow.
     """
 
-    def __init__(self, seed: int, width: float = 1.0, decay: float = 0.98, least: float = 0.05) -> None:
+    def __init__(self, seed: int, width: float = 0.3, decay: float = 0.98, least: float = 0.05) -> None:
         self._rng = np.random.default_rng(seed)
         self._width, self._decay, self._least = width, decay, least
 
-    def draw(self) -> NDArray[np.float32]:
-        """Return one draw: (1,)."""
-        return self._rng.normal(0.0, max(self._width, self._least), size=(1,)).astype(np.float32)
+    def draw(self, widening: float = 1.0) -> float:
+        """Return one draw, ``widening`` times as wide as usual."""
+        return float(self._rng.normal(0.0, widening * max(self._width, self._least)))
 
     def shrink(self) -> None:
-        """Shrink the width, before each episode."""
+        """Shrink the width, after each episode."""
         self._width *= self._decay
 
 
 class Agent:
-    """DDPG that is asked for the actions of an episode, and told its reward.
+    """An agent that is asked for the actions of an episode, and told its reward.
 
     The first ``random_episodes`` are drawn at random.  Stable-Baselines3 draws from global random states: here they
     are the agent's own.
     """
 
-    def __init__(self, groups: int, *, seed: int, random_episodes: int, most_episodes: int) -> None:
+    def __init__(
+        self, groups: int, *, seed: int, random_episodes: int, most_episodes: int, algorithm: str = "ddpg"
+    ) -> None:
+        self.algorithm = ALGORITHMS[algorithm]
         self._groups, self._random_episodes = groups, random_episodes
-        self._noise = DecayingNoise(seed)
+        self._noise, self._rng = DecayingNoise(seed), np.random.default_rng(seed)
         self._random = PrivateRandom(seed)
         self._episodes = 0
         with self._random.active():
-            self._model = DDPG(
+            self._model = getattr(stable_baselines3, self.algorithm.name)(
                 "MlpPolicy",
                 _Spaces(),
                 learning_rate=1e-3,
                 buffer_size=most_episodes * groups,
                 batch_size=_BATCH,
                 tau=0.01,
-                gamma=1.0,  # AMC: every step of an episode is worth the episode's reward
-                policy_kwargs={"net_arch": [128, 128]},
+                policy_kwargs={"net_arch": [64, 64]},
                 seed=seed,
                 device="cpu",
+                **self.algorithm.options,
             )
+        self._model.policy_delay = self.algorithm.policy_delay  # an option of TD3's class alone, which DDPG inherits
         self._model.set_logger(Logger(folder=None, output_formats=[]))
 
-    def walk(self, walk: Walk) -> None:
-        """Decide all groups, and remember each step without its reward."""
-        policy, buffer = self._model.policy, self._model.replay_buffer
-        assert buffer is not None
-        self._noise.shrink()
+    def walk(self, walk: Walk, widening: float = 1.0) -> list[Step]:
+        """Decide all groups; return the steps.  Exploration is ``widening`` times as wide as usual."""
+        steps = []
         while not walk.is_done:
             before = walk.observation()
-            if self._episodes < self._random_episodes:
-                drawn = np.array([self._model.action_space.sample()])
-            else:
-                drawn, _ = self._model.predict(before[None], deterministic=False)
-            stored = np.clip(policy.scale_action(drawn) + self._noise.draw(), -1, 1)
-            walk.decide(float(policy.unscale_action(stored)[0, 0]))
-            done = np.array([walk.is_done])
-            reward = np.zeros(1, np.float32)
-            buffer.add(before[None], walk.observation()[None], stored, reward, done, [{}])
+            action = np.array([self._action(before, widening)], np.float32)
+            walk.decide(float(action[0]))
+            steps.append((before, action, walk.observation()))
+        return steps
+
+    def remember(self, steps: Sequence[Step]) -> None:
+        """Add an episode to the replay buffer, without its reward."""
+        for before, action, after in steps:
+            self._buffer.add(before[None], after[None], action[None], np.zeros(1, np.float32), np.ones(1, bool), [{}])
         self._episodes += 1
+        if self._episodes > self._random_episodes:
+            self._noise.shrink()
 
     def learn(self, rewards: NDArray[np.float32]) -> None:
         """Take the rewards of all episodes so far, in order, and learn from the replay buffer."""
-        buffer = self._model.replay_buffer
-        assert buffer is not None
-        last_steps = np.arange(1, len(rewards) + 1) * self._groups - 1
-        buffer.rewards[last_steps, 0] = rewards
-        if self._episodes > self._random_episodes:
+        self._buffer.rewards[: len(rewards) * self._groups, 0] = np.repeat(rewards, self._groups)
+        if self._episodes >= self._random_episodes:
             with self._random.active():
-                self._model.train(gradient_steps=_GRADIENT_STEPS, batch_size=_BATCH)
+                self._model.train(gradient_steps=self.algorithm.gradient_steps, batch_size=_BATCH)
+
+    @property
+    def _buffer(self) -> Any:
+        return self._model.replay_buffer
+
+    def _action(self, observation: NDArray[np.float32], widening: float) -> float:
+        if self._episodes < self._random_episodes:
+            return float(self._rng.uniform(-1, 1))
+        with self._random.active():
+            chosen, _ = self._model.predict(observation[None], deterministic=self.algorithm.is_noisy)
+        noise = self._noise.draw(widening) if self.algorithm.is_noisy or widening > 1 else 0.0
+        return float(np.clip(chosen[0, 0] + noise, -1, 1))
+
+
+def replay(walk: Walk, counts: KeepCounts) -> list[Step]:
+    """Return the steps of a walk to given widths."""
+    steps = []
+    while not walk.is_done:
+        before, action = walk.observation(), np.array([walk.action_for(counts)], np.float32)
+        walk.decide(float(action[0]))
+        steps.append((before, action, walk.observation()))
+    return steps
 
 
 class _Spaces(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):

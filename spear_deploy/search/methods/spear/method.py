@@ -1,4 +1,9 @@
-"""SPEAR's search (Xie et al. 2025, arXiv 2507.02945): DDPG walks the groups under the target-aware reward TAR."""
+"""SPEAR's search (Xie et al. 2025, arXiv 2507.02945): an agent walks the groups under the target-aware reward TAR.
+
+The first episodes are walks to widths that are known (``widths.starts``): the replay buffer begins with what the
+gradual path, uniform ratios, importance for each SynOp and the unpruned network are worth.  Then an eighth of the
+episodes is drawn at random (AMC: 100 of 800), and the others are the agent's.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +11,94 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from spear_deploy.search.methods.objective import search_figures
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.methods.spear.agent import Agent
+from spear_deploy.search.methods.spear.agent import Agent, Step, replay
 from spear_deploy.search.methods.spear.tar import TAR
 from spear_deploy.search.methods.spear.walk import Walk
+from spear_deploy.search.methods.widths import Widths, starts
+from spear_deploy.search.space import KeepCounts
+
+_MOST_TRIES, _WIDENING = 40, 1.1
+"""Walks that end at a network that was proposed before are walked again, each time with more noise."""
+
+_CUT, _LEAST_DEVIATION = 5.0, 1e-3
 
 
 class Spear:
     """SPEAR (arXiv 2507.02945): a DDPG agent chooses a keep ratio for each layer under the target-aware reward.
 
-    A quarter of the episodes, the first ones, is drawn at random.
+    TD3 and SAC can take the place of DDPG: ``algorithm`` is a name of ``agent.ALGORITHMS``.
     """
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.tar = TAR(task.target)
+    def __init__(self, task: Task, algorithm: str = "ddpg") -> None:
+        self.task, self.tar, self.widths = task, TAR(task.target), Widths(task)
+        self._starts = list(starts(self.widths))[: task.evaluations]
         self.agent = Agent(
             len(task.space.groups),
             seed=task.execution.seed,
-            random_episodes=task.first // 4,
+            random_episodes=len(self._starts) + task.evaluations // 8,
             most_episodes=task.evaluations,
+            algorithm=algorithm,
         )
-        self._outcomes: list[Outcome] = []
+        self.told: list[tuple[Proposal, Outcome]] = []
+        self._seen: list[KeepCounts] = []
 
-    def ask(self) -> Proposal:
-        """Return the network of the next episode."""
-        walk = Walk(self.task.space)
-        self.agent.walk(walk)
-        return Proposal(walk.counts)
+    def ask(self) -> Proposal | None:
+        """Return the network of the next episode; None once evaluations are used up or nothing new is found."""
+        if len(self.told) >= self.task.evaluations:
+            return None
+        for tries in range(_MOST_TRIES):
+            counts, steps = self._episode(tries)
+            if counts not in self._seen:
+                self._seen.append(counts)
+                self.agent.remember(steps)
+                return Proposal(counts)
+        return None
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Move TAR's weight; all rewards in the replay buffer follow, and the agent learns from them."""
-        self._outcomes.append(outcome)
-        self.tar = self.tar.after_episode(self.task.predict(outcome.synops))
-        self.agent.learn(np.array([self.merit(each) for each in self._outcomes], np.float32))
+        self.told.append((proposal, outcome))
+        self.tar = self.tar.after_episode(self.task.predict(proposal, outcome))
+        self.agent.learn(centred(np.array([self.merit(*each) for each in self.told])))
 
-    def merit(self, outcome: Outcome) -> float:
+    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
         """Return the reward."""
-        return self.tar.reward(outcome.accuracy, self.task.predict(outcome.synops))
+        return self.tar.reward(outcome.score, self.task.predict(proposal, outcome))
 
     def figures(self) -> Mapping[str, Any]:
-        """Return the best reward, and the weight that TAR ended with."""
-        best = max((self.merit(outcome) for outcome in self._outcomes), default=None)
-        return {"best_reward": best, "tar_weight": self.tar.weight}
+        """Return reward and distance from the target over the episodes, and the weight that TAR ended with."""
+        rewards = [self.merit(*each) for each in self.told]
+        algorithm = self.agent.algorithm.name.lower()
+        return {
+            **search_figures(self.task, self.told, rewards),
+            "tar_weight": self.tar.weight,
+            "algorithm": algorithm,
+        }
+
+    def _episode(self, tries: int) -> tuple[KeepCounts, list[Step]]:
+        walk = Walk(self.widths)
+        steps = replay(walk, self._starts.pop(0)) if self._starts else self.agent.walk(walk, _WIDENING**tries)
+        return walk.counts, steps
+
+
+def centred(rewards: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the rewards as the agent learns them: (episodes,), in standard deviations of the better half of them.
+
+    Most of what tells good networks apart is small beside what bad ones lose: those are cut off, five deviations below.
+    """
+    better = np.sort(rewards)[len(rewards) // 2 :]
+    scaled = (rewards - better.mean()) / max(float(better.std()), _LEAST_DEVIATION)
+    return np.asarray(np.clip(scaled, -_CUT, _CUT), np.float32)
+
+
+def spear_td3(task: Task) -> Spear:
+    """SPEAR with TD3 (Fujimoto et al. 2018) as its agent; here it proposes what DDPG does (docs/methods/spear.md)."""
+    return Spear(task, algorithm="td3")
+
+
+def spear_sac(task: Task) -> Spear:
+    """SPEAR with SAC (Haarnoja et al. 2018) as its agent."""
+    return Spear(task, algorithm="sac")

@@ -1,7 +1,15 @@
 """An episode: a walk over the groups that chooses how much of each to keep.
 
-The observation of a group describes what it is, what it costs, and what has been decided so far, in the manner of AMC
-(He et al. 2018); the action in [-1, 1] maps to a keep ratio in [lowest, 1].  Budgets that a placement tells clip it.
+A group's *position* is 0 at the lowest keep ratio and 1 at all units, evenly in the ratio's logarithm.  Its *need* is
+the one position for it and all groups behind it at which the SynOps that LRE predicts meet the target, given what was
+decided before.  An action a in [-1, 1] is measured from there::
+
+    position = need + a (1 - need)   for a >= 0
+               need + a need         for a <  0
+
+so that a = 0 spends on a group what the rest of the network would get too, and later groups make up for earlier ones.
+The observation describes the group, what it costs, and what has been decided so far, in the manner of AMC (He et al.
+2018), and its need.  Budgets that a placement tells clip what is kept.
 """
 
 from __future__ import annotations
@@ -9,18 +17,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.search.space import KeepCounts, PrunableGroup, Space, keep_count
+from spear_deploy.search.methods.widths import Widths
+from spear_deploy.search.space import KeepCounts, PrunableGroup, keep_count
 
-OBSERVATIONS = 8
+OBSERVATIONS = 10
 """Numbers that describe a group."""
 
 
 class Walk:
     """Decides one group after the other."""
 
-    def __init__(self, space: Space) -> None:
-        self.space = space
+    def __init__(self, widths: Widths) -> None:
+        self.widths, self.space = widths, widths.space
         self._decided: dict[str, int] = {}
+        self._need = self._needed()
 
     @property
     def is_done(self) -> bool:
@@ -34,9 +44,23 @@ class Walk:
 
     def decide(self, action: float) -> None:
         """Decide the next group."""
-        group = self.space.groups[len(self._decided)]
-        ratio = self.space.lowest + (1 - self.space.lowest) * (float(np.clip(action, -1, 1)) + 1) / 2
-        self._decided[group.name] = self._clip(group, keep_count(group.units, ratio))
+        group, part = self.space.groups[len(self._decided)], float(np.clip(action, -1, 1))
+        position = self._need + part * (1 - self._need if part > 0 else self._need)
+        wanted = self.widths.at({group.name: position})[group.name]
+        self._decided[group.name] = self._clip(group, wanted)
+        self._need = self._needed()
+
+    def action_for(self, counts: KeepCounts) -> float:
+        """Return the action that keeps of the next group what ``counts`` do."""
+        name = self.space.groups[len(self._decided)].name
+        position = self.widths.positions({name: counts[name]})[name]
+        room = 1 - self._need if position > self._need else self._need
+        return (position - self._need) / room if room > 0 else 0.0
+
+    def _needed(self) -> float:
+        left = [group.name for group in self.space.groups[len(self._decided) :]]
+        shift, _ = self.widths.widest(dict.fromkeys(left, 0.0), self._decided) if left else (0.0, {})
+        return max(0.0, shift)
 
     def _clip(self, group: PrunableGroup, count: int) -> int:
         """Lower ``count`` until the network fits with all undecided groups at their smallest (bisection)."""
@@ -55,22 +79,22 @@ class Walk:
 
     def observation(self) -> NDArray[np.float32]:
         """Describe the next group, or the last one where all are decided: (OBSERVATIONS,)."""
-        groups = self.space.groups
+        groups, importance = self.space.groups, self.widths.importance_share
         index = min(len(self._decided), len(groups) - 1)
         group = groups[index]
         kept = [self._decided[item.name] / item.units for item in groups[: len(self._decided)]]
         shares = [item.synops_share for item in groups]
         saved = sum((1 - ratio) * share for ratio, share in zip(kept, shares, strict=False))
-        return np.array(
-            [
-                index / max(1, len(groups) - 1),
-                float(group.is_map),
-                group.units / max(item.units for item in groups),
-                group.fan_in / max(item.fan_in for item in groups),
-                group.synops_share,
-                saved,
-                sum(shares[len(kept) :]),
-                kept[-1] if kept else 1.0,
-            ],
-            dtype=np.float32,
-        )
+        described = [
+            index / max(1, len(groups) - 1),
+            float(group.is_map),
+            group.units / max(item.units for item in groups),
+            group.fan_in / max(item.fan_in for item in groups),
+            group.synops_share,
+            saved,
+            sum(shares[len(kept) :]),
+            kept[-1] if kept else 1.0,
+            self._need,
+            importance[group.name],
+        ]
+        return np.array(described, dtype=np.float32)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Projection, SumPool2d
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_output
-from spear_deploy.simulate.simulator import Chain, over_time
+from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
 
@@ -150,7 +150,7 @@ class GridSynapses(IntegerSynapses):
         self.bias = None if self._op.bias is None else nn.Parameter(torch.tensor(self._op.bias))
         self.register_buffer("steps", torch.tensor(self._rows / self._step, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(grid.scale, dtype=torch.float32))
-        self.register_buffer("taps", _existing_taps(self._op))
+        self.register_buffer("exists", existing_weights(self._op))
 
     def prepare(self) -> int:
         """Move weights beyond the largest mantissa back to it."""
@@ -168,7 +168,7 @@ class GridSynapses(IntegerSynapses):
     def round(self, exponent: int) -> None:
         """Round the weights to the grid, which is coarser only where an exponent that is shared is larger."""
         buffers: Any = self
-        weight = self.weight if buffers.taps is None else self.weight * buffers.taps
+        weight = self.weight if buffers.exists is None else self.weight * buffers.exists
         coarser = 2.0 ** max(0, exponent - self.grid.exponent)
         self.integers = Rounded.apply(weight, buffers.steps / coarser, self._step * coarser)  # type: ignore[no-untyped-call]
 
@@ -238,6 +238,10 @@ class GridSynapses(IntegerSynapses):
         return (*self.grid.projection.ops[:-1], replace(self._op, weight=weight, bias=bias))
 
 
+_WITHIN = 1 - 1e-6
+"""A factor that leads to a limit stops so much short of it: biases are of single precision."""
+
+
 class ComposedSynapses(IntegerSynapses):
     """Synapses that several operations, or none, are composed to."""
 
@@ -277,6 +281,19 @@ class ComposedSynapses(IntegerSynapses):
             for _, weight in weights[-1:]:
                 fits = len(weight) % len(shares) == 0
                 weight.mul_(_by_row(shares if fits else shares.min()[None], weight))
+
+    def clamp_bias(self, lowest: Array, highest: Array) -> None:
+        """Move what the biases add into a range, of the target's shape: all of them by one factor."""
+        own = self.constant()
+        if own is None:
+            return
+        with np.errstate(divide="ignore", invalid="ignore"):
+            allowed = np.where(own > highest, highest / own, np.where(own < lowest, lowest / own, 1.0))
+        factor = float(np.clip(allowed.min(), 0.0, 1.0)) * _WITHIN
+        with torch.no_grad():
+            for name, value in self.chain.weights.items():
+                if name.startswith("bias"):
+                    value.mul_(factor)
 
     def constant(self) -> Array | None:
         """Return what the present biases add to the target's input."""
@@ -320,11 +337,3 @@ def _summing(op: LinearOp) -> LinearOp:
 
 def _by_row(shares: Tensor, weight: Tensor) -> Tensor:
     return shares.repeat_interleave(len(weight) // len(shares)).reshape(-1, *(1,) * (weight.ndim - 1))
-
-
-def _existing_taps(op: Conv2d | Linear) -> Tensor | None:
-    """Return where a kernel has synapses, (1, 1, kH, kW), or None if everywhere; training adds none."""
-    if isinstance(op, Linear):
-        return None
-    exists = np.any(op.weight, axis=(0, 1), keepdims=True)
-    return None if exists.all() or not exists.any() else torch.tensor(exists, dtype=torch.float32)

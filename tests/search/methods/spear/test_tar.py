@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import exp
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spear_deploy.search.methods.objective import reward
 from spear_deploy.search.methods.spear.tar import TAR
 
 SHARES = st.floats(0, 3)
@@ -13,28 +16,24 @@ TARGETS = st.floats(0.05, 1)
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "predicted", "expected"),
-    [(0.9, 0.5, 0.9), (0.9, 0.1, 0.9), (0.9, 0.55, 0.9 - 2 * 0.1), (0.9, 1.0, 0.9 - 2.0), (0.0, 0.75, -1.0)],
+    ("score", "apart", "expected"),
+    [(0.9, 0.0, 0.9), (0.9, 0.1, 0.9 - 1.0), (0.9, -0.4, 0.9 - 1.0), (0.2, -0.1, 0.2 - 2 / 17), (1.0, 0.2, 1 - 1.6)],
 )
-def test_reward(accuracy: float, predicted: float, expected: float) -> None:
-    """R = accuracy - weight * max(0, predicted / target - 1)."""
-    assert TAR(0.5, weight=2.0).reward(accuracy, predicted) == pytest.approx(expected)
+def test_reward(score: float, apart: float, expected: float) -> None:
+    """R = score - weight * d^2 / (d^2 + width^2), of half the weight at d = 0.1 and d = -0.4."""
+    assert TAR(0.5, weight=2.0).reward(score, 0.5 * exp(apart)) == pytest.approx(expected)
 
 
-@given(TARGETS, SHARES, SHARES, st.floats(0, 1))
-def test_below_the_target_accuracy_alone_counts(target: float, one: float, other: float, accuracy: float) -> None:
-    """Saving more than asked earns nothing; spending more never pays by itself."""
-    tar = TAR(target)
-    low, high = sorted((one, other))
-    assert tar.reward(accuracy, low) >= tar.reward(accuracy, high)
-    if high <= target:
-        assert tar.reward(accuracy, low) == tar.reward(accuracy, high) == accuracy
+@given(TARGETS, SHARES, st.floats(0, 1))
+def test_it_is_the_common_objective_with_a_weight_of_its_own(target: float, predicted: float, score: float) -> None:
+    """All methods are told the same, up to TAR's adaptation."""
+    assert TAR(target, weight=1.0).reward(score, predicted) == reward(score, predicted, target)
 
 
-@pytest.mark.parametrize(("predicted", "expected"), [(0.5, 1.0), (1.0, 1.1), (0.75, 1.05), (0.0, 0.9), (100.0, 20.0)])
-def test_adaptation(predicted: float, expected: float) -> None:
-    """The weight moves by step * (predicted / target - 1), up while the target is exceeded and down below it."""
-    assert TAR(0.5).after_episode(predicted).weight == pytest.approx(expected)
+@pytest.mark.parametrize(("apart", "expected"), [(0.0, 1.0), (1.0, 1.05), (0.5, 1.025), (-2.0, 0.95), (7.0, 1.05)])
+def test_adaptation(apart: float, expected: float) -> None:
+    """The weight moves by step * d, by at most a step: up while the target is exceeded and down below it."""
+    assert TAR(0.5).after_episode(0.5 * exp(apart)).weight == pytest.approx(expected)
 
 
 @given(TARGETS, st.lists(SHARES, max_size=300))

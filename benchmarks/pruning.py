@@ -1,0 +1,199 @@
+"""What pruning methods reach under a budget of SynOps: each alone, with the same steps of fine-tuning, in one table.
+
+Each run is a whole search on one thread: learning rate, the method's networks, a comparison, the closing fine-tuning,
+and then, once, the test samples.  Nothing is compared beside the method's own networks (``beside=()``), but in the rows
+of ``default``, which is what ``spear-deploy deploy`` does.  Results are lines of JSON in ``benchmarks/results``; what
+is there already is not run again, so that the benchmark can be interrupted, and run in parts.
+
+    python -m benchmarks.pruning --network digits --jobs 2            # run what is missing, and print the table
+    python -m benchmarks.pruning --network digits --budgets 15 --methods scratch gradual --seeds 0
+    python -m benchmarks.pruning --network braille --data-dir DATA    # needs the data sets
+    python -m benchmarks.pruning --table                              # print the tables of what is there
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from spear_deploy.budgets import ask
+from spear_deploy.data import DataOptions, Dataset, load_data
+from spear_deploy.deployment.options import DeployOptions
+from spear_deploy.deployment.steps import run_steps
+from spear_deploy.deployment.verdict import budget_rows
+from spear_deploy.deployment.work import Work
+from spear_deploy.errors import SpearError
+from spear_deploy.execution import Execution
+from spear_deploy.frontends import Imported, load
+from spear_deploy.frontends.semantics import from_toml
+from spear_deploy.progress import Progress
+from spear_deploy.search.methods import METHODS
+from spear_deploy.search.options import EFFORTS
+from spear_deploy.targets import LoweringOptions, load_chip
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
+BUDGETS, SEEDS = (70, 50, 30, 15, 5), (0, 1, 2)
+DEFAULT = "default"
+"""The name of the rows of what the tool does without options."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a network, a method, a budget in per cent, a seed."""
+
+    network: str
+    method: str
+    budget: int
+    seed: int
+
+
+def example(name: str, folder: Path | None) -> tuple[Imported, Dataset]:
+    """Return a network of the examples and its data."""
+    files = {"digits": "digits/digits.nir", "fashion": "fashion_mnist/fashion_mnist.nir", "braille": ""}
+    if name == "braille":
+        assert folder is not None, "--data-dir is needed: a folder with braille.nir and braille.npz of examples.braille"
+        imported = load(folder / "braille.nir")
+        return imported, load_data(str(folder / "braille.npz"), DataOptions(network=imported.network.ends))
+    path = ROOT / "examples" / files[name]
+    imported = load(path, from_toml(path.parent / "semantics.toml"))
+    data = "fashion-mnist" if name == "fashion" else name
+    return imported, load_data(data, DataOptions(folder=folder, network=imported.network.ends))
+
+
+def result(run: Run, folder: Path | None) -> dict[str, Any]:
+    """Carry out a run and return its figures."""
+    imported, data = example(run.network, folder)
+    options = EFFORTS["normal"]
+    if run.method != DEFAULT:
+        options = replace(options, method=run.method, beside=())
+    with TemporaryDirectory() as output:
+        asked = DeployOptions(
+            Path(output) / "out",
+            ask({"synops": f"{run.budget}%"}),
+            LoweringOptions(),
+            search=options,
+            execution=Execution(seed=run.seed),
+            until="search",
+        )
+        work = Work(imported=imported, data=data, chip=load_chip("loihi2"), options=asked)
+        started = time.process_time()
+        try:
+            done = run_steps(work, Progress(Console(quiet=True)))
+        except SpearError as error:
+            seconds = time.process_time() - started
+            return {**asdict(run), "error": error.findings[0].code, "seconds": round(seconds, 1)}
+    return {**asdict(run), **figures(done), "seconds": round(time.process_time() - started, 1)}
+
+
+def figures(work: Work) -> dict[str, Any]:
+    """Return what a deployment came to."""
+    assert work.on_test is not None
+    assert work.baseline is not None
+    row = next(row for row in budget_rows(work) if row.budget.resource.name == "synops")
+    found: dict[str, Any] = {
+        "accuracy": work.on_test.activity.accuracy,
+        "float": work.baseline.float_test.accuracy,
+        "within": row.within,
+        "bound": row.judged / row.budget.limit,
+        "on_test": row.measured / row.budget.limit,
+    }
+    if work.search is not None:
+        candidate = work.search.candidate
+        samples = len(work.data.train)
+        found |= {
+            "of": candidate.option.of,
+            "units": {name: len(units) for name, units in candidate.option.kept.items()},
+            "networks": len(work.search.compared),
+            "steps": sum(config.steps(samples) for each in work.search.compared for config in each.tunings)
+            + sum(config.steps(samples) for config in candidate.tunings),
+            "rate": work.search.rate,
+            "mape": work.search.lre.mape,
+        }
+    return found
+
+
+def known(path: Path) -> list[dict[str, Any]]:
+    """Return the results that there are."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def missing(runs: Sequence[Run], found: Sequence[Mapping[str, Any]]) -> list[Run]:
+    """Return the runs without a result."""
+    done = {Run(each["network"], each["method"], each["budget"], each["seed"]) for each in found}
+    return [run for run in runs if run not in done]
+
+
+def carry_out(runs: Sequence[Run], folder: Path | None, jobs: int) -> None:
+    """Carry out runs in ``jobs`` processes, and append each result as it comes."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(result, run, folder) for run in runs]
+        for number, future in enumerate(as_completed(waiting), start=1):
+            with RESULTS.open("a") as stream:
+                stream.write(json.dumps(future.result(), sort_keys=True) + "\n")
+            sys.stderr.write(f"{number}/{len(runs)}\r")
+
+
+def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table for each network, as Markdown: accuracy in per cent, mean and standard deviation over the seeds."""
+    for network in dict.fromkeys(each["network"] for each in found):
+        rows = [each for each in found if each["network"] == network]
+        budgets = sorted({each["budget"] for each in rows}, reverse=True)
+        methods = [name for name in (DEFAULT, *METHODS.names()) if any(each["method"] == name for each in rows)]
+        unpruned = next(100 * each["float"] for each in rows if "float" in each)
+        yield f"### {network} (unpruned {unpruned:.1f} %)\n"
+        yield "| method | " + " | ".join(f"{budget} %" for budget in budgets) + " | test/budget | CPU s |"
+        yield "|---|" + "---|" * (len(budgets) + 2)
+        for method in methods:
+            own = [each for each in rows if each["method"] == method]
+            cells = [cell([each for each in own if each["budget"] == budget]) for budget in budgets]
+            uses = [each["on_test"] for each in own if each.get("within")]
+            use = f"{np.median(uses):.3f}, at most {max(uses):.3f}" if uses else ""
+            yield f"| `{method}` | " + " | ".join(cells) + f" | {use} | {np.mean([e['seconds'] for e in own]):.0f} |"
+        yield ""
+
+
+def cell(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return accuracy of the runs within the budget, and how many there are where some are not."""
+    within = [100 * each["accuracy"] for each in runs if each.get("within")]
+    if not runs:
+        return ""
+    if not within:
+        return f"0 of {len(runs)}"
+    spread = f" +- {np.std(within, ddof=1):.1f}" if len(within) > 1 else ""
+    missed = f" ({len(within)} of {len(runs)})" if len(within) < len(runs) else ""
+    return f"{np.mean(within):.1f}{spread}{missed}"
+
+
+def main() -> None:
+    """Run what is missing and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=("digits", "fashion", "braille"), default="digits")
+    parser.add_argument("--methods", nargs="+", default=[DEFAULT, *METHODS.names()])
+    parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    given = parser.parse_args()
+    if not given.table:
+        runs = [Run(given.network, m, b, s) for s in given.seeds for b in given.budgets for m in given.methods]
+        carry_out(missing(runs, known(RESULTS)), given.data_dir, given.jobs)
+    Console(width=160).print("\n".join(tables(known(RESULTS))), markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()

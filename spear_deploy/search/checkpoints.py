@@ -1,0 +1,64 @@
+"""Fine-tuned weights of a run, so that one that was interrupted does not train again what it had trained.
+
+The journal holds a line for each fine-tuning: what it depends on, what it ended with, and the check sum of the file
+with its parameters.  A file that is missing, or not the one that was written, is trained anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.journal import Journal, Record
+from spear_deploy.network import Network
+from spear_deploy.simulate.simulator import NetworkSimulator
+from spear_deploy.storage import atomic, is_file, sha256
+from spear_deploy.train.finetune import Tuned
+from spear_deploy.untrusted import npz
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Fine-tunings by what they depend on, in the journal and in files of ``folder``."""
+
+    journal: Journal
+    folder: Path
+
+    def once(
+        self,
+        key: Mapping[str, Any],
+        network: Network,
+        simulator: Callable[[Network], NetworkSimulator],
+        tune: Callable[[], Tuned],
+    ) -> Tuned:
+        """Return what ``tune`` makes of a network, from the file if it was made before."""
+        path = self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npz"
+        made: list[Tuned] = []
+
+        def compute() -> Record:
+            made.append(tune())
+            _write(path, made[-1].parameters)
+            return {"multiplier": made[-1].multiplier, "sha256": sha256(path)}
+
+        record = self.journal.once("tuned", key, compute)
+        if made:
+            return made[0]
+        if not is_file(path) or sha256(path) != record["sha256"]:
+            tuned = tune()
+            _write(path, tuned.parameters)
+            return tuned
+        student = simulator(network)
+        student.take_parameters(npz.read(path))
+        return Tuned(student.to_network(), float(record["multiplier"]), student.parameter_arrays())
+
+
+def _write(path: Path, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+    with atomic(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **parameters)  # type: ignore[arg-type]  # names are keywords here

@@ -1,0 +1,92 @@
+"""The closing fine-tuning: it ends when the validation samples gain nothing, and presses until the budgets are kept.
+
+It runs in rounds, each a whole schedule down to a rate of zero, so that each yields a network that can be delivered: of
+a quarter, a quarter and half of all that may be spent.  The network of the round that is within the budgets with the
+least loss on the validation samples is the one that is delivered.
+
+What the rounds leave above a budget is not pressed out of the weights for ever: units are removed in that proportion,
+least important for what they save first, and a short round follows.  Removal only lowers SynOps, so that this ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from spear_deploy.network.units import keep_units
+from spear_deploy.progress import Tick
+from spear_deploy.search.candidate import Candidate, press
+from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.goal import Goal
+from spear_deploy.search.loss import calibrated_loss
+from spear_deploy.search.removal import remove
+from spear_deploy.search.space import keep_count
+from spear_deploy.train.config import FinetuneConfig
+
+_ROUNDS = (0.25, 0.25, 0.5)
+"""What each round may spend of the whole closing fine-tuning."""
+_PATIENCE = 2
+"""Rounds without a better network after which it ends."""
+_ATTEMPTS = 4
+"""Short rounds that follow while a budget is missed."""
+_PRESSED = 1.03
+"""What is so little above its budget is pressed; beyond it, units are removed."""
+
+
+def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, tick: Tick) -> Candidate:
+    """Return the best network within the budgets that further fine-tuning gives, or the one that misses them least."""
+    if not candidate.option.proposal.tunes:
+        return candidate
+    best, last, rounds, idle = candidate, candidate, list(_rounds(evaluator, rate)), 0
+    for number, config in enumerate(rounds, start=1):
+        last = press(last, evaluator, goal, config, attempt=number)
+        tick(number, len(rounds))
+        idle = 0 if _rank(last, goal) > _rank(best, goal) else idle + 1
+        best = max(best, last, key=lambda each: _rank(each, goal))
+        if idle == _PATIENCE and goal.is_met(best.measured):
+            break
+    short = replace(evaluator.options.compare, learning_rate=rate / 2)
+    for number in range(len(rounds) + 1, len(rounds) + 1 + _ATTEMPTS):
+        if goal.is_met(best.measured):
+            break
+        last = press(_trimmed(last, evaluator, goal), evaluator, goal, short, attempt=number)
+        tick(number, number + 1)
+        best = max(best, last, key=lambda each: _rank(each, goal))
+    return best
+
+
+def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
+    finish = evaluator.options.finish
+    total = finish.steps(len(evaluator.data.train))
+    for share in _ROUNDS:
+        yield replace(finish, epochs=finish.epochs * share, max_steps=max(1, round(total * share)), learning_rate=rate)
+
+
+def _rank(candidate: Candidate, goal: Goal) -> tuple[bool, float, float]:
+    """Prefer what meets the goal, then what misses it least, then what has the least loss.
+
+    The loss moves where the accuracy of a few hundred samples stands still, or moves by chance.
+    """
+    measured = candidate.measured
+    return goal.is_met(measured), -goal.excess(measured), -calibrated_loss(measured.val)
+
+
+def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidate:
+    """Remove units where a budget of activity is missed by more than a press mends.
+
+    What was not pruned by units stays as its method made it.
+    """
+    measured, budget = candidate.measured, goal.binding(candidate.measured)
+    if budget is None or not candidate.option.kept or goal.use(budget, measured) <= _PRESSED:
+        return candidate
+    network = measured.network
+    cost = evaluator.cost_in(network)
+    wanted = cost.total * evaluator.options.aim / goal.use(budget, measured)
+    before, whole, lowest = candidate.option.kept, evaluator.cost.units, evaluator.options.lowest_ratio
+    fewest = {name: min(units, keep_count(whole.get(name, units), lowest)) for name, units in cost.units.items()}
+    left = remove(evaluator.importance_in(network), cost, wanted, fewest)
+    kept = {name: np.asarray(before[name])[units].tolist() for name, units in left.items() if name in before}
+    option = replace(candidate.option, kept=kept)
+    return replace(candidate, option=option, measured=evaluator.measure(keep_units(network, left)))

@@ -1,0 +1,84 @@
+"""Gradual pruning: stages that remove what matters least for the SynOps it saves, with short training between.
+
+A stage lowers the SynOps by a quarter at most, by removing the units that matter least for the SynOps that they save
+(:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance and rates are taken anew.
+
+The SynOps before and after each of these short runs are what LRE learns from: of promising networks, on the way to the
+target, at no extra cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spear_deploy.network import Network
+from spear_deploy.network.units import Units, keep_units
+from spear_deploy.progress import Tick
+from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.lre import Pair
+from spear_deploy.search.removal import remove
+from spear_deploy.search.space import KeepCounts, Space, keep_count
+
+_STAGE = 0.75
+"""The share of the SynOps that a stage leaves."""
+_FINE_STAGE = 0.9
+"""The same where only a budget of the placement is missed: what a unit takes of it is not known, so steps are small."""
+_CLOSE = 1.05
+"""So near the target there is no further stage: fine-tuning presses the rest."""
+_FEWEST = 4
+"""Units that a group keeps where the target can be met so: smaller layers break down at once."""
+_SAMPLES = 512
+"""Training samples that the importance within a stage is averaged over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Where gradual pruning led: the network, the units that it keeps of the unpruned one, and LRE's pairs."""
+
+    network: Network
+    kept: Mapping[str, Units]
+    pairs: tuple[Pair, ...]
+    steps: int
+
+    @property
+    def counts(self) -> KeepCounts:
+        """How many units each group keeps."""
+        return {name: len(units) for name, units in self.kept.items()}
+
+
+def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> Path:
+    """Prune until the SynOps are at the ``target`` share and the placement fits, or nothing more can go."""
+    network, whole = evaluator.baseline.network, evaluator.cost.total
+    kept: dict[str, Units] = {name: np.arange(units) for name, units in space.units.items()}
+    config = replace(evaluator.options.stage, learning_rate=rate / 2)  # the full rate wrecks a network between stages
+    cost, pairs = evaluator.cost, list[Pair]()
+    stages = max(1, round(np.log(max(target, 1e-3)) / np.log(_STAGE)))
+    while cost.total > _CLOSE * target * whole or not space.fits(_counts(kept)):
+        over = cost.total > _CLOSE * target * whole
+        wanted = max(target * whole, _STAGE * cost.total) if over else _FINE_STAGE * cost.total
+        importance = evaluator.importance_in(network, _SAMPLES)
+        left = remove(importance, cost, wanted, _fewest(space, _FEWEST))
+        if cost.of(left) > wanted:  # a budget that small layers cannot keep
+            left = remove(importance, cost, wanted, _fewest(space, 1))
+        if all(len(left[name]) == len(units) for name, units in kept.items()):
+            break
+        before = cost.of(left) / whole
+        network = evaluator.tune_in_float(keep_units(network, left), config)
+        kept = {name: units[left[name]] for name, units in kept.items()}
+        cost = evaluator.cost_in(network)
+        ratios = tuple(len(kept[name]) / units for name, units in space.units.items())
+        pairs.append(Pair(before, cost.total / whole, ratios))
+        tick(len(pairs), max(stages, len(pairs)))
+    return Path(network, kept, tuple(pairs), len(pairs) * config.steps(len(evaluator.data.train)))
+
+
+def _fewest(space: Space, least: int) -> dict[str, int]:
+    """Return how many units each group keeps at least."""
+    return {name: max(keep_count(units, space.lowest), min(least, units)) for name, units in space.units.items()}
+
+
+def _counts(kept: Mapping[str, Units]) -> KeepCounts:
+    return {name: len(units) for name, units in kept.items()}

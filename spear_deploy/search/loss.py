@@ -1,0 +1,28 @@
+"""How good decisions are, more finely than by counting the right ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_softmax
+
+from spear_deploy.measure.activity import Activity
+
+_SCALES = 2.0 ** np.arange(-6.0, 6.5, 0.5)
+"""Scales that are tried, relative to scores of a standard deviation of 1."""
+
+
+def calibrated_loss(activity: Activity) -> float:
+    """Return the mean cross-entropy of an activity's decisions, in nats, at the scale of its scores that suits it best.
+
+    Of a few hundred samples the accuracy moves in coarse steps and by chance; the loss tells more.  Scores of a chip
+    have a unit of their own, and a network that is overconfident by a factor decides as well as one that is not: so
+    scores count up to a factor (Guo et al. 2017, temperature scaling).
+    """
+    scores, labels = activity.scores, activity.labels
+    spread = float(scores.std()) or 1.0
+    losses = [_cross_entropy(scores * (scale / spread), labels) for scale in _SCALES]
+    return min(losses)
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    return -float(log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())

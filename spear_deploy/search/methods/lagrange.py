@@ -1,0 +1,14 @@
+"""The SynOps term alone: nothing is pruned, the closing fine-tuning presses the unpruned network to the target."""
+
+from __future__ import annotations
+
+from spear_deploy.search.methods.once import Once
+from spear_deploy.search.methods.protocol import Proposal
+
+
+class Lagrange(Once):
+    """Proposes the unpruned network."""
+
+    def propose(self) -> Proposal:
+        """Return all units of every group."""
+        return Proposal(self.task.space.units)

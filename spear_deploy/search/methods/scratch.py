@@ -1,0 +1,71 @@
+"""The widths of uniform pruning, with weights drawn anew: what pruning has to be better than (Liu et al. 2019).
+
+The closing fine-tuning is their only training.  Weights are normal, of mean 0 and of a standard deviation of the
+trained layer's own scale, corrected for inputs that are gone as Kaiming's initialisation is (He et al. 2015)::
+
+    std = root mean square of the trained weights * sqrt(fan-in before / fan-in after)
+
+Biases start at 0; neurons keep their parameters.  Weights of exactly 0 stay 0: they are no synapses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spear_deploy.network import Conv2d, Linear, LinearOp, Network
+from spear_deploy.network.units import Units, keep_units
+from spear_deploy.search.methods.choice import counts_of, top, uniform
+from spear_deploy.search.methods.once import Once
+from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.space import KeepCounts
+
+
+class Scratch(Once):
+    """Proposes the untrained network of uniform widths: the most even of those that are known, or its own."""
+
+    def propose(self) -> Proposal:
+        """Return the network."""
+        kept = self._kept()
+        pruned = keep_units(self.task.network, kept)
+        return Proposal(counts_of(kept), drawn_anew(self.task.network, pruned, self.task.execution.seed), kept)
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return the widths."""
+        return {"widths": counts_of(self._kept())}
+
+    def _kept(self) -> dict[str, Units]:
+        if self.task.known:
+            return top(self.task.importance, min(self.task.known, key=self._unevenness))
+        return uniform(self.task)
+
+    def _unevenness(self, counts: KeepCounts) -> float:
+        """Return how far apart the groups' ratios are; no smaller than rounding to whole units allows."""
+        ratios = [counts[name] / units for name, units in self.task.space.units.items()]
+        return float(np.ptp(ratios)) if ratios else 0.0
+
+
+def drawn_anew(trained: Network, pruned: Network, seed: int) -> Network:
+    """Return the ``pruned`` network with new weights on the scale of the ``trained`` one's."""
+    rng = np.random.default_rng(seed)
+    old = {projection.name: projection.ops for projection in trained.projections}
+    projections = tuple(
+        replace(p, ops=tuple(_drawn(*ops, rng) for ops in zip(old[p.name], p.ops, strict=True)))
+        for p in pruned.projections
+    )
+    return replace(pruned, projections=projections)
+
+
+def _drawn(old: LinearOp, op: LinearOp, rng: np.random.Generator) -> LinearOp:
+    if not isinstance(op, Conv2d | Linear) or not isinstance(old, Conv2d | Linear):
+        return op
+    existing = old.weight[old.weight != 0]
+    if not len(existing):
+        return op
+    std = np.sqrt(np.mean(existing**2) * old.weight[0].size / op.weight[0].size)
+    weight = rng.normal(0.0, std, op.weight.shape) * (op.weight != 0)
+    bias = None if op.bias is None else np.zeros_like(op.bias)
+    return replace(op, weight=weight.astype(np.float32), bias=bias)

@@ -1,0 +1,104 @@
+"""Network Slimming (Liu et al., ICCV 2017) on spikes: an L1 penalty on a scale of each unit, one global threshold.
+
+The paper's scales are those of batch normalisation, which spiking networks have merged into their weights by the time
+they are pruned; here each unit's outgoing spikes have one, gamma, 1 at first, which is multiplied into its outgoing
+weights at the end.  With a step's gradient g of the scale, and the mean |g| over all units of the first tenth of the
+training, G, a step is the proximal one of the loss with L1 strength G::
+
+    m     <- 0.9 m + 0.1 g
+    gamma <- soft(gamma - c m / G, c)          soft(x, c) = sign(x) max(|x| - c, 0)
+
+where c falls as half a cosine and sums to 1: a scale that the loss does not hold arrives at 0 with the last step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spear_deploy.network.units import unit_groups
+from spear_deploy.search.methods.choice import counts_of, selected, share
+from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
+from spear_deploy.search.methods.once import Once
+from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.methods.training import batches, loss_of, steps_of
+
+_MEASURED = 0.1
+"""Share of the steps in which the gradients of the scales are measured and the scales rest (chosen)."""
+_MOMENTUM = 0.9
+
+
+class Slimming(Once):
+    """Trains weights and scales, then keeps the units of the largest scales that the target has room for."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._figures: dict[str, Any] = {}
+
+    def propose(self) -> Proposal:
+        """Train, and return the network."""
+        task, groups = self.task, unit_groups(self.task.network)
+        simulator = FactorSimulator(task.network, groups).to(task.execution.device)
+        scales = Scales({group.name: group.units for group in groups.groups}, task.execution.device)
+        optimiser = torch.optim.Adam(simulator.parameters())
+        total = steps_of(task)
+        resting = max(1, round(_MEASURED * total))
+        ways = np.array([1 + np.cos(np.pi * step / total) for step in range(total)])
+        ways[:resting] = 0.0
+        ways /= max(ways.sum(), 1e-12)
+        for step, batch in enumerate(batches(task)):
+            simulator.factors.update(scales.leaves())
+            optimiser.param_groups[0]["lr"] = batch.rate
+            optimiser.zero_grad(set_to_none=True)
+            loss_of(task, simulator(batch.inputs), batch.labels).backward()
+            optimiser.step()
+            scales.step(float(ways[step]))
+        values = {name: gamma.double().cpu().numpy() for name, gamma in scales.values.items()}
+        kept = selected(task, {name: np.abs(gamma) for name, gamma in values.items()})
+        every = np.concatenate([*values.values()]) if values else np.zeros(0)
+        least = [float(np.abs(values[name][units]).min()) for name, units in kept.items()]
+        self._figures = {
+            # All scales alike would rank nothing.
+            "scale_sd": float(every.std()) if len(every) else 0.0,
+            "threshold": min(least, default=0.0),
+            "share": share(task.cost, kept),
+        }
+        return Proposal(counts_of(kept), pruned_and_folded(simulator.to_network(), kept, values), kept)
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return the scales' standard deviation and the smallest that is kept, and the share of SynOps predicted."""
+        return self._figures
+
+
+class Scales:
+    """The scales of all units, and their proximal steps."""
+
+    def __init__(self, units: Mapping[str, int], device: str = "cpu") -> None:
+        self.values = {name: torch.ones(count, device=device) for name, count in units.items()}
+        self._momentum = {name: torch.zeros(count, device=device) for name, count in units.items()}
+        self._leaves: dict[str, Tensor] = {}
+        self._sum, self._count = 0.0, 0
+
+    def leaves(self) -> dict[str, Tensor]:
+        """Return the scales as leaves that get the gradient of the next pass."""
+        self._leaves = {name: values.clone().requires_grad_() for name, values in self.values.items()}
+        return self._leaves
+
+    def step(self, way: float) -> None:
+        """Take a step with the leaves' gradients; one of no ``way`` only measures them."""
+        gradients = {n: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for n, leaf in self._leaves.items()}
+        for name, gradient in gradients.items():
+            self._momentum[name].lerp_(gradient, 1 - _MOMENTUM)
+            if way == 0:
+                self._sum += float(gradient.abs().sum())
+                self._count += len(gradient)
+        if way == 0:
+            return
+        strength = max(self._sum / max(1, self._count), 1e-12)
+        for name, values in self.values.items():
+            moved = values - way * self._momentum[name] / strength
+            self.values[name] = moved.sign() * (moved.abs() - way).clamp(min=0)

@@ -1,0 +1,194 @@
+"""Single weights instead of units: what each costs in SynOps, and networks of those of the highest scores.
+
+A weight costs the spikes that pass through it: those of its source neuron, summed over the places of a convolution (and
+the windows of a pooling in front).  That is exact where a projection has weights in its last operation alone and pools
+disjoint windows; elsewhere several weights make one synapse, and the number to keep is found by bisection on the
+fan-out of the network itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Network, Projection, Scale, SumPool2d
+from spear_deploy.network.fan_out import fan_outs
+from spear_deploy.search.cost import mean_spikes
+from spear_deploy.search.methods.protocol import Task
+from spear_deploy.simulate.simulator import Chain
+
+Array: TypeAlias = NDArray[np.float64]
+Place: TypeAlias = tuple[int, int]
+"""Of an operation with weights: index of the projection, index within its chain."""
+
+_SAMPLES = 1024
+_LEAST_USE = 0.98
+_HALVINGS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """The weights of the unpruned ``network``; ``spikes`` are those of its neurons a sample, (neurons,)."""
+
+    network: Network
+    spikes: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, task: Task) -> Synapses:
+        """Measure the spikes of a task's network."""
+        split = task.data.train.head(_SAMPLES)
+        return cls(task.network, mean_spikes(task.network, split, task.execution))
+
+    def share(self, network: Network) -> float:
+        """Return the SynOps of a network with fewer synapses as a share of the unpruned one's, at the same rates."""
+        return self._synops(network) / max(self._synops(self.network), 1e-12)
+
+    def _synops(self, network: Network) -> float:
+        fans = fan_outs(network.synapses, network.shapes)
+        return float(sum(self.spikes[fan.source] @ fan.nonzero for fan in fans if fan.source in self.spikes))
+
+    def costs(self) -> dict[Place, Array]:
+        """Return the SynOps a sample of each weight, in the shape of the weights, by operation."""
+        found = {}
+        for (index, position), weight in weights_of(self.network).items():
+            projection = self.network.projections[index]
+            if projection.source in self.spikes:
+                found[index, position] = self._costs(projection, position)
+            else:  # a readout sends no spikes
+                found[index, position] = np.zeros(weight.shape)
+        return found
+
+    def _costs(self, projection: Projection, position: int) -> Array:
+        shape = self.network[projection.source].shape
+        x = torch.tensor(self.spikes[projection.source].reshape(1, 1, *shape), dtype=torch.float32)
+        op = projection.ops[position]
+        assert isinstance(op, Conv2d | Linear)
+        counted = Chain((replace(op, weight=np.ones_like(op.weight), bias=None),))
+        counted(Chain(tuple(map(_counting, projection.ops[:position])))(x).detach()).sum().backward()
+        gradient = counted.weights["weight0"].grad
+        assert gradient is not None
+        return np.asarray(gradient.double().numpy() * (op.weight != 0), np.float64)
+
+    def kept(self, scores: Mapping[Place, Array], aim: float) -> dict[Place, NDArray[np.bool_]]:
+        """Return the synapses of the highest scores, as many as ``aim``, a share of all SynOps, has room for.
+
+        The best of each operation stays: an operation of zeros alone would be no sparser but have no structure.
+        """
+        ranked = _Ranked.of(weights_of(self.network), scores, self.costs())
+        masks = ranked.within(aim)
+        if _LEAST_USE * aim <= self.share(masked(self.network, masks)) <= aim:
+            return masks
+        low, high = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            is_within = self.share(masked(self.network, ranked.first(middle))) <= aim
+            low, high = (middle, high) if is_within else (low, middle)
+        return ranked.first(low)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """All weights of a network in one row: ``order`` from the highest score to the lowest, ``costs`` in that order."""
+
+    existing: Mapping[Place, NDArray[np.bool_]]
+    order: NDArray[np.intp]
+    costs: Array
+    best: int
+
+    @classmethod
+    def of(cls, weights: Mapping[Place, Array], scores: Mapping[Place, Array], costs: Mapping[Place, Array]) -> _Ranked:
+        existing = {place: weight != 0 for place, weight in weights.items()}
+        flat = []
+        for place, exists in existing.items():
+            score = np.where(exists, scores[place], -np.inf).ravel()
+            if exists.any():
+                score[np.argmax(score)] = np.inf
+            flat.append(score)
+        score = np.concatenate(flat) if flat else np.zeros(0)
+        order = np.argsort(-score, kind="stable")[: int(np.sum(score > -np.inf))]
+        every = np.concatenate([costs[place].ravel() for place in existing]) if flat else np.zeros(0)
+        return cls(existing, order, every[order], int(np.sum(score == np.inf)))
+
+    def within(self, aim: float) -> dict[Place, NDArray[np.bool_]]:
+        """Return the first so many whose costs add up to ``aim`` of all."""
+        spent = np.cumsum(self.costs)
+        room = aim * spent[-1] * (1 + 1e-12) if len(spent) else 0.0
+        return self._masks(int(np.searchsorted(spent, room, side="right")))
+
+    def first(self, part: float) -> dict[Place, NDArray[np.bool_]]:
+        """Return the first ``part``, 0..1, of all."""
+        return self._masks(int(part * len(self.order)))
+
+    def _masks(self, count: int) -> dict[Place, NDArray[np.bool_]]:
+        masks, start = {}, 0
+        chosen = np.zeros(sum(exists.size for exists in self.existing.values()), bool)
+        chosen[self.order[: max(count, self.best)]] = True
+        for place, exists in self.existing.items():
+            masks[place] = chosen[start : start + exists.size].reshape(exists.shape)
+            start += exists.size
+        return masks
+
+
+def weights_of(network: Network) -> dict[Place, Array]:
+    """Return the weights of every operation that has some."""
+    return {
+        (index, position): op.weight.astype(np.float64)
+        for index, projection in enumerate(network.projections)
+        for position, op in enumerate(projection.ops)
+        if isinstance(op, Conv2d | Linear)
+    }
+
+
+def with_weights(network: Network, weights: Mapping[Place, Array]) -> Network:
+    """Return the network with other weights."""
+
+    def changed(place: Place, op: LinearOp) -> LinearOp:
+        if place not in weights or not isinstance(op, Conv2d | Linear):
+            return op
+        return replace(op, weight=weights[place].astype(np.float32))
+
+    projections = tuple(
+        replace(p, ops=tuple(changed((index, position), op) for position, op in enumerate(p.ops)))
+        for index, p in enumerate(network.projections)
+    )
+    # What is left was not trained on integers, even if the whole was: as for units that are removed.
+    populations = tuple(replace(p, resolution=None) for p in network.populations)
+    return replace(network, populations=populations, projections=projections)
+
+
+def masked(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> Network:
+    """Return the network with only the weights of the masks."""
+    return with_weights(network, {place: w * masks[place] for place, w in weights_of(network).items()})
+
+
+def scales_of(network: Network) -> dict[Place, float]:
+    """Return the root mean square of each operation's weights that are not 0; 1 where there is none."""
+    found = {}
+    for place, weight in weights_of(network).items():
+        existing = weight[weight != 0]
+        found[place] = float(np.sqrt(np.mean(existing**2))) if len(existing) else 1.0
+    return found
+
+
+def density(masks: Mapping[Place, NDArray[np.bool_]], network: Network) -> float:
+    """Return the share of a network's weights that is kept."""
+    total = sum(int(np.count_nonzero(weight)) for weight in weights_of(network).values())
+    return sum(int(mask.sum()) for mask in masks.values()) / max(1, total)
+
+
+def _counting(op: LinearOp) -> LinearOp:
+    """Return what counts the spikes that pass an operation, instead of weighing them."""
+    match op:
+        case AvgPool2d():
+            return SumPool2d(op.kernel, op.stride, op.padding)
+        case Scale():
+            return replace(op, factor=(op.factor != 0).astype(np.float32))
+        case Conv2d() | Linear():
+            return replace(op, weight=(op.weight != 0).astype(np.float32), bias=None)
+        case _:
+            return op

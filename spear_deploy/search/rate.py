@@ -1,0 +1,60 @@
+"""The learning rate of fine-tuning: the best of a few short runs.
+
+Rates a factor of two apart are tried from the highest down, as long as the loss on the validation samples falls.
+Of all that was tried the learning rate decides most of a pruned network's accuracy, and no value suits all networks
+(docs/search.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as functional
+
+from spear_deploy.data import Split
+from spear_deploy.decision import network_rule
+from spear_deploy.network import Network
+from spear_deploy.progress import Tick
+from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.train.losses import logits
+
+_LOWEST, _HIGHEST = 6e-4, 1e-2
+"""Short runs favour large rates: beyond the highest, long ones lost 3 to 9 points on a network that they suited."""
+_SAMPLES = 512
+
+
+def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
+    """Return the learning rate at which short runs of a pruned network lower its loss most."""
+    options = evaluator.options
+    if options.rate is not None:
+        return options.rate
+    split = evaluator.data.val.head(_SAMPLES)
+    losses: dict[float, float] = {}
+
+    def loss_at(rate: float) -> float:
+        if rate not in losses:
+            config = replace(options.trial, learning_rate=rate)
+            tuned = evaluator.tune_in_float(network, config)
+            losses[rate] = mean_loss(tuned, split, evaluator.execution.device, options.decide)
+            tick(len(losses), 3)
+        return losses[rate]
+
+    best = _HIGHEST
+    while best / 2 >= _LOWEST and loss_at(best / 2) < loss_at(best):
+        best /= 2
+    return best
+
+
+def mean_loss(network: Network, split: Split, device: str, decide: str | None) -> float:
+    """Return the mean cross-entropy of a float network on a split."""
+    simulator, (port,) = FloatSimulator(network).to(device), network.inputs
+    rule, total = network_rule(network, decide).name, 0.0
+    for x, labels in split.batches(128):
+        with torch.no_grad():
+            sent = simulator({port.name: to_tensor(x, device)})[network.outputs[0]]
+            wanted = torch.from_numpy(labels).to(device)
+            total += float(functional.cross_entropy(logits(rule, sent), wanted, reduction="sum"))
+    return total / len(split)

@@ -1,0 +1,40 @@
+"""Which units go: the least important ones for the SynOps that they save."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.network.units import Units
+
+if TYPE_CHECKING:
+    from spear_deploy.search.cost import SynopsCost
+
+_NOTHING = 1e-12
+
+
+def remove(
+    importance: Mapping[str, NDArray[np.float64]], cost: SynopsCost, wanted: float, fewest: Mapping[str, int]
+) -> dict[str, Units]:
+    """Return the units of each group that are left when SynOps are at most ``wanted``, or nothing more can go.
+
+    One goes after the other, always the one of least importance for each SynOp that it saves, and what all others save
+    is computed anew: removal at one end of a projection makes the units at its other end cheaper.  ``fewest`` units of
+    each group stay.
+    """
+    kept: dict[str, Units] = {name: np.arange(units) for name, units in cost.units.items()}
+    while cost.of(kept) > wanted:
+        saved = cost.saved(kept)
+        worth = {
+            name: importance[name][units] / np.maximum(saved[name][units], _NOTHING)
+            for name, units in kept.items()
+            if len(units) > fewest[name]
+        }
+        if not worth:
+            break
+        name = min(worth, key=lambda each: float(worth[each].min()))
+        kept[name] = np.delete(kept[name], int(np.argmin(worth[name])))
+    return kept

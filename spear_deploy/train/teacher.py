@@ -1,0 +1,50 @@
+"""What is distilled from: the logits of a network in float, computed once for each training sample."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spear_deploy.data import Split
+from spear_deploy.decision import network_rule
+from spear_deploy.execution import Execution
+from spear_deploy.network import Network
+from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.train.losses import logits
+
+_BLOCK = 64
+"""Samples that are run together.  Always the same ones: sums of floats may depend on what else is in a batch, and a
+resumed run, which asks in another order, has to see the same bits."""
+
+
+class Teacher:
+    """Gives the logits of ``network`` on the samples of a split, read by the decision rule that ``decide`` names."""
+
+    def __init__(
+        self, network: Network, split: Split, *, decide: str | None = None, execution: Execution | None = None
+    ) -> None:
+        self._device = (execution or Execution()).device
+        self._simulator = FloatSimulator(network).requires_grad_(False).to(self._device)
+        self._output, (port,) = network.outputs[0], network.inputs
+        self._port, self._split = port.name, split
+        self._rule = network_rule(network, decide).name
+        self._logits = np.zeros((len(split), network[self._output].size), np.float32)
+        self._is_known = np.zeros(-(-len(split) // _BLOCK), bool)
+
+    def logits(self, positions: NDArray[np.intp]) -> Tensor:
+        """Return the logits of the samples at these positions of the split: (B, n)."""
+        for block in np.unique(positions // _BLOCK):
+            if not self._is_known[block]:
+                self._compute(int(block))
+        return torch.from_numpy(self._logits[positions]).to(self._device)
+
+    def _compute(self, block: int) -> None:
+        part = slice(block * _BLOCK, (block + 1) * _BLOCK)
+        x = self._split.samples.batch(self._split.indices[part])
+        with torch.no_grad():
+            out = self._simulator({self._port: to_tensor(x, self._device)})
+            self._logits[part] = logits(self._rule, out[self._output]).cpu().numpy()
+        self._is_known[block] = True

@@ -1,0 +1,79 @@
+"""Which candidate is taken, and how finely decisions are compared."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spear_deploy.search.candidate import best_of
+from spear_deploy.search.loss import calibrated_loss
+
+
+def activity(right: int, synops: float = 100.0, of: int = 100, sure: float = 1.0) -> Any:
+    """Two classes; the first ``right`` samples are decided rightly, by a margin."""
+    labels = np.zeros(of, np.int64)
+    correct = np.arange(of) < right
+    scores = np.where(correct[:, None], [[sure, 0.0]], [[0.0, sure]])
+    return SimpleNamespace(labels=labels, correct=correct, accuracy=right / of, scores=scores, mean_synops=synops)
+
+
+def candidate(val: Any, excess: float = 0.0, *, fits: bool = True) -> Any:
+    lowered = SimpleNamespace(placement=SimpleNamespace(fits=fits))
+    return SimpleNamespace(measured=SimpleNamespace(val=val, excess=excess, lowered=lowered))
+
+
+GOAL: Any = SimpleNamespace(excess=lambda measured: measured.excess, fits=lambda placement: placement.fits)
+
+
+def taken(*candidates: Any) -> int:
+    chosen = best_of(candidates, GOAL)
+    return next(index for index, each in enumerate(candidates) if each is chosen)
+
+
+def test_the_most_accurate_is_taken() -> None:
+    """However few SynOps another one has."""
+    assert taken(candidate(activity(90)), candidate(activity(70, 50.0))) == 0
+
+
+def test_within_a_standard_error_fewer_synops_are() -> None:
+    """One sample of a hundred is chance; a twentieth of the SynOps is no reason either."""
+    assert taken(candidate(activity(90)), candidate(activity(89, 80.0))) == 1
+    assert taken(candidate(activity(90)), candidate(activity(89, 97.0))) == 0
+
+
+def test_what_cannot_be_pressed_into_the_budget_is_left() -> None:
+    """Unless there is nothing else."""
+    far = candidate(activity(99), excess=0.5)
+    assert taken(far, candidate(activity(60), excess=0.1)) == 1
+    assert taken(far, candidate(activity(60), excess=0.7)) == 0
+
+
+def test_what_takes_too_many_cores_is_left() -> None:
+    """No fine-tuning frees a core."""
+    assert taken(candidate(activity(99), excess=0.2, fits=False), candidate(activity(60))) == 1
+
+
+@given(st.floats(0.01, 1000))
+def test_the_loss_does_not_depend_on_the_unit_of_the_scores(unit: float) -> None:
+    """A chip's scores are integers of its own; their order and proportions count."""
+    rng = np.random.default_rng(0)
+    scores, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    one = SimpleNamespace(scores=scores, labels=labels)
+    other = SimpleNamespace(scores=scores * unit, labels=labels)
+    assert calibrated_loss(other) == pytest.approx(calibrated_loss(one))  # type: ignore[arg-type]
+
+
+def test_the_loss_tells_equal_accuracies_apart() -> None:
+    """A network that is right by more is better; one that knows nothing loses the logarithm of its classes."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 60)
+    right, chance = np.eye(3)[labels], rng.normal(size=(60, 3))
+    good, poor = (SimpleNamespace(scores=right + noise * chance, labels=labels) for noise in (0.2, 0.35))
+    assert calibrated_loss(good) < calibrated_loss(poor)  # type: ignore[arg-type]
+    nothing = SimpleNamespace(scores=np.zeros((60, 3)), labels=labels)
+    assert calibrated_loss(nothing) == pytest.approx(np.log(3))  # type: ignore[arg-type]
