@@ -43,11 +43,15 @@ def deploy(output: Path, *arguments: str) -> dict[str, Any]:
 
 
 def assert_done(report: dict[str, Any], *, points: float) -> None:
-    """Within the budget and using at least 85 % of it, spike-exact on 32 samples, accuracy within ``points``."""
+    """Within the budget, spike-exact on 32 samples, accuracy within ``points``; and the budget is not wasted.
+
+    Of candidates whose accuracies are equal within a standard error one that saves SynOps is delivered, so that a
+    quarter may be left unused.
+    """
     for budget in report["budgets"]:
         assert budget["within"], budget
         if budget["resource"].startswith("synops"):
-            assert budget["measured"] >= 0.85 * budget["limit"], budget
+            assert budget["measured"] >= 0.75 * budget["limit"], budget
     assert report["validation"]["samples"] >= 32
     assert report["validation"]["mismatches"] == 0
     accuracy = report["accuracy"]
