@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain, islice, repeat
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -69,6 +70,11 @@ class Split:
         order = rng.permutation(len(self))
         for start in range(0, len(order), size):
             yield order[start : start + size]
+
+    def drawn(self, size: int, rng: np.random.Generator, count: int) -> Iterator[NDArray[np.intp]]:
+        """Yield the positions (B,) of ``count`` batches, the split shuffled anew whenever it is through."""
+        epochs = (self.shuffled(size, rng) for _ in repeat(None))
+        return islice(chain.from_iterable(epochs), count)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from spear_deploy.data import Split
 from spear_deploy.execution import Execution
 from spear_deploy.network import Conv2d, Linear, LinearOp, Network, Population, Projection
 from spear_deploy.network.units import Units, unit_groups
-from spear_deploy.simulate.simulator import Chain, FloatSimulator
+from spear_deploy.simulate.simulator import Chain, FloatSimulator, delayed
 from spear_deploy.simulate.tensors import to_tensor
 
 RIDGE = 1e-3
@@ -131,7 +131,7 @@ def _fit(pair: _Pair, name: str, split: Split) -> Network:
     inputs = op.weight[0].size + (op.bias is not None)
     gram, moments = np.zeros((inputs, inputs)), np.zeros((inputs, len(op.weight)))
     for sent, lacking in pair.runs(projection.target, split):
-        features = _features(op, filtered(before(_delayed(sent[projection.source], projection.delay)), *decays))
+        features = _features(op, filtered(before(delayed(sent[projection.source], projection.delay)), *decays))
         if op.bias is not None:
             constant = filtered(torch.ones(len(lacking), 1, device=pair.device), *decays)
             per_step = len(features) // len(constant)
@@ -181,10 +181,3 @@ def _added(op: Conv2d | Linear, change: Array) -> LinearOp:
     bias = None if op.bias is None else (op.bias + change[:, -1]).astype(np.float32)
     weights = change if op.bias is None else change[:, :-1]
     return replace(op, weight=(op.weight + weights.reshape(op.weight.shape)).astype(np.float32), bias=bias)
-
-
-def _delayed(x: Tensor, steps: int) -> Tensor:
-    """Return (T, ...) shifted along time, zeros first."""
-    shifted = torch.zeros_like(x)
-    shifted[steps:] = x[: len(x) - steps] if steps < len(x) else 0
-    return shifted

@@ -20,7 +20,7 @@ from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.lre import Pair
 from spear_deploy.search.removal import remove
-from spear_deploy.search.space import KeepCounts, Space, keep_count
+from spear_deploy.search.space import FEWEST, KeepCounts, Space, counts_of, keep_count
 
 _STAGE = 0.75
 """The share of the SynOps that a stage leaves."""
@@ -28,8 +28,6 @@ _FINE_STAGE = 0.9
 """The same where only a budget of the placement is missed: what a unit takes of it is not known, so steps are small."""
 _CLOSE = 1.05
 """So near the target there is no further stage: fine-tuning presses the rest."""
-_FEWEST = 4
-"""Units that a group keeps where the target can be met so: smaller layers break down at once."""
 _SAMPLES = 512
 """Training samples that the importance within a stage is averaged over."""
 
@@ -46,7 +44,7 @@ class Path:
     @property
     def counts(self) -> KeepCounts:
         """How many units each group keeps."""
-        return {name: len(units) for name, units in self.kept.items()}
+        return counts_of(self.kept)
 
 
 def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> Path:
@@ -56,11 +54,11 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
     config = replace(evaluator.options.stage, learning_rate=rate / 2)  # the full rate wrecks a network between stages
     cost, pairs = evaluator.cost, list[Pair]()
     stages = max(1, round(np.log(max(target, 1e-3)) / np.log(_STAGE)))
-    while cost.total > _CLOSE * target * whole or not space.fits(_counts(kept)):
+    while cost.total > _CLOSE * target * whole or not space.fits(counts_of(kept)):
         over = cost.total > _CLOSE * target * whole
         wanted = max(target * whole, _STAGE * cost.total) if over else _FINE_STAGE * cost.total
         importance = evaluator.importance_in(network, _SAMPLES)
-        left = remove(importance, cost, wanted, _fewest(space, _FEWEST))
+        left = remove(importance, cost, wanted, _fewest(space, FEWEST))
         if cost.of(left) > wanted:  # a budget that small layers cannot keep
             left = remove(importance, cost, wanted, _fewest(space, 1))
         if all(len(left[name]) == len(units) for name, units in kept.items()):
@@ -78,7 +76,3 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
 def _fewest(space: Space, least: int) -> dict[str, int]:
     """Return how many units each group keeps at least."""
     return {name: max(keep_count(units, space.lowest), min(least, units)) for name, units in space.units.items()}
-
-
-def _counts(kept: Mapping[str, Units]) -> KeepCounts:
-    return {name: len(units) for name, units in kept.items()}

@@ -56,29 +56,32 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
             evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.fits(evaluator.placement(counts))
         )
         check_feasible(evaluator, space, goal)
-    target = target_of(goal, options.aim)
+    # A little below the budget; all where none is of activity.
+    target = goal.share * options.aim if goal.of_activity else 1.0
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
     with progress.step("rate") as tick:
         rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
-    return _Search(evaluator, space, goal, path, uniform, rate).run(progress)
-
-
-def target_of(goal: Goal, aim: float) -> float:
-    """Return the share of the SynOps that is aimed at: a little below the budget; all where there is no such budget."""
-    return goal.share * aim if goal.of_activity else 1.0
+    return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
 
 
 class _Search:
     """The proposals of a method and the candidates taken from them, for one goal."""
 
     def __init__(
-        self, evaluator: Evaluator, space: Space, goal: Goal, path: Path, uniform: KeepCounts, rate: float
+        self,
+        evaluator: Evaluator,
+        space: Space,
+        goal: Goal,
+        target: float,
+        path: Path,
+        uniform: KeepCounts,
+        rate: float,
     ) -> None:
         self.evaluator, self.space, self.goal = evaluator, space, goal
         self.path, self.uniform, self.rate = path, uniform, rate
-        self.options, self.target = evaluator.options, target_of(goal, evaluator.options.aim)
+        self.options, self.target = evaluator.options, target
         self.pairs, self.chosen = list(path.pairs), list[Pair]()
         self.lre = fit(self.pairs)
         self.judged: list[tuple[Proposal, Outcome]] = []
@@ -114,7 +117,6 @@ class _Search:
             self.space,
             self.target,
             predict=self._predict,
-            first=options.episodes,
             evaluations=options.episodes,
             importance=evaluator.importance,
             cost=evaluator.cost,

@@ -126,11 +126,6 @@ def fit(pairs: Sequence[Pair], chosen: Sequence[Pair] = ()) -> LRE:
     return LRE(tuple(pairs), tuple(chosen))
 
 
-def held_out_error(pairs: Sequence[Pair]) -> float | None:
-    """Return the mean absolute error (a share) of predicting each pair from all others; None for fewer than two."""
-    return fit(pairs).mape
-
-
 def _row(pre: float, ratios: tuple[float, ...]) -> Array:
     """Return the numbers that a change is linear in: 1, log pre, log ratios."""
     return np.concatenate([[1.0], np.log(np.maximum([pre, *ratios], _SMALLEST))])

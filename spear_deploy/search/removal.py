@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.units import Units
+from spear_deploy.search.space import KeepCounts, counts_of
 
 if TYPE_CHECKING:
     from spear_deploy.search.cost import SynopsCost
@@ -17,16 +18,20 @@ _NOTHING = 1e-12
 
 
 def remove(
-    importance: Mapping[str, NDArray[np.float64]], cost: SynopsCost, wanted: float, fewest: Mapping[str, int]
+    importance: Mapping[str, NDArray[np.float64]],
+    cost: SynopsCost,
+    wanted: float,
+    fewest: Mapping[str, int],
+    fits: Callable[[KeepCounts], bool] = lambda counts: True,
 ) -> dict[str, Units]:
-    """Return the units of each group that are left when SynOps are at most ``wanted``, or nothing more can go.
+    """Return the units of each group that are left when SynOps are at most ``wanted`` and they fit, or none can go.
 
     One goes after the other, always the one of least importance for each SynOp that it saves, and what all others save
     is computed anew: removal at one end of a projection makes the units at its other end cheaper.  ``fewest`` units of
     each group stay.
     """
     kept: dict[str, Units] = {name: np.arange(units) for name, units in cost.units.items()}
-    while cost.of(kept) > wanted:
+    while cost.of(kept) > wanted or not fits(counts_of(kept)):
         saved = cost.saved(kept)
         worth = {
             name: importance[name][units] / np.maximum(saved[name][units], _NOTHING)

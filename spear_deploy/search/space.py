@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from spear_deploy.network.units import Units
+
 KeepCounts: TypeAlias = Mapping[str, int]
 """How many units each group keeps."""
 
@@ -45,6 +47,15 @@ class Space:
     def smallest(self) -> KeepCounts:
         """The smallest network that may be built."""
         return self.at_ratio(self.lowest)
+
+
+FEWEST = 4
+"""Units that a group keeps where the target can be met so: smaller layers break down at once."""
+
+
+def counts_of(kept: Mapping[str, Units]) -> dict[str, int]:
+    """Return how many units of each group are kept."""
+    return {name: len(units) for name, units in kept.items()}
 
 
 def keep_count(units: int, ratio: float) -> int:

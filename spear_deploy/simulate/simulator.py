@@ -88,7 +88,7 @@ class NetworkSimulator(nn.Module):
         total: Tensor | None = None
         for projection in self.structure.into(target):
             if projection.source in known:
-                sent = self._chains[projection.name](_delay(known[projection.source], projection.delay))
+                sent = self._chains[projection.name](delayed(known[projection.source], projection.delay))
                 total = sent if total is None else total + sent
         shape = (*first.shape[:2], *self.structure[target].shape)
         return torch.zeros(shape, device=first.device) if total is None else total
@@ -259,7 +259,7 @@ def _dampen(spikes: Tensor) -> Tensor:
     return spikes.detach() + DAMPENING * (spikes - spikes.detach()) if spikes.requires_grad else spikes
 
 
-def _delay(x: Tensor, steps: int) -> Tensor:
+def delayed(x: Tensor, steps: int) -> Tensor:
     """Return (T, B, *shape) shifted along time, zeros first."""
     if steps == 0:
         return x

@@ -72,23 +72,18 @@ def finetune(
     optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
     total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-    done = 0
-    while done < total:
-        for positions in split.shuffled(config.batch, rng):
-            x, labels = split.batch(positions)
-            inputs = {port.name: to_tensor(x, device)}
-            out = student(inputs)
-            loss = objective.loss(out, torch.from_numpy(labels).to(device), positions)
-            loss = loss + objective.pressure(inputs, out)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            done += 1
-            if tick:
-                tick(done, total)
-            if done == total:
-                break
+    for done, positions in enumerate(split.drawn(config.batch, rng, total), start=1):
+        x, labels = split.batch(positions)
+        inputs = {port.name: to_tensor(x, device)}
+        out = student(inputs)
+        loss = objective.loss(out, torch.from_numpy(labels).to(device), positions)
+        loss = loss + objective.pressure(inputs, out)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if tick:
+            tick(done, total)
     return Tuned(student.to_network(), objective.multiplier, student.parameter_arrays())
 
 

@@ -11,17 +11,13 @@ from spear_deploy.network.units import Units
 from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.importance import most_important
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.removal import remove
+from spear_deploy.search.space import KeepCounts, counts_of, widest_uniform
 
 Merit = Mapping[str, NDArray[np.float64]]
 """What each unit of each group is worth, (units,), on one scale for all groups."""
 
 _HALVINGS = 12
-
-
-def counts_of(kept: Mapping[str, Units]) -> dict[str, int]:
-    """Return the number of units of each group."""
-    return {name: len(units) for name, units in kept.items()}
 
 
 def share(cost: SynopsCost, kept: Mapping[str, Units]) -> float:
@@ -78,26 +74,12 @@ def selected(task: Task, merit: Merit, aim: float | None = None) -> dict[str, Un
 
 
 def cheapest_loss(task: Task, aim: float) -> dict[str, Units]:
-    """Return what is left when the unit of least importance per SynOps saved goes, one by one, down to ``aim``.
+    """Return what :func:`~spear_deploy.search.removal.remove` leaves at ``aim``, a share of the SynOps.
 
-    What each removal saves is worked out anew after every one.  Every group keeps what the smallest network has of it.
+    Every group keeps what the smallest network has of it.
     """
-    least = task.space.smallest
-    kept = {name: np.arange(units) for name, units in task.space.units.items()}
-    while share(task.cost, kept) > aim or not task.space.fits(counts_of(kept)):
-        saved = task.cost.saved(kept)
-        best: tuple[float, str, int] | None = None
-        for name, units in kept.items():
-            if len(units) <= least[name]:
-                continue
-            ratio = task.importance[name][units] / np.maximum(saved[name][units], 1e-12)
-            place = int(np.argmin(ratio))
-            if best is None or ratio[place] < best[0]:
-                best = float(ratio[place]), name, place
-        if best is None:
-            break
-        kept[best[1]] = np.delete(kept[best[1]], best[2])
-    return kept
+    space, cost = task.space, task.cost
+    return remove(task.importance, cost, aim * cost.total, space.smallest, space.fits)
 
 
 def uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
@@ -105,15 +87,12 @@ def uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
 
     With an ``aim``, that is the share of SynOps right after the cut, at unpruned rates.
     """
-    low, high = task.space.lowest, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        counts = task.space.at_ratio(middle)
+
+    def is_within(counts: KeepCounts) -> bool:
         kept = top(task.importance, counts)
-        spent = predicted(task, kept) / task.target if aim is None else share(task.cost, kept) / aim
-        is_within = spent <= 1 and task.space.fits(counts)
-        low, high = (middle, high) if is_within else (low, middle)
-    return top(task.importance, task.space.at_ratio(low))
+        return predicted(task, kept) <= task.target if aim is None else share(task.cost, kept) <= aim
+
+    return top(task.importance, widest_uniform(task.space, is_within))
 
 
 def _indices(chosen: Mapping[str, NDArray[np.bool_]]) -> dict[str, Units]:

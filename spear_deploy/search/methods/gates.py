@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
-from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -26,11 +25,12 @@ from torch import Tensor
 from spear_deploy.network import Network
 from spear_deploy.network.units import unit_groups
 from spear_deploy.search.cost import SynopsCost
-from spear_deploy.search.methods.choice import counts_of, selected, share
+from spear_deploy.search.methods.choice import selected, share
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
 from spear_deploy.search.methods.training import batches, loss_of, steps_of
+from spear_deploy.search.space import counts_of
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 FALLING = 0.6
@@ -44,11 +44,10 @@ _DUAL_STEP = 0.05
 
 
 class Gates(Once):
-    """Trains weights and gates, then keeps the units whose gates are open most likely, as many as there is room for."""
+    """Trains weights and gates, then keeps the units whose gates are open most likely, as many as there is room for.
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._figures: dict[str, Any] = {}
+    Its figures are how many gates were open, and the SynOps' shares of those, expected, and of the units kept.
+    """
 
     def propose(self) -> Proposal:
         """Train, and return the network."""
@@ -67,10 +66,6 @@ class Gates(Once):
         }
         factors = {name: settled(a).detach().double().cpu().numpy() for name, a in gates.items()}
         return Proposal(counts_of(kept), pruned_and_folded(trained, kept, factors), kept)
-
-    def figures(self) -> Mapping[str, Any]:
-        """Return how many gates were open, and the SynOps' shares of those, expected, and of the units kept."""
-        return self._figures
 
     def _trained(self) -> tuple[Network, dict[str, Tensor]]:
         task, groups = self.task, unit_groups(self.task.network)

@@ -12,7 +12,6 @@ share below 0 is the sparsity wanted: ``mu = ln(2 (1 - sparsity)) / alpha`` from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import log
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from spear_deploy.network import Network
 from spear_deploy.search.methods.once import Once, whole
-from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.methods.protocol import Proposal
 from spear_deploy.search.methods.sparse import (
     Array,
     Place,
@@ -72,11 +71,10 @@ def location(sparsity: float, alpha: float) -> float:
 
 
 class GradR(Once):
-    """Trains with rewiring, then keeps the synapses of the largest theta that the target has room for."""
+    """Trains with rewiring, then keeps the synapses of the largest theta that the target has room for.
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._figures: dict[str, float] = {}
+    Its figures are alpha, the sparsities wanted and trained, and the share of the weights that is left.
+    """
 
     def propose(self) -> Proposal:
         """Train, and return the network."""
@@ -98,10 +96,6 @@ class GradR(Once):
             "density": density(masks, task.network),
         }
         return Proposal(task.space.units, masked(with_weights(trained, regrown), masks), whole(task))
-
-    def figures(self) -> Mapping[str, Any]:
-        """Return alpha, the sparsities wanted and trained, and the share of the weights that is left."""
-        return self._figures
 
     def _prior(self, synapses: Synapses) -> tuple[float, float]:
         """Return the sparsity at which the largest weights meet the target, and alpha.

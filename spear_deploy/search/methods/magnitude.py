@@ -7,22 +7,18 @@ to the operation's own scale, all of them lose about the same share.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from spear_deploy.search.methods.once import Once, whole
-from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.methods.protocol import Proposal
 from spear_deploy.search.methods.sparse import Synapses, density, masked, scales_of, weights_of
 
 
 class Magnitude(Once):
-    """Proposes the network of the largest weights that the target has room for; the closing fine-tuning trains it."""
+    """Proposes the network of the largest weights that the target has room for; the closing fine-tuning trains it.
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._density: float | None = None
+    Its figure is the share of the weights that is left.
+    """
 
     def propose(self) -> Proposal:
         """Return the network."""
@@ -30,9 +26,5 @@ class Magnitude(Once):
         scales = scales_of(network)
         scores = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
         masks = Synapses.of(self.task).kept(scores, self.task.target)
-        self._density = density(masks, network)
+        self._figures = {"density": density(masks, network)}
         return Proposal(self.task.space.units, masked(network, masks), whole(self.task))
-
-    def figures(self) -> Mapping[str, Any]:
-        """Return the share of the weights that is left, once it is known."""
-        return {"density": self._density}

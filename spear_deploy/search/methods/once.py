@@ -17,6 +17,7 @@ class Once:
     def __init__(self, task: Task) -> None:
         self.task = task
         self._is_asked = False
+        self._figures: Mapping[str, Any] = {}
 
     def propose(self) -> Proposal:
         """Return the network."""
@@ -37,8 +38,8 @@ class Once:
         return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
-        """Return the method's own figures: none."""
-        return {}
+        """Return the method's own figures: what :meth:`propose` put down, if anything."""
+        return self._figures
 
 
 def whole(task: Task) -> dict[str, Units]:

@@ -12,8 +12,9 @@ from typing import Any
 
 from spear_deploy.network.units import Units, keep_units
 from spear_deploy.search.compensation import compensate
-from spear_deploy.search.methods.choice import cheapest_loss, counts_of, top, uniform
+from spear_deploy.search.methods.choice import cheapest_loss, top, uniform
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.space import counts_of
 
 SAMPLES = 100
 _CUTS = 4

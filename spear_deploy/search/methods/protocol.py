@@ -63,8 +63,7 @@ class Task:
     ``target`` is the share of the unpruned network's SynOps that is wanted after fine-tuning; ``predict`` turns an
     outcome into the share that LRE expects after it, with all that is known at the time.  ``importance`` is that of
     each unit of each group, (units,), ``cost`` what each unit takes in SynOps.  ``known`` are widths that meet the
-    target by other ways, of which one can start.  ``evaluations`` may be asked for in all, ``first`` of them before a
-    network is chosen.
+    target by other ways, of which one can start.  ``evaluations`` may be asked for in all.
 
     Methods that train have the unpruned ``network``, the ``data``, and ``training``: the length and the rate of the
     closing fine-tuning, so that all methods spend alike.  ``tick`` shows what they do.
@@ -73,7 +72,6 @@ class Task:
     space: Space
     target: float
     predict: Callable[[Proposal, Outcome], float]
-    first: int
     evaluations: int
     importance: Mapping[str, NDArray[np.float64]]
     cost: SynopsCost

@@ -27,11 +27,12 @@ from torch import Tensor
 
 from spear_deploy.network import Population
 from spear_deploy.network.units import UnitGroups, Units, unit_groups
-from spear_deploy.search.methods.choice import counts_of, filled, selected, share, top
+from spear_deploy.search.methods.choice import filled, selected, share, top
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
 from spear_deploy.search.methods.training import batches, loss_of
+from spear_deploy.search.space import counts_of
 
 ROUNDS = 8
 LAST = 0.6

@@ -18,10 +18,10 @@ import numpy as np
 
 from spear_deploy.network import Conv2d, Linear, LinearOp, Network
 from spear_deploy.network.units import Units, keep_units
-from spear_deploy.search.methods.choice import counts_of, top, uniform
+from spear_deploy.search.methods.choice import top, uniform
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.space import KeepCounts, counts_of
 
 
 class Scratch(Once):

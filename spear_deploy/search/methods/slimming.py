@@ -14,18 +14,18 @@ where c falls as half a cosine and sums to 1: a scale that the loss does not hol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from spear_deploy.network.units import unit_groups
-from spear_deploy.search.methods.choice import counts_of, selected, share
+from spear_deploy.search.methods.choice import selected, share
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.methods.protocol import Proposal
 from spear_deploy.search.methods.training import batches, loss_of, steps_of
+from spear_deploy.search.space import counts_of
 
 _MEASURED = 0.1
 """Share of the steps in which the gradients of the scales are measured and the scales rest (chosen)."""
@@ -33,11 +33,10 @@ _MOMENTUM = 0.9
 
 
 class Slimming(Once):
-    """Trains weights and scales, then keeps the units of the largest scales that the target has room for."""
+    """Trains weights and scales, then keeps the units of the largest scales that the target has room for.
 
-    def __init__(self, task: Task) -> None:
-        super().__init__(task)
-        self._figures: dict[str, Any] = {}
+    Its figures are the scales' standard deviation, the smallest that is kept, and the share of SynOps predicted.
+    """
 
     def propose(self) -> Proposal:
         """Train, and return the network."""
@@ -68,10 +67,6 @@ class Slimming(Once):
             "share": share(task.cost, kept),
         }
         return Proposal(counts_of(kept), pruned_and_folded(simulator.to_network(), kept, values), kept)
-
-    def figures(self) -> Mapping[str, Any]:
-        """Return the scales' standard deviation and the smallest that is kept, and the share of SynOps predicted."""
-        return self._figures
 
 
 class Scales:

@@ -45,18 +45,14 @@ def rate_at(task: Task, step: int) -> float:
 
 def batches(task: Task) -> Iterator[Batch]:
     """Yield the training split's batches, epoch after epoch, as many as a method may train on."""
-    rng, total, step = np.random.default_rng(task.execution.seed), steps_of(task), 0
+    rng, total, split = np.random.default_rng(task.execution.seed), steps_of(task), task.data.train
     (port,) = task.network.inputs
     device = task.execution.device
-    while step < total:
-        for positions in task.data.train.shuffled(task.training.batch, rng):
-            x, labels = task.data.train.batch(positions)
-            inputs = {port.name: to_tensor(x, device)}
-            yield Batch(inputs, torch.from_numpy(labels).to(device), rate_at(task, step), step / total)
-            step += 1
-            task.tick(step, total)
-            if step == total:
-                break
+    for step, positions in enumerate(split.drawn(task.training.batch, rng, total)):
+        x, labels = split.batch(positions)
+        inputs = {port.name: to_tensor(x, device)}
+        yield Batch(inputs, torch.from_numpy(labels).to(device), rate_at(task, step), step / total)
+        task.tick(step + 1, total)
 
 
 def loss_of(task: Task, out: Mapping[str, Tensor], labels: Tensor) -> Tensor:

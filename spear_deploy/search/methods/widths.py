@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.space import KeepCounts, keep_count
+from spear_deploy.search.space import FEWEST, KeepCounts, keep_count
 
 _SMALLEST = 1e-12
-_GUARD = 4
-"""Units that a group keeps as long as others can give way: smaller layers break down at once."""
 _HALVINGS = 14
 """Of an interval of log ratios of at most 4: to 2.4e-4, finer than the units of any group."""
 
@@ -159,7 +157,7 @@ def removals(widths: Widths) -> Removals:
     task, counts = widths.task, dict(widths.space.units)
     lowest = {name: keep_count(units, widths.space.lowest) for name, units in counts.items()}
     path: list[tuple[str, float]] = []
-    for guard in (_GUARD, 1):
+    for guard in (FEWEST, 1):
         fewest = {name: max(least, min(guard, counts[name])) for name, least in lowest.items()}
         while open_groups := [name for name, count in counts.items() if count > fewest[name]]:
             saved = widths.saved(counts)

@@ -71,7 +71,7 @@ def synthetic(
         training = FinetuneConfig(epochs=1.0)
         execution = Execution(seed=seed)
         return Task(
-            space, target, predict, evaluations, evaluations, importance, cost, known, None, None, execution, training,
+            space, target, predict, evaluations, importance, cost, known, None, None, execution, training,
             lambda done, total: None,
         )  # type: ignore[arg-type]  # fmt: skip
 

@@ -77,7 +77,6 @@ def task_of(network: Network, data: Dataset, target: float, seed: int = 0, known
         space=Space(described, 0.1, lambda counts: True),
         target=target,
         predict=lambda proposal, outcome: outcome.synops,
-        first=10,
         evaluations=10,
         importance=unit_importance(network, groups, data.train),
         cost=synops_cost(network, groups, data.train),
