@@ -1,4 +1,5 @@
-# Every target sets up what it needs: a virtual environment with pinned versions, and the Lava backend.
+# Every target sets up what it needs: a virtual environment with pinned versions, and the backends (netx is Lava's
+# environment and one package more).
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
@@ -14,12 +15,12 @@ demo: $(VENV)/.search  ## deploy the digits example on emulated Loihi 2 with Lav
 	$(BIN)/spear-deploy demo -o build/demo
 
 test: $(VENV)/.test    ## run the tests (slow ones excluded)
-	$(BIN)/spear-deploy backend install lava
+	$(BIN)/spear-deploy backend install netx
 	$(BIN)/python -m tests.frameworks
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 slow: $(VENV)/.test    ## run the slow tests
-	$(BIN)/spear-deploy backend install lava
+	$(BIN)/spear-deploy backend install netx
 	$(BIN)/python -m tests.frameworks
 	$(BIN)/python -m pytest -n 2 -m slow
 
