@@ -23,6 +23,7 @@ from spear_deploy.targets import LoweringOptions, load_chip
 from spear_deploy.train.config import FinetuneConfig
 
 SEARCH = SearchOptions(
+    method="spear",
     episodes=8,
     trial=FinetuneConfig(epochs=2, batch=24),
     stage=FinetuneConfig(epochs=2, batch=24),

@@ -58,7 +58,7 @@ def best_of(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
     best = max(within, key=lambda each: each.measured.val.accuracy)
-    alike = [each for each in within if _gain(best.measured.val, each.measured.val) <= 1.0]
+    alike = [each for each in within if gain(best.measured.val, each.measured.val) <= 1.0]
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     saves = leanest.measured.val.mean_synops <= _SAVING * best.measured.val.mean_synops
     return leanest if saves else min(alike, key=lambda each: calibrated_loss(each.measured.val))
@@ -70,7 +70,7 @@ _REACHABLE = 0.25
 """So far beyond its budgets a network can be pressed within them: that its accuracy still says something."""
 
 
-def _gain(one: Activity, other: Activity) -> float:
+def gain(one: Activity, other: Activity) -> float:
     """Return by how many standard errors of their difference one accuracy is better than another (McNemar)."""
     better = int((one.correct & ~other.correct).sum())
     worse = int((other.correct & ~one.correct).sum())
@@ -82,7 +82,7 @@ def start(option: Option, evaluator: Evaluator, goal: Goal, config: FinetuneConf
     measured = evaluator.measure(option.network)
     if not option.proposal.tunes:
         return Candidate(option, measured, 0.0, ())
-    before = (replace(config, max_steps=option.steps),) if option.steps else ()
+    before = (config.lasting(option.steps),) if option.steps else ()
     return press(Candidate(option, measured, 0.0, before), evaluator, goal, config, attempt=0)
 
 

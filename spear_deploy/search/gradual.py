@@ -9,7 +9,7 @@ target, at no extra cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,10 @@ from spear_deploy.network.units import Units, keep_units
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.lre import Pair
+from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import FEWEST, KeepCounts, Space, counts_of, keep_count
+from spear_deploy.train.config import FinetuneConfig
 
 _STAGE = 0.75
 """The share of the SynOps that a stage leaves."""
@@ -33,12 +35,15 @@ _SAMPLES = 512
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
-    """Where gradual pruning led: the network, the units that it keeps of the unpruned one, and LRE's pairs."""
+class Stage:
+    """A network on the way: the units that it keeps of the unpruned one, and its ``share`` of the SynOps of that.
+
+    ``steps`` are the batches that it was trained for since.
+    """
 
     network: Network
     kept: Mapping[str, Units]
-    pairs: tuple[Pair, ...]
+    share: float
     steps: int
 
     @property
@@ -47,11 +52,29 @@ class Path:
         return counts_of(self.kept)
 
 
+@dataclass(frozen=True, eq=False)
+class Path:
+    """The way of gradual pruning, from the unpruned network to the target, and LRE's pairs."""
+
+    stages: tuple[Stage, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def end(self) -> Stage:
+        """Where it led."""
+        return self.stages[-1]
+
+    def down_to(self, share: float, fits: Callable[[KeepCounts], bool]) -> Stage:
+        """Return the first stage of at most that share of the SynOps that fits, or the last one."""
+        return next((each for each in self.stages if each.share <= share and fits(each.counts)), self.end)
+
+
 def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> Path:
     """Prune until the SynOps are at the ``target`` share and the placement fits, or nothing more can go."""
     network, whole = evaluator.baseline.network, evaluator.cost.total
     kept: dict[str, Units] = {name: np.arange(units) for name, units in space.units.items()}
-    config = replace(evaluator.options.stage, learning_rate=rate / 2)  # the full rate wrecks a network between stages
+    path = [Stage(network, kept, 1.0, 0)]
+    config = between_stages(evaluator.options, rate)
     cost, pairs = evaluator.cost, list[Pair]()
     stages = max(1, round(np.log(max(target, 1e-3)) / np.log(_STAGE)))
     while cost.total > _CLOSE * target * whole or not space.fits(counts_of(kept)):
@@ -69,8 +92,14 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         cost = evaluator.cost_in(network)
         ratios = tuple(len(kept[name]) / units for name, units in space.units.items())
         pairs.append(Pair(before, cost.total / whole, ratios))
+        path.append(Stage(network, kept, cost.total / whole, len(pairs) * config.steps(len(evaluator.data.train))))
         tick(len(pairs), max(stages, len(pairs)))
-    return Path(network, kept, tuple(pairs), len(pairs) * config.steps(len(evaluator.data.train)))
+    return Path(tuple(path), tuple(pairs))
+
+
+def between_stages(options: SearchOptions, rate: float) -> FinetuneConfig:
+    """Return the short training between stages: at half the rate, since the full one wrecks a network there."""
+    return replace(options.stage, learning_rate=rate / 2)
 
 
 def _fewest(space: Space, least: int) -> dict[str, int]:

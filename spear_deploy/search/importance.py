@@ -18,6 +18,7 @@ from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
+from spear_deploy.search.synapses import Place, parameter_names
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import EVIDENCE
@@ -56,6 +57,30 @@ def unit_importance(
             )
             total[group] += effect.sum(dim=2).abs().sum(dim=0).detach().double().cpu().numpy()
     return {name: value / max(1, len(split)) for name, value in total.items()}
+
+
+def weight_importance(
+    network: Network, split: Split, execution: Execution, batch: int = 16, decide: str | None = None
+) -> dict[Place, NDArray[np.float64]]:
+    """Return the first-order Taylor importance ``|w dL/dw|`` of every weight, by operation, in the weights' shapes.
+
+    The gradient is that of a batch, and its size is averaged over the batches: in a trained network the gradients of
+    all samples together cancel.  The loss is that of decisions by the rule of that name.
+    """
+    evidence = EVIDENCE[network_rule(network, decide).name]
+    (port,) = network.inputs
+    simulator = FloatSimulator(network).to(execution.device)
+    parameters = {place: simulator.get_parameter(name) for place, name in parameter_names(network).items()}
+    total = {place: np.zeros(tuple(parameter.shape)) for place, parameter in parameters.items()}
+    for x, labels in split.batches(batch):
+        simulator.zero_grad(set_to_none=True)
+        out = simulator({port.name: to_tensor(x, execution.device)})
+        wanted = torch.from_numpy(labels).to(execution.device)
+        functional.cross_entropy(evidence.of(out[network.outputs[0]]), wanted, reduction="sum").backward()
+        for place, parameter in parameters.items():
+            if parameter.grad is not None:
+                total[place] += (parameter * parameter.grad).detach().abs().double().cpu().numpy()
+    return {place: value / max(1, len(split)) for place, value in total.items()}
 
 
 def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.intp]:

@@ -14,12 +14,12 @@ from typing import Any
 
 from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.candidate import Candidate, Option, best_of, start
+from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start
 from spear_deploy.search.closing import close
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.gradual import Path, prune_gradually
+from spear_deploy.search.gradual import Path, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
 from spear_deploy.search.rate import find_rate
@@ -64,6 +64,10 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
     return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
+
+
+_FAR_BEHIND = 3.0
+"""Standard errors by which a network is behind that is not fine-tuned further for the comparison."""
 
 
 class _Search:
@@ -113,6 +117,7 @@ class _Search:
 
     def _task(self, tick: Tick) -> Task:
         evaluator, options = self.evaluator, self.options
+        stage = between_stages(options, self.rate)
         return Task(
             self.space,
             self.target,
@@ -120,11 +125,14 @@ class _Search:
             evaluations=options.episodes,
             importance=evaluator.importance,
             cost=evaluator.cost,
-            known=(self.path.counts, self.uniform),
+            known=(self.path.end.counts, self.uniform),
+            path=self.path,
             network=evaluator.baseline.network,
             data=evaluator.data,
             execution=evaluator.execution,
             training=replace(options.finish, learning_rate=self.rate),
+            refine=partial(evaluator.tune_in_float, config=stage),
+            refining=stage.steps(len(evaluator.data.train)),
             tick=tick,
         )
 
@@ -178,23 +186,21 @@ class _Search:
         return proposal.network is not None or self.space.fits(proposal.counts)
 
     def _beside(self, chosen: Sequence[tuple[Proposal, Outcome]]) -> list[Option]:
-        """Return what is compared beside a method's widths; a method that changes weights stands alone."""
-        if any(proposal.network is not None for proposal, _ in chosen):
-            return []
+        """Return what is compared with a method's networks; no widths are trained twice."""
         beside = [name for name in self.options.beside if name != self.options.method]
         known: dict[str, Callable[[], Option]] = {
             "gradual": self._gradual,
             "uniform": partial(self._widths, "uniform", self.uniform),
         }
-        taken = [dict(proposal.counts) for proposal, _ in chosen]
+        taken = [dict(proposal.counts) for proposal, _ in chosen if proposal.network is None]
         options = (known[name]() for name in beside)
         return [option for option in options if option.steps or dict(option.proposal.counts) not in taken]
 
     def _gradual(self) -> Option:
-        path, proposal = self.path, Proposal(self.path.counts)
-        kept = {name: units.tolist() for name, units in path.kept.items()}
+        end, proposal = self.path.end, Proposal(self.path.end.counts)
+        kept = {name: units.tolist() for name, units in end.kept.items()}
         outcome = self.evaluator.outcome(proposal)
-        return Option("gradual", proposal, path.network, kept, outcome, self._predict(proposal, outcome), path.steps)
+        return Option("gradual", proposal, end.network, kept, outcome, self._predict(proposal, outcome), end.steps)
 
     def _widths(self, of: str, counts: KeepCounts) -> Option:
         proposal = Proposal(counts)
@@ -204,19 +210,23 @@ class _Search:
         kept = proposal.kept if proposal.network is not None else self.evaluator.kept_units(proposal.counts)
         listed = {name: units.tolist() for name, units in (kept or {}).items()}
         network, predicted = self.evaluator.prune(proposal), self._predict(proposal, outcome)
-        return Option(self.options.method, proposal, network, listed, outcome, predicted)
+        return Option(self.options.method, proposal, network, listed, outcome, predicted, proposal.steps)
 
     def _compare(self, options: Sequence[Option], tick: Tick) -> list[Candidate]:
-        """Fine-tune all options for as many steps in all: what was cut at once makes up for the stages."""
-        samples, compared = len(self.evaluator.data.train), []
-        most = self.path.steps if len(options) > 1 else 0
+        """Fine-tune all options briefly; what was cut at once then makes up for the stages, if it may still win."""
+        config = replace(self.options.compare, learning_rate=self.rate)
+        compared = []
         for done, option in enumerate(options, start=1):
-            steps = self.options.compare.steps(samples) + most - option.steps
-            config = replace(self.options.compare, epochs=1e9, max_steps=steps, learning_rate=self.rate)
-            candidate = start(option, self.evaluator, self.goal, config)
-            compared.append(candidate)
-            self._learn(candidate)
+            compared.append(start(option, self.evaluator, self.goal, config))
             tick(done, len(options))
+        leader = max(compared, key=lambda each: each.measured.val.accuracy)
+        for index, candidate in enumerate(compared):
+            missing = self.path.end.steps - candidate.option.steps
+            is_far_behind = gain(leader.measured.val, candidate.measured.val) > _FAR_BEHIND
+            if len(options) > 1 and missing > 0 and candidate.option.proposal.tunes and not is_far_behind:
+                compared[index] = press(candidate, self.evaluator, self.goal, config.lasting(missing), attempt=0)
+        for candidate in compared:
+            self._learn(candidate)
         return compared
 
     def _learn(self, candidate: Candidate) -> None:

@@ -29,7 +29,7 @@ class SearchOptions:
         reference: the fine-tuning of the unpruned network, beside which the loss is reported, at most.
     """
 
-    method: str = "spear"
+    method: str = "synapses"
     episodes: int = 160
     candidates: int = 1
     beside: tuple[str, ...] = ("gradual", "uniform")

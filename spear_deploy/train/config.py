@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spear_deploy.train.teacher import Teacher
+
+_ANY_NUMBER = 1e9
+"""Epochs of what is limited by its batches alone."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class FinetuneConfig:
         """Return the number of batches for a split of that many samples."""
         wanted = max(1, round(self.epochs * -(-samples // self.batch)))
         return wanted if self.max_steps is None else min(wanted, self.max_steps)
+
+    def lasting(self, steps: int) -> FinetuneConfig:
+        """Return the same for that many batches, whatever the split."""
+        return replace(self, epochs=_ANY_NUMBER, max_steps=steps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,7 @@ def test_the_report_follows_its_schema(deployment: Deployment, folder: Path) -> 
     assert stored == deployment.report
     Draft202012Validator(schema()).validate(stored)
     assert stored["within"] is True
-    assert stored["search"]["method"] == "spear"
+    assert stored["search"]["method"] == "synapses"
     assert stored["synops"]["measured"]["mean"] == pytest.approx(deployment.work.on_test.activity.mean_synops)
     assert stored["hashes"][PROGRAM] == sha256(folder / PROGRAM)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,12 @@ from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network.units import unit_groups
+from spear_deploy.search import closing
+from spear_deploy.search.candidate import Candidate, press
+from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.lre import fit
+from spear_deploy.train.config import FinetuneConfig
 from tests.tiny_deployments import SEARCH, Deploy
 
 
@@ -126,22 +131,29 @@ def small_cores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_budget_of_cores_alone_is_met_and_fine_tuned(small_cores: Path, tiny_nir: Path, tiny_npz: Path) -> None:
+def test_a_budget_of_cores_alone_is_met_and_fine_tuned(
+    small_cores: Path, tiny_nir: Path, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pruning frees cores; there are no SynOps to press, and the closing fine-tuning takes the epochs it was given."""
 
+    spent: list[int] = []
+
+    def counted(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: FinetuneConfig, attempt: int) -> Any:
+        spent[-1] += config.steps(len(evaluator.data.train))
+        return press(candidate, evaluator, goal, config, attempt)
+
     def deploy(epochs: float) -> Work:
+        spent.append(0)
         quick = {"episodes": 8, "method": "uniform", "effort": "quick"}
         return spear_deploy.deploy(tiny_nir, tiny_npz, small_cores, cores=4, epochs=epochs, **quick).work
 
+    monkeypatch.setattr(closing, "press", counted)
     short, long = deploy(1.0), deploy(12.0)
     for done in (short, long):
         assert error_of(done) is None
         assert done.lowered.placement.cores == 5
         assert done.measured.lowered.placement.cores <= 4
-    steps = [
-        sum(config.steps(len(done.data.train)) for config in done.search.candidate.tunings) for done in (short, long)
-    ]
-    assert steps[0] < steps[1]
+    assert spent[0] < spent[1]
 
 
 def test_cores_and_synops_together(small_cores: Path, tiny_nir: Path, tiny_npz: Path) -> None:

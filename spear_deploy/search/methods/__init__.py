@@ -27,6 +27,7 @@ METHODS: Registry[Callable[[Task], Method]] = Registry(
         "spear": "spear_deploy.search.methods.spear.method:Spear",
         "spear-td3": "spear_deploy.search.methods.spear.method:spear_td3",
         "spear-sac": "spear_deploy.search.methods.spear.method:spear_sac",
+        "synapses": "spear_deploy.search.methods.synapses:GradualSynapses",
         "gradual": "spear_deploy.search.methods.gradual:Gradual",
         "uniform": "spear_deploy.search.methods.uniform:Uniform",
         "taylor": "spear_deploy.search.methods.taylor:Taylor",

@@ -22,17 +22,19 @@ from torch import Tensor
 from spear_deploy.network import Network
 from spear_deploy.search.methods.once import Once, whole
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.sparse import (
+from spear_deploy.search.methods.training import batches, loss_of, rate_at, steps_of
+from spear_deploy.search.synapses import (
+    SAMPLES,
     Array,
     Place,
     Synapses,
     density,
     masked,
+    parameter_names,
     scales_of,
     weights_of,
     with_weights,
 )
-from spear_deploy.search.methods.training import batches, loss_of, rate_at, steps_of
 from spear_deploy.simulate.simulator import FloatSimulator
 
 BETAS = (0.9, 0.999)
@@ -78,7 +80,8 @@ class GradR(Once):
 
     def propose(self) -> Proposal:
         """Train, and return the network."""
-        task, synapses = self.task, Synapses.of(self.task)
+        task = self.task
+        synapses = Synapses.of(task.network, task.data.train.head(SAMPLES), task.execution)
         sparsity, alpha = self._prior(synapses)
         trained, thetas = self._trained(alpha, location(sparsity, alpha) if sparsity > 0 else 0.0)
         scales = scales_of(task.network)
@@ -93,7 +96,7 @@ class GradR(Once):
             "alpha": alpha,
             "sparsity_wanted": sparsity,
             "sparsity_trained": 1 - positive / max(1, sum(theta.size for theta in thetas.values())),
-            "density": density(masks, task.network),
+            "density": density(task.network, masks),
         }
         return Proposal(task.space.units, masked(with_weights(trained, regrown), masks), whole(task))
 
@@ -105,7 +108,7 @@ class GradR(Once):
         magnitudes = {place: np.abs(weight) for place, weight in weights_of(self.task.network).items()}
         masks = synapses.kept(magnitudes, self.task.target)
         every = np.sort(np.concatenate([m[m > 0] for m in magnitudes.values()] or [np.zeros(0)]))
-        sparsity = 1 - density(masks, self.task.network)
+        sparsity = 1 - density(self.task.network, masks)
         if not len(every) or sparsity <= 0:
             return 0.0, 0.0
         steps = range(steps_of(self.task))
@@ -116,8 +119,7 @@ class GradR(Once):
         """Return the network after the last step, and the theta of every weight."""
         simulator = FloatSimulator(self.task.network).to(self.task.execution.device)
         parameters: dict[Place, Any] = {
-            (index, position): simulator.get_parameter(f"synapses.{index}.weights.weight{position}")
-            for index, position in weights_of(self.task.network)
+            place: simulator.get_parameter(name) for place, name in parameter_names(self.task.network).items()
         }
         rewired = {place: Rewired(weight.detach().clone(), alpha, mu) for place, weight in parameters.items()}
         ours = {id(parameter) for parameter in parameters.values()}

@@ -11,7 +11,7 @@ import numpy as np
 
 from spear_deploy.search.methods.once import Once, whole
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.sparse import Synapses, density, masked, scales_of, weights_of
+from spear_deploy.search.synapses import SAMPLES, Synapses, density, masked, scales_of, weights_of
 
 
 class Magnitude(Once):
@@ -22,9 +22,10 @@ class Magnitude(Once):
 
     def propose(self) -> Proposal:
         """Return the network."""
-        network = self.task.network
+        task, network = self.task, self.task.network
+        synapses = Synapses.of(network, task.data.train.head(SAMPLES), task.execution)
         scales = scales_of(network)
         scores = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
-        masks = Synapses.of(self.task).kept(scores, self.task.target)
-        self._figures = {"density": density(masks, network)}
-        return Proposal(self.task.space.units, masked(network, masks), whole(self.task))
+        masks = synapses.kept(scores, task.target)
+        self._figures = {"density": density(network, masks)}
+        return Proposal(task.space.units, masked(network, masks), whole(task))

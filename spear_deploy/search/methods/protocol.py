@@ -19,6 +19,7 @@ from spear_deploy.train.config import FinetuneConfig
 
 if TYPE_CHECKING:
     from spear_deploy.search.cost import SynopsCost
+    from spear_deploy.search.gradual import Path
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,14 @@ class Proposal:
     """A network to be judged: the ``counts`` that its groups keep, by importance.
 
     A method that changes weights instead gives the ``network`` itself, and the units of each group that are left in it
-    as ``kept``.  Without ``tunes`` it is measured as it is, and not fine-tuned.
+    as ``kept``, and may have trained it for some ``steps`` already.  Without ``tunes`` it is measured as it is, and not
+    fine-tuned.
     """
 
     counts: KeepCounts
     network: Network | None = None
     kept: Mapping[str, Units] | None = None
+    steps: int = 0
     tunes: bool = True
 
     @property
@@ -63,10 +66,12 @@ class Task:
     ``target`` is the share of the unpruned network's SynOps that is wanted after fine-tuning; ``predict`` turns an
     outcome into the share that LRE expects after it, with all that is known at the time.  ``importance`` is that of
     each unit of each group, (units,), ``cost`` what each unit takes in SynOps.  ``known`` are widths that meet the
-    target by other ways, of which one can start.  ``evaluations`` may be asked for in all.
+    target by other ways, of which one can start, and ``path`` the networks of gradual pruning.  ``evaluations`` may be
+    asked for in all.
 
     Methods that train have the unpruned ``network``, the ``data``, and ``training``: the length and the rate of the
-    closing fine-tuning, so that all methods spend alike.  ``tick`` shows what they do.
+    closing fine-tuning, so that all methods spend alike.  ``refine`` trains a network briefly, for ``refining``
+    batches, as between the stages of gradual pruning.  ``tick`` shows what they do.
     """
 
     space: Space
@@ -76,10 +81,13 @@ class Task:
     importance: Mapping[str, NDArray[np.float64]]
     cost: SynopsCost
     known: Sequence[KeepCounts]
+    path: Path
     network: Network
     data: Dataset
     execution: Execution
     training: FinetuneConfig
+    refine: Callable[[Network], Network]
+    refining: int
     tick: Tick
 
 

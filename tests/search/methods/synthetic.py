@@ -71,8 +71,8 @@ def synthetic(
         training = FinetuneConfig(epochs=1.0)
         execution = Execution(seed=seed)
         return Task(
-            space, target, predict, evaluations, importance, cost, known, None, None, execution, training,
-            lambda done, total: None,
+            space, target, predict, evaluations, importance, cost, known, None, None, None, execution, training,
+            None, 0, lambda done, total: None,
         )  # type: ignore[arg-type]  # fmt: skip
 
     uniform = widest_uniform(space, Widths(of(())).is_within)

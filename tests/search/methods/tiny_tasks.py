@@ -13,10 +13,13 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Population, Projection, SumPool2d
 from spear_deploy.network.units import Units, unit_groups
 from spear_deploy.search.cost import synops_cost
+from spear_deploy.search.gradual import Path, Stage
 from spear_deploy.search.importance import unit_importance
 from spear_deploy.search.methods import Proposal, Task
 from spear_deploy.search.space import KeepCounts, PrunableGroup, Space
+from spear_deploy.search.synapses import Synapses
 from spear_deploy.train.config import FinetuneConfig
+from spear_deploy.train.finetune import finetune
 from tests.conftest import leaky
 
 KINDS = ("dense", "conv", "recurrent")
@@ -72,6 +75,8 @@ def data_of(network: Network) -> Dataset:
 def task_of(network: Network, data: Dataset, target: float, seed: int = 0, known: tuple[KeepCounts, ...] = ()) -> Task:
     """A task whose prediction is the cost model's, with 24 steps of training."""
     groups = unit_groups(network)
+    whole = Stage(network, {g.name: np.arange(g.units) for g in groups.groups}, 1.0, 0)
+    brief = FinetuneConfig(epochs=2, batch=24, learning_rate=5e-3)
     described = tuple(PrunableGroup(g.name, g.units, 1, 0.5, False) for g in groups.groups)
     return Task(
         space=Space(described, 0.1, lambda counts: True),
@@ -81,16 +86,24 @@ def task_of(network: Network, data: Dataset, target: float, seed: int = 0, known
         importance=unit_importance(network, groups, data.train),
         cost=synops_cost(network, groups, data.train),
         known=known,
+        path=Path((whole,), ()),
         network=network,
         data=data,
         execution=Execution(seed=seed),
         training=FinetuneConfig(epochs=8, batch=24, learning_rate=5e-3),
+        refine=lambda each: finetune(each, data.train, brief, seed=seed).network,
+        refining=brief.steps(len(data.train)),
         tick=lambda done, total: None,
     )
 
 
 def share_of(task: Task, kept: Mapping[str, Units]) -> float:
     return task.cost.of(kept) / task.cost.total
+
+
+def synapses_of(task: Task) -> Synapses:
+    """What the weights of the unpruned network cost, on the training samples."""
+    return Synapses.of(task.network, task.data.train, task.execution)
 
 
 def largest_unit(task: Task) -> float:

@@ -16,37 +16,43 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spear_deploy.data import Split
+from spear_deploy.execution import Execution
 from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Network, Projection, Scale, SumPool2d
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.search.cost import mean_spikes
-from spear_deploy.search.methods.protocol import Task
 from spear_deploy.simulate.simulator import Chain
 
 Array: TypeAlias = NDArray[np.float64]
 Place: TypeAlias = tuple[int, int]
 """Of an operation with weights: index of the projection, index within its chain."""
 
-_SAMPLES = 1024
+SAMPLES = 1024
+"""Training samples that spikes are counted on where that is done once."""
 _LEAST_USE = 0.98
 _HALVINGS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Synapses:
-    """The weights of the unpruned ``network``; ``spikes`` are those of its neurons a sample, (neurons,)."""
+    """The weights of a ``network``; ``spikes`` are those of its neurons a sample, (neurons,)."""
 
     network: Network
     spikes: Mapping[str, Array]
 
     @classmethod
-    def of(cls, task: Task) -> Synapses:
-        """Measure the spikes of a task's network."""
-        split = task.data.train.head(_SAMPLES)
-        return cls(task.network, mean_spikes(task.network, split, task.execution))
+    def of(cls, network: Network, split: Split, execution: Execution) -> Synapses:
+        """Measure the spikes of a network on a split."""
+        return cls(network, mean_spikes(network, split, execution))
+
+    @property
+    def synops(self) -> float:
+        """SynOps a sample."""
+        return self._synops(self.network)
 
     def share(self, network: Network) -> float:
-        """Return the SynOps of a network with fewer synapses as a share of the unpruned one's, at the same rates."""
-        return self._synops(network) / max(self._synops(self.network), 1e-12)
+        """Return the SynOps of a network with fewer synapses as a share of this one's, at the same rates."""
+        return self._synops(network) / max(self.synops, 1e-12)
 
     def _synops(self, network: Network) -> float:
         fans = fan_outs(network.synapses, network.shapes)
@@ -144,6 +150,11 @@ def weights_of(network: Network) -> dict[Place, Array]:
     }
 
 
+def parameter_names(network: Network) -> dict[Place, str]:
+    """Return the name of the weights of every operation that has some, among the parameters of a simulator."""
+    return {(index, position): f"synapses.{index}.weights.weight{position}" for index, position in weights_of(network)}
+
+
 def with_weights(network: Network, weights: Mapping[Place, Array]) -> Network:
     """Return the network with other weights."""
 
@@ -175,7 +186,7 @@ def scales_of(network: Network) -> dict[Place, float]:
     return found
 
 
-def density(masks: Mapping[Place, NDArray[np.bool_]], network: Network) -> float:
+def density(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> float:
     """Return the share of a network's weights that is kept."""
     total = sum(int(np.count_nonzero(weight)) for weight in weights_of(network).values())
     return sum(int(mask.sum()) for mask in masks.values()) / max(1, total)

@@ -1,7 +1,8 @@
-"""Single weights: what they cost, magnitude, and Grad R beside a small literal version of its algorithm."""
+"""Unstructured pruning: magnitude, gradual, and Grad R beside a small literal version of its algorithm."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, log
 
 import numpy as np
@@ -10,20 +11,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.measure.runs import measure_float, measure_program
+from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network
-from spear_deploy.network.units import unit_groups
-from spear_deploy.search.cost import mean_spikes
+from spear_deploy.network.units import keep_units, unit_groups
+from spear_deploy.search.gradual import Path, Stage
+from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods import METHODS, Proposal, Task
 from spear_deploy.search.methods.gradr import Rewired, location
-from spear_deploy.search.methods.sparse import Synapses, masked, weights_of
+from spear_deploy.search.synapses import Synapses, weights_of, with_weights
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
-from tests.search.methods.tiny_tasks import KINDS, data_of, network_of, proposal_of, task_of
-from tests.strategies import networks
+from tests.search.methods.tiny_tasks import KINDS, data_of, network_of, proposal_of, synapses_of, task_of
 
-METHODS_OF_WEIGHTS = ("magnitude", "gradr")
+AT_ONCE = ("magnitude", "gradr")
+METHODS_OF_WEIGHTS = (*AT_ONCE, "synapses")
 TASKS = {kind: task_of(network_of(kind), data_of(network_of(kind)), 0.4) for kind in KINDS}
 
 
@@ -32,7 +34,7 @@ def existing(network: Network) -> dict[tuple[int, int], np.ndarray]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", METHODS_OF_WEIGHTS)
+@pytest.mark.parametrize("name", AT_ONCE)
 def test_the_target_is_met_in_synapses(kind: str, name: str) -> None:
     """All units stay, at the unpruned rates SynOps are the target's but for a weight, and the seed decides."""
     task = TASKS[kind]
@@ -41,7 +43,7 @@ def test_the_target_is_met_in_synapses(kind: str, name: str) -> None:
     assert {n: units.tolist() for n, units in proposal.kept.items()} == {
         n: list(range(units)) for n, units in task.space.units.items()
     }
-    assert 0.37 < Synapses.of(task).share(proposal.network) <= 0.4
+    assert 0.37 < synapses_of(task).share(proposal.network) <= 0.4
     assert proposal_of(METHODS.get(name)(task)).network.content_hash == proposal.network.content_hash
 
 
@@ -65,34 +67,6 @@ def test_magnitude_keeps_the_largest_weights_of_each_operation(kind: str) -> Non
         assert kept.any()
         if not kept.all():
             assert np.abs(weight[kept]).min() >= np.abs(weight[~kept]).max()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_costs_add_up_to_measured_synops(kind: str) -> None:
-    """Where weights are the last operation, the sum over weights is what is measured, for any part of them."""
-    task = TASKS[kind]
-    synapses = Synapses.of(task)
-    costs = synapses.costs()
-    measured = measure_float(task.network, task.data.train).mean_synops
-    assert sum(cost.sum() for cost in costs.values()) == pytest.approx(measured, rel=1e-5)
-    rng = np.random.default_rng(0)
-    masks = {place: rng.random(cost.shape) < 0.5 for place, cost in costs.items()}
-    some = sum(cost[masks[place]].sum() for place, cost in costs.items())
-    assert some / measured == pytest.approx(synapses.share(masked(task.network, masks)), rel=1e-5)
-
-
-@settings(max_examples=25, deadline=None)
-@given(networks(timed=True), st.floats(0.05, 1.0), st.integers(0, 2**16))
-def test_any_network_is_cut_to_the_aim(network: Network, aim: float, seed: int) -> None:
-    """Chains of several operations too: within the aim, or nothing but the best weight of each operation is left."""
-    split = data_of(network).train.head(4)
-    synapses = Synapses(network, mean_spikes(network, split))
-    rng = np.random.default_rng(seed)
-    scores = {place: rng.random(weight.shape) for place, weight in weights_of(network).items()}
-    masks = synapses.kept(scores, aim)
-    is_least = all(mask.sum() <= 1 for mask in masks.values())
-    assert is_least or synapses.share(masked(network, masks)) <= aim + 1e-9
-    assert all(mask.any() for place, mask in masks.items() if weights_of(network)[place].any())
 
 
 def literal(weight: np.ndarray, gradients: np.ndarray, rate: float, alpha: float, mu: float) -> np.ndarray:
@@ -165,3 +139,43 @@ def test_missing_synapses_cost_nothing_on_the_chip(kind: str) -> None:
     whole = measure_program(chip.lower(task.network).program, task.data.train).mean_synops
     spent = measure_program(lowered.program, task.data.train).mean_synops
     assert 0 < spent / whole < 0.6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradual_meets_the_target_at_the_rates_it_trained(kind: str) -> None:
+    """All units that it was given stay, and the seed decides."""
+    task = TASKS[kind]
+    proposal = proposal_of(METHODS.get("synapses")(task))
+    assert proposal.counts == task.space.units
+    left = Synapses.of(proposal.network, task.data.val, task.execution).synops / task.cost.total
+    assert 0.2 < left <= 1.05 * 0.4
+    assert proposal_of(METHODS.get("synapses")(task)).network.content_hash == proposal.network.content_hash
+
+
+def test_gradual_thins_what_gradual_pruning_left() -> None:
+    """From the first stage below three times the target that fits, or the last one: its units stay."""
+    task = TASKS["dense"]
+    whole, kept = task.path.end, {"a": np.arange(5), "b": np.arange(6)}
+    narrow = Stage(keep_units(task.network, kept), kept, 0.55, 8)
+    task = replace(task, path=Path((whole, narrow), ()), target=0.2)
+    method = METHODS.get("synapses")(task)
+    proposal, figures = proposal_of(method), method.figures()
+    assert proposal.counts == {"a": 5, "b": 6}
+    assert proposal.network["a"].units == 5
+    assert proposal.steps == 8 + figures["stages"] * task.refining
+    assert figures["stages"] >= 2, "a quarter of the SynOps at most goes at once"
+    assert 0 < figures["density"] < 0.7
+    assert task.path.down_to(1.0, task.space.fits) is whole
+    assert task.path.down_to(1.0, lambda counts: counts["a"] < 10) is narrow
+    assert task.path.down_to(0.1, task.space.fits) is narrow
+
+
+def test_importance_is_that_of_the_difference_it_makes() -> None:
+    """A weight without an effect on the decision has none, and one that decides has more than most."""
+    task = TASKS["dense"]
+    importance = weight_importance(task.network, task.data.train, task.execution)
+    weights = weights_of(task.network)
+    assert {place: value.shape for place, value in importance.items()} == {p: w.shape for p, w in weights.items()}
+    dead = {place: weight * (place != (2, 0)) for place, weight in weights.items()}
+    severed = weight_importance(with_weights(task.network, dead), task.data.train, task.execution)
+    assert all(not value.any() for value in severed.values()), "nothing reaches the output"
