@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +15,7 @@ from spear_deploy.errors import InputError
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.nir.neurons import START_KEY
+from spear_deploy.scratch import scratch
 
 if TYPE_CHECKING:
     import nir
@@ -40,8 +39,8 @@ def to_package(graph: NirGraph) -> nir.NIRGraph:
         import nir
     except ModuleNotFoundError as error:
         raise InputError.of("E064", "nir", "is not installed", "pip install 'spear-deploy[nir]'") from error
-    with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-        path = Path(folder, "graph.nir")
+    with scratch() as folder:
+        path = folder / "graph.nir"
         nir_file.write(path, graph)
         return nir.read(path)
 

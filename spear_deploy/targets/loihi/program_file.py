@@ -19,7 +19,7 @@ from spear_deploy.errors import InputError
 from spear_deploy.network.neuron import Comparison, ResetKind
 from spear_deploy.network.ops import Conv2d, Pair, Shape
 from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
@@ -33,7 +33,7 @@ _MAX_WEIGHT_BYTES = 16 * 2 * MAX_DENSE_ELEMENTS
 
 def write_program(path: Path, program: LoihiProgram) -> None:
     """Write ``program.h5`` atomically; equal programs give equal bytes."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["chip"] = program.chip
         file.attrs["inputs"] = [port.name for port in program.inputs]
