@@ -86,6 +86,20 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "of its own, which neurons with a synaptic current cannot."
         ),
     ),
+    "E017": (
+        "folder that another run writes",
+        (
+            "Two runs into one folder would lose one result and mix their journals. The message names the process\n"
+            "that holds the folder; the system releases it when that process ends, however it ends."
+        ),
+    ),
+    "E018": (
+        "folder with an earlier run",
+        (
+            "The folder holds a finished bundle, or the journal of a run that was interrupted. --resume goes on with\n"
+            "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
+        ),
+    ),
     "E020": (
         "semantics missing",
         (
@@ -183,8 +197,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E064": (
         "optional dependency missing",
         (
-            "Training and search need the extra search, graphs of the nir package the extra nir:\n"
-            "pip install 'spear-deploy[search,nir]'. Live modules need their framework."
+            "Training and search need the extra search, graphs of the nir package the extra nir. The command in the\n"
+            "message brings all of an extra at once. Live modules need their framework."
         ),
     ),
     "E065": (

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from errno import EDQUOT, EFBIG, EISDIR, ENOSPC
+from errno import EACCES, EDQUOT, EFBIG, EIO, EISDIR, ENOSPC, EROFS
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FULL = frozenset({ENOSPC, EDQUOT, EFBIG})
 """What the system says where there is no room for a file."""
+NOT_WRITTEN = _FULL | {EACCES, EIO, EROFS}
+"""What it says where a file cannot be written, for one reason or another."""
 
 
 def is_file(path: Path) -> bool:

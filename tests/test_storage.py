@@ -113,7 +113,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
     with atomic_hdf5(Path(sys.argv[1])) as file:
-        file["x"] = [0.5] * 10_000
+        for number in range(400):  # small ones, which HDF5 keeps until it closes the file
+            file[f"group/{number}"] = [number] * 30
 except InputError as error:
     sys.exit(str(error))
 """

@@ -52,6 +52,7 @@ class Settings(TypedDict, total=False):
         adapt: give the network the chip's own neuron first, and fine-tune it.
         allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
         resume: go on with an interrupted run in the same folder.
+        force: replace the bundle, or begin the interrupted run anew, that the folder holds.
         until: stop after the step of that name.
         semantics: how a file's neurons compute, where it does not say so: a preset or a TOML file.
         steps: time steps over which values are coded.
@@ -88,6 +89,7 @@ class Settings(TypedDict, total=False):
     adapt: bool
     allow_loss: bool
     resume: bool
+    force: bool
     until: str | None
     semantics: str | Path | None
     steps: int | None
@@ -183,6 +185,9 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
     if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
     search = search.deciding(given("decide"))
+    if given("resume") and given("force"):
+        message = "--resume goes on with an earlier run, --force replaces it"
+        raise InputError.of("E007", "--resume --force", message, "give one of them")
     backend = given("backend")
     if backend is not None and not BACKENDS.get(backend).is_independent:
         backend = None  # the emulator does not prove itself
@@ -198,6 +203,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         adapt=bool(given("adapt")),
         allow_loss=bool(given("allow_loss")),
         resume=bool(given("resume")),
+        force=bool(given("force")),
         until=given("until"),
         confidence=settings.get("confidence", DeployOptions.confidence),
     )

@@ -9,6 +9,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.errors import InputError
+from spear_deploy.printable import plain
 from spear_deploy.storage import is_file
 
 
@@ -37,4 +38,4 @@ def report_command(bundle: Path, output: Path | None) -> None:
         write_page(page, report)
     except (KeyError, TypeError) as error:
         raise InputError.of("E010", path, f"is damaged: {error}", "deploy again") from error
-    console.print(f"\npage: {page}", markup=False, soft_wrap=True)
+    console.print(f"\npage: {plain(page)}", markup=False, soft_wrap=True)

@@ -11,6 +11,7 @@ search.jsonl    the journal of the search
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +23,16 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Network
-from spear_deploy.storage import atomic, is_file, sha256, write_json
+from spear_deploy.storage import atomic, is_file, sha256, write_json, writing
 from spear_deploy.targets import TARGETS, Program
 from spear_deploy.untrusted import UnreadableError, npz
 from spear_deploy.versions import versions
 
 SCHEMA = 2
 PROGRAM, MODEL, SAMPLES, MANIFEST = "program.h5", "model.nir", "samples.npz", "manifest.json"
+REPORT, PAGE = "report.json", "report.html"
+_STAGING = ".bundle.part"
+"""Folder in which all files are written before they replace an earlier bundle's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +65,31 @@ class Origin:
 def write_bundle(
     folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
 ) -> Bundle:
-    """Write all files, the manifest last: a folder without one holds no bundle."""
-    (folder / MANIFEST).unlink(missing_ok=True)
+    """Write all files aside, then put them in place of an earlier bundle and its report, the manifest last.
+
+    A folder without a manifest holds no bundle.  Raises :class:`InputError` (E009) if there is no room: an earlier
+    bundle is then as it was.
+    """
+    staging = folder / _STAGING
+    try:
+        with writing(staging):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
+        manifest = _write_files(staging, program, samples, origin)
+        with writing(folder):
+            for name in (MANIFEST, REPORT, PAGE):
+                (folder / name).unlink(missing_ok=True)
+            for name in (PROGRAM, MODEL, SAMPLES, MANIFEST):
+                (staging / name).replace(folder / name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Bundle(folder, program, *samples, manifest)
+
+
+def _write_files(
+    folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
+) -> dict[str, Any]:
+    """Write all files; return the manifest, with the hashes of what was written."""
     TARGETS.get(program.target).write(folder / PROGRAM, program)
     notes = {"kept_units": json.dumps(dict(origin.kept), sort_keys=True), "quantised": program.integers()}
     save(folder / MODEL, origin.network, origin.semantics, **notes)
@@ -78,7 +105,7 @@ def write_bundle(
         "files": {name: sha256(folder / name) for name in (PROGRAM, MODEL, SAMPLES)},
     }
     write_json(folder / MANIFEST, manifest)
-    return Bundle(folder, program, *samples, manifest)
+    return manifest
 
 
 def read_bundle(folder: Path) -> Bundle:

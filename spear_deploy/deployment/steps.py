@@ -22,8 +22,8 @@ from spear_deploy.deployment.folder import (
     JOURNAL,
     WEIGHTS,
     clear_leftovers,
-    clear_results,
     clear_weights,
+    refuse_earlier,
     refuse_folder,
 )
 from spear_deploy.deployment.verdict import beyond_on_test
@@ -66,12 +66,12 @@ def run_steps(work: Work, progress: Progress) -> Work:
 
     Raises:
         InputError: E005, E006 (data), E007 (weight bits), E008, E015 (decision rule), E009 (output), E012 (journal that
-            is not this run's).
+            is not this run's), E018 (an earlier run in the folder).
         UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once; E066 for a network
             that collapses on the chip, unless that is allowed.
-        BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
 
-    A backend that fails (E060..E062), or refuses the deployed program, is kept in :attr:`Work.failure`.
+    A budget that even the smallest network is far beyond (E041) is kept in :attr:`Work.unreachable`, and the unpruned
+    network delivered; a backend that fails (E060..E062), or refuses the deployed program, in :attr:`Work.failure`.
     """
     with work.options.execution.applied():
         for step in STEPS:
@@ -101,6 +101,8 @@ def _check(work: Work, progress: Progress) -> Work:
     if work.options.backend is not None:
         check_runs(work.options.backend, lowered.program)
     refuse_folder(work.options.output)
+    if work.options.writes and not work.options.force:
+        refuse_earlier(work.options.output, resume=work.options.resume)
     return replace(work, lowered=lowered)
 
 
@@ -185,15 +187,16 @@ def _search(work: Work, progress: Progress) -> Work:
     if not goal.needs_search(baseline.measured):
         with writing(path):
             path.unlink(missing_ok=True)
-        return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
+        return _unpruned(work, baseline)
     journal = Journal(path, _identity(work), resume=options.resume)
     checkpoints = Checkpoints(journal, options.output / WEIGHTS)
     evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, checkpoints)
     try:
         found = search(evaluator, goal, progress)
-    except BudgetNotMetError:
-        path.unlink(missing_ok=True)
-        raise
+    except BudgetNotMetError as error:
+        with writing(path):
+            path.unlink(missing_ok=True)
+        return replace(_unpruned(work, baseline), unreachable=error)
     chosen = found.candidate
     with progress.step("test") as tick:
         on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
@@ -201,6 +204,11 @@ def _search(work: Work, progress: Progress) -> Work:
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = replace(work, kept=chosen.option.kept)
     return replace(work, notes=(*work.notes, *beyond_on_test(work)))
+
+
+def _unpruned(work: Work, baseline: Baseline) -> Work:
+    """Deliver the network as it came in."""
+    return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
 
 
 def _identity(work: Work) -> dict[str, Any]:
@@ -243,7 +251,6 @@ def _bundle(work: Work, progress: Progress) -> Work:
             "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         }
         origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
-        clear_results(options.output)
         bundle = write_bundle(options.output, program, samples, origin)
         clear_weights(options.output)
     return measure_deployed(replace(work, bundle=bundle), progress)
@@ -253,7 +260,7 @@ def _validate(work: Work, progress: Progress) -> Work:
     """Prove the program on a backend; one that fails is kept: the search is worth a report all the same."""
     bundle, options = work.bundle, work.options
     assert bundle is not None
-    if options.backend is None:
+    if options.backend is None or work.unreachable is not None:
         return work
     try:
         with progress.step("validate") as tick:

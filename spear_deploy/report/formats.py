@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import floor, log10
 
+from spear_deploy import printable
+
 _SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
 _BITS_OF_KIB = 8 * 1024
+
+plain = printable.plain
 
 
 def number(value: float | None) -> str:
@@ -61,11 +65,6 @@ def duration(seconds: float) -> str:
 def shorten(text: str, width: int) -> str:
     """Cut text that is longer than ``width``, and show that it was cut."""
     return text if len(text) <= width else f"{text[: width - 2]}.."
-
-
-def plain(text: object) -> str:
-    """Return text without control characters: names come from files, and a terminal obeys some of them."""
-    return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from spear_deploy.deployment.folder import (
     as_folder,
     clear_leftovers,
     clear_results,
+    held_folder,
+    refuse_earlier,
     refuse_folder,
     refuse_sources_inside,
 )
@@ -51,6 +55,68 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_look(tmp_path: Path) -> No
     assert not (tmp_path / "a").exists()
     clear_leftovers(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from spear_deploy.deployment.folder import held_folder
+with held_folder(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    """A folder that another process writes is E017, which names it; killed, that holds it no longer."""
+    folder = tmp_path / "build"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(InputError, match=rf"E017.*process {other.pid}, .*held_folder"), held_folder(folder):
+                pass
+        finally:
+            other.kill()
+    with held_folder(folder):
+        assert folder.is_dir()
+
+
+def test_a_folder_is_made_for_a_run_and_goes_if_it_writes_nothing(tmp_path: Path) -> None:
+    """So are those above it; what was there stays."""
+    with held_folder(tmp_path / "a" / "b"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    with held_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "search.jsonl").write_text("{}")
+    with held_folder(tmp_path / "a" / "b"):
+        pass
+    assert (tmp_path / "a" / "b" / "search.jsonl").exists()
+    with pytest.raises(InputError, match="E009"), held_folder(file(tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("names", "resume", "said"),
+    [
+        (("search.jsonl",), False, "interrupted.*--resume"),
+        (("search.jsonl",), True, ""),
+        ((*RESULTS, "search.jsonl"), False, "bundle of an earlier run.*--force"),
+        ((*RESULTS, "search.jsonl"), True, ""),
+        (RESULTS, True, "bundle of an earlier run.*--force"),
+        (("manifest.json", "program.h5"), True, ""),  # killed before its report: there is no journal of no search
+        (("report.json",), False, ""),
+    ],
+)
+def test_what_would_be_lost_is_kept(names: tuple[str, ...], resume: bool, said: str, tmp_path: Path) -> None:
+    """A finished bundle and a journal are refused, with the option that goes on with them or replaces them."""
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    if not said:
+        refuse_earlier(tmp_path, resume=resume)
+        return
+    with pytest.raises(InputError, match=f"(?s)E018.*{said}"):
+        refuse_earlier(tmp_path, resume=resume)
 
 
 def nowhere(folder: Path) -> Path:

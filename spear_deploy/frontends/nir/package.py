@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spear_deploy.errors import InputError
+from spear_deploy.extras import missing_package
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.nir.neurons import START_KEY
@@ -38,7 +39,7 @@ def to_package(graph: NirGraph) -> nir.NIRGraph:
     try:
         import nir
     except ModuleNotFoundError as error:
-        raise InputError.of("E064", "nir", "is not installed", "pip install 'spear-deploy[nir]'") from error
+        raise InputError(missing_package(error).findings) from error
     with scratch() as folder:
         path = folder / "graph.nir"
         nir_file.write(path, graph)

@@ -1,0 +1,20 @@
+"""The one way to show what comes from files: names of nodes, populations, profiles, files."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+
+def plain(text: object) -> str:
+    """Return text on one line without control characters: a terminal obeys some of them."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def plain_lines(text: object) -> str:
+    """Return text of several lines, each of them :func:`plain`."""
+    return "\n".join(map(plain, str(text).split("\n")))
+
+
+def cells(*texts: object) -> tuple[Text, ...]:
+    """Return the cells of a table's row: what they hold is no markup, and no line obeys."""
+    return tuple(Text(plain_lines(text)) for text in texts)
