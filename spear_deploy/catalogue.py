@@ -187,6 +187,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "framework's exporter lost something. The message names the first divergence."
         ),
     ),
+    "E053": (
+        "report that contradicts itself",
+        (
+            "What a report says of its budgets, its accuracy or its validation is not what its figures say, or it is\n"
+            "of other files than the bundle beside it. No run writes such a report: somebody changed it."
+        ),
+    ),
     "E060": (
         "backend not installed",
         "The backend's environment does not exist. Run: spear-deploy backend install NAME",
