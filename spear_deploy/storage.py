@@ -40,6 +40,11 @@ def exists(path: Path) -> bool:
         return False
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without links; one that leads in a circle stays, where :meth:`Path.resolve` raises RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Raise :class:`InputError` (E009) for whatever keeps the block from writing ``path``."""

@@ -77,9 +77,8 @@ def registers(folder: Path, rng: Random) -> str:
         if rng.random() < 0.3:
             group, name = rng.choice(list(file["projections"].values())), "weight"
         old = group[name][()]
-        large = {"du": 5000, "dv": 5000, "vth": 2**26, "bias_mant": 2**31 - 1, "bias_exp": 31, "weight": 2**15}.get(
-            name
-        )
+        beyond = {"du": 5000, "dv": 5000, "vth": 2**26, "bias_mant": 2**31 - 1, "bias_exp": 31, "weight": 2**15}
+        large = beyond.get(name)
         changes = {
             "floats": np.full(np.shape(old), np.nan),
             "texts": np.full(np.shape(old), "1", dtype=h5py.string_dtype()),

@@ -41,7 +41,7 @@ from spear_deploy.report.build import build_report
 from spear_deploy.report.html import notebook_view, write_page
 from spear_deploy.report.wording import verdict
 from spear_deploy.scratch import Scratch
-from spear_deploy.storage import write_json, writing
+from spear_deploy.storage import real_path, write_json, writing
 from spear_deploy.targets import Program, load_chip
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ class Deployment:
         E017 if another run writes it, E018 if it holds an earlier run and ``force`` is not given.
         """
         target = as_folder(folder)
-        source = self.folder.resolve()
-        if source in target.resolve().parents:
+        source = real_path(self.folder)
+        if source in real_path(target).parents:
             raise InputError.of("E009", target, "lies in the folder that is to be copied", "choose another folder")
-        if target.resolve() == source:
+        if real_path(target) == source:
             return target
         refuse_folder(target)
         with held_folder(target):

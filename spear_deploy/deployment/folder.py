@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPORT, SAMPLES
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
-from spear_deploy.storage import is_file, writing
+from spear_deploy.storage import is_file, real_path, writing
 
 JOURNAL = "search.jsonl"
 WEIGHTS = "search.weights"
@@ -30,7 +30,7 @@ _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
 def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
     """Raise :class:`InputError` (E009) if a file that is read lies in the folder that is written."""
     for source in sources:
-        if is_file(source) and source.resolve().parent == folder.resolve():
+        if is_file(source) and real_path(source).parent == real_path(folder):
             message = f"{source.name} lies in it and would be overwritten"
             raise InputError.of("E009", folder, message, "choose another folder")
 

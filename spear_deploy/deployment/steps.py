@@ -48,6 +48,9 @@ from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
 
+_LOOKED_AT = 64
+"""Samples that are looked at together for one that is not 0."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -138,7 +141,10 @@ def _fit_data(network: Network, data: Dataset) -> Dataset:
     ]
     if findings:
         raise UnsupportedError(findings)
-    return fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    if not any(x.any() for x, _ in data.train.batches(_LOOKED_AT)):
+        raise InputError.of("E005", f"data {data.name}", "all training samples are 0", "give the samples themselves")
+    return data
 
 
 def _adapt(work: Work, progress: Progress) -> Work:
@@ -164,8 +170,9 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_program(program, data.val, execution, decide=decide),
         )
     baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
-    if fidelity.in_float.mean_synops == 0:
-        message = "the network does not fire on it"
+    silent = {"test": fidelity.in_float, "validation": baseline.float_val}
+    if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
+        message = f"the network does not fire on its {' and '.join(parts)} samples"
         raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
     collapse = refuse_collapse(work, fidelity)
     if baseline.chip_val.mean_synops == 0:

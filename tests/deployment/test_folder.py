@@ -133,6 +133,12 @@ def below_a_file(folder: Path) -> Path:
     return file(folder) / "build"
 
 
+def circle(folder: Path) -> Path:
+    (folder / "one").symlink_to(folder / "two")
+    (folder / "two").symlink_to(folder / "one")
+    return folder / "one"
+
+
 def folder_for_a_file(folder: Path) -> Path:
     (folder / "manifest.json").mkdir()
     return folder
@@ -142,7 +148,7 @@ def too_long(folder: Path) -> Path:
     return folder / ("x" * 300)
 
 
-@pytest.mark.parametrize("make", [nowhere, file, below_a_file, folder_for_a_file, too_long])
+@pytest.mark.parametrize("make", [nowhere, circle, file, below_a_file, folder_for_a_file, too_long])
 def test_paths_that_cannot_be_a_folder(make: Callable[[Path], Path], tmp_path: Path) -> None:
     """Whatever the system says of a path is E009 with the path, and nothing is changed."""
     path = make(tmp_path)
@@ -176,6 +182,7 @@ def test_sources_are_not_overwritten(tmp_path: Path) -> None:
     source = tmp_path / "model.nir"
     source.write_text("mine")
     refuse_sources_inside(tmp_path / "build", [source])
+    refuse_sources_inside(circle(tmp_path), [source])
     with pytest.raises(InputError, match="E009.*model.nir lies in it"):
         refuse_sources_inside(tmp_path, [source])
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from spear_deploy.data import DataOptions, load_data
+from spear_deploy.data import DataOptions, Dataset, load_data
 from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPORT, SAMPLES, read_bundle
 from spear_deploy.deployment.folder import JOURNAL, WEIGHTS
 from spear_deploy.deployment.verdict import error_of
@@ -159,6 +159,20 @@ def test_a_silent_network(run_deploy: Deploy, imported: Imported, tmp_path: Path
     )
     model = replace(imported, network=replace(imported.network, projections=silent))
     assert refused(lambda: run_deploy(tmp_path / "build", model=model), InputError) == ["E005"]
+    assert files(tmp_path / "build") == []
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [("val", "does not fire on its validation samples"), ("train", "all training samples are 0")]
+)
+def test_silent_parts(part: str, said: str, run_deploy: Deploy, tiny_data: Dataset, tmp_path: Path) -> None:
+    """Validation samples without a spike, which nothing can be a share of, and training samples of zeros are E005."""
+    split = getattr(tiny_data, part)
+    spikes = split.samples.spikes.copy()
+    spikes[split.indices] = 0
+    data = replace(tiny_data, **{part: replace(split, samples=replace(split.samples, spikes=spikes))})
+    with pytest.raises(InputError, match=f"E005.*{said}"):
+        run_deploy(tmp_path / "build", data=data)
     assert files(tmp_path / "build") == []
 
 

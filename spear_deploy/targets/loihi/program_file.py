@@ -125,9 +125,11 @@ def _read_population(name: str, group: Group) -> LoihiPopulation:
     if attrs["compare"] != compare or (compare == "ge" and (reset, bool(attrs["late"])) == ("value", False)):
         raise ValueError(f"population {name!r} compares by {attrs['compare']!r}")
     depth, reset_delay = int(attrs["level"]), bool(attrs["late"])
-    scale = np.asarray(group.members["scale"], np.float64)
+    scale = np.asarray(group.members["scale"])
+    if scale.dtype.kind not in "iuf":
+        raise ValueError(f"the scale of population {name!r} holds no numbers")
     fields: dict[str, Any] = {**registers, "reset": reset, "reset_delay": reset_delay, "compare": compare}
-    return LoihiPopulation(name, _shape(attrs), kind, depth, scale, **fields)
+    return LoihiPopulation(name, _shape(attrs), kind, depth, scale.astype(np.float64), **fields)
 
 
 def _read_projection(name: str, group: Group) -> LoihiProjection:
