@@ -224,6 +224,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "Nothing was searched. --allow-loss goes on all the same; the finding is then a note in the report."
         ),
     ),
+    "E067": (
+        "search that a time limit ended",
+        (
+            "After --time-limit no training is begun or gone on with. What was measured by then was compared, and the\n"
+            "best of it was delivered, bundle and report as after a whole search; the figures are measured as ever.\n"
+            "It is a note in the report. A larger limit and --resume go on from the journal."
+        ),
+    ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": ("comparison differs", "The source's neuron fires at its threshold, the chip's beyond it, or the reverse."),

@@ -44,6 +44,7 @@ class Settings(TypedDict, total=False):
         threads: that compute; another number rounds differently.
         device: torch's name, for training and emulation.
         backend: what proves the result spike by spike; None: the emulator's word stands.
+        time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
         timeout: time limit of the backend in seconds.
         samples: test samples that validation runs; None: all.
         decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
@@ -81,6 +82,7 @@ class Settings(TypedDict, total=False):
     threads: int
     device: str
     backend: str | None
+    time_limit: float | None
     timeout: float | None
     samples: int | None
     decide: str | None
@@ -165,6 +167,7 @@ _NUMBERS: Mapping[str, _Number] = {
     "epochs": _Number(float, 0, above=True, optional=True),
     "seed": _Number(int, 0, 2**32 - 1),
     "threads": _Number(int, 1, 1024),
+    "time_limit": _Number(float, 0, above=True, optional=True),
     "timeout": _Number(float, 0, above=True, optional=True),
     "samples": _Number(int, 1, optional=True),
     "weight_bits": _Number(int, 1, 64, optional=True),
@@ -200,6 +203,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         execution=Execution(**_settings_given(settings, "threads", "device", "seed")),
         validate_samples=settings.get("samples", DeployOptions.validate_samples),
         backend_timeout=given("timeout"),
+        time_limit=given("time_limit"),
         adapt=bool(given("adapt")),
         allow_loss=bool(given("allow_loss")),
         resume=bool(given("resume")),

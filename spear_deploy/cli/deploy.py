@@ -102,6 +102,12 @@ _SEARCH_OPTIONS = (
 )
 _RESULT_OPTIONS = (
     click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Deliver the best network measured so far after this time. [default: none]",
+    ),
+    click.option(
         "--samples",
         callback=_sample_count,
         metavar="N|all",

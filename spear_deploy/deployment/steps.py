@@ -14,6 +14,7 @@ from typing import Any
 from spear_deploy.backends import check_runs
 from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
+from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
@@ -76,7 +77,9 @@ def run_steps(work: Work, progress: Progress) -> Work:
     A budget that even the smallest network is far beyond (E041) is kept in :attr:`Work.unreachable`, and the unpruned
     network delivered; a backend that fails (E060..E062), or refuses the deployed program, in :attr:`Work.failure`.
     """
-    with work.options.execution.applied():
+    execution = replace(work.options.execution, deadline=Deadline.after(work.options.time_limit))
+    work = replace(work, options=replace(work.options, execution=execution))
+    with execution.applied():
         for step in STEPS:
             missing = [name for name in step.needs if getattr(work, name) is None]
             assert not missing, f"step {step.name} needs {missing}"
@@ -204,13 +207,26 @@ def _search(work: Work, progress: Progress) -> Work:
         with writing(path):
             path.unlink(missing_ok=True)
         return replace(_unpruned(work, baseline), unreachable=error)
+    cut_short = options.execution.deadline.passed
     chosen = found.candidate
     with progress.step("test") as tick:
         on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = replace(work, kept=chosen.option.kept)
-    return replace(work, notes=(*work.notes, *beyond_on_test(work)))
+    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(_of_time_limit(work) if cut_short else ())))
+
+
+def _of_time_limit(work: Work) -> tuple[Finding, ...]:
+    """Say that a time limit ended the search (E067), and how far it was."""
+    assert work.search is not None
+    steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
+    message = (
+        f"the search was ended after {work.options.time_limit:g} s: {work.search.episodes} networks judged, "
+        f"{len(work.search.compared)} measured, the best of them fine-tuned for {steps} batches"
+    )
+    fix = "give a larger --time-limit and --resume, which goes on from here"
+    return (Finding("E067", "--time-limit", message, fix, "note"),)
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:
@@ -231,7 +247,7 @@ def _identity(work: Work) -> dict[str, Any]:
         "data": [work.data.name, work.data.fingerprint],
         "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         "confidence": goal.confidence,
-        **asdict(options.execution),
+        **options.execution.identity,
         "search": as_json(asdict(options.search)),
         "versions": versions(),
     }

@@ -9,7 +9,7 @@ from spear_deploy import printable
 _SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
 _BITS_OF_KIB = 8 * 1024
 
-plain = printable.plain
+plain, duration = printable.plain, printable.duration
 
 
 def number(value: float | None) -> str:
@@ -51,15 +51,6 @@ def joules(value: float) -> str:
     """Format an energy with its SI prefix."""
     exponent = max(-15, min(0, 3 * floor(log10(value) / 3))) if value > 0 else 0
     return f"{value / 10**exponent:.3g} {_SI[exponent]}"
-
-
-def duration(seconds: float) -> str:
-    """Format seconds as one word, such as 18.4s, 2m27s or 1h05m."""
-    if seconds < 99.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
 
 
 def shorten(text: str, width: int) -> str:

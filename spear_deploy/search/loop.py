@@ -22,6 +22,7 @@ from spear_deploy.search.goal import Goal
 from spear_deploy.search.gradual import Path, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
+from spear_deploy.search.outlook import outlook
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
 
@@ -61,6 +62,8 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
     with progress.step("rate") as tick:
         rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
+    if told := outlook(options, evaluator.pace, target, len(evaluator.data.train)):
+        progress.say(told)
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
     return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
@@ -139,7 +142,7 @@ class _Search:
         """Ask for networks and tell what they are worth."""
         for done in range(self.options.episodes):
             proposal = method.ask()
-            if proposal is None:
+            if proposal is None or (self.judged and self.evaluator.execution.deadline.passed):
                 break
             self._check(proposal)
             outcome = self.evaluator.outcome(proposal)
@@ -217,6 +220,8 @@ class _Search:
             compared.append(candidate)
             self._learn(candidate)
             tick(done, len(options))
+            if self.evaluator.execution.deadline.passed:
+                break
         return compared
 
     def _learn(self, candidate: Candidate) -> None:
