@@ -7,9 +7,10 @@ import importlib
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import Any
 
@@ -80,6 +81,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names are in any script, terminals are not
             stream.reconfigure(errors="backslashreplace")
+    with suppress(OSError):  # where torch makes a folder for what it compiles, which is nothing here: one that is there
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
     errors = console_for(stderr=True)
     with _terminated() as signals:
         code = _run(errors, signals)

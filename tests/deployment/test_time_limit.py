@@ -54,7 +54,7 @@ def test_no_time_at_all(run_deploy: Deploy, deployed: Work, tmp_path: Path) -> N
 def test_time_that_ends_in_the_middle(
     place: tuple[Any, str], run_deploy: Deploy, deployed: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole trainings are kept, what was cut short is not; the lines of the journal are those of a run without a limit."""
+    """Whole trainings are kept, what was cut short is not; each line of the journal is one of a whole run's."""
     module, name = place
     real, passed = getattr(module, name), []
 
