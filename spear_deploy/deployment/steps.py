@@ -27,7 +27,7 @@ from spear_deploy.deployment.folder import (
     refuse_earlier,
     refuse_folder,
 )
-from spear_deploy.deployment.verdict import beyond_on_test
+from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -214,19 +214,7 @@ def _search(work: Work, progress: Progress) -> Work:
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = replace(work, kept=chosen.option.kept)
-    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(_of_time_limit(work) if cut_short else ())))
-
-
-def _of_time_limit(work: Work) -> tuple[Finding, ...]:
-    """Say that a time limit ended the search (E067), and how far it was."""
-    assert work.search is not None
-    steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
-    message = (
-        f"the search was ended after {work.options.time_limit:g} s: {work.search.episodes} networks judged, "
-        f"{len(work.search.compared)} measured, the best of them fine-tuned for {steps} batches"
-    )
-    fix = "give a larger --time-limit and --resume, which goes on from here"
-    return (Finding("E067", "--time-limit", message, fix, "note"),)
+    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(ended_by_time(work) if cut_short else ())))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:

@@ -69,6 +69,18 @@ def beyond_on_test(work: Work) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+def ended_by_time(work: Work) -> tuple[Finding, ...]:
+    """Say that a time limit ended the search (E067), and how far it was."""
+    assert work.search is not None
+    steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
+    message = (
+        f"the search was ended after {work.options.time_limit:g} s: {work.search.episodes} networks judged, "
+        f"{len(work.search.compared)} measured, the best of them fine-tuned for {steps} batches"
+    )
+    fix = "give a larger --time-limit and --resume, which goes on from here"
+    return (Finding("E067", "--time-limit", message, fix, "note"),)
+
+
 def error_of(work: Work) -> SpearError | None:
     """Return what keeps a deployment from being done, if anything: E06x before E050 before E040."""
     if work.unreachable is not None:
