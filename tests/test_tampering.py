@@ -82,6 +82,17 @@ def test_reports(sound: Path, report: dict[str, Any], spear: Run, tmp_path: Path
     assert shown < 0.4 * MANY
 
 
+def test_figures_that_cannot_be_shown(report: dict[str, Any], spear: Run, tmp_path: Path) -> None:  # noqa: F811
+    """Numbers that the schema allows and no table has a place for: E010, before anything is printed."""
+    (tmp_path / "bundle").mkdir()
+    for change in ({"digits": 2**40}, {"digits": 10**9}, {"digits": 13}):
+        forged = json.loads(json.dumps(report))
+        forged["budgets"][0].update(change)
+        (tmp_path / "bundle" / "report.json").write_text(json.dumps(forged))
+        done = spear("report", tmp_path / "bundle")
+        assert (done.code, "decimals cannot be shown" in done.err, done.out) == (2, True, ""), change
+
+
 def test_contradictions(sound: Path, report: dict[str, Any], spear: Run, tmp_path: Path) -> None:  # noqa: F811
     """A verdict that the figures do not bear out is E053, and no page is written."""
     (tmp_path / "bundle").mkdir()

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from spear_deploy.cli.main import console_for
-from spear_deploy.deployment.bundle import PAGE
+from spear_deploy.deployment.bundle import PAGE, REPORT
+from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
 
 
@@ -23,6 +24,10 @@ def report_command(bundle: Path, output: Path | None) -> None:
     report = read_report(bundle)
     console = console_for()
     page = output or bundle / PAGE
-    print_report(report, console)
-    write_page(page, report)
+    try:
+        write_page(page, report)  # shows all that the terminal does, and more
+        print_report(report, console)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        message = f"holds figures that cannot be shown: {plain(error)}"
+        raise InputError.of("E010", bundle / REPORT, message, "deploy again") from error
     console.print(f"\npage: {plain(page)}", markup=False, soft_wrap=True)

@@ -18,6 +18,7 @@ Report = Mapping[str, Any]
 
 _LARGEST = 1e18
 """Numbers beyond it are none that a run counts, and no table has room for them."""
+_MOST_DIGITS = 12
 _TOLERANCE = 1e-6
 _SHOWN = 5
 _DAMAGE = (ValueError, RecursionError)
@@ -38,7 +39,7 @@ def read_report(folder: Path) -> dict[str, Any]:
         raise InputError.of("E010", path, f"is damaged: {plain(error)}", "deploy again") from error
     if not isinstance(report, dict) or report.get("schema") != VERSION:
         raise InputError.of("E010", path, "is no report of this version", "deploy again")
-    if departures := list(_departures(report)):
+    if departures := list(_departures(report)) or list(_too_fine(report)):
         more = [f"and {len(departures) - _SHOWN} more"] if len(departures) > _SHOWN else []
         message = "; ".join(["does not follow the schema", *departures[:_SHOWN], *more])
         raise InputError.of("E010", path, message, "deploy again")
@@ -62,6 +63,13 @@ def _departures(report: Report) -> Iterator[str]:
         yield from _numbers_beyond(report, "$")
     except _DAMAGE as error:
         yield plain(error)
+
+
+def _too_fine(report: Report) -> Iterator[str]:
+    """Yield budgets whose figures have more decimals than a text has room for."""
+    for index, budget in enumerate(report["budgets"]):
+        if budget["digits"] > _MOST_DIGITS:
+            yield f"$.budgets[{index}].digits: {budget['digits']} decimals cannot be shown"
 
 
 def _numbers_beyond(value: Any, path: str) -> Iterator[str]:

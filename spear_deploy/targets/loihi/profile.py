@@ -71,7 +71,7 @@ class NeuronFormat:
 class SpikeFormat:
     """What a spike carries: ``payload_bits`` is 0 where spikes are binary; ``delay_max`` is in steps."""
 
-    payload_bits: Natural
+    payload_bits: Annotated[Sourced[int], Between(0, 64)]
     delay_max: Annotated[Sourced[int], Between(0, 62)] | None = None
 
 
