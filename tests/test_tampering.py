@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tests.tampering import contradictions, tampered_bundle, tampered_profile, t
 
 MANY = int(os.environ.get("SPEAR_DEPLOY_TAMPERINGS", "60"))
 SLOWEST = 5.0
+"""Seconds of processor time, children's included: a loaded machine is no fault of a file's."""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,11 @@ def report(sound: Path) -> dict[str, Any]:
     return loaded
 
 
+def worked() -> float:
+    """Return the processor time so far of this process and of those that it waited for."""
+    return sum(os.times()[:4])
+
+
 def refused(done: Done, seconds: float, *, codes: tuple[int, ...] = (2, 3)) -> str:
     """Return what is wrong with how a command ended on a changed file, if anything."""
     if done.code not in codes:
@@ -56,9 +61,9 @@ def test_bundles(sound: Path, spear: Run, tmp_path: Path) -> None:  # noqa: F811
     wrong = {}
     for seed in range(MANY):
         done_to = tampered_bundle(sound, tmp_path / "bundle", seed)
-        start = time.monotonic()
+        start = worked()
         ended = spear("run", tmp_path / "bundle")
-        if problem := refused(ended, time.monotonic() - start):
+        if problem := refused(ended, worked() - start):
             wrong[f"{seed} {done_to}"] = problem
     assert not wrong
 
@@ -73,10 +78,10 @@ def test_reports(sound: Path, report: dict[str, Any], spear: Run, tmp_path: Path
     for seed in range(2 * MANY):
         text, done_to = tampered_report(report, seed)
         path.write_text(text)
-        start = time.monotonic()
+        start = worked()
         ended = spear("report", path.parent)
         shown += ended.code == 0
-        if problem := refused(ended, time.monotonic() - start, codes=(0, 2)):
+        if problem := refused(ended, worked() - start, codes=(0, 2)):
             wrong[f"{seed} {done_to}"] = problem
     assert not wrong
     assert shown < 0.4 * MANY
@@ -112,8 +117,8 @@ def test_profiles(tiny_nir: Path, spear: Run, tmp_path: Path) -> None:  # noqa: 
         text, done_to = tampered_profile(known, seed)
         path.write_text(text)
         for arguments in (("chips", path), ("inspect", tiny_nir, "--chip", path)):
-            start = time.monotonic()
+            start = worked()
             ended = spear(*arguments)
-            if problem := refused(ended, time.monotonic() - start, codes=(0, 2, 3)):
+            if problem := refused(ended, worked() - start, codes=(0, 2, 3)):
                 wrong[f"{seed} {arguments[0]} {done_to}"] = problem
     assert not wrong
