@@ -12,7 +12,7 @@ help:            ## show the targets
 
 demo: $(VENV)/.search  ## deploy the digits example on emulated Loihi 2 with Lava
 	$(BIN)/spear-deploy backend install lava
-	$(BIN)/spear-deploy demo -o build/demo
+	$(BIN)/spear-deploy demo --force -o build/demo
 
 test: $(VENV)/.test    ## run the tests (slow ones excluded)
 	$(BIN)/spear-deploy backend install netx

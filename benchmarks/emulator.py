@@ -13,13 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import snntorch
@@ -126,11 +124,8 @@ def copy_rate(threads: int) -> float:
 
 def lava_rate(program: LoihiProgram, x: NDArray[np.uint8]) -> float:
     """Return sample-steps a second of the Lava runtime, its start-up left out."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "program.h5"
-        write_program(file, program)
-        samples = np.ascontiguousarray(np.moveaxis(x[:, :LAVA_SAMPLES], 1, 0))
-        record = run_lava(file, {"p0": samples}, timeout=600)
+    samples = np.ascontiguousarray(np.moveaxis(x[:, :LAVA_SAMPLES], 1, 0))
+    record = run_lava(lambda path: write_program(path, program), {"p0": samples}, timeout=600)
     return record.steps / record.seconds_run
 
 

@@ -54,7 +54,12 @@ def __getattr__(name: str) -> Any:
         return import_module(f"spear_deploy.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        from spear_deploy.extras import missing_package
+
+        raise missing_package(error) from error
 
 
 def __dir__() -> list[str]:

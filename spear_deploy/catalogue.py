@@ -86,6 +86,20 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "of its own, which neurons with a synaptic current cannot."
         ),
     ),
+    "E017": (
+        "folder that another run writes",
+        (
+            "Two runs into one folder would lose one result and mix their journals. The message names the process\n"
+            "that holds the folder; the system releases it when that process ends, however it ends."
+        ),
+    ),
+    "E018": (
+        "folder with an earlier run",
+        (
+            "The folder holds a finished bundle, or the journal of a run that was interrupted. --resume goes on with\n"
+            "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
+        ),
+    ),
     "E020": (
         "semantics missing",
         (
@@ -173,6 +187,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "framework's exporter lost something. The message names the first divergence."
         ),
     ),
+    "E053": (
+        "report that contradicts itself",
+        (
+            "What a report says of its budgets, its accuracy or its validation is not what its figures say, or it is\n"
+            "of other files than the bundle beside it. No run writes such a report: somebody changed it."
+        ),
+    ),
     "E060": (
         "backend not installed",
         "The backend's environment does not exist. Run: spear-deploy backend install NAME",
@@ -183,8 +204,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E064": (
         "optional dependency missing",
         (
-            "Training and search need the extra search, graphs of the nir package the extra nir:\n"
-            "pip install 'spear-deploy[search,nir]'. Live modules need their framework."
+            "Training and search need the extra search, graphs of the nir package the extra nir. The command in the\n"
+            "message brings all of an extra at once. Live modules need their framework."
         ),
     ),
     "E065": (
@@ -201,6 +222,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "silent, fewer than 90 % of the decisions are the same, or the accuracy falls by more than two standard\n"
             "errors. The message names the population that it comes from, and what was rounded or clipped there.\n"
             "Nothing was searched. --allow-loss goes on all the same; the finding is then a note in the report."
+        ),
+    ),
+    "E067": (
+        "search that a time limit ended",
+        (
+            "After --time-limit no training is begun or gone on with. What was measured by then was compared, and the\n"
+            "best of it was delivered, bundle and report as after a whole search; the figures are measured as ever.\n"
+            "It is a note in the report. A larger limit and --resume go on from the journal."
         ),
     ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),

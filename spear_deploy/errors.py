@@ -107,4 +107,4 @@ class PluginError(InputError):
 
 
 INTERRUPTED = 130
-"""Exit code after Ctrl-C; the run can be resumed."""
+"""Exit code after Ctrl-C, 128 + SIGINT; the run can be resumed, as after other signals."""

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from spear_deploy.deadline import Deadline
 from spear_deploy.errors import InputError
 
 _PROCESS_STATE = threading.RLock()
@@ -26,12 +27,21 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Execution:
-    """``threads`` compute at a time; ``device`` is torch's name; ``workers`` are processes; ``seed`` draws."""
+    """``threads`` compute at a time; ``device`` is torch's name; ``workers`` are processes; ``seed`` draws.
+
+    After the ``deadline`` no training is begun or gone on with: what there is then is what a run delivers.
+    """
 
     threads: int = 1
     device: str = "cpu"
     workers: int = 1
     seed: int = 0
+    deadline: Deadline = field(default=Deadline(), compare=False, repr=False)
+
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """What results depend on, as JSON; what a deadline cuts short is no result that another run goes on with."""
+        return {"threads": self.threads, "device": self.device, "workers": self.workers, "seed": self.seed}
 
     def check_device(self) -> None:
         """Raise :class:`InputError` (E008) for a device that cannot compute here."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+
+from spear_deploy.printable import duration
 
 Tick = Callable[[int, int], None]
 """Called with work done and work in all."""
 
 _PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines of one step."""
+_SILENCE = 60.0
+"""Seconds after which a step says that it goes on, where nothing was done meanwhile."""
 
 
 @dataclass
@@ -41,21 +46,47 @@ class Progress:
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Tick]:
-        columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         with RichProgress(*columns, console=self.console, transient=False) as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     @contextmanager
     def _lines(self, name: str) -> Iterator[Tick]:
+        """Print a line now and then: what is done, the time it took, and the time left at that pace."""
         start = last = time.perf_counter()
+        state, ended, speaking = "", threading.Event(), threading.Lock()
         self.say(f"{name} ...")
 
         def tick(done: int, total: int) -> None:
-            nonlocal last
-            if time.perf_counter() - last >= _PLAIN_INTERVAL:
-                last = time.perf_counter()
-                self.say(f"{name} {done}/{total}")
+            nonlocal last, state
+            now = time.perf_counter()
+            left = (now - start) * (total - done) / done if done else 0.0
+            state = f" {done}/{total}"
+            with speaking:
+                if now - last >= _PLAIN_INTERVAL:
+                    last = now
+                    self.say(f"{name}{state}, about {duration(left)} left")
 
-        yield tick
+        def speak() -> None:
+            nonlocal last
+            while not ended.wait(_SILENCE):
+                with speaking:
+                    if (now := time.perf_counter()) - last >= _SILENCE:
+                        last = now
+                        self.say(f"{name}{state} still, after {duration(now - start)}")
+
+        speaker = threading.Thread(target=speak, daemon=True)
+        speaker.start()
+        try:
+            yield tick
+        finally:
+            ended.set()
+            speaker.join()
         self.say(f"{name} done in {time.perf_counter() - start:.1f} s")

@@ -9,11 +9,19 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from errno import EISDIR
+from errno import EACCES, EDQUOT, EFBIG, EIO, EISDIR, ENOSPC, EROFS
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spear_deploy.errors import InputError
+from spear_deploy.errors import InputError, SpearError
+
+if TYPE_CHECKING:
+    import h5py
+
+_FULL = frozenset({ENOSPC, EDQUOT, EFBIG})
+"""What the system says where there is no room for a file."""
+NOT_WRITTEN = _FULL | {EACCES, EIO, EROFS}
+"""What it says where a file cannot be written, for one reason or another."""
 
 
 def is_file(path: Path) -> bool:
@@ -32,14 +40,24 @@ def exists(path: Path) -> bool:
         return False
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without links; one that leads in a circle stays, where :meth:`Path.resolve` raises RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Raise :class:`InputError` (E009) for whatever keeps the block from writing ``path``."""
     try:
         yield
     except OSError as error:
-        message = f"cannot be written: {error.strerror or error}"
-        raise InputError.of("E009", path, message, "choose another folder") from error
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: object, error: OSError) -> SpearError:
+    """Return the error (E009) for what the system says of a file that cannot be written."""
+    fix = "free some space there, or choose another folder" if error.errno in _FULL else "choose another folder"
+    return InputError.of("E009", path, f"cannot be written: {error.strerror or error}", fix)
 
 
 @contextmanager
@@ -60,6 +78,23 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Yield an HDF5 file that is built in memory; write its bytes to ``path`` if the block ends without error.
+
+    Written to a disk that fills up, HDF5 ends the process when it closes the file (as of 1.14).  Equal content gives
+    equal bytes.  Raises :class:`InputError` (E009) if the file cannot be written.
+    """
+    import h5py
+
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    with atomic(path) as temporary:
+        temporary.write_bytes(image)
 
 
 def as_json(value: Any) -> Any:

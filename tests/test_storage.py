@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import as_json, atomic, exists, is_file, sha256, write_json
+from spear_deploy.storage import as_json, atomic, atomic_hdf5, exists, is_file, sha256, write_json
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:
@@ -98,6 +101,46 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
         fill()
     assert (tmp_path / "file").read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+FILLING = """
+import resource, signal, sys
+from pathlib import Path
+from spear_deploy.errors import InputError
+from spear_deploy.storage import atomic_hdf5
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    with atomic_hdf5(Path(sys.argv[1])) as file:
+        for number in range(400):  # small ones, which HDF5 keeps until it closes the file
+            file[f"group/{number}"] = [number] * 30
+except InputError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_hdf5_on_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """HDF5 that cannot be written is E009, where the library itself would crash on closing the file."""
+    path = tmp_path / "file.h5"
+    path.write_text("old")
+    ended = subprocess.run([sys.executable, "-c", FILLING, str(path)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"E009 {path}: cannot be written: File too large")
+    assert "free some space" in ended.stderr
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["file.h5"]
+
+
+def test_hdf5_of_equal_content_has_equal_bytes(tmp_path: Path) -> None:
+    """Built in memory, it is what any reader of HDF5 opens, and the same twice."""
+    for name in ("a.h5", "b.h5"):
+        with atomic_hdf5(tmp_path / name) as file:
+            file.create_dataset("x", data=np.arange(1000), compression="gzip")
+            file.attrs["title"] = "grün"
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert (file["x"][7], file.attrs["title"]) == (7, "grün")
 
 
 @pytest.mark.parametrize(

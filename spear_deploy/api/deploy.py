@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
-import weakref
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,16 @@ from spear_deploy.api.settings import Settings, check_settings, data_options, de
 from spear_deploy.backends import BACKENDS
 from spear_deploy.chips import ChipProfile
 from spear_deploy.data import Dataset, as_dataset
+from spear_deploy.deployment.bundle import PAGE, REPORT
 from spear_deploy.deployment.folder import (
-    PAGE,
-    REPORT,
     as_folder,
     clear_leftovers,
     clear_results,
+    held_folder,
+    refuse_earlier,
+    refuse_folder,
     refuse_sources_inside,
+    with_what_is_kept,
 )
 from spear_deploy.deployment.steps import STEPS, run_steps
 from spear_deploy.deployment.verdict import error_of
@@ -38,7 +40,8 @@ from spear_deploy.progress import Progress
 from spear_deploy.report.build import build_report
 from spear_deploy.report.html import notebook_view, write_page
 from spear_deploy.report.wording import verdict
-from spear_deploy.storage import write_json, writing
+from spear_deploy.scratch import Scratch
+from spear_deploy.storage import real_path, write_json, writing
 from spear_deploy.targets import Program, load_chip
 
 if TYPE_CHECKING:
@@ -53,11 +56,13 @@ class Deployment:
         work: all that the steps found out.
         report: the report as data (docs/report.md), or None if it was stopped before its end.
         folder: where the bundle lies.
+        scratch: what removes a temporary folder with the deployment; None for an output of one's own.
     """
 
     work: Work
     report: dict[str, Any] | None
     folder: Path
+    scratch: Scratch | None = field(default=None, repr=False)
 
     @property
     def error(self) -> SpearError | None:
@@ -79,17 +84,23 @@ class Deployment:
         """The deployed network in the chip's integers."""
         return None if self.work.measured is None else self.work.measured.lowered.program
 
-    def save(self, folder: str | PathLike[str]) -> Path:
-        """Copy the bundle with its report into a folder, in place of an earlier deployment's; return its path.
+    def save(self, folder: str | PathLike[str], *, force: bool = False) -> Path:
+        """Copy the bundle with its report into a folder; return its path.  ``force``: in place of an earlier one.
 
-        Raises :class:`~spear_deploy.errors.InputError` (E009) for a folder that cannot be written or holds other files.
+        Raises :class:`~spear_deploy.errors.InputError`: E009 for a folder that cannot be written or holds other files,
+        E017 if another run writes it, E018 if it holds an earlier run and ``force`` is not given.
         """
         target = as_folder(folder)
-        source = self.folder.resolve()
-        if source in target.resolve().parents:
+        source = real_path(self.folder)
+        if source in real_path(target).parents:
             raise InputError.of("E009", target, "lies in the folder that is to be copied", "choose another folder")
-        clear_leftovers(target)
-        if target.resolve() != source:
+        if real_path(target) == source:
+            return target
+        refuse_folder(target)
+        with held_folder(target):
+            if not force:
+                refuse_earlier(target, resume=False)
+            clear_leftovers(target)
             clear_results(target)
             with writing(target):
                 shutil.copytree(source, target, dirs_exist_ok=True)
@@ -121,13 +132,13 @@ def deploy(
     :meth:`Deployment.save`.
     The keywords are those of :class:`~spear_deploy.api.settings.Settings`; one budget at least is needed.
 
-    A network beyond its budgets, or a backend that disagrees or fails, is told by :attr:`Deployment.error`.
+    A network beyond its budgets (E040, or E041 where even the smallest one is far beyond), or a backend that disagrees
+    or fails, is told by :attr:`Deployment.error`.
 
     Raises:
-        InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009 (output).
+        InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009, E017, E018 (output).
         UnsupportedError: E020..E038 with all that the tool or the chip does not support; E066 for a network that
             collapses on the chip, unless ``allow_loss``.
-        BudgetNotMetError: E041 if even the smallest network is far beyond a budget.
         BackendError: E060 if the backend that shall prove the result is not installed.
     """
     folder = None if output is None else as_folder(output)
@@ -156,19 +167,24 @@ class Request:
         """
         if output is not None:
             return self._run_in(output, progress, command)
-        with writing(Path(tempfile.gettempdir())):
-            folder = Path(tempfile.mkdtemp(prefix="spear-deploy-"))
+        made = Scratch()
         try:
-            deployment = self._run_in(folder, progress, command)
+            return replace(self._run_in(made.path / "bundle", progress, command), scratch=made)
         except BaseException:
-            shutil.rmtree(folder)
+            made.close()
             raise
-        weakref.finalize(deployment, shutil.rmtree, folder, ignore_errors=True)
-        return deployment
 
     def _run_in(self, folder: Path, progress: Progress, command: str) -> Deployment:
         options = deploy_options(self.settings, folder)
         work = Work(imported=self.imported, data=self.data, chip=self.chip, options=options)
+        with held_folder(folder) if options.writes else nullcontext():
+            try:
+                return self._run_steps(work, progress, command)
+            except InputError as error:
+                raise with_what_is_kept(error, folder) from error
+
+    def _run_steps(self, work: Work, progress: Progress, command: str) -> Deployment:
+        folder = work.options.output
         work = run_steps(work, progress)
         report = None
         if work.done[-1] == STEPS[-1].name:

@@ -44,6 +44,7 @@ class Settings(TypedDict, total=False):
         threads: that compute; another number rounds differently.
         device: torch's name, for training and emulation.
         backend: what proves the result spike by spike; None: the emulator's word stands.
+        time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
         timeout: time limit of the backend in seconds.
         samples: test samples that validation runs; None: all.
         decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
@@ -52,6 +53,7 @@ class Settings(TypedDict, total=False):
         adapt: give the network the chip's own neuron first, and fine-tune it.
         allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
         resume: go on with an interrupted run in the same folder.
+        force: replace the bundle, or begin the interrupted run anew, that the folder holds.
         until: stop after the step of that name.
         semantics: how a file's neurons compute, where it does not say so: a preset or a TOML file.
         steps: time steps over which values are coded.
@@ -80,6 +82,7 @@ class Settings(TypedDict, total=False):
     threads: int
     device: str
     backend: str | None
+    time_limit: float | None
     timeout: float | None
     samples: int | None
     decide: str | None
@@ -88,6 +91,7 @@ class Settings(TypedDict, total=False):
     adapt: bool
     allow_loss: bool
     resume: bool
+    force: bool
     until: str | None
     semantics: str | Path | None
     steps: int | None
@@ -163,6 +167,7 @@ _NUMBERS: Mapping[str, _Number] = {
     "epochs": _Number(float, 0, above=True, optional=True),
     "seed": _Number(int, 0, 2**32 - 1),
     "threads": _Number(int, 1, 1024),
+    "time_limit": _Number(float, 0, above=True, optional=True),
     "timeout": _Number(float, 0, above=True, optional=True),
     "samples": _Number(int, 1, optional=True),
     "weight_bits": _Number(int, 1, 64, optional=True),
@@ -183,6 +188,9 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
     if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
     search = search.deciding(given("decide"))
+    if given("resume") and given("force"):
+        message = "--resume goes on with an earlier run, --force replaces it"
+        raise InputError.of("E007", "--resume --force", message, "give one of them")
     backend = given("backend")
     if backend is not None and not BACKENDS.get(backend).is_independent:
         backend = None  # the emulator does not prove itself
@@ -195,9 +203,11 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         execution=Execution(**_settings_given(settings, "threads", "device", "seed")),
         validate_samples=settings.get("samples", DeployOptions.validate_samples),
         backend_timeout=given("timeout"),
+        time_limit=given("time_limit"),
         adapt=bool(given("adapt")),
         allow_loss=bool(given("allow_loss")),
         resume=bool(given("resume")),
+        force=bool(given("force")),
         until=given("until"),
         confidence=settings.get("confidence", DeployOptions.confidence),
     )

@@ -29,9 +29,13 @@ from typing import Any
 from spear_deploy.backends.pythons import find_python
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.resources import resource
+from spear_deploy.scratch import scratch
+from spear_deploy.storage import writing
 
 _LOG_TAIL = 15
 """Lines of the installer's output that an error quotes."""
+_CHECK_LIMIT = 300.0
+"""Seconds after which a check is ended that has not ended itself."""
 _LOCK_LIMIT = 900.0
 """Seconds to wait for another installation of the same backend."""
 
@@ -121,10 +125,14 @@ class Environment:
         Does nothing if it is up to date, and only replaces the backend's own distribution if just that changed.
 
         Raises :class:`BackendError` (E063) if no suitable Python is found, a package cannot be installed,
-        or the check of the result fails.
+        or the check of the result fails; :class:`InputError` (E009) if its folder cannot be written.
         """
         report = report or (lambda line: None)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return self._install(report, extra)
+
+    def _install(self, report: Report, extra: str | None) -> Path:
         with _lock(self.folder / "install.lock", self.name):
             marker, (pins, sources) = self._marker(), self._hashes()
             kept = marker.extras if marker is not None else []
@@ -152,16 +160,27 @@ class Environment:
     def check(self, extra: str | None = None) -> dict[str, Any]:
         """Run the backend's check of itself, or of the ``extra``; return its report: ``ok``, ``message``, versions.
 
-        Raises :class:`BackendError`: E060 if it is not installed, E061 if the check says nothing.
+        Raises :class:`BackendError`: E060 if it is not installed, E061 if the check says nothing, E062 if it hangs.
         """
         options = self.extras[extra].check if extra is not None else ()
-        command = [*self.command(extra), "check", *options, "--parent", str(os.getpid())]
         wanted = extra or self.name
-        try:
-            finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        except OSError as error:
-            message = f"cannot start {command[0]}: {error.strerror}"
-            raise BackendError.of("E060", wanted, message, _reinstall(wanted)) from error
+        with scratch() as folder:
+            command = [*self.command(extra), "check", *options, "--parent", str(os.getpid()), "--folder", str(folder)]
+            try:
+                finished = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=_CHECK_LIMIT,
+                )
+            except OSError as error:
+                message = f"cannot start {command[0]}: {error.strerror}"
+                raise BackendError.of("E060", wanted, message, _reinstall(wanted)) from error
+            except subprocess.TimeoutExpired as error:
+                message = f"the check did not end within {_CHECK_LIMIT:.0f} s"
+                raise BackendError.of("E062", wanted, message, "run it again") from error
         try:
             report: dict[str, Any] = json.loads(finished.stdout)
         except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
-from spear_deploy.backends.supervised import Record, run_supervised
+from spear_deploy.backends.supervised import NetworkFile, Record, run_supervised
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
@@ -22,21 +21,21 @@ from spear_deploy.targets.loihi.program_file import write_program
 
 
 def run_lava(
-    program: Path,
+    write: Callable[[Path], object],
     inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
     *,
     timeout: float | None,
     progress: Tick | None = None,
     final_state: bool = False,
 ) -> Record:
-    """Run a program's file on ``inputs``: (samples, steps, *shape) integers for each input population.
+    """Run the program that ``write`` puts into a file on ``inputs``: (samples, steps, *shape) integers each.
 
     ``final_state``: u and v after the last step are recorded.  Raises as :func:`run_supervised` does, and
     :class:`BackendError` (E060) if the backend is not installed.
     """
-    command = [*ENVIRONMENT.command(), "run", "--program", str(program)]
-    command += ["--final-state"] if final_state else []
-    return run_supervised("lava", command, inputs, timeout=timeout, progress=progress)
+    command = [*ENVIRONMENT.command(), "run", *(["--final-state"] if final_state else [])]
+    network = NetworkFile("--program", write)
+    return run_supervised("lava", command, network, inputs, timeout=timeout, progress=progress)
 
 
 class LavaBackend:
@@ -79,10 +78,7 @@ class LavaBackend:
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
         by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
-        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-            path = Path(folder, "program.h5")
-            write_program(path, program)
-            record = run_lava(path, by_sample, timeout=timeout, progress=tick)
+        record = run_lava(lambda path: write_program(path, program), by_sample, timeout=timeout, progress=tick)
         return recording_of(program, record, inputs)
 
 

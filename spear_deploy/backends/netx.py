@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
-from spear_deploy.backends.supervised import run_supervised
+from spear_deploy.backends.supervised import NetworkFile, run_supervised
 from spear_deploy.errors import Finding
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
@@ -63,11 +61,9 @@ class NetxBackend:
         assert isinstance(program, LoihiProgram)
         (port,) = program.inputs
         by_sample = np.ascontiguousarray(np.moveaxis(inputs[port.name], 0, 1))
-        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-            path = Path(folder, "model.net")
-            write_net(path, program)
-            command = [*ENVIRONMENT.command(_EXTRA), "run", "--net", str(path), "--max-value", str(port.max_value)]
-            record = run_supervised(self.name, command, {"input": by_sample}, timeout=timeout, progress=tick)
+        network = NetworkFile("--net", lambda path: write_net(path, program))
+        command = [*ENVIRONMENT.command(_EXTRA), "run", "--max-value", str(port.max_value)]
+        record = run_supervised(self.name, command, network, {"input": by_sample}, timeout=timeout, progress=tick)
         names = {str(index): population.name for index, population in enumerate(program.populations)}
         named = replace(record, spikes={names[layer]: spikes for layer, spikes in record.spikes.items()})
         return recording_of(program, named, inputs)

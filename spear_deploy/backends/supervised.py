@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,11 +22,15 @@ import numpy.typing as npt
 
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.progress import Tick
+from spear_deploy.scratch import scratch
+from spear_deploy.storage import atomic_hdf5
 
 _TIMEOUT_EXIT = 4
 """Exit status of a backend after its time limit."""
 _STOP_LIMIT = 20.0
 """Seconds that a backend is given to clean up after it was told to stop."""
+_SILENCE = 60.0
+"""Seconds without a word after which a supervisor, which reports every few, is taken for stopped."""
 _LOG_TAIL = 10
 """Lines of a backend's standard error that an error quotes if it says nothing itself."""
 
@@ -50,9 +55,18 @@ class Record:
     versions: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class NetworkFile:
+    """What a backend is given to run: the option that names the file, and what writes it to a path."""
+
+    option: str
+    write: Callable[[Path], object]
+
+
 def run_supervised(
     name: str,
     command: Sequence[str],
+    network: NetworkFile,
     inputs: Mapping[str, npt.NDArray[np.integer[Any]]],
     *,
     timeout: float | None,
@@ -61,48 +75,68 @@ def run_supervised(
     """Run a backend's ``command`` on ``inputs``: (samples, steps, *shape) integers for each input population.
 
     ``timeout`` is in seconds; ``progress`` is called with the steps done and to do, a few times a
-    second.  When this returns or raises, no process and no file of the run is left.
+    second.  When this returns or raises, no process and no file of the run is left; nor if this process is killed.
 
-    Raises :class:`BackendError`: E060 if the backend cannot be started, E062 after the time limit, E061
-    with the backend's message for anything else.
+    Raises :class:`BackendError`: E060 if the backend cannot be started, E062 after the time limit or where it stands
+    still, E061 with the backend's message for anything else; :class:`InputError` (E009) if no file can be written.
     """
-    with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-        input_path, output_path = Path(folder, "input.h5"), Path(folder, "output.h5")
-        _write_inputs(input_path, inputs)
-        limit = ["--timeout", str(timeout)] if timeout is not None else []
-        files = ["--input", str(input_path), "--output", str(output_path)]
-        with Path(folder, "stderr").open("w+b") as log:
-            whole = [*command, *files, "--parent", str(os.getpid()), *limit]
-            _run(name, whole, log, progress or (lambda done, total: None))
-        return _read_record(output_path)
+    with scratch() as folder:
+        path, input_path, output_path = (folder / file for file in ("network", "input.h5", "output.h5"))
+        network.write(path)
+        with atomic_hdf5(input_path) as file:
+            for key, values in inputs.items():
+                file[f"x/{key}"] = values.astype(np.uint8) if values.dtype == np.bool_ else values
+        options = [network.option, str(path), "--input", str(input_path), "--output", str(output_path)]
+        options += ["--parent", str(os.getpid()), "--folder", str(folder)]
+        options += ["--timeout", str(timeout)] if timeout is not None else []
+        with (folder / "stderr").open("w+b") as log:
+            _run(name, [*command, *options], log, progress or (lambda done, total: None))
+        return _read_record(name, output_path)
 
 
 def _run(name: str, command: list[str], log: IO[bytes], progress: Tick) -> None:
     """Run the backend to its end; it is told to stop, and waited for, if anything is raised meanwhile."""
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
     except OSError as error:
         raise BackendError.of("E060", name, f"cannot start {command[0]}: {error.strerror}") from error
     failure: dict[str, str] = {}
     with process:
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in _lines(name, process):
                 event = json.loads(line)
-                if event["event"] == "progress":
+                if event["event"] == "progress" and event["total"]:
                     progress(event["done"], event["total"])
                 elif event["event"] == "error":
                     failure = event
-            process.wait()
+            process.wait(_STOP_LIMIT)
         finally:
             _stop(process)
     if process.returncode != 0:
         raise _error(name, process.returncode, failure, log)
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _lines(name: str, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """Yield what the supervisor writes; raise E062 if it says nothing for too long."""
+    assert process.stdout is not None
+    pipe, begun = process.stdout.fileno(), b""
+    while True:
+        if not select.select([pipe], [], [], _SILENCE)[0]:
+            message = (
+                f"the backend's supervisor (process {process.pid}) said nothing for {_SILENCE:g} s: is it stopped?"
+            )
+            raise BackendError.of("E062", name, message, "run it again; see what stopped it")
+        block = os.read(pipe, 1 << 16)
+        if not block:
+            return
+        *whole, begun = (begun + block).split(b"\n")
+        yield from whole
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
+        process.send_signal(signal.SIGCONT)  # one that is stopped hears it only then
         try:
             process.wait(_STOP_LIMIT)
         except subprocess.TimeoutExpired:
@@ -119,17 +153,14 @@ def _error(name: str, status: int, failure: dict[str, str], log: IO[bytes]) -> S
         reason = f"signal {-status}" if status < 0 else f"status {status}"
         message = "\n".join([f"the backend ended with {reason}", *lines])
     if status == _TIMEOUT_EXIT:
-        return BackendError.of("E062", name, message, "allow more time, or run fewer samples")
+        fix = "allow more time, or run fewer samples" if failure.get("kind") == "timeout" else "run it again"
+        return BackendError.of("E062", name, message, fix)
     return BackendError.of("E061", name, message, f"run: spear-deploy backend check {name}")
 
 
-def _write_inputs(path: Path, inputs: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
-    with h5py.File(path, "w") as file:
-        for name, values in inputs.items():
-            file[f"x/{name}"] = values.astype(np.uint8) if values.dtype == np.bool_ else values
-
-
-def _read_record(path: Path) -> Record:
+def _read_record(name: str, path: Path) -> Record:
+    if not path.is_file():
+        raise BackendError.of("E061", name, "the backend wrote nothing", f"run: spear-deploy backend check {name}")
     with h5py.File(path, "r") as file:
         return Record(
             spikes={name: dataset[()] for name, dataset in file["spikes"].items()},

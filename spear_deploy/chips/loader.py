@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,8 +35,12 @@ def load_profile(name_or_path: str | Path, schema_of: Callable[[str], type[ChipP
     or a cycle of inheritance.
     """
     path = _locate(str(name_or_path), folder=None)
-    table = _resolve(path, ())
-    return parse_profile(path.stem, table, path.name, _schema(table, path, schema_of))
+    try:
+        table = _resolve(path, ())
+        return parse_profile(path.stem, table, path.name, _schema(table, path, schema_of))
+    except RecursionError as error:
+        message = "is nested too deeply, or inherits too many others"
+        raise InputError.of("E011", path.name, message, "write figures as chips NAME shows them") from error
 
 
 def _schema(table: Table, path: Path, schema_of: Callable[[str], type[ChipProfile]]) -> type[ChipProfile]:
@@ -55,7 +60,7 @@ def _locate(name: str, folder: Path | None) -> Path:
     if name.endswith(".toml"):
         path = Path(folder or "", name)
         if is_file(path):
-            return path.resolve()
+            return Path(os.path.realpath(path))
         raise InputError.of("E001", name, "there is no such chip profile", f"looked for {path}")
     if folder is not None and is_file(folder / f"{name}.toml"):
         return folder / f"{name}.toml"

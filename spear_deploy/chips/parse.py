@@ -21,7 +21,7 @@ def parse_profile(name: str, table: Table, where: str, schema: type[ChipProfile]
     """Read a profile of ``schema`` from its TOML table (inheritance already resolved); ``where`` names the file.
 
     Raises :class:`InputError` with an E011 for every unknown or missing key, wrong type, value out of range,
-    and value without a known source.
+    value without a known source, and figure that cannot be meant beside others.
     """
     reader = _Reader(where)
     title, target = (reader.text(table, key, key) for key in ("title", "target"))
@@ -30,7 +30,13 @@ def parse_profile(name: str, table: Table, where: str, schema: type[ChipProfile]
     values = reader.part(schema, parts, "")
     if reader.findings:
         raise InputError(reader.findings)
-    return schema(name=name, title=title, target=target, sources=sources, **values)
+    profile = schema(name=name, title=title, target=target, sources=sources, **values)
+    findings = [
+        Finding("E011", f"{where}: {path}", reason, "correct one of them") for path, reason in profile.objections()
+    ]
+    if findings:
+        raise InputError(findings)
+    return profile
 
 
 class _Reader:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 
 from spear_deploy.chips.figures import Quantity
 
@@ -39,3 +39,11 @@ class ChipProfile:
     def cores(self) -> int:
         """Cores of all chips together."""
         raise NotImplementedError
+
+    def objections(self) -> Iterator[tuple[str, str]]:
+        """Yield which figures cannot be meant beside others: path and reason.  A family adds what it cannot honour."""
+        for entry in fields(EnergyTable) if self.energy is not None else ():
+            operation = getattr(self.energy, entry.name)
+            if operation.low.value > operation.high.value:
+                reason = f"is {operation.low.value:g}, above high, {operation.high.value:g}"
+                yield f"energy.{entry.name}.low", reason

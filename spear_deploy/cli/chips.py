@@ -7,11 +7,12 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from spear_deploy.chips import Sourced, chip_names
 from spear_deploy.cli.main import console_for
+from spear_deploy.printable import cells, plain
 from spear_deploy.targets import TARGETS, load_chip
 
 
@@ -23,21 +24,21 @@ def chips_command(name: str | None) -> None:
     if name is None:
         table = Table("chip", "title", "target", "cores", box=None)
         for chip in map(load_chip, chip_names()):
-            table.add_row(chip.name, escape(chip.title), chip.target, f"{chip.cores:,}")
+            table.add_row(*cells(chip.name, chip.title, chip.target, f"{chip.cores:,}"))
         console.print(table)
         return
     chip = load_chip(name)
-    console.print(f"[bold]{escape(chip.name)}[/]  {escape(chip.title)}\n")
+    console.print(Text.assemble((plain(chip.name), "bold"), f"  {plain(chip.title)}\n"))
     table = Table("quantity", "value", "source", "note", box=None)
     for path, figure in figures(chip):
-        table.add_row(*map(escape, (path, in_text(figure.value), figure.source, figure.note)))
+        table.add_row(*cells(*map(plain, (path, in_text(figure.value), figure.source, figure.note))))
     console.print(table)
     console.print("\n[bold]sources[/]")
     for key, text in chip.sources.items():
-        console.print(f"  {key}  {text}", markup=False, soft_wrap=True)
+        console.print(f"  {plain(key)}  {plain(text)}", markup=False, soft_wrap=True)
     console.print("\n[bold]rules[/]")
     for each, values in TARGETS.get(chip.target).rules(chip):
-        console.print(f"  {each.code}  {each.text_for(values)}", markup=False, soft_wrap=True)
+        console.print(f"  {each.code}  {plain(each.text_for(values))}", markup=False, soft_wrap=True)
 
 
 def in_text(value: Any) -> str:

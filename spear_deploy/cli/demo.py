@@ -21,7 +21,8 @@ from spear_deploy.resources import resource
     help="What proves the result. [default: the first that serves the chip, beside the emulator]",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-def demo_command(output: Path, synops: str, backend: str | None, seed: int) -> int:
+@click.option("--force", is_flag=True, help="Replace what an earlier run left in the folder.")
+def demo_command(output: Path, synops: str, backend: str | None, seed: int, *, force: bool) -> int:
     """Deploy the digits network that comes with the tool on Loihi 2: the whole path in about a minute."""
     from spear_deploy.cli.deploy import deploy_command
 
@@ -29,6 +30,7 @@ def demo_command(output: Path, synops: str, backend: str | None, seed: int) -> i
     arguments = [str(model), "--semantics", str(semantics), "--chip", "loihi2", "--data", "digits"]
     arguments += ["--synops", synops, "--max-drop", "2", "--seed", str(seed), "-o", str(output)]
     arguments += ["--backend", backend] if backend is not None else []
+    arguments += ["--force"] if force else []
     click.echo(f"$ spear-deploy deploy {shlex.join(arguments)}")
     code: int = deploy_command.main(arguments, prog_name="spear-deploy deploy", standalone_mode=False)
     return code

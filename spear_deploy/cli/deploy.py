@@ -23,6 +23,7 @@ from spear_deploy.cli.options import (
 )
 from spear_deploy.deployment.options import STEP_NAMES
 from spear_deploy.errors import InputError
+from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
 from spear_deploy.search.options import EFFORTS, SearchOptions
 
@@ -101,6 +102,12 @@ _SEARCH_OPTIONS = (
 )
 _RESULT_OPTIONS = (
     click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Deliver the best network measured so far after this time. [default: none]",
+    ),
+    click.option(
         "--samples",
         callback=_sample_count,
         metavar="N|all",
@@ -122,6 +129,7 @@ _RESULT_OPTIONS = (
     ),
     click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
+    click.option("--force", is_flag=True, help="Replace what an earlier run left in the folder."),
     click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
 )
 _INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
@@ -171,8 +179,6 @@ def compile_command(**options: Any) -> int:
 
 def run_deploy(options: dict[str, Any]) -> int:
     """Run a deployment from its command line options and return the exit code."""
-    from rich.markup import escape
-
     from spear_deploy import frontends
 
     # What needs no torch comes first: mistakes should be told at once.
@@ -195,7 +201,8 @@ def run_deploy(options: dict[str, Any]) -> int:
     if options["backend"] is None:
         settings["backend"] = default_prover(profile.target)
     request = prepare(frontends.load(model, semantics, overrides), data, chip, settings)
-    console.print(f"spear-deploy: {escape(str(model))} -> {escape(request.chip.title)}", style="bold")
+    title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"
+    console.print(title, style="bold", markup=False)
     deployment = request.run(output, Progress(console), shlex.join(["spear-deploy", *sys.argv[1:]]))
     return _show(deployment, as_json=as_json)
 
@@ -209,7 +216,7 @@ def _settings(options: dict[str, Any]) -> Any:
 
 def _show(deployment: Any, *, as_json: bool) -> int:
     from spear_deploy.cli.main import show
-    from spear_deploy.deployment.folder import PAGE, REPORT
+    from spear_deploy.deployment.bundle import PAGE, REPORT
     from spear_deploy.report.stopped import found_so_far, print_found
     from spear_deploy.report.terminal import print_report
 
@@ -222,7 +229,7 @@ def _show(deployment: Any, *, as_json: bool) -> int:
         return 0
     print_report(deployment.report, console)
     folder = deployment.folder
-    console.print(f"\nreport: {folder / REPORT}\npage: {folder / PAGE}", markup=False, soft_wrap=True)
+    console.print(f"\nreport: {plain(folder / REPORT)}\npage: {plain(folder / PAGE)}", markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(deployment.report, indent=2))
     if deployment.error is not None:

@@ -8,6 +8,7 @@ import click
 
 from spear_deploy.cli.main import console_for
 from spear_deploy.errors import UnsupportedError
+from spear_deploy.printable import plain
 
 
 @click.command("export")
@@ -31,4 +32,4 @@ def export_command(bundle: Path, output: Path) -> None:
         message = f"programs of {program.target} are not exported to {output.suffix or 'a file without suffix'}"
         raise UnsupportedError.of("E038", output, message, f"one of: {', '.join(f'.{name}' for name in exporters)}")
     exporters[kind].write(output, program)
-    console_for().print(f"{kind}: {output}", markup=False, soft_wrap=True)
+    console_for().print(f"{kind}: {plain(output)}", markup=False, soft_wrap=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from spear_deploy.errors import Finding, MismatchError, SpearError
 from spear_deploy.frontends import PRESETS, Imported
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.reader import convert, missing_semantics
+from spear_deploy.printable import cells, plain
 from spear_deploy.validate.golden import Golden, compare
 from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden
@@ -35,7 +35,7 @@ def check_golden(
     agreement = compare(imported.network, golden)
     table = Table("population", "recorded bins", "differ", box=None)
     for name, bins in agreement.bins.items():
-        table.add_row(escape(name), f"{bins:,}", f"{agreement.mismatches[name]:,}")
+        table.add_row(*cells(plain(name), f"{bins:,}", f"{agreement.mismatches[name]:,}"))
     console.print(f"\ngolden trace: {golden.samples} samples of {golden.steps} steps")
     console.print(table)
     verdict = f"{agreement.total:,} of {golden.bins:,} recorded bins differ"

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
 from spear_deploy.cli.main import console_for, print_notes
@@ -29,6 +28,7 @@ from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.network.units import unit_groups
+from spear_deploy.printable import cells, plain
 from spear_deploy.report.data import data_parts, describe_data
 from spear_deploy.report.formats import plural
 from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions, compiler_for, load_chip
@@ -107,20 +107,20 @@ def _print_network(network: Network, console: Console) -> None:
     counts = {s.name: synapse_count(s, network.shapes) for s in network.synapses}
     for population in _in_order(network):
         incoming = network.into(population.name)
-        chains = [f"{p.name}: " + (">".join(type(op).__name__ for op in p.ops) or "identity") for p in incoming]
+        chains = [f"{plain(p.name)}: " + (">".join(type(op).__name__ for op in p.ops) or "identity") for p in incoming]
         synapses = sum(counts[p.name] for p in incoming)
         reason = groups.frozen.get(population.name)
         shape = "x".join(map(str, population.shape))
         prunable = f"no, {reason}" if reason else f"{population.shape[0]} units"
-        cells = (
-            population.name,
+        row = (
+            plain(population.name),
             "\n".join(chains) or "input",
             shape,
             f"{population.size:,}",
             f"{synapses:,}",
             prunable,
         )
-        table.add_row(*map(escape, cells))
+        table.add_row(*cells(*row))
     console.print(table)
 
 
@@ -143,7 +143,7 @@ def _print_activity(network: Network, data: Dataset, decide: str | None, console
     activity = measure_float(network, data.test, decide=rule.name)
     told, samples = describe_data(data), plural(len(data.test), "test sample")
     lines = [
-        f"\naccuracy {activity.accuracy:.2%} on {samples} of {data.name}, {data.steps} steps",
+        f"\naccuracy {activity.accuracy:.2%} on {samples} of {plain(data.name)}, {data.steps} steps",
         f"decision: {rule.name}, {rule.text}",
         f"data: {data_parts(told)}",
     ]
@@ -156,7 +156,8 @@ def _print_activity(network: Network, data: Dataset, decide: str | None, console
     for population in _in_order(network):
         synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
         spikes = activity.spikes.get(population.name)  # readouts have none
-        table.add_row(escape(population.name), "" if spikes is None else f"{spikes.mean():,.1f}", f"{synops:,.0f}")
+        rate = "" if spikes is None else f"{spikes.mean():,.1f}"
+        table.add_row(*cells(plain(population.name), rate, f"{synops:,.0f}"))
     table.add_row("total", "", f"{activity.mean_synops:,.0f}")
     console.print(table)
 
@@ -181,7 +182,7 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
     for p in lowered.placement.populations:
         share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
         table.add_row(
-            escape(p.name),
+            *cells(plain(p.name)),
             str(p.cores),
             "x".join(map(str, p.tile)),
             str(p.neurons_per_core),

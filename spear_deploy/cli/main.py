@@ -5,16 +5,24 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
+import tempfile
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
+from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 import spear_deploy
 from spear_deploy.errors import INTERRUPTED, Finding, SpearError
+from spear_deploy.extras import missing_package
+from spear_deploy.printable import plain, plain_lines
+from spear_deploy.storage import NOT_WRITTEN, unwritten
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
@@ -48,7 +56,7 @@ class LazyGroup(click.Group):
         try:
             module = importlib.import_module(f"spear_deploy.cli.{COMMANDS[cmd_name][0]}")
         except ModuleNotFoundError as error:
-            _missing_dependency(error)
+            raise missing_package(error) from error
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
@@ -64,7 +72,7 @@ def cli() -> None:
     """Make a trained spiking network fit a neuromorphic chip, and prove on emulated hardware that it does.
 
     Exit codes: 0 done and within budget; 1 internal error; 2 usage or unreadable input; 3 the model uses
-    something unsupported; 4 budget not met; 5 validation mismatch; 6 backend missing; 130 interrupted.
+    something unsupported; 4 budget not met; 5 validation mismatch; 6 backend missing; 130 interrupted, 143 terminated.
     """
 
 
@@ -73,43 +81,85 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names are in any script, terminals are not
             stream.reconfigure(errors="backslashreplace")
+    with suppress(OSError):  # where torch makes a folder for what it compiles, which is nothing here: one that is there
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
     errors = console_for(stderr=True)
+    with _terminated() as signals:
+        code = _run(errors, signals)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _terminated() -> Iterator[list[int]]:
+    """Let SIGTERM and SIGHUP end what runs as Ctrl-C does, once; yield the list of those that came."""
+    came: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        if not came:  # a second one must not cut short what the first began to clean up
+            came.append(number)
+            raise KeyboardInterrupt
+
+    handled = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]  # nohup
+    previous = [signal.signal(number, interrupt) for number in handled]
+    try:
+        yield came
+    finally:
+        for number, handler in zip(handled, previous, strict=True):
+            signal.signal(number, handler)
+
+
+def _run(errors: Console, signals: Sequence[int]) -> Any:
+    """Run the command; return its exit code."""
     try:
         code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+        return code
     except click.exceptions.Exit as done:
-        code = done.exit_code
+        return done.exit_code
     except click.ClickException as error:
         error.show()
-        code = 2
+        return 2
     except SpearError as error:
         show(error, errors)
-        code = error.exit_code
+        return error.exit_code
     except ModuleNotFoundError as error:
-        try:
-            _missing_dependency(error)
-        except SpearError as missing:
-            show(missing, errors)
-            code = missing.exit_code
+        missing = missing_package(error)
+        show(missing, errors)
+        return missing.exit_code
     except (KeyboardInterrupt, click.Abort):
         errors.print("interrupted; deploy and compile go on with the same command and --resume")
-        code = INTERRUPTED
+        return 128 + signals[0] if signals else INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        _close_output()
+        return 1
+    except OSError as error:
+        if error.errno not in NOT_WRITTEN:
+            return _bug(errors)
+        _close_output()
+        unwritable = unwritten(error.filename or "standard output", error)
+        show(unwritable, errors)
+        return unwritable.exit_code
     except Exception:
-        traceback.print_exc()
-        errors.print("this is a bug in spear-deploy: please report it with the lines above and the command")
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        return _bug(errors)
+
+
+def _bug(errors: Console) -> int:
+    traceback.print_exc()
+    errors.print("this is a bug in spear-deploy: please report it with the lines above and the command")
+    return 1
+
+
+def _close_output() -> None:
+    """Let the interpreter's last flush of what could not be written go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show(error: SpearError, console: Console) -> None:
     """Print every finding of an error."""
     for finding in error.findings:
-        line = f"[bold red]{finding.code}[/] [bold]{_plain(finding.where)}[/]: {_plain(finding.message)}"
-        console.print(line, soft_wrap=True)  # paths stay whole
+        console.print(_line(finding, "bold red"), soft_wrap=True)  # paths stay whole
         if finding.fix:
-            console.print(f"     [green]fix[/] {_plain(finding.fix)}", soft_wrap=True)
+            console.print(Text.assemble("     ", ("fix", "green"), f" {plain_lines(finding.fix)}"), soft_wrap=True)
     codes = sorted({finding.code for finding in error.findings})
     console.print(f"     more: spear-deploy explain {codes[0]}", style="dim")
 
@@ -117,22 +167,13 @@ def show(error: SpearError, console: Console) -> None:
 def print_notes(notes: Iterable[Finding], console: Console) -> None:
     """Print notes, a line for each."""
     for note in notes:
-        console.print(f"[yellow]{note.code}[/] {_plain(note.where)}: {_plain(note.message)}", soft_wrap=True)
+        console.print(_line(note, "yellow"), soft_wrap=True)
 
 
-def _plain(text: str) -> str:
-    """Keep rich from reading brackets as markup, and the terminal from obeying what names from files hold."""
-    printable = "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
-    return printable.replace("[", r"\[")
-
-
-def _missing_dependency(error: ModuleNotFoundError) -> None:
-    from spear_deploy.errors import BackendError
-
-    if not error.name or error.name.startswith("spear_deploy"):
-        raise error
-    fix = "pip install 'spear-deploy[search]'"
-    raise BackendError.of("E064", error.name, "is not installed; training and emulation need it", fix) from error
+def _line(finding: Finding, style: str) -> Text:
+    """Return code, place and message; messages of backends have several lines."""
+    where = (plain(finding.where), "bold" if style.startswith("bold") else "")
+    return Text.assemble((finding.code, style), " ", where, f": {plain_lines(finding.message)}")
 
 
 def console_for(*, stderr: bool = False) -> Console:

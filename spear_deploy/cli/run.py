@@ -19,6 +19,7 @@ from spear_deploy.cli.options import (
     resolve_data,
     with_options,
 )
+from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
 from spear_deploy.report.formats import plural
 
@@ -75,7 +76,7 @@ def run_command(bundle: Path, samples: int | None, output: Path | None, **option
     console.print(f"accuracy {activity.accuracy:.2%} on {number} by {rule.name}, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_run(output, program, run)
-        console.print(f"spikes: {output}", markup=False, soft_wrap=True)
+        console.print(f"spikes: {plain(output)}", markup=False, soft_wrap=True)
 
 
 def _test_split(name: str, options: DataOptions, program: Program, count: int | None, console: Console) -> Split:

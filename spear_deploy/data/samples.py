@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from spear_deploy.data.coding import Encoding, constant, regular_rate
 from spear_deploy.network.ops import Shape
 
 Array = NDArray[Any]
+
+_BLOCK = 1 << 24
+"""Bytes that are hashed at a time."""
 
 
 class Samples(Protocol):
@@ -38,6 +42,9 @@ class Samples(Protocol):
 
     def batch(self, indices: Array) -> Array:
         """Return (T, B, *shape) for the samples of these indices."""
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of all that decides what any batch holds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,10 @@ class ValueSamples:
         """Return (T, B, *shape)."""
         chosen = self.values[indices]
         return regular_rate(chosen, self.steps) if self.encoding == "rate" else constant(chosen, self.steps)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of the values and of how they are coded."""
+        return _digest(self.values, coded=(self.steps, self.encoding))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +116,10 @@ class SpikeSamples:
         """Return (T, B, *shape)."""
         return np.moveaxis(self.spikes[indices], 1, 0)
 
+    def digest(self) -> bytes:
+        """Return the SHA-256 of all spikes."""
+        return _digest(self.spikes)
+
 
 @dataclass(frozen=True, eq=False)
 class EventSamples:
@@ -136,3 +151,17 @@ class EventSamples:
             bins = (self.t[events] - self.t[events][:1]) // self.bin_us
             np.add.at(frames[:, column], (bins, self.address[events]), 1)
         return frames.reshape(self.steps, len(indices), *self.shape)
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of all events and of how they are binned."""
+        return _digest(self.t, self.address, self.offsets, coded=(self.shape, self.bin_us, self.steps))
+
+
+def _digest(*arrays: Array, coded: object = None) -> bytes:
+    """Return the SHA-256 of arrays, their types and shapes, and what else there is to say of them."""
+    digest = hashlib.sha256(repr([coded, *((array.dtype.str, array.shape) for array in arrays)]).encode())
+    for array in arrays:
+        rows = max(1, _BLOCK // max(1, array[:1].nbytes))
+        for start in range(0, len(array), rows):  # one that lies elsewise in memory is never copied whole
+            digest.update(np.ascontiguousarray(array[start : start + rows]).data)
+    return digest.digest()

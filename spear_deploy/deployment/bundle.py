@@ -11,8 +11,10 @@ search.jsonl    the journal of the search
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,16 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Network
-from spear_deploy.storage import atomic, is_file, sha256, write_json
+from spear_deploy.storage import atomic, is_file, sha256, write_json, writing
 from spear_deploy.targets import TARGETS, Program
 from spear_deploy.untrusted import UnreadableError, npz
 from spear_deploy.versions import versions
 
 SCHEMA = 2
 PROGRAM, MODEL, SAMPLES, MANIFEST = "program.h5", "model.nir", "samples.npz", "manifest.json"
+REPORT, PAGE = "report.json", "report.html"
+_STAGING = ".bundle.part"
+"""Folder in which all files are written before they replace an earlier bundle's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +66,31 @@ class Origin:
 def write_bundle(
     folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
 ) -> Bundle:
-    """Write all files, the manifest last: a folder without one holds no bundle."""
-    (folder / MANIFEST).unlink(missing_ok=True)
+    """Write all files aside, then put them in place of an earlier bundle and its report, the manifest last.
+
+    A folder without a manifest holds no bundle.  Raises :class:`InputError` (E009) if there is no room: an earlier
+    bundle is then as it was.
+    """
+    staging = folder / _STAGING
+    try:
+        with writing(staging):
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir(parents=True)
+        manifest = _write_files(staging, program, samples, origin)
+        with writing(folder):
+            for name in (MANIFEST, REPORT, PAGE):
+                (folder / name).unlink(missing_ok=True)
+            for name in (PROGRAM, MODEL, SAMPLES, MANIFEST):
+                (staging / name).replace(folder / name)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Bundle(folder, program, *samples, manifest)
+
+
+def _write_files(
+    folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
+) -> dict[str, Any]:
+    """Write all files; return the manifest, with the hashes of what was written."""
     TARGETS.get(program.target).write(folder / PROGRAM, program)
     notes = {"kept_units": json.dumps(dict(origin.kept), sort_keys=True), "quantised": program.integers()}
     save(folder / MODEL, origin.network, origin.semantics, **notes)
@@ -78,7 +106,7 @@ def write_bundle(
         "files": {name: sha256(folder / name) for name in (PROGRAM, MODEL, SAMPLES)},
     }
     write_json(folder / MANIFEST, manifest)
-    return Bundle(folder, program, *samples, manifest)
+    return manifest
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -88,16 +116,8 @@ def read_bundle(folder: Path) -> Bundle:
         raise InputError.of(
             "E001", path, "there is no bundle in this folder", "run spear-deploy compile or deploy first"
         )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        files = dict(manifest["files"])
-        if manifest["schema"] != SCHEMA:
-            message = f"was written by another version: schema {manifest['schema']}, this one reads {SCHEMA}"
-            raise InputError.of("E010", path, message, "compile again")
-        if manifest["target"] not in TARGETS.names() or set(files) != {PROGRAM, MODEL, SAMPLES}:
-            raise ValueError("unknown target or files")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError.of("E010", path, "is damaged", "compile again") from error
+    manifest = _read_manifest(path)
+    files = dict(manifest["files"])
     findings = []
     for name, expected in files.items():
         file = folder / name
@@ -110,7 +130,57 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         samples = npz.read(folder / SAMPLES, ("x", "y"))
         x, y = samples["x"], samples["y"]
-    except (UnreadableError, LookupError) as error:
+    except (OSError, UnreadableError, LookupError) as error:
         raise InputError.of("E010", folder / SAMPLES, f"cannot be read: {error}", "compile again") from error
     program = TARGETS.get(str(manifest["target"])).read(folder / PROGRAM)
+    problems = [
+        *((PROGRAM, problem) for problem in _problems_of_ends(program)),
+        *((MANIFEST, problem) for problem in _problems_of_manifest(manifest, program)),
+    ] or [(SAMPLES, problem) for problem in _problems_of_samples(program, x, y)]
+    if problems:
+        raise InputError(Finding("E010", str(folder / name), problem, "compile again") for name, problem in problems)
     return Bundle(folder, program, x, y, manifest)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """Return the manifest; raise :class:`InputError` (E010) for one that no run wrote."""
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        files = dict(manifest["files"])
+        if manifest["schema"] != SCHEMA:
+            message = f"was written by another version: schema {manifest['schema']}, this one reads {SCHEMA}"
+            raise InputError.of("E010", path, message, "compile again")
+        if manifest["target"] not in TARGETS.names() or set(files) != {PROGRAM, MODEL, SAMPLES}:
+            raise ValueError("unknown target or files")
+        decide = manifest["origin"].get("decide")
+        if decide is not None and not isinstance(decide, str):
+            raise TypeError("decide is no name")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError.of("E010", path, "is damaged", "compile again") from error
+    return manifest
+
+
+def _problems_of_ends(program: Program) -> Iterator[str]:
+    """Yield what keeps a program from being run on samples."""
+    if len(program.inputs) != 1 or len(program.outputs) != 1:
+        yield f"has {len(program.inputs)} inputs and {len(program.outputs)} outputs; a bundle's has one of each"
+
+
+def _problems_of_manifest(manifest: Mapping[str, Any], program: Program) -> Iterator[str]:
+    """Yield where the manifest and the program say something else."""
+    for name, is_one in (("target", program.target), ("chip", program.chip)):
+        if manifest.get(name) != is_one:
+            yield f"says the {name} is {manifest.get(name)!r}; the program's is {is_one!r}"
+
+
+def _problems_of_samples(program: Program, x: NDArray[Any], y: NDArray[Any]) -> Iterator[str]:
+    """Yield why samples and labels are none for a program of one input and one output."""
+    (port,), outputs = program.inputs, prod(program.shapes[program.outputs[0]])
+    if x.ndim < 2 or x.shape[2:] != port.shape or not x.size:
+        yield f"x has shape {x.shape}, the program takes (N, T, {', '.join(map(str, port.shape))})"
+    elif x.dtype.kind not in "biu" or x.min() < 0 or x.max() > port.max_value:
+        yield f"x holds {x.dtype} {x.min()} to {x.max()}, the program takes integers 0 to {port.max_value}"
+    if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+        yield f"y is {y.dtype} of shape {y.shape}, a label for each of {len(x) if x.ndim else 0} samples is needed"
+    elif y.size and (y.min() < 0 or y.max() >= outputs):
+        yield f"y holds {y.min()} to {y.max()}, the output has {outputs} classes"

@@ -1,17 +1,27 @@
-"""The output folder of a deployment: what it may hold, and that it can be written."""
+"""The output folder of a deployment: what it may hold, who writes it, and that it can be written.
+
+One run at a time holds a lock on the folder itself, which the kernel releases when its process ends, however it ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from spear_deploy.deployment.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES
+from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPORT, SAMPLES
 from spear_deploy.errors import InputError
-from spear_deploy.storage import is_file, writing
+from spear_deploy.printable import plain
+from spear_deploy.storage import is_file, real_path, writing
 
-REPORT, PAGE, JOURNAL = "report.json", "report.html", "search.jsonl"
+JOURNAL = "search.jsonl"
 WEIGHTS = "search.weights"
 """Folder of what an interrupted run has trained; there is none once the bundle is written."""
 _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
@@ -20,7 +30,7 @@ _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
 def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
     """Raise :class:`InputError` (E009) if a file that is read lies in the folder that is written."""
     for source in sources:
-        if is_file(source) and source.resolve().parent == folder.resolve():
+        if is_file(source) and real_path(source).parent == real_path(folder):
             message = f"{source.name} lies in it and would be overwritten"
             raise InputError.of("E009", folder, message, "choose another folder")
 
@@ -32,6 +42,72 @@ def as_folder(path: object) -> Path:
     if "\0" in fspath(path):
         raise InputError.of("E009", "output", f"{path!r} holds a null character", "give the path of a folder")
     return Path(path)
+
+
+@contextmanager
+def held_folder(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while the block runs; one that was made for it and is empty then goes.
+
+    Raises :class:`InputError`: E017, with the process, if another run holds it; E009 if it cannot be made.
+    """
+    with writing(folder):
+        made = [each for each in (folder, *folder.absolute().parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(folder, descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+        _remove_empty(made)
+
+
+def _lock(folder: Path, descriptor: int) -> None:
+    with writing(folder):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            message = f"another run writes it: {_holder(os.fstat(descriptor).st_ino)}"
+            raise InputError.of("E017", folder, message, "wait for it, or choose another folder") from error
+
+
+def _holder(inode: int) -> str:
+    """Name the process that has a lock on the file of this number, where the system tells (Linux)."""
+    try:
+        locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+        pid = next(fields[4] for fields in locks if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"))
+        command = Path("/proc", pid, "cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        return f"process {pid}, {plain(' '.join(command).strip())}"
+    except (OSError, StopIteration, IndexError):
+        return "a process that the system does not name"
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:  # something is in it
+            return
+
+
+def refuse_earlier(folder: Path, *, resume: bool) -> None:
+    """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy."""
+    is_finished = all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
+    has_journal = is_file(folder / JOURNAL)
+    if is_finished and not (resume and has_journal):
+        fix = "--force replaces it (from Python: force=True), or choose another folder"
+        raise InputError.of("E018", folder, "holds the bundle of an earlier run", fix)
+    if has_journal and not resume:
+        fix = "--resume goes on with it, --force starts anew (from Python: resume=True, force=True)"
+        raise InputError.of("E018", folder, "holds a run that was interrupted", fix)
+
+
+def with_what_is_kept(error: InputError, folder: Path) -> InputError:
+    """Return the error of a run that could not write on (E009) with what is kept of it."""
+    if not is_file(folder / JOURNAL):
+        return error
+    kept = f"; {folder / JOURNAL} keeps what was found: the same command with --resume goes on"
+    return InputError(replace(each, fix=each.fix + kept) if each.code == "E009" else each for each in error.findings)
 
 
 def refuse_folder(folder: Path) -> None:
@@ -47,10 +123,19 @@ def refuse_folder(folder: Path) -> None:
         if _is_weights(folder / WEIGHTS):
             held.discard(WEIGHTS)
         held -= {name for name in held if name.startswith(".") and name.endswith((".part", ".spear-deploy"))}
-        foreign = sorted(held - _OURS) or folders or (sorted(held) if not held & {MANIFEST, JOURNAL} else [])
+        is_ours = bool(held & {MANIFEST, JOURNAL}) or _is_report_alone(folder, held)
+        foreign = sorted(held - _OURS) or folders or (sorted(held) if not is_ours else [])
     if foreign:
         message = f"holds files that no deployment left there ({', '.join(foreign[:3])})"
         raise InputError.of("E009", folder, message, "choose an empty folder")
+
+
+def _is_report_alone(folder: Path, held: set[str]) -> bool:
+    """Say whether a folder holds nothing but what a run leaves whose budget was out of reach."""
+    try:
+        return held <= {REPORT, PAGE} and "confidence" in json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _is_weights(folder: Path) -> bool:
@@ -81,7 +166,7 @@ def clear_leftovers(folder: Path) -> None:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for item in folder.glob(".*.part"):
-            item.unlink()
+            shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
 
 def clear_results(folder: Path) -> None:

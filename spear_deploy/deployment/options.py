@@ -24,8 +24,9 @@ class DeployOptions:
 
     ``backend`` None: none is run, and the emulator's word stands.  ``validate_samples`` None: all test samples.
     ``adapt``: give the network the chip's own neuron first.  ``allow_loss``: go on with a network that collapses on the
-    chip.  ``until``: stop after the step of that name.  ``confidence``: with which budgets of
-    activity shall hold on samples not seen.
+    chip.  ``resume``: go on with an earlier run in the folder; ``force``: replace it.  ``until``: stop after the step
+    of that name.  ``confidence``: with which budgets of activity shall hold on samples not seen.
+    ``time_limit``: seconds after which the best network measured so far is delivered.
     """
 
     output: Path
@@ -39,5 +40,12 @@ class DeployOptions:
     adapt: bool = False
     allow_loss: bool = False
     resume: bool = False
+    force: bool = False
     until: str | None = None
     confidence: float = 0.95
+    time_limit: float | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether the run comes to a step that writes into the folder."""
+        return self.until not in ("check", "adapt", "baseline")

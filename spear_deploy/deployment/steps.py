@@ -14,6 +14,7 @@ from typing import Any
 from spear_deploy.backends import check_runs
 from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
+from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
@@ -22,11 +23,11 @@ from spear_deploy.deployment.folder import (
     JOURNAL,
     WEIGHTS,
     clear_leftovers,
-    clear_results,
     clear_weights,
+    refuse_earlier,
     refuse_folder,
 )
-from spear_deploy.deployment.verdict import beyond_on_test
+from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -48,6 +49,9 @@ from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
 
+_LOOKED_AT = 64
+"""Samples that are looked at together for one that is not 0."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -66,14 +70,16 @@ def run_steps(work: Work, progress: Progress) -> Work:
 
     Raises:
         InputError: E005, E006 (data), E007 (weight bits), E008, E015 (decision rule), E009 (output), E012 (journal that
-            is not this run's).
+            is not this run's), E018 (an earlier run in the folder).
         UnsupportedError: E021, E030..E037, and E038 for a format to keep to: all findings at once; E066 for a network
             that collapses on the chip, unless that is allowed.
-        BudgetNotMetError: E041 if even the smallest network is far beyond the budget.
 
-    A backend that fails (E060..E062), or refuses the deployed program, is kept in :attr:`Work.failure`.
+    A budget that even the smallest network is far beyond (E041) is kept in :attr:`Work.unreachable`, and the unpruned
+    network delivered; a backend that fails (E060..E062), or refuses the deployed program, in :attr:`Work.failure`.
     """
-    with work.options.execution.applied():
+    execution = replace(work.options.execution, deadline=Deadline.after(work.options.time_limit))
+    work = replace(work, options=replace(work.options, execution=execution))
+    with execution.applied():
         for step in STEPS:
             missing = [name for name in step.needs if getattr(work, name) is None]
             assert not missing, f"step {step.name} needs {missing}"
@@ -101,6 +107,8 @@ def _check(work: Work, progress: Progress) -> Work:
     if work.options.backend is not None:
         check_runs(work.options.backend, lowered.program)
     refuse_folder(work.options.output)
+    if work.options.writes and not work.options.force:
+        refuse_earlier(work.options.output, resume=work.options.resume)
     return replace(work, lowered=lowered)
 
 
@@ -136,7 +144,10 @@ def _fit_data(network: Network, data: Dataset) -> Dataset:
     ]
     if findings:
         raise UnsupportedError(findings)
-    return fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
+    if not any(x.any() for x, _ in data.train.batches(_LOOKED_AT)):
+        raise InputError.of("E005", f"data {data.name}", "all training samples are 0", "give the samples themselves")
+    return data
 
 
 def _adapt(work: Work, progress: Progress) -> Work:
@@ -162,8 +173,9 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_program(program, data.val, execution, decide=decide),
         )
     baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
-    if fidelity.in_float.mean_synops == 0:
-        message = "the network does not fire on it"
+    silent = {"test": fidelity.in_float, "validation": baseline.float_val}
+    if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
+        message = f"the network does not fire on its {' and '.join(parts)} samples"
         raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
     collapse = refuse_collapse(work, fidelity)
     if baseline.chip_val.mean_synops == 0:
@@ -185,22 +197,29 @@ def _search(work: Work, progress: Progress) -> Work:
     if not goal.needs_search(baseline.measured):
         with writing(path):
             path.unlink(missing_ok=True)
-        return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
+        return _unpruned(work, baseline)
     journal = Journal(path, _identity(work), resume=options.resume)
     checkpoints = Checkpoints(journal, options.output / WEIGHTS)
     evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, checkpoints)
     try:
         found = search(evaluator, goal, progress)
-    except BudgetNotMetError:
-        path.unlink(missing_ok=True)
-        raise
+    except BudgetNotMetError as error:
+        with writing(path):
+            path.unlink(missing_ok=True)
+        return replace(_unpruned(work, baseline), unreachable=error)
+    cut_short = options.execution.deadline.passed
     chosen = found.candidate
     with progress.step("test") as tick:
         on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = replace(work, kept=chosen.option.kept)
-    return replace(work, notes=(*work.notes, *beyond_on_test(work)))
+    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(ended_by_time(work) if cut_short else ())))
+
+
+def _unpruned(work: Work, baseline: Baseline) -> Work:
+    """Deliver the network as it came in."""
+    return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
 
 
 def _identity(work: Work) -> dict[str, Any]:
@@ -216,7 +235,7 @@ def _identity(work: Work) -> dict[str, Any]:
         "data": [work.data.name, work.data.fingerprint],
         "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         "confidence": goal.confidence,
-        **asdict(options.execution),
+        **options.execution.identity,
         "search": as_json(asdict(options.search)),
         "versions": versions(),
     }
@@ -243,7 +262,6 @@ def _bundle(work: Work, progress: Progress) -> Work:
             "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         }
         origin = Origin(measured.network, work.imported.semantics, work.kept, facts)
-        clear_results(options.output)
         bundle = write_bundle(options.output, program, samples, origin)
         clear_weights(options.output)
     return measure_deployed(replace(work, bundle=bundle), progress)
@@ -253,7 +271,7 @@ def _validate(work: Work, progress: Progress) -> Work:
     """Prove the program on a backend; one that fails is kept: the search is worth a report all the same."""
     bundle, options = work.bundle, work.options
     assert bundle is not None
-    if options.backend is None:
+    if options.backend is None or work.unreachable is not None:
         return work
     try:
         with progress.step("validate") as tick:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from spear_deploy.budgets import Budget
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
 
-_FIX = "give a larger budget, more --effort, or allow a lower accuracy"
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
 
 
@@ -69,8 +69,22 @@ def beyond_on_test(work: Work) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+def ended_by_time(work: Work) -> tuple[Finding, ...]:
+    """Say that a time limit ended the search (E067), and how far it was."""
+    assert work.search is not None
+    steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
+    message = (
+        f"the search was ended after {work.options.time_limit:g} s: {work.search.episodes} networks judged, "
+        f"{len(work.search.compared)} measured, the best of them fine-tuned for {steps} batches"
+    )
+    fix = "give a larger --time-limit and --resume, which goes on from here"
+    return (Finding("E067", "--time-limit", message, fix, "note"),)
+
+
 def error_of(work: Work) -> SpearError | None:
     """Return what keeps a deployment from being done, if anything: E06x before E050 before E040."""
+    if work.unreachable is not None:
+        return work.unreachable
     if work.failure is not None:
         return work.failure
     if work.proof is not None and work.proof.validation.mismatches:
@@ -91,8 +105,14 @@ def _finding(row: Row) -> Finding:
     if row.is_refuted or resource.bound is None:
         where = "" if resource.of_placement is not None else " on the test samples"
     message = f"measured {found}{where}, the budget is {resource.sense} {wanted} {resource.title}"
-    fix = _FIX if resource.sense == "at most" else _FIX_FLOOR
+    fix = _FIX_FLOOR
+    if resource.sense == "at most":
+        fix = f"give a {resource.option} of {_rounded_up(value, resource.digits)} or more, or more --effort"
     return Finding("E040", resource.name, message, fix, value=value, limit=limit)
+
+
+def _rounded_up(value: float, digits: int) -> str:
+    return f"{ceil(value * 10**digits) / 10**digits:,.{digits}f}"
 
 
 def _distinguishable(value: float, limit: float, digits: int) -> tuple[str, str]:

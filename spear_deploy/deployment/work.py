@@ -28,10 +28,10 @@ class Work:
 
     ``rule`` is how classes are read from the output; ``lowered`` is the unpruned network on the chip; ``search`` is
     None too where none was needed; ``on_test`` is what the deployed network did on the test samples, which are touched
-    once; ``kept`` lists the units that each group keeps; ``failure`` is why a backend gave no proof; ``seconds`` is
-    what each step took.  ``fidelity`` is that of the unpruned network, ``deployed`` and
-    ``distributions`` are of the deployed one; ``reference`` is the unpruned network fine-tuned as long; ``notes`` are
-    what the run noticed itself.
+    once; ``kept`` lists the units that each group keeps; ``unreachable`` is why no search was begun and the unpruned
+    network is delivered; ``failure`` is why a backend gave no proof; ``seconds`` is what each step took.  ``fidelity``
+    is that of the unpruned network, ``deployed`` and ``distributions`` are of the deployed one; ``reference`` is the
+    unpruned network fine-tuned as long; ``notes`` are what the run noticed itself.
     """
 
     imported: Imported
@@ -55,6 +55,14 @@ class Work:
     notes: tuple[Finding, ...] = ()
     bundle: Bundle | None = None
     proof: BackendRun | None = None
+    unreachable: SpearError | None = None
     failure: SpearError | None = None
     done: Sequence[str] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[Finding, ...]:
+        """All that was noticed on the way to what is delivered."""
+        lowered = self.measured.lowered.notes if self.measured is not None else ()
+        unreachable = self.unreachable.findings if self.unreachable is not None else ()
+        return (*self.imported.notes, *self.data.notes, *lowered, *self.notes, *unreachable)

@@ -76,9 +76,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured, on_test.activity),
-        "notes": [
-            _note(finding) for finding in (*work.imported.notes, *work.data.notes, *measured.lowered.notes, *work.notes)
-        ],
+        "notes": [_note(finding) for finding in work.told],
         "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }
     return as_json(report)  # type: ignore[no-any-return]  # figures of plug-ins may be numpy's

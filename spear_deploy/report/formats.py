@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from math import floor, log10
 
+from spear_deploy import printable
+
 _SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
 _BITS_OF_KIB = 8 * 1024
+
+plain, duration = printable.plain, printable.duration
 
 
 def number(value: float | None) -> str:
@@ -49,23 +53,9 @@ def joules(value: float) -> str:
     return f"{value / 10**exponent:.3g} {_SI[exponent]}"
 
 
-def duration(seconds: float) -> str:
-    """Format seconds as one word, such as 18.4s, 2m27s or 1h05m."""
-    if seconds < 99.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
-
-
 def shorten(text: str, width: int) -> str:
     """Cut text that is longer than ``width``, and show that it was cut."""
     return text if len(text) <= width else f"{text[: width - 2]}.."
-
-
-def plain(text: object) -> str:
-    """Return text without control characters: names come from files, and a terminal obeys some of them."""
-    return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
 def plural(count: int, noun: str, several: str = "") -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.activity import Activity
+from spear_deploy.printable import plain_lines
 from spear_deploy.report.data import data_parts, describe_data
 from spear_deploy.report.formats import plain
 
@@ -50,7 +51,7 @@ def print_found(found: Mapping[str, Any], console: Console) -> None:
     if "budgets" in found:
         limits = ", ".join(f"{name} {limit:,.6g}" for name, limit in found["budgets"].items())
         lines.append(f"budgets     {limits}")
-    for line in lines:
+    for line in map(plain_lines, lines):
         console.print(line, markup=False, soft_wrap=True)
 
 

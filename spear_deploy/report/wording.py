@@ -69,10 +69,11 @@ def verdict(report: Report) -> Verdict:
     if check and check["mismatches"]:
         title = f"emulator and {plain(check['backend'])} disagree"
         return Verdict("bad", title, f"{check['mismatches']:,} of {check['bins']:,} bins differ")
+    failed = "" if report["failure"] is None else f"not proven: {_failure(report)}"
     if over:
-        return Verdict("bad", "over budget", "; ".join(map(_excess, over)))
-    if report["failure"] is not None:
-        return Verdict("bad", "not proven", f"the backend failed: {plain(report['failure'].splitlines()[0])}")
+        return Verdict("bad", "over budget", "; ".join([*map(_excess, over), *filter(None, [failed])]))
+    if failed:
+        return Verdict("bad", "not proven", _failure(report))
     proof = "measured on the emulator"
     if check:
         proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
@@ -83,6 +84,12 @@ def verdict(report: Report) -> Verdict:
         lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"
         return Verdict("warn", "within budget, less accurate", f"{lost}; {uses}; {proof}")
     return Verdict("good", "within budget", f"{uses}; {proof}")
+
+
+def _failure(report: Report) -> str:
+    """Return why there is no proof; a time limit is told apart from a failure."""
+    first = plain(report["failure"].splitlines()[0])
+    return f"the backend {'did not finish' if first.startswith('E062') else 'failed'}: {first}"
 
 
 def summary(report: Report) -> str:
@@ -253,7 +260,7 @@ def _lre(report: Report) -> str:
 def _validation(report: Report) -> str:
     check = report["validation"]
     if report["failure"] is not None:
-        return f"the backend failed: {plain(report['failure'].splitlines()[0])}; all figures are the emulator's"
+        return f"{_failure(report)}; all figures are the emulator's"
     if check is None:
         return "no backend was run; all figures are the emulator's"
     text = (

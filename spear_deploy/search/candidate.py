@@ -89,8 +89,10 @@ def start(option: Option, evaluator: Evaluator, goal: Goal, config: FinetuneConf
 def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: FinetuneConfig, attempt: int) -> Candidate:
     """Fine-tune on, pressing the SynOps towards the budget that is used most; the multiplier is carried over.
 
-    Where no budget is one of activity there is nothing to press towards.
+    Where no budget is one of activity there is nothing to press towards.  After the deadline nothing is done.
     """
+    if evaluator.execution.deadline.passed:
+        return candidate
     measured, budget, target = candidate.measured, goal.binding(candidate.measured), None
     if budget is not None:
         # What the budget judges grows as SynOps in training do: in this proportion, as measured last.
@@ -101,5 +103,5 @@ def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: Finetu
         candidate,
         measured=evaluator.measure(tuned.network),
         multiplier=tuned.multiplier,
-        tunings=(*candidate.tunings, config),
+        tunings=(*candidate.tunings, config if tuned.cut_at is None else replace(config, max_steps=tuned.cut_at)),
     )

@@ -38,25 +38,38 @@ class Checkpoints:
         simulator: Callable[[Network], NetworkSimulator],
         tune: Callable[[], Tuned],
     ) -> Tuned:
-        """Return what ``tune`` makes of a network, from the file if it was made before."""
+        """Return what ``tune`` makes of a network, from the file if it was made before.
+
+        What a deadline cut short is not kept: a run that goes on trains it whole.
+        """
         path = self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npz"
         made: list[Tuned] = []
 
         def compute() -> Record:
             made.append(tune())
+            if made[-1].cut_at is not None:
+                raise _CutShortError
             _write(path, made[-1].parameters)
             return {"multiplier": made[-1].multiplier, "sha256": sha256(path)}
 
-        record = self.journal.once("tuned", key, compute)
+        try:
+            record = self.journal.once("tuned", key, compute)
+        except _CutShortError:
+            return made[0]
         if made:
             return made[0]
         if not is_file(path) or sha256(path) != record["sha256"]:
             tuned = tune()
-            _write(path, tuned.parameters)
+            if tuned.cut_at is None:
+                _write(path, tuned.parameters)
             return tuned
         student = simulator(network)
         student.take_parameters(npz.read(path))
         return Tuned(student.to_network(), float(record["multiplier"]), student.parameter_arrays())
+
+
+class _CutShortError(Exception):
+    """A deadline ended a fine-tuning."""
 
 
 def _write(path: Path, parameters: Mapping[str, NDArray[np.float32]]) -> None:

@@ -45,11 +45,11 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
         tick(number, len(rounds))
         idle = 0 if _rank(last, goal) > _rank(best, goal) else idle + 1
         best = max(best, last, key=lambda each: _rank(each, goal))
-        if idle == _PATIENCE and goal.is_met(best.measured):
+        if evaluator.execution.deadline.passed or (idle == _PATIENCE and goal.is_met(best.measured)):
             break
     short = replace(evaluator.options.compare, learning_rate=rate / 2)
     for number in range(len(rounds) + 1, len(rounds) + 1 + _ATTEMPTS):
-        if goal.is_met(best.measured):
+        if goal.is_met(best.measured) or evaluator.execution.deadline.passed:
             break
         last = press(_trimmed(last, evaluator, goal), evaluator, goal, short, attempt=number)
         tick(number, number + 1)

@@ -6,9 +6,11 @@ fine-tunes as the chip computes, lowers, and measures on the emulator.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ from spear_deploy.search.cost import SynopsCost, synops_cost
 from spear_deploy.search.importance import kept_importance, most_important, unit_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.outlook import Pace
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
@@ -87,6 +90,11 @@ class Evaluator:
     def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
         """Prunes to counts; the last networks stay at hand, with the synapses that were composed for them."""
         return lru_cache(_AT_HAND)(lambda counts: keep_units(self.baseline.network, self.kept_units(dict(counts))))
+
+    @cached_property
+    def pace(self) -> Pace:
+        """How fast training has been."""
+        return Pace()
 
     @cached_property
     def _placements(self) -> dict[tuple[tuple[str, int], ...], Placement]:
@@ -159,17 +167,15 @@ class Evaluator:
             "multiplier": aims.multiplier,
             **asdict(config),
         }
-        tune = partial(
-            finetune,
-            network,
-            split,
-            config,
-            seed=seed,
-            execution=execution,
-            aims=aims,
-            simulator=simulator,
-            tick=tick,
-        )
+
+        def tune() -> Tuned:
+            begun = time.perf_counter()
+            options: dict[str, Any] = {"execution": execution, "aims": aims, "simulator": simulator, "tick": tick}
+            tuned = finetune(network, split, config, seed=seed, **options)
+            done = config.steps(len(split)) if tuned.cut_at is None else tuned.cut_at
+            self.pace.add(str(key["as"]), time.perf_counter() - begun, done)
+            return tuned
+
         return self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
 
     def measure(self, network: Network) -> Measured:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from spear_deploy.errors import BudgetNotMetError
+from math import ceil
+
+from spear_deploy.budgets import Budget
+from spear_deploy.errors import BudgetNotMetError, Finding
 from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
@@ -14,7 +17,7 @@ _HOPELESS = 2.0
 
 
 def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
-    """Raise :class:`BudgetNotMetError` (E041) if even the smallest network is far beyond a budget.
+    """Raise :class:`BudgetNotMetError` (E041), with every budget that even the smallest network is far beyond.
 
     The message gives the floor: what the inputs' spikes and the populations that are never pruned cost whatever is
     removed elsewhere.
@@ -22,26 +25,38 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
     if not space.groups:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
         message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
-        raise BudgetNotMetError.of("E041", "network", message, "give a larger budget")
-    smallest = evaluator.outcome(Proposal(space.smallest)).synops
+        missed = [
+            each.resource for each in goal.budgets if not each.allows(goal.judged(each, evaluator.baseline.measured))
+        ]
+        fix = f"give a larger {' and '.join(resource.option for resource in missed)}"
+        raise BudgetNotMetError.of("E041", ", ".join(resource.name for resource in missed), message, fix)
+    smallest, least = space.smallest, dict.fromkeys(space.units, 1)
+    findings = []
     for budget in goal.of_activity:
-        needed = goal.predicted(budget, smallest) or 0.0
+        shares = (evaluator.outcome(Proposal(counts)).synops for counts in (smallest, least))
+        needed, possible = (goal.predicted(budget, share) or 0.0 for share in shares)
         if needed > _HOPELESS * budget.limit:
             need = f"needs about {needed:,.0f}, the budget is {budget.limit:,.0f}"
             message = f"the smallest network that may be built {need}; {floor_of(evaluator.cost, space)}"
-            raise BudgetNotMetError.of("E041", budget.resource.name, message, _fix(space))
-    placement = evaluator.placement(space.smallest)
+            helps = possible <= _HOPELESS * budget.limit
+            findings.append(Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=helps)))
     for budget in goal.budgets:
         of_placement = budget.resource.of_placement
-        if of_placement is not None and not budget.allows(of_placement(placement)):
-            need = f"takes {of_placement(placement):g}, the budget is {budget.limit:g}"
-            message = f"the smallest network that may be built {need}"
-            raise BudgetNotMetError.of("E041", budget.resource.name, message, _fix(space))
+        if of_placement is None:
+            continue
+        needed, possible = (of_placement(evaluator.placement(counts)) for counts in (smallest, least))
+        if not budget.allows(needed):
+            message = f"the smallest network that may be built takes {needed:g}, the budget is {budget.limit:g}"
+            fix = _fix(budget, needed, space, helps=budget.allows(possible))
+            findings.append(Finding("E041", budget.resource.name, message, fix))
+    if findings:
+        raise BudgetNotMetError(findings)
 
 
-def _fix(space: Space) -> str:
-    can_shrink = any(count > 1 for count in space.smallest.values())
-    return f"give a larger budget{f', or a --lowest-ratio below {space.lowest:g}' if can_shrink else ''}"
+def _fix(budget: Budget, needed: float, space: Space, *, helps: bool) -> str:
+    """Say what would do: more of the budget, or a lower ratio where that ``helps``."""
+    lower = f", or a --lowest-ratio of {1 / max(space.units.values()):.3g}" if helps else ""
+    return f"give a {budget.resource.option} of {ceil(needed):,} or more{lower}"
 
 
 def floor_of(cost: SynopsCost, space: Space) -> str:

@@ -77,7 +77,9 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
     config = between_stages(evaluator.options, rate)
     cost, pairs = evaluator.cost, list[Pair]()
     stages = max(1, round(np.log(max(target, 1e-3)) / np.log(_STAGE)))
-    while cost.total > _CLOSE * target * whole or not space.fits(counts_of(kept)):
+    while not evaluator.execution.deadline.passed and (
+        cost.total > _CLOSE * target * whole or not space.fits(counts_of(kept))
+    ):
         over = cost.total > _CLOSE * target * whole
         wanted = max(target * whole, _STAGE * cost.total) if over else _FINE_STAGE * cost.total
         importance = evaluator.importance_in(network, _SAMPLES)

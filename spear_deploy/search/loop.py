@@ -22,6 +22,7 @@ from spear_deploy.search.goal import Goal
 from spear_deploy.search.gradual import Path, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
+from spear_deploy.search.outlook import outlook
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
 
@@ -61,6 +62,8 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
     with progress.step("rate") as tick:
         rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
+    if told := outlook(options, evaluator.pace, target, len(evaluator.data.train)):
+        progress.say(told)
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
     return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
@@ -147,7 +150,7 @@ class _Search:
         """Ask for networks and tell what they are worth."""
         for done in range(self.options.episodes):
             proposal = method.ask()
-            if proposal is None:
+            if proposal is None or (self.judged and self.evaluator.execution.deadline.passed):
                 break
             self._check(proposal)
             outcome = self.evaluator.outcome(proposal)
@@ -219,6 +222,8 @@ class _Search:
         for done, option in enumerate(options, start=1):
             compared.append(start(option, self.evaluator, self.goal, config))
             tick(done, len(options))
+            if self.evaluator.execution.deadline.passed:
+                break
         leader = max(compared, key=lambda each: each.measured.val.accuracy)
         for index, candidate in enumerate(compared):
             missing = self.path.end.steps - candidate.option.steps

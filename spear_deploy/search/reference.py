@@ -34,13 +34,14 @@ class Reference:
 def fine_tuned_reference(
     candidate: Candidate, on_test: Activity, evaluator: Evaluator, progress: Progress
 ) -> Reference | None:
-    """Fine-tune the unpruned network without pressing its SynOps; None where the candidate was not fine-tuned.
+    """Fine-tune the unpruned network without pressing its SynOps; None where the candidate was not fine-tuned, or no
+    time is left.
 
     ``on_test`` is what the candidate did on the test samples.
     """
     options, samples = evaluator.options, len(evaluator.data.train)
     steps = min(sum(config.steps(samples) for config in candidate.tunings), options.reference.steps(samples))
-    if steps == 0:
+    if steps == 0 or evaluator.execution.deadline.passed:
         return None
     config = replace(candidate.tunings[-1], epochs=options.reference.epochs, max_steps=steps)
     with progress.step("reference") as tick:

@@ -40,11 +40,15 @@ _FAN_OUT_LASTS = 16
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """A fine-tuned network, the multiplier its SynOps constraint ended with, and the simulator's parameters."""
+    """A fine-tuned network, the multiplier its SynOps constraint ended with, and the simulator's parameters.
+
+    ``cut_at`` is the number of batches after which a deadline ended it; None: it was whole.
+    """
 
     network: Network
     multiplier: float
     parameters: Mapping[str, NDArray[np.float32]]
+    cut_at: int | None = None
 
 
 def finetune(
@@ -62,9 +66,10 @@ def finetune(
 
     ``simulator`` says what the network is trained as: the forward of a chip's integers, say, so that what is trained is
     what is deployed.  ``epochs`` may be a fraction: that share of the split is seen.  A teacher in ``aims`` is one of
-    the same split.
+    the same split.  It ends early at the deadline of ``execution``, with the network as it is then.
     """
-    device = (execution or Execution()).device
+    execution = execution or Execution()
+    device, cut_at = execution.device, None
     rng = np.random.default_rng(seed)
     (port,) = network.inputs
     student = simulator(network).to(device)
@@ -73,6 +78,9 @@ def finetune(
     total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     for done, positions in enumerate(split.drawn(config.batch, rng, total), start=1):
+        if execution.deadline.passed:
+            cut_at = done - 1
+            break
         x, labels = split.batch(positions)
         inputs = {port.name: to_tensor(x, device)}
         out = student(inputs)
@@ -84,7 +92,7 @@ def finetune(
         schedule.step()
         if tick:
             tick(done, total)
-    return Tuned(student.to_network(), objective.multiplier, student.parameter_arrays())
+    return Tuned(student.to_network(), objective.multiplier, student.parameter_arrays(), cut_at)
 
 
 class _Objective:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
@@ -33,6 +34,8 @@ sys.path[:] = sys.argv.pop(1).split("\\n")
 from spear_deploy.untrusted.hdf5_child import main
 main()"""
 _MIB = 1 << 20
+_PATIENCE = 30.0
+"""Seconds beyond ten times its own limit after which a child that has ended neither way is killed."""
 _REFUSED = 3
 """Exit status of the child if it refuses a file; it has written the reason to stderr."""
 
@@ -89,6 +92,8 @@ def read(path: Path, least: int = 64 * _MIB) -> Group:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=environment) as child:
         assert child.stdout is not None
         assert child.stderr is not None
+        patience = threading.Timer(_PATIENCE + 10 * limits.seconds, child.kill)  # it may be stopped, and its alarm too
+        patience.start()
         try:
             return _receive(child.stdout, limits.content)
         except EOFError:
@@ -102,10 +107,13 @@ def read(path: Path, least: int = 64 * _MIB) -> Group:
             message = ""
         finally:
             child.kill()
+            patience.cancel()
     raise UnreadableError(_reason(child.returncode, message, limits))
 
 
 def _reason(code: int, message: str, limits: Limits) -> str:
+    if code == -signal.SIGKILL:
+        return "it cannot be read: the process that reads it was killed, or did nothing for too long"
     if code in (-signal.SIGPROF, -signal.SIGALRM):
         return f"it is damaged: HDF5 takes longer than {limits.seconds:.1f} s to read it"
     if code < 0:

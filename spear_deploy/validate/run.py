@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.measure.activity import Activity, ActivityRecorder
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets import Program
 from spear_deploy.validate.crosscheck import Validation, cross_check
 
@@ -94,7 +93,7 @@ def validate_on(
 
 def write_run(path: Path, program: Program, run: Run) -> None:
     """Write /spikes/POPULATION and /potentials/POPULATION, (N, T, *shape), and /labels, atomically."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         for name in program.shapes:
             kind = "spikes" if name in run.recording.spikes else "potentials"
             raster = np.moveaxis(run.recording.output(name), 0, 1)

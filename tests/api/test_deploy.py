@@ -72,7 +72,10 @@ def test_save_replaces_an_earlier_deployment(
     earlier = spear_deploy.deploy(imported, tiny_data, synops="100%").save(tmp_path / "kept")
     (earlier / ".model.nir.1a2b.part").write_text("of a run that was killed")
     before = read_bundle(earlier).manifest
-    deployment.save(earlier)
+    with pytest.raises(InputError, match=r"E018.*holds the bundle of an earlier run"):
+        deployment.save(earlier)
+    assert read_bundle(earlier).manifest == before
+    deployment.save(earlier, force=True)
     assert read_bundle(earlier).manifest == read_bundle(deployment.folder).manifest != before
     assert {item.name for item in earlier.iterdir()} == {item.name for item in deployment.folder.iterdir()}
     assert deployment.save(deployment.folder) == deployment.folder

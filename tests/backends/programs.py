@@ -6,7 +6,10 @@ targets, and not at all if the sample is over by then.  All arithmetic is int64.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +79,11 @@ class Evaluation:
     spikes: dict[str, Array]
     potentials: dict[str, Array]
     final: dict[str, tuple[Array, Array]]
+
+
+def copy_of(path: Path) -> Callable[[Path], object]:
+    """Return what puts a copy of a file where a backend reads it."""
+    return partial(shutil.copyfile, path)
 
 
 def write(program: Program, path: Path) -> Path:

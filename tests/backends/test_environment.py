@@ -239,3 +239,23 @@ def test_supervisor_needs_no_lava(lava_python: Path) -> None:
     )
     command = [*ENVIRONMENT.command()[:-2], "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "{'spear_deploy_lava'}"
+
+
+def test_a_home_that_cannot_be_written(tmp_path: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home below a file, or where the disk is full while installing, is E009 with the folder."""
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.delenv("SPEAR_DEPLOY_LAVA_PYTHON", raising=False)
+    monkeypatch.setenv("SPEAR_DEPLOY_HOME", str(tmp_path / "file" / "home"))
+    with pytest.raises(InputError, match="E009.*file/home/backends/lava: cannot be written"):
+        ENVIRONMENT.install()
+
+    def fill(self: Environment, marker: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("SPEAR_DEPLOY_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(Environment, "_write_marker", fill)
+    monkeypatch.setattr(environment._Installer, "run", lambda self, title, command: None)
+    with pytest.raises(InputError, match="E009.*No space left on device"):
+        ENVIRONMENT.install()
+    with pytest.raises(BackendError, match="E060"):
+        ENVIRONMENT.python()

@@ -16,7 +16,7 @@ from spear_deploy.backends.lava import run_lava
 from spear_deploy.backends.supervised import Record
 from spear_deploy.errors import BackendError
 
-from .programs import Array, Population, Program, Projection, evaluate, write
+from .programs import Array, Population, Program, Projection, copy_of, evaluate, write
 
 pytestmark = [pytest.mark.lava, pytest.mark.usefixtures("lava_python")]
 
@@ -335,7 +335,7 @@ def test_equals_the_equations(make: Callable[[Random], Program], tmp_path: Path)
     random = np.random.default_rng(7)
     program = make(random)
     inputs = _inputs(program, random, samples=3, steps=8)
-    record = run_lava(write(program, tmp_path / "program.h5"), inputs, timeout=120, final_state=True)
+    record = run_lava(copy_of(write(program, tmp_path / "program.h5")), inputs, timeout=120, final_state=True)
     _assert_equal(program, inputs, record)
     assert set(record.final) == {*record.spikes, *record.potentials}
 
@@ -369,9 +369,9 @@ def test_samples_do_not_meet(make: Callable[[Random], Program], tmp_path: Path) 
     inputs = _inputs(program, random, samples=3, steps=6)
     assert all(_in_flight(program, inputs))
     path = write(program, tmp_path / "program.h5")
-    together = run_lava(path, inputs, timeout=120)
+    together = run_lava(copy_of(path), inputs, timeout=120)
     for sample in range(3):
-        alone = run_lava(path, {name: x[sample : sample + 1] for name, x in inputs.items()}, timeout=120)
+        alone = run_lava(copy_of(path), {name: x[sample : sample + 1] for name, x in inputs.items()}, timeout=120)
         for name, spikes in together.spikes.items():
             np.testing.assert_array_equal(spikes[sample], alone.spikes[name][0], err_msg=name)
         for name, potentials in together.potentials.items():
@@ -385,7 +385,7 @@ def test_lengths(make: Callable[[Random], Program], samples: int, steps: int, tm
     random = np.random.default_rng(3)
     program = make(random)
     inputs = _inputs(program, random, samples, steps)
-    record = run_lava(write(program, tmp_path / "program.h5"), inputs, timeout=120, final_state=True)
+    record = run_lava(copy_of(write(program, tmp_path / "program.h5")), inputs, timeout=120, final_state=True)
     _assert_equal(program, inputs, record)
 
 
@@ -396,7 +396,10 @@ def test_progress_and_timings(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     path = write(program, tmp_path / "program.h5")
     record = run_lava(
-        path, _inputs(program, random, 40, 30), timeout=120, progress=lambda done, total: seen.append((done, total))
+        copy_of(path),
+        _inputs(program, random, 40, 30),
+        timeout=120,
+        progress=lambda done, total: seen.append((done, total)),
     )
     assert seen == sorted(seen)
     assert {total for _, total in seen} == {40 * 30 + 1} == {record.steps}
@@ -443,7 +446,7 @@ def test_refuses_what_lava_would_run_wrongly(program: Program, values: int, mess
     """Values that Lava would wrap or clip silently end the run with a message that names them."""
     path = write(program, tmp_path / "program.h5")
     with pytest.raises(BackendError, match="E061") as raised:
-        run_lava(path, {"input": np.full((1, 2, 3), values, np.uint8)}, timeout=60)
+        run_lava(copy_of(path), {"input": np.full((1, 2, 3), values, np.uint8)}, timeout=60)
     assert message in str(raised.value)
 
 
@@ -452,11 +455,11 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     broken = tmp_path / "broken.h5"
     broken.write_bytes(b"not HDF5")
     with pytest.raises(BackendError, match="not a program"):
-        run_lava(broken, {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)
+        run_lava(copy_of(broken), {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)
     program = _extreme(np.random.default_rng(0))
     with h5py.File(write(program, tmp_path / "older.h5"), "r+") as file:
         file.attrs["schema"] = 1
     with pytest.raises(BackendError, match="schema 1, this backend reads schema 3"):
-        run_lava(tmp_path / "older.h5", {"input": np.zeros((1, 2, 20), np.uint8)}, timeout=60)
+        run_lava(copy_of(tmp_path / "older.h5"), {"input": np.zeros((1, 2, 20), np.uint8)}, timeout=60)
     with pytest.raises(BackendError, match=r"expected integers \(N, T, 20\)"):
-        run_lava(write(program, tmp_path / "p.h5"), {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)
+        run_lava(copy_of(write(program, tmp_path / "p.h5")), {"input": np.zeros((1, 2, 3), np.uint8)}, timeout=60)

@@ -19,11 +19,12 @@ import h5py
 import numpy as np
 import pytest
 
+from spear_deploy.backends import supervised
 from spear_deploy.backends.lava import run_lava
 from spear_deploy.backends.lava_process import ENVIRONMENT
 from spear_deploy.errors import BackendError
 
-from .programs import Population, Program, Projection, evaluate, write
+from .programs import Population, Program, Projection, copy_of, evaluate, write
 
 pytestmark = [pytest.mark.lava, pytest.mark.usefixtures("lava_python")]
 
@@ -44,9 +45,10 @@ PROGRAM = Program(
 )
 CLIENT = """
 import json
+import shutil
 import signal
 import sys
-from pathlib import Path
+from functools import partial
 import numpy as np
 from spear_deploy.backends.lava import run_lava
 
@@ -56,7 +58,7 @@ def progress(done, total):
     print(json.dumps({"done": done}), flush=True)
 
 run_lava(
-    Path(sys.argv[1]),
+    partial(shutil.copyfile, sys.argv[1]),
     {"input": np.ones((100, 1000, 6), np.uint8)},
     timeout=None,
     progress=progress,
@@ -232,6 +234,47 @@ def test_hang(starter: Starter) -> None:
     run.assert_nothing_left()
 
 
+@pytest.mark.parametrize("which", ["lava", "worker"])
+def test_process_that_is_stopped(starter: Starter, which: str) -> None:
+    """Without any time limit too, a process that a signal stopped ends the run soon, by name."""
+    run = starter.backend()
+    run.wait_until_running()
+    worker = run.child_of(run.process.pid)
+    stopped = run.lava_processes(worker)[2] if which == "lava" else worker
+    os.kill(stopped, signal.SIGSTOP)
+    status, event = run.end()
+    assert (status, event["kind"]) == (4, "stalled")
+    assert f"process id {stopped}" in event["message"]
+    run.assert_nothing_left()
+
+
+def test_supervisor_that_is_stopped(starter: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client notices that its supervisor has stopped, although that can keep no time limit any more: E062."""
+    monkeypatch.setattr(supervised, "_SILENCE", 8.0)
+    supervisors: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        if not supervisors:
+            children = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+            supervisors.extend(
+                pid for pid in children if _parent(pid) == os.getpid() and b"lava" in _command(pid).encode()
+            )
+            os.kill(supervisors[0], signal.SIGSTOP)
+
+    started = time.monotonic()
+    with pytest.raises(BackendError, match=r"E062.*said nothing for 8 s"):
+        run_lava(copy_of(starter.program), {"input": np.ones((100, 1000, 6), np.uint8)}, timeout=None, progress=stop)
+    assert time.monotonic() - started < SOON
+    assert not Path(f"/proc/{supervisors[0]}").exists()
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 @pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_signal_to_supervisor(starter: Starter, number: signal.Signals, expected: int) -> None:
     """A signal to the supervisor ends everything below it, even one that it cannot handle."""
@@ -272,12 +315,15 @@ def test_client_interrupted(starter: Starter) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_client_killed(starter: Starter, number: signal.Signals) -> None:
-    """The backend ends with the core, however the core ends."""
+    """The backend ends with the core, however the core ends, and removes what that cannot any more."""
+    before = set(starter.folder.iterdir())
     run = _client(starter)
     run.wait_until_running()
     os.kill(run.process.pid, number)
     run.end()
     run.assert_nothing_left()
+    if number == signal.SIGKILL:  # Python ends by the others as they are handled
+        assert set(starter.folder.iterdir()) == before
 
 
 def test_parent_that_is_already_dead(starter: Starter) -> None:
@@ -331,7 +377,7 @@ def test_two_runs_at_once(starter: Starter) -> None:
         if killed.process.poll() is None:
             os.kill(killed.process.pid, signal.SIGKILL)
 
-    record = run_lava(starter.program, inputs, timeout=60, progress=kill)
+    record = run_lava(copy_of(starter.program), inputs, timeout=60, progress=kill)
     np.testing.assert_array_equal(record.potentials["out"], evaluate(PROGRAM, inputs).potentials["out"])
     assert killed.process.wait(SOON) == -signal.SIGKILL
     killed.assert_nothing_left()
@@ -340,7 +386,7 @@ def test_two_runs_at_once(starter: Starter) -> None:
 def test_client_reports_the_time_limit(starter: Starter) -> None:
     """The client tells a run that was too slow from one that failed."""
     with pytest.raises(BackendError, match="E062"):
-        run_lava(starter.program, {"input": np.ones((100, 1000, 6), np.uint8)}, timeout=1.5)
+        run_lava(copy_of(starter.program), {"input": np.ones((100, 1000, 6), np.uint8)}, timeout=1.5)
 
 
 def test_client_told_to_stop_by_its_callback(starter: Starter) -> None:
@@ -351,5 +397,5 @@ def test_client_told_to_stop_by_its_callback(starter: Starter) -> None:
 
     started = time.monotonic()
     with pytest.raises(LookupError):
-        run_lava(starter.program, {"input": np.ones((100, 1000, 6), np.uint8)}, timeout=None, progress=fail)
+        run_lava(copy_of(starter.program), {"input": np.ones((100, 1000, 6), np.uint8)}, timeout=None, progress=fail)
     assert time.monotonic() - started < SOON

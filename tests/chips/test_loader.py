@@ -113,6 +113,42 @@ def test_broken_files(tmp_path, text, code):
         load_chip(tmp_path / "broken.toml")
 
 
+@pytest.mark.parametrize("depth", [500, 50_000])
+@pytest.mark.parametrize("opening", ["x = " + "[", "x = " + "{a = ", "[" + "a."])
+def test_nested_without_end(depth: int, opening: str, tmp_path: Path) -> None:
+    """Lists, tables and keys in one another, deeper than anybody reads: E011 of the file."""
+    head, repeated = (opening[:4], opening[4:]) if opening.startswith("x") else ("[", "a.")
+    closing = {"[": "]", "{a = ": "}", "a.": ""}[repeated]
+    end = "a]" if repeated == "a." else "1"
+    path = tmp_path / "deep.toml"
+    path.write_text(f'inherits = "loihi2"\n{head}{repeated * depth}{end}{closing * depth}\n')
+    with pytest.raises(InputError, match=r"E011 deep\.toml"):
+        load_chip(path)
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ("[weights.bits_min]\nvalue = 8\n[weights.bits_max]\nvalue = 4\n", "weights.bits_min: is 8, above bits_max, 4"),
+        ("[neuron.state_bits]\nvalue = 16\n", "neuron.threshold_bits: takes 23 bits with its shift, of which"),
+    ],
+)
+def test_figures_that_cannot_be_meant_together(figures: str, told: str, tmp_path: Path) -> None:
+    """Each in its range, and not to be honoured beside another: E011 by name, before any network is read."""
+    figures = figures.replace("\n[", '\nsource = "ME"\n[')
+    (tmp_path / "mine.toml").write_text(f'inherits = "loihi2"\n{SOURCE}{figures}source = "ME"\n')
+    with pytest.raises(InputError, match=f"E011.*{told}"):
+        load_chip(tmp_path / "mine.toml")
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    """Lead to no profile, E001, and to no traceback."""
+    (tmp_path / "a.toml").symlink_to(tmp_path / "b.toml")
+    (tmp_path / "b.toml").symlink_to(tmp_path / "a.toml")
+    with pytest.raises(InputError, match="E001"):
+        load_chip(tmp_path / "a.toml")
+
+
 def test_an_edited_profile_is_read_anew(tmp_path: Path) -> None:
     """Nothing is kept from the last reading of a file, nor of what it inherits from."""
     parent, child = tmp_path / "parent.toml", tmp_path / "child.toml"

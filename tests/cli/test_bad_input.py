@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
+from spear_deploy.deployment.bundle import read_bundle
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.report.schema import schema
 from spear_deploy.resources import resource
 from tests.cli.conftest import Done, Run
 
@@ -35,7 +40,7 @@ def refuse(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> Refuse
             assert str(text) in done.err
         assert "fix" in done.err
         assert "Traceback" not in done.err
-        assert not output.is_dir() or not list(output.iterdir())
+        assert not output.exists()
 
     return check
 
@@ -187,10 +192,44 @@ def test_lava_is_not_installed(refuse: Refuse) -> None:
     refuse(6, "E060", "spear-deploy backend install lava", command="deploy")
 
 
-def test_budget_out_of_reach(refuse: Refuse) -> None:
-    """A budget that even the smallest network exceeds: 4, and no file is left; a ratio helps where units are left."""
-    refuse(4, "E041", "the budget is", "or a --lowest-ratio below 0.5", synops="1%", lowest_ratio=0.5)
-    refuse(4, "E041", "the budget is", "give a larger budget\n", synops="1%", lowest_ratio=0.01)
+@pytest.mark.parametrize(
+    ("budget", "ratio", "named", "amount"),
+    [
+        (("--synops", "12%"), 0.5, "synops", r"give a --synops of [\d,]+ or more, or a --lowest-ratio of 0.1$"),
+        (("--synops", "1%"), 0.5, "synops", r"give a --synops of [\d,]+ or more$"),  # the input alone takes more
+        (("--cores", "2"), 0.1, "cores", r"give a --cores of 3 or more$"),  # one for each population
+    ],
+)
+def test_budget_out_of_reach(
+    budget: tuple[str, str],
+    ratio: float,
+    named: str,
+    amount: str,
+    spear: Run,
+    tiny_nir: Path,
+    tiny_npz: Path,
+    tmp_path: Path,
+) -> None:
+    """A budget that even the smallest network exceeds: 4, with a fix that does away with it, bundle and report."""
+    folder = tmp_path / "build"
+    given = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--lowest-ratio", ratio, "-o", folder, "--seed", 0)
+    done = spear("compile", *given, *budget)
+    assert done.code == 4
+    assert f"E041 {named}: the smallest network that may be built" in done.err
+    (fix,) = [line for line in done.err.splitlines() if "fix" in line]
+    found = re.search(amount, fix)
+    assert found
+    report = json.loads((folder / "report.json").read_text())
+    assert (report["within"], report["search"]) == (False, None)
+    assert [note["where"] for note in report["notes"] if note["code"] == "E041"] == [named]
+    Draft202012Validator(schema()).validate(report)
+    assert "over budget" in done.out
+    assert f"note        E041 {named}" in " ".join(spear("report", folder).out.split("\n"))
+    assert read_bundle(folder).manifest["network"] == report["hashes"]["pruned"]
+    words = found[0].split()
+    again = spear("compile", *given, words[2], words[4].replace(",", ""), "--episodes", 4, "--epochs", 0.1, "--force")
+    assert again.code in (0, 4)
+    assert "E041" not in again.err
 
 
 @pytest.mark.parametrize("samples", ["\u00b2", "some", "0", "-1", "1.5", "", "9" * 5000])

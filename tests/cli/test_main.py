@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -162,7 +163,73 @@ def test_missing_packages_name_the_extra(spear: Run, monkeypatch: pytest.MonkeyP
     fail_with(ModuleNotFoundError("No module named 'torch'", name="torch"), monkeypatch)
     done = spear("explain")
     assert "E064 torch" in done.err
-    assert "pip install 'spear-deploy[search]'" in done.err
+    assert "fix pip install" in done.err
+    assert "'torch>=2.6'" in done.err
+    assert "'numba>=0.60'" in done.err  # all at once
+    assert done.err.count("E064 torch") == 1
+    fail_with(ModuleNotFoundError("No module named 'tonic'", name="tonic.io"), monkeypatch)
+    assert "fix pip install tonic" in spear("explain").err
+
+
+def test_missing_packages_are_told_from_python_too() -> None:
+    """What is asked of the package itself is E064 without torch, not a traceback of an import."""
+    code = "import sys; sys.modules['torch'] = None; import spear_deploy; spear_deploy.deploy"
+    done = subprocess_run(code)
+    assert "spear_deploy.errors.BackendError: E064 torch: is not installed" in done.stderr
+    assert "fix: pip install" in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signals_end_a_run_like_ctrl_c(number: signal.Signals) -> None:
+    """What was begun is cleaned up, however often it comes; the code is 128 and its number; --resume is named."""
+    code = f"""
+import os, signal, sys, time
+from spear_deploy.cli import explain, main
+from spear_deploy.scratch import scratch
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def work(*_, **__):
+    with scratch() as folder:
+        print(folder, flush=True)
+        try:
+            os.kill(os.getpid(), {int(number)})
+            time.sleep(60)
+        finally:
+            if {int(number)} != signal.SIGINT:
+                os.kill(os.getpid(), {int(number)})
+                time.sleep(0.1)
+
+explain.explain_command.callback = work
+main.main()
+"""
+    done = subprocess_run(code, "explain")
+    assert done.returncode == 128 + number
+    assert "--resume" in done.stderr
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_signals_that_are_ignored_stay_so() -> None:
+    """Under nohup a hang-up ends nothing."""
+    code = """
+import os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from spear_deploy.cli import explain, main
+explain.explain_command.callback = lambda **_: os.kill(os.getpid(), signal.SIGHUP)
+main.main()
+"""
+    assert subprocess_run(code, "explain").returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_on_a_full_disk() -> None:
+    """Standard output that cannot be written is E009, and neither a bug nor success."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, "explain"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert "E009 standard output: cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_every_finding_is_shown_as_it_is(spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spear_deploy.data import DataOptions, fit_to_network, load_data
+from spear_deploy.data.dataset import parts_of
+from spear_deploy.data.samples import EventSamples, Samples, SpikeSamples, ValueSamples
 from spear_deploy.errors import InputError
 from tests.data.files import LABELS, SPIKES, saved
 
@@ -68,3 +72,42 @@ def test_sequences_fit_maps_of_height_one(tmp_path, arrays):
     data = fit_to_network(load_data(saved(tmp_path, **arrays, y=np.arange(20) % 3), options), (2, 1, 5), 3)
     assert data.shape == (2, 1, 5)
     assert data.test.samples.batch(data.test.indices).shape == (7, len(data.test), 2, 1, 5)
+
+
+ONE_OTHER = st.sampled_from(["x", "y", "split"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["spikes", "values", "events"]), st.integers(0, 399), ONE_OTHER)
+def test_any_edit_changes_the_fingerprint(kind: str, place: int, what: str) -> None:
+    """One other value of one sample, one other label, one sample in another part: another data set."""
+    x = (np.arange(400 * 6).reshape(400, 6) % 5).astype(np.uint8)
+    y, parts = np.arange(400) % 3, [np.arange(0, 200), np.arange(200, 300), np.arange(300, 400)]
+
+    def made() -> str:
+        samples: Samples = {
+            "spikes": lambda: SpikeSamples(x[:, :, None]),
+            "values": lambda: ValueSamples(x.astype(np.float32), 4),
+            "events": lambda: EventSamples(x.ravel() * 100, x.ravel(), np.arange(0, 2401, 6), (5,), 50, 9, 6),
+        }[kind]()
+        return parts_of("data", samples, y, tuple(parts)).fingerprint
+
+    before = made()
+    assert made() == before
+    if what == "x":
+        x[place, place % 6] ^= 1
+    elif what == "y":
+        y[place] = (y[place] + 1) % 3
+    else:
+        part = min(place // 100, 2)
+        parts = [np.setdiff1d(each, [place]) for each in parts]
+        parts[(part + 1) % 3] = np.union1d(parts[(part + 1) % 3], [place])
+    assert made() != before
+
+
+def test_coding_is_part_of_the_fingerprint() -> None:
+    """The same values over other steps, or as rates, are other data."""
+    values, y = np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2), np.arange(20) % 2
+    parts = (np.arange(10), np.arange(10, 15), np.arange(15, 20))
+    ways = [ValueSamples(values, 4), ValueSamples(values, 5), ValueSamples(values, 4, "rate")]
+    assert len({parts_of("data", samples, y, parts).fingerprint for samples in ways}) == 3

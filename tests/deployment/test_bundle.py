@@ -161,16 +161,32 @@ def test_folder_without_a_manifest_holds_no_bundle(sound, tmp_path):
 
 
 @pytest.mark.parametrize(("place", "step"), [(program_file, "write_program"), (module, "save"), (module, "sha256")])
-def test_interrupted_writing_leaves_no_bundle(sound, tmp_path, monkeypatch, place, step):
-    """The manifest goes first and comes last: whichever step fails, an old one never vouches for new files."""
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_interrupted_writing_leaves_the_earlier_bundle(sound, tmp_path, monkeypatch, place, step, error):
+    """Whichever step fails, the old files are whole, and nothing is left of the new ones."""
 
     def fail(*_args, **_options):
-        raise KeyboardInterrupt
+        raise error
 
     folder = copied(sound, tmp_path)
     monkeypatch.setattr(place, step, fail)
-    with pytest.raises(KeyboardInterrupt):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises((KeyboardInterrupt, OSError)):
         written(folder)
     monkeypatch.undo()
-    assert findings(folder) == [("E001", "manifest.json")]
-    assert not list(folder.glob("*.part"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert read_bundle(folder).manifest
+
+
+def test_a_killed_replacement_never_vouches_for_other_files(sound, tmp_path, monkeypatch):
+    """The manifest goes before the first file of an earlier bundle is replaced, and comes last."""
+    replaced, real = [], Path.replace
+
+    def replace(path, target):
+        if path.parent.name == ".bundle.part" and Path(target).parent.name != ".bundle.part":
+            replaced.append((path.name, (tmp_path / "manifest.json").exists()))
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    written(copied(sound, tmp_path))
+    assert replaced == [(name, False) for name in (*FILES, "manifest.json")]

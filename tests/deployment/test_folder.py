@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from spear_deploy.deployment.folder import (
     as_folder,
     clear_leftovers,
     clear_results,
+    held_folder,
+    refuse_earlier,
     refuse_folder,
     refuse_sources_inside,
 )
@@ -53,6 +57,68 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_look(tmp_path: Path) -> No
     assert (tmp_path / "a" / "b").is_dir()
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from spear_deploy.deployment.folder import held_folder
+with held_folder(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    """A folder that another process writes is E017, which names it; killed, that holds it no longer."""
+    folder = tmp_path / "build"
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with pytest.raises(InputError, match=rf"E017.*process {other.pid}, .*held_folder"), held_folder(folder):
+                pass
+        finally:
+            other.kill()
+    with held_folder(folder):
+        assert folder.is_dir()
+
+
+def test_a_folder_is_made_for_a_run_and_goes_if_it_writes_nothing(tmp_path: Path) -> None:
+    """So are those above it; what was there stays."""
+    with held_folder(tmp_path / "a" / "b"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    with held_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "search.jsonl").write_text("{}")
+    with held_folder(tmp_path / "a" / "b"):
+        pass
+    assert (tmp_path / "a" / "b" / "search.jsonl").exists()
+    with pytest.raises(InputError, match="E009"), held_folder(file(tmp_path)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("names", "resume", "said"),
+    [
+        (("search.jsonl",), False, "interrupted.*--resume"),
+        (("search.jsonl",), True, ""),
+        ((*RESULTS, "search.jsonl"), False, "bundle of an earlier run.*--force"),
+        ((*RESULTS, "search.jsonl"), True, ""),
+        (RESULTS, True, "bundle of an earlier run.*--force"),
+        (("manifest.json", "program.h5"), True, ""),  # killed before its report: there is no journal of no search
+        (("report.json",), False, ""),
+    ],
+)
+def test_what_would_be_lost_is_kept(names: tuple[str, ...], resume: bool, said: str, tmp_path: Path) -> None:
+    """A finished bundle and a journal are refused, with the option that goes on with them or replaces them."""
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    if not said:
+        refuse_earlier(tmp_path, resume=resume)
+        return
+    with pytest.raises(InputError, match=f"(?s)E018.*{said}"):
+        refuse_earlier(tmp_path, resume=resume)
+
+
 def nowhere(folder: Path) -> Path:
     (folder / "link").symlink_to(folder / "absent")
     return folder / "link"
@@ -67,6 +133,12 @@ def below_a_file(folder: Path) -> Path:
     return file(folder) / "build"
 
 
+def circle(folder: Path) -> Path:
+    (folder / "one").symlink_to(folder / "two")
+    (folder / "two").symlink_to(folder / "one")
+    return folder / "one"
+
+
 def folder_for_a_file(folder: Path) -> Path:
     (folder / "manifest.json").mkdir()
     return folder
@@ -76,7 +148,7 @@ def too_long(folder: Path) -> Path:
     return folder / ("x" * 300)
 
 
-@pytest.mark.parametrize("make", [nowhere, file, below_a_file, folder_for_a_file, too_long])
+@pytest.mark.parametrize("make", [nowhere, circle, file, below_a_file, folder_for_a_file, too_long])
 def test_paths_that_cannot_be_a_folder(make: Callable[[Path], Path], tmp_path: Path) -> None:
     """Whatever the system says of a path is E009 with the path, and nothing is changed."""
     path = make(tmp_path)
@@ -110,6 +182,7 @@ def test_sources_are_not_overwritten(tmp_path: Path) -> None:
     source = tmp_path / "model.nir"
     source.write_text("mine")
     refuse_sources_inside(tmp_path / "build", [source])
+    refuse_sources_inside(circle(tmp_path), [source])
     with pytest.raises(InputError, match="E009.*model.nir lies in it"):
         refuse_sources_inside(tmp_path, [source])
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from spear_deploy.data import DataOptions, load_data
-from spear_deploy.deployment.bundle import MANIFEST, MODEL, PROGRAM, SAMPLES, read_bundle
+from spear_deploy.data import DataOptions, Dataset, load_data
+from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPORT, SAMPLES, read_bundle
 from spear_deploy.deployment.folder import JOURNAL, WEIGHTS
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
@@ -108,12 +108,20 @@ def test_an_absolute_budget(run_deploy: Deploy, deployed: Work, tmp_path: Path) 
 
 @pytest.mark.parametrize(("budget", "resource"), [({"synops": "1%"}, "synops"), ({"cores": 1}, "cores")])
 def test_budgets_out_of_reach(budget: dict[str, Any], resource: str, run_deploy: Deploy, tmp_path: Path) -> None:
-    """A budget that even the smallest network exceeds is E041, told before any training; no file is left."""
-    with pytest.raises(BudgetNotMetError) as caught:
-        run_deploy(tmp_path / "build", **budget)
-    assert [(finding.code, finding.where) for finding in caught.value.findings] == [("E041", resource)]
-    assert caught.value.findings[0].fix
-    assert files(tmp_path / "build") == []
+    """A budget that even the smallest network exceeds is E041, told before any training, of the unpruned network."""
+    work = run_deploy(tmp_path / "build", **budget)
+    error = error_of(work)
+    assert isinstance(error, BudgetNotMetError)
+    assert [(finding.code, finding.where) for finding in error.findings] == [("E041", resource)]
+    assert error.findings[0].fix
+    assert files(tmp_path / "build") == sorted([MANIFEST, *REPEATABLE])
+    assert read_bundle(tmp_path / "build").manifest["network"] == work.imported.network.content_hash
+
+
+def test_all_budgets_out_of_reach(run_deploy: Deploy, tmp_path: Path) -> None:
+    """Each is named, not the first alone."""
+    error = error_of(run_deploy(tmp_path / "build", synops="1%", cores=1))
+    assert [finding.where for finding in error.findings] == ["synops", "cores"]
 
 
 def test_unusable_outputs(run_deploy: Deploy, tmp_path: Path) -> None:
@@ -128,11 +136,18 @@ def test_unusable_outputs(run_deploy: Deploy, tmp_path: Path) -> None:
 
 
 def test_a_new_run_replaces_the_old_bundle(run_deploy: Deploy, deployed: Work, tmp_path: Path) -> None:
-    """In the folder of an earlier run nothing of that run survives beside the new bundle."""
+    """A finished bundle and a journal are lost by force alone; nothing of them survives beside the new bundle then."""
     run_deploy(tmp_path / "build", synops="100%")
-    (tmp_path / "build" / "report.json").write_text("{}")
     (tmp_path / "build" / JOURNAL).write_text("{}")
-    run_deploy(tmp_path / "build", synops="101%")
+    before = {path: path.read_bytes() for path in (tmp_path / "build").iterdir()}
+    for state in ("interrupted", "bundle of an earlier run"):
+        with pytest.raises(InputError, match=f"E018.*{state}"):
+            run_deploy(tmp_path / "build", synops="101%")
+        for name in (REPORT, PAGE):
+            before[tmp_path / "build" / name] = b"{}"
+            (tmp_path / "build" / name).write_bytes(b"{}")
+    assert {path: path.read_bytes() for path in (tmp_path / "build").iterdir()} == before
+    run_deploy(tmp_path / "build", synops="101%", force=True)
     assert files(tmp_path / "build") == sorted([MANIFEST, *REPEATABLE])
 
 
@@ -144,6 +159,20 @@ def test_a_silent_network(run_deploy: Deploy, imported: Imported, tmp_path: Path
     )
     model = replace(imported, network=replace(imported.network, projections=silent))
     assert refused(lambda: run_deploy(tmp_path / "build", model=model), InputError) == ["E005"]
+    assert files(tmp_path / "build") == []
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [("val", "does not fire on its validation samples"), ("train", "all training samples are 0")]
+)
+def test_silent_parts(part: str, said: str, run_deploy: Deploy, tiny_data: Dataset, tmp_path: Path) -> None:
+    """Validation samples without a spike, which nothing can be a share of, and training samples of zeros are E005."""
+    split = getattr(tiny_data, part)
+    spikes = split.samples.spikes.copy()
+    spikes[split.indices] = 0
+    data = replace(tiny_data, **{part: replace(split, samples=replace(split.samples, spikes=spikes))})
+    with pytest.raises(InputError, match=f"E005.*{said}"):
+        run_deploy(tmp_path / "build", data=data)
     assert files(tmp_path / "build") == []
 
 

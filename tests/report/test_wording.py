@@ -68,6 +68,17 @@ def test_verdict_mismatch_comes_first(diverged):
     assert verdict.detail == "3 of 461,824 bins differ"
 
 
+def test_a_time_limit_is_part_of_the_verdict(unproven):
+    """What did not finish is told apart from what failed, also where a budget is missed."""
+    unproven["failure"] = "E062 lava: not finished after 5 s: 12 of 400 steps done\n     fix: allow more time"
+    told = "the backend did not finish: E062 lava: not finished after 5 s: 12 of 400 steps done"
+    assert wording.verdict(unproven).title == "not proven"
+    assert wording.verdict(unproven).detail == told
+    unproven["budgets"][0].update(within=False, judged=95_000.0)
+    assert wording.verdict(unproven).title == "over budget"
+    assert wording.verdict(unproven).detail.endswith(f"not proven: {told}")
+
+
 def test_verdict_not_proven(unproven):
     """A backend that failed: no proof, for this reason; a budget that is missed outweighs it."""
     verdict = wording.verdict(unproven)

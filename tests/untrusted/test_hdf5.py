@@ -297,3 +297,12 @@ def test_modules_beside_the_user_are_not_imported(path: Path, monkeypatch: pytes
     monkeypatch.chdir(path.parent)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry and Path(entry) != Path.cwd()])
     assert hdf5.read(Path(os.curdir) / path.name).members["x"] == 1
+
+
+def test_a_child_that_is_stopped(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops the process that reads a file does not hang the one that waits for it."""
+    with h5py.File(path, "w") as file:
+        file["x"] = 1
+    monkeypatch.setattr(hdf5, "_START", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    monkeypatch.setattr(hdf5, "_PATIENCE", -9.0)
+    assert "was killed, or did nothing for too long" in reason(path)

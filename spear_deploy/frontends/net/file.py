@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import atomic, is_file
+from spear_deploy.storage import atomic_hdf5, is_file
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group, Value
 
@@ -54,9 +54,7 @@ def read(path: Path) -> tuple[NetLayer, ...]:
 
 def write(path: Path, layers: Iterable[NetLayer]) -> None:
     """Write the layers so that netx reads them; equal layers give equal bytes."""
-    import h5py
-
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         for index, layer in enumerate(layers):
             file[f"layer/{index}/type"] = _stored_text(layer.type)
             for name, value in layer.values.items():

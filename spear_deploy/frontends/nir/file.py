@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spear_deploy.errors import InputError
-from spear_deploy.storage import atomic, is_file
+from spear_deploy.storage import atomic_hdf5, is_file
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group, Value
 
@@ -83,9 +83,7 @@ def read(path: Path) -> NirGraph:
 
 def write(path: Path, graph: NirGraph) -> None:
     """Write the graph so that nir 1.0.8 reads it; equal graphs give equal bytes."""
-    import h5py
-
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.create_dataset("version", data=graph.version)
         _write_graph(file.create_group("node"), graph)
 

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spear_deploy.errors import InputError
+from spear_deploy.extras import missing_package
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.nir.neurons import START_KEY
+from spear_deploy.scratch import scratch
 
 if TYPE_CHECKING:
     import nir
@@ -39,9 +39,9 @@ def to_package(graph: NirGraph) -> nir.NIRGraph:
     try:
         import nir
     except ModuleNotFoundError as error:
-        raise InputError.of("E064", "nir", "is not installed", "pip install 'spear-deploy[nir]'") from error
-    with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-        path = Path(folder, "graph.nir")
+        raise InputError(missing_package(error).findings) from error
+    with scratch() as folder:
+        path = folder / "graph.nir"
         nir_file.write(path, graph)
         return nir.read(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias
 
@@ -70,7 +71,7 @@ class NeuronFormat:
 class SpikeFormat:
     """What a spike carries: ``payload_bits`` is 0 where spikes are binary; ``delay_max`` is in steps."""
 
-    payload_bits: Natural
+    payload_bits: Annotated[Sourced[int], Between(0, 64)]
     delay_max: Annotated[Sourced[int], Between(0, 62)] | None = None
 
 
@@ -124,3 +125,14 @@ class LoihiProfile(ChipProfile):
     def cores(self) -> int:
         """Cores of all chips together."""
         return self.capacity.cores
+
+    def objections(self) -> Iterator[tuple[str, str]]:
+        """Yield which figures cannot be meant beside others: path and reason."""
+        yield from super().objections()
+        weights, neuron = self.weights, self.neuron
+        if weights.bits_min.value > weights.bits_max.value:
+            yield "weights.bits_min", f"is {weights.bits_min.value}, above bits_max, {weights.bits_max.value}"
+        threshold, state = neuron.threshold_bits.value + neuron.threshold_shift.value, neuron.state_bits.value
+        if threshold > state - 1:
+            reason = f"takes {threshold} bits with its shift, of which a membrane has {state - 1} and a sign"
+            yield "neuron.threshold_bits", reason

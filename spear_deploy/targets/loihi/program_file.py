@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
 from spear_deploy.network.neuron import Comparison, ResetKind
-from spear_deploy.network.ops import Conv2d, Pair, Shape
+from spear_deploy.network.ops import Pair, Shape
 from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.program_check import check_program
 from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.untrusted import UnreadableError, hdf5
@@ -33,7 +33,7 @@ _MAX_WEIGHT_BYTES = 16 * 2 * MAX_DENSE_ELEMENTS
 
 def write_program(path: Path, program: LoihiProgram) -> None:
     """Write ``program.h5`` atomically; equal programs give equal bytes."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["chip"] = program.chip
         file.attrs["inputs"] = [port.name for port in program.inputs]
@@ -71,52 +71,17 @@ def read_program(path: Path) -> LoihiProgram:
         groups = [(str(name), _group(root, "populations", name)) for name in attrs["order"]]
         ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
         populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
+        if [str(name) for name in attrs["inputs"]] != [port.name for port in ports]:
+            raise ValueError(f"the inputs are not {attrs['inputs']}")
         names = _group(root, "projections").members
         projections = tuple(_read_projection(n, _group(root, "projections", n)) for n in names)
         outputs = tuple(str(name) for name in attrs["outputs"])
         arithmetic = Arithmetic(**{name: int(attrs.get(name, width)) for name, width in asdict(LAVA).items()})
         program = LoihiProgram(str(attrs["chip"]), ports, populations, projections, outputs, arithmetic)
-        _check(program)
+        check_program(program)
         return program
-    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
+    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError, AttributeError) as error:
         raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
-
-
-def _check(program: LoihiProgram) -> None:
-    """Check that registers and weights fit the populations, and that no spike arrives before it was sent."""
-    shapes, targets = program.shapes, {p.name for p in program.populations}
-    if not set(program.outputs) <= set(shapes):
-        raise ValueError(f"an output of {program.outputs} is no population")
-    for population in program.populations:
-        if not _broadcasts(population.scale.shape, population.shape):
-            raise ValueError(f"scale of population {population.name!r} does not fit its shape")
-        for register in REGISTERS:
-            if getattr(population, register).shape not in ((), population.shape):
-                raise ValueError(f"{register} of population {population.name!r} does not fit its shape")
-    for projection in program.projections:
-        synapses = projection.synapses
-        if synapses.source not in shapes or synapses.target not in targets:
-            raise ValueError(f"projection {synapses.name!r} leads from {synapses.source!r} to {synapses.target!r}")
-        if projection.delay < 0 or program.lag(projection) < 0:
-            raise ValueError(f"projection {synapses.name!r} has a delay of {projection.delay}")
-        if not _fits(synapses, shapes[synapses.source], shapes[synapses.target]):
-            raise ValueError(f"projection {synapses.name!r} has a weight of shape {synapses.weight.shape}")
-
-
-def _broadcasts(shape: Shape, to: Shape) -> bool:
-    return len(shape) in (0, len(to)) and all(n in (1, m) for n, m in zip(shape, to, strict=False))
-
-
-def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
-    """Say whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
-    if isinstance(synapses, DenseSynapses):
-        return synapses.weight.shape == (prod(target), prod(source))
-    steps = (*synapses.stride, *synapses.dilation, synapses.groups)
-    if synapses.weight.ndim != 4 or min(steps) < 1 or min(synapses.padding) < 0:
-        return False
-    geometry = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
-    is_divisible = synapses.weight.shape[0] % synapses.groups == 0
-    return is_divisible and Conv2d(synapses.weight, None, *geometry).output_shape(source) == target
 
 
 def _write_projection(group: h5py.Group, projection: LoihiProjection) -> None:
@@ -149,7 +114,7 @@ def _read_port(name: str, group: Group) -> InputPort:
 
 def _read_population(name: str, group: Group) -> LoihiPopulation:
     attrs: Mapping[str, Any] = group.attrs
-    registers = {register: _integers(group, register).astype(np.int32) for register in REGISTERS}
+    registers = {register: _register(group, register) for register in REGISTERS}
     kind: Literal["lif", "readout"] = "readout" if attrs["kind"] == "readout" else "lif"
     if attrs["kind"] != kind:
         raise ValueError(f"population {name!r} is of unknown kind {attrs['kind']!r}")
@@ -160,9 +125,11 @@ def _read_population(name: str, group: Group) -> LoihiPopulation:
     if attrs["compare"] != compare or (compare == "ge" and (reset, bool(attrs["late"])) == ("value", False)):
         raise ValueError(f"population {name!r} compares by {attrs['compare']!r}")
     depth, reset_delay = int(attrs["level"]), bool(attrs["late"])
-    scale = np.asarray(group.members["scale"], np.float64)
+    scale = np.asarray(group.members["scale"])
+    if scale.dtype.kind not in "iuf":
+        raise ValueError(f"the scale of population {name!r} holds no numbers")
     fields: dict[str, Any] = {**registers, "reset": reset, "reset_delay": reset_delay, "compare": compare}
-    return LoihiPopulation(name, _shape(attrs), kind, depth, scale, **fields)
+    return LoihiPopulation(name, _shape(attrs), kind, depth, scale.astype(np.float64), **fields)
 
 
 def _read_projection(name: str, group: Group) -> LoihiProjection:
@@ -184,6 +151,13 @@ def _integers(group: Group, name: str) -> NDArray[np.integer]:
     if array.dtype.kind not in "iu":
         raise ValueError(f"{name} holds no integers")
     return array
+
+
+def _register(group: Group, name: str) -> NDArray[np.int32]:
+    array = _integers(group, name)
+    if array.size and not -(1 << 31) <= int(array.min()) <= int(array.max()) < 1 << 31:
+        raise ValueError(f"{name} is {array.min()} to {array.max()}")
+    return array.astype(np.int32)
 
 
 def _shape(attrs: Mapping[str, Any]) -> Shape:

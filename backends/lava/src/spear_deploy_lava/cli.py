@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
@@ -20,12 +22,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (:class:`~spear_deploy_lava.errors.ExitCode`, or 128 + signal)."""
     options = _options(arguments)
     die_with_parent(signal.SIGTERM, options.parent)
+    if options.folder is not None:
+        tempfile.tempdir = options.folder
     try:
         return _check(options) if options.command == "check" else _run(options)
     except BrokenPipeError:
         # Nobody reads any more; keep the interpreter from failing again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.EXCEPTION
+    finally:
+        if None not in (options.folder, options.parent) and os.getppid() != options.parent:
+            shutil.rmtree(options.folder, ignore_errors=True)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -88,6 +95,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     check.add_argument("--timeout", type=float, metavar="SECONDS", default=60.0, help="default: 60")
     for command in (run, check):
         command.add_argument("--parent", type=int, metavar="PID", help="end when this process, the parent, ends")
+        command.add_argument(
+            "--folder", metavar="DIR", help="where temporary files go; removed if the parent ends before this process"
+        )
     options = parser.parse_args(arguments)
     if options.command == "run":
         if options.net is not None and options.final_state:

@@ -51,7 +51,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed: ``kind`` is input, exception, child-died, killed or timeout."""
+    """Why a run failed: ``kind`` is input, exception, child-died, killed, stalled or timeout."""
 
     kind: str
     message: str

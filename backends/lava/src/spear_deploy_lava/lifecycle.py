@@ -23,11 +23,21 @@ _SEGMENT_PREFIX = "psm_"  # of multiprocessing.shared_memory
 
 @dataclass(frozen=True)
 class Child:
-    """A child process; ``ended`` if it is dead but was not waited for."""
+    """A child process, and its state as the kernel has it, one letter."""
 
     pid: int
     name: str
-    ended: bool
+    state: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is dead but was not waited for."""
+        return self.state in "ZX"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a signal stopped it."""
+        return self.state == "T"
 
 
 def die_with_parent(number: signal.Signals, parent: int | None) -> None:
@@ -66,7 +76,7 @@ def children_of(pid: int) -> list[Child]:
             head, _, rest = stat.rpartition(")")
             state, parent = rest.split(maxsplit=2)[:2]
             if int(parent) == pid:
-                children.append(Child(int(entry.name), head.partition("(")[2], state in "ZX"))
+                children.append(Child(int(entry.name), head.partition("(")[2], state))
     return children
 
 

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 from typing import IO
 
@@ -34,6 +34,16 @@ _CHILD_INTERVAL = 0.5
 """Seconds between two searches for dead children of the worker."""
 _GRACE = 2.0
 """Seconds in which the worker may itself report why a child of it ended, or wait for the child."""
+_WORD_INTERVAL = 5.0
+"""Most seconds between two calls of ``progress``: who hears nothing for longer takes this process for stopped."""
+_LONGEST_LOOK = 5.0
+"""Seconds that may pass between two looks: what goes beyond, this process was stopped itself, and so was the clock."""
+_STOPPED_LIMIT = 10.0
+"""Seconds after which a process that a signal stopped is taken for one that nobody will continue."""
+_STALL_FACTOR, _LEAST_STALL = 30, 120.0
+"""No step for so many times the longest that one took, and so many seconds: the run stands still."""
+_SILENT_LIMIT = 3600.0
+"""The same before the first step and after the last, while networks are built and records are written."""
 _CLEAN_UP_LIMIT = 10.0
 """Seconds after which processes that outlive the worker are killed."""
 _LOG_TAIL = 4000
@@ -53,7 +63,8 @@ class Outcome:
 def supervise(job: Job, timeout: float | None, progress: Callable[[int, int], None]) -> Outcome:
     """Run ``job``; return after every process started for it has ended.
 
-    ``progress`` is called with the steps done and to do.  ``timeout`` is in seconds.  SIGINT, SIGTERM
+    ``progress`` is called with the steps done and to do, (0, 0) as long as they are not known, every few seconds.
+    ``timeout`` is in seconds; a run that stands still is ended without one.  SIGINT, SIGTERM
     and SIGHUP end the run: the code is then 128 + the signal's number.
 
     To be called in the main thread of a process that has no other children: all are waited for.
@@ -130,42 +141,82 @@ class _Interruption:
 
 @dataclass
 class _Watch:
-    """Looks at a running worker until there is something to decide."""
+    """Looks at a running worker until there is something to decide.
+
+    ``seconds`` are those in which this process could look, ``moved`` is the last of them in which a step was done, and
+    ``longest`` the longest that one took.
+    """
 
     worker: subprocess.Popen[bytes]
     files: _Files
     interruption: _Interruption
     timeout: float | None
     progress: Callable[[int, int], None]
-    started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    moved: float = 0.0
+    longest: float = 0.0
+    done: int = 0
 
     def until_end(self) -> _Exited | _Verdict:
         """Return the worker's exit, or the code and failure with which it is to be ended."""
-        next_progress = next_search = self.started
-        reported = -1
-        ended: dict[int, float] = {}
+        looked, next_progress, next_search = time.monotonic(), 0.0, 0.0
+        since: dict[tuple[int, str], float] = {}
         while True:
             if self.interruption.number is not None:
                 return _Verdict(128 + self.interruption.number)
             if (status := self.worker.poll()) is not None:
                 return _Exited(status)
             now = time.monotonic()
-            if self.timeout is not None and now - self.started > self.timeout:
+            looked, self.seconds = now, self.seconds + min(now - looked, _LONGEST_LOOK)
+            if self.timeout is not None and self.seconds > self.timeout:
                 return _Verdict(ExitCode.TIMEOUT, self._timed_out())
-            if now >= next_progress:
-                next_progress = now + _PROGRESS_INTERVAL
-                done, total = self.files.read_clock()
-                if total and done != reported:
-                    self.progress(done, total)
-                    reported = done
-            if now >= next_search:
-                next_search = now + _CHILD_INTERVAL
-                # Between two networks Lava waits for its processes one after the other: ended ones are soon gone then.
-                dead = [child.pid for child in children_of(self.worker.pid) if child.ended]
-                ended = {pid: ended.get(pid, now) for pid in dead}
-                if overdue := [pid for pid, since in ended.items() if now - since > _GRACE]:
-                    return _Verdict(ExitCode.CHILD_DIED, _died(overdue))
+            if self.seconds >= next_progress and (self._has_moved() or self.seconds >= next_progress + _WORD_INTERVAL):
+                next_progress = self.seconds + _PROGRESS_INTERVAL
+                self.progress(*self.files.read_clock())
+            if self.seconds >= next_search:
+                next_search = self.seconds + _CHILD_INTERVAL
+                since = self._troubled(since)
+                if (verdict := self._verdict_on(since)) is not None:
+                    return verdict
             time.sleep(_TICK)
+
+    def _has_moved(self) -> bool:
+        done, _ = self.files.read_clock()
+        if done == self.done:
+            return False
+        if self.done:
+            self.longest = max(self.longest, self.seconds - self.moved)
+        self.done, self.moved = done, self.seconds
+        return True
+
+    def _troubled(self, since: dict[tuple[int, str], float]) -> dict[tuple[int, str], float]:
+        """Return since when each child of the worker, and itself, has been dead or stopped."""
+        states = {child.pid: child for child in children_of(self.worker.pid)}
+        states |= {child.pid: child for child in children_of(os.getpid()) if child.pid == self.worker.pid}
+        found = [(pid, "dead") for pid, child in states.items() if child.ended and pid != self.worker.pid]
+        found += [(pid, "stopped") for pid, child in states.items() if child.stopped]
+        return {key: since.get(key, self.seconds) for key in found}
+
+    def _verdict_on(self, since: dict[tuple[int, str], float]) -> _Verdict | None:
+        """Return with what to end a run whose processes died, were stopped, or do nothing any more."""
+        # Between two networks Lava waits for its processes one after the other: ended ones are soon gone then.
+        dead = [pid for (pid, state), at in since.items() if state == "dead" and self.seconds - at > _GRACE]
+        if dead:
+            return _Verdict(ExitCode.CHILD_DIED, _died(dead))
+        stopped = [
+            pid for (pid, state), at in since.items() if state == "stopped" and self.seconds - at > _STOPPED_LIMIT
+        ]
+        done, total = self.files.read_clock()
+        if stopped:
+            listed = ", ".join(f"process id {pid}" for pid in stopped)
+            message = f"a process of the run was stopped by a signal ({listed}): {done} of {total or '?'} steps done"
+            return _Verdict(ExitCode.TIMEOUT, Failure("stalled", message))
+        at_work = 0 < done < total
+        limit = max(_LEAST_STALL, _STALL_FACTOR * self.longest) if at_work else _SILENT_LIMIT
+        if self.seconds - self.moved > limit:
+            message = f"no step was done for {limit:.0f} s: {done} of {total or '?'} steps done"
+            return _Verdict(ExitCode.TIMEOUT, Failure("stalled", message))
+        return None
 
     def _timed_out(self) -> Failure:
         done, total = self.files.read_clock()

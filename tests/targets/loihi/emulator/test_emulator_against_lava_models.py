@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -324,7 +326,7 @@ def test_lava_models_in_process_equal_a_run_of_lava(python: Path, tmp_path: Path
     subprocess.run([str(python), str(LAVA_MODELS), str(tmp_path)], check=True)
     in_process = recorded(program, tmp_path / "network" / "output.h5")
     record = run_lava(
-        tmp_path / "network" / "program.h5",
+        partial(shutil.copyfile, tmp_path / "network" / "program.h5"),
         {program.inputs[0].name: x.swapaxes(0, 1)},
         timeout=120,
         final_state=True,

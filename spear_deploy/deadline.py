@@ -1,0 +1,24 @@
+"""A point in time by which a run shall come to its end: whoever works in rounds asks whether it has passed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """``at`` is of the clock that never jumps (:func:`time.monotonic`); by default it never comes."""
+
+    at: float = inf
+
+    @classmethod
+    def after(cls, seconds: float | None) -> Deadline:
+        """Return the deadline in so many seconds from now; None: never."""
+        return cls() if seconds is None else cls(time.monotonic() + seconds)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no more work should be begun."""
+        return time.monotonic() >= self.at

@@ -1,0 +1,45 @@
+"""What optional packages are missing, and the command that brings them, wherever this tool was installed from."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import metadata
+
+from spear_deploy.errors import BackendError, SpearError
+
+_EXTRAS = {
+    "gymnasium": "search",
+    "numba": "search",
+    "scipy": "search",
+    "sklearn": "search",
+    "stable_baselines3": "search",
+    "torch": "search",
+    "cmaes": "methods",
+    "optuna": "methods",
+    "nir": "nir",
+}
+"""Packages by the name that they are imported by, and the extra that brings them."""
+_NEEDED_BY = {"search": "training and emulation", "methods": "this search method", "nir": "graphs in memory"}
+
+
+def missing_package(error: ModuleNotFoundError) -> SpearError:
+    """Return the error (E064) for a package that is not installed; raise ``error`` again if it is none of ours."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package == "spear_deploy":
+        raise error
+    extra = _EXTRAS.get(package)
+    if extra is None:
+        return BackendError.of("E064", package, "is not installed", f"pip install {package}")
+    message = f"is not installed; {_NEEDED_BY[extra]} need{'s' * (extra == 'methods')} it"
+    return BackendError.of("E064", package, message, install_command(extra))
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs all that an extra brings, by name: it needs no index that has this tool."""
+    try:
+        required = metadata.requires("spear-deploy") or []
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return f"pip install '.[{extra}]', in the checkout"
+    named = (re.fullmatch(r"([^;]+?)\s*;.*\bextra\s*==\s*['\"](\w+)['\"].*", each) for each in required)
+    return f"pip install {shlex.join(match[1] for match in named if match is not None and match[2] == extra)}"

@@ -1,0 +1,29 @@
+"""The one way to show what comes from files (names of nodes, populations, profiles, files), and lengths of time."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+
+def plain(text: object) -> str:
+    """Return text on one line without control characters: a terminal obeys some of them."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))
+
+
+def plain_lines(text: object) -> str:
+    """Return text of several lines, each of them :func:`plain`."""
+    return "\n".join(map(plain, str(text).split("\n")))
+
+
+def cells(*texts: object) -> tuple[Text, ...]:
+    """Return the cells of a table's row: what they hold is no markup, and no line obeys."""
+    return tuple(Text(plain_lines(text)) for text in texts)
+
+
+def duration(seconds: float) -> str:
+    """Format seconds as one word, such as 18.4s, 2m27s or 1h05m."""
+    if seconds < 99.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"

@@ -1,0 +1,51 @@
+"""How long a search will take: the batches that are still to be trained, at the pace measured so far."""
+
+from __future__ import annotations
+
+from math import log
+
+from spear_deploy.printable import duration
+from spear_deploy.search.options import SearchOptions
+
+_STAGE = 0.75
+"""What a stage of gradual pruning leaves of the SynOps."""
+_OF_FLOAT = 2.0
+"""Until it is measured: training as the chip computes takes so many times as long as training in float."""
+_WORTH_TELLING = 10.0
+
+
+class Pace:
+    """Seconds that a batch takes, by what is trained: ``float`` or ``chip``."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, int]] = {}
+
+    def add(self, kind: str, seconds: float, batches: int) -> None:
+        """Count a training of so many batches."""
+        before, count = self._spent.get(kind, (0.0, 0))
+        self._spent[kind] = before + seconds, count + batches
+
+    def of(self, kind: str) -> float | None:
+        """Return the seconds of a batch; None where nothing tells them."""
+        seconds, batches = self._spent.get(kind, (0.0, 0))
+        if batches:
+            return seconds / batches
+        in_float = self.of("float") if kind == "chip" else None
+        return None if in_float is None else _OF_FLOAT * in_float
+
+
+def outlook(options: SearchOptions, pace: Pace, target: float, samples: int) -> str:
+    """Return what is to be said before gradual pruning to a ``target`` share, of a split of ``samples``; "" of little.
+
+    All rounds of the closing fine-tuning are counted, of which it may need fewer.
+    """
+    in_float, on_chip = pace.of("float"), pace.of("chip")
+    if in_float is None or on_chip is None:  # resumed: nothing has been trained yet
+        return ""
+    stages = max(1, round(log(max(target, 1e-3)) / log(_STAGE)))
+    compared = options.candidates + len(options.beside)
+    chip = compared * options.compare.steps(samples) + options.finish.steps(samples) + options.reference.steps(samples)
+    seconds = stages * options.stage.steps(samples) * in_float + chip * on_chip
+    if seconds < _WORTH_TELLING:
+        return ""
+    return f"about {duration(seconds)} of training to come, at most; --time-limit ends it with the best network so far"
