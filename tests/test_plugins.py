@@ -373,6 +373,9 @@ class Toy:
     def emulator(self, program: ToyProgram, execution: Execution) -> ToyEmulator:
         return ToyEmulator(program)
 
+    def reference(self, program: ToyProgram, execution: Execution) -> ToyEmulator:
+        return ToyEmulator(program)
+
     def write(self, path: Path, program: ToyProgram) -> None:
         Imported(program.network, Semantics(dt=1.0)).save(path)
 

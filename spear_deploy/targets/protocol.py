@@ -206,7 +206,13 @@ class Target(Protocol):
         """Bind the family to a chip, the range of each input, and options; raise :class:`InputError` (E007)."""
 
     def emulator(self, program: Any, execution: Execution) -> Emulator:
-        """Return what runs a program on ``execution.device``."""
+        """Return what measures a program, on ``execution.device``: all figures are its own."""
+
+    def reference(self, program: Any, execution: Execution) -> Emulator:
+        """Return what backends are held against, spike by spike: it computes as the family's own simulator does.
+
+        Where a chip does otherwise than its simulator, :meth:`emulator` follows the chip and is another one.
+        """
 
     def write(self, path: Path, program: Any) -> None:
         """Write a program's file atomically; equal programs give equal bytes."""

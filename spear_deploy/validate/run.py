@@ -81,12 +81,12 @@ def validate_on(
     tick: Tick | None = None,
     decide: str | None = None,
 ) -> BackendRun:
-    """Run payloads ``x`` (N, T, *shape) on a backend and on the emulator, and compare every spike.
+    """Run payloads ``x`` (N, T, *shape) on a backend and on the target's reference emulator, and compare every spike.
 
     Raises as :func:`run_on` does.
     """
     theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide)
-    ours = run_on("emulator", program, x, y, decide=decide)
+    ours = run_on("reference", program, x, y, decide=decide)
     verdict = cross_check(program, ours.recording, theirs.recording, backend)
     return BackendRun(verdict, theirs.activity, theirs.recording.seconds)
 
