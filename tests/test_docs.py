@@ -227,6 +227,7 @@ SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy examples/": examples,
     "python -m examples.digits": examples,
     "spear-deploy deploy nmnist": nmnist,
+    "spear-deploy inspect nmnist": nmnist,
     "python -m examples.braille": braille,
     "spear-deploy deploy build/zero": braille_trained,
     "python -m spear_deploy_lava run": lava_files,

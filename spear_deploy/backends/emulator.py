@@ -1,7 +1,7 @@
 """A target's own emulators as backends: they need no installation.
 
-``emulator`` is the one that measures, ``reference`` the one that other backends are held against; for most targets they are
-the same.
+``emulator`` is the one that measures, ``reference`` the one that other backends are held against; for most targets they
+are the same.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class EmulatorBackend:
 
 
 class ReferenceBackend(EmulatorBackend):
-    """Runs programs of every target as its own simulator does, in this process: what other backends are held against."""
+    """Runs programs of every target as its own simulator does, in this process: other backends are held against it."""
 
     name = "reference"
 

@@ -36,6 +36,7 @@ from spear_deploy.measure.ranges import input_range
 from spear_deploy.measure.runs import measure_float, measure_program, payloads
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import fold_transform
+from spear_deploy.placement import CURABLE
 from spear_deploy.progress import Progress
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.evaluator import Evaluator
@@ -119,7 +120,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
 
 def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
     """Refuse what no pruning can cure, and what a format that shall hold the program cannot."""
-    hopeless = [finding for finding in lowered.placement.findings if finding.code != "E035"]  # pruning may free cores
+    hopeless = [finding for finding in lowered.placement.findings if finding.code not in CURABLE]
     if work.options.lowering.keep_to is not None:
         hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)
     if hopeless:
