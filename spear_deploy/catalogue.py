@@ -212,7 +212,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E081": (
         "kernel or channels beyond a core",
-        "A kernel, stride, padding, pooling or number of channels that a core has not; the message gives value and limit.",
+        "A kernel, stride, padding, pooling or number of channels that no core has; the message gives value and limit.",
     ),
     "E082": (
         "groups or dilation",

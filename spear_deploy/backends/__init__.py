@@ -23,6 +23,7 @@ BACKENDS: Registry[Backend] = Registry(
         "lava": "spear_deploy.backends.lava:LAVA",
         "netx": "spear_deploy.backends.netx:NETX",
         "reference": "spear_deploy.backends.emulator:REFERENCE",
+        "speck": "spear_deploy.backends.speck:SPECK",
     },
     group="spear_deploy.backends",
 )

@@ -83,7 +83,7 @@ def random_network(seed: int) -> Network:
         pool = AvgPool2d if rng.random() < 0.5 else SumPool2d
         pools = (pool((size, size), (size, size)),) if 1 < size <= min(shape[1:]) else ()
     shape = chain_shapes(pools, shape)[-1]
-    for _ in range(rng.integers(0, 3) if shape[-1] == shape[-2] else 0):
+    for _ in range(rng.integers(0, 3) if shape[-1] == shape[-2] <= 16 else 0):
         ops = (*pools, Flatten()) if len(shape) == 3 else ()
         weight = rng.normal(0, 0.5, (int(rng.integers(2, 12)), int(np.prod(shape)))).astype(np.float32)
         layers.append((*ops, Linear(weight)))
