@@ -101,7 +101,8 @@ class NetworkSimulator(nn.Module):
         """Run populations that feed each other, and return their outputs."""
         outside = {name: self.arriving(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
-        is_fused = membranes is None and _is_fused_loop(members, inner)
+        neuron: Any = self.structure[members[0]]
+        is_fused = membranes is None and _is_fused_loop(members, inner) and neuron.neuron.spikes == "binary"
         if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
             return {members[0]: self._run_fused_loop(outside[members[0]], inner[members[0]][0])}
         states = {name: self._cells[name].start(outside[name][0]) for name in members}
