@@ -58,8 +58,8 @@ class Cell(nn.Module):
         kind = (neuron.compare == "ge", neuron.reset == "subtract", neuron.reset_delay)
         alpha, beta, gain, bias, threshold, reset, start = (np.ascontiguousarray(a.reshape(-1)) for a in arrays)
         floor = np.float32(-np.inf if neuron.floor is None else neuron.floor)
-        kind = (*kind, neuron.spikes == "integer")
-        return Parameters(alpha, beta, gain, bias, threshold, reset, start, *kind, floor)
+        several = neuron.spikes == "integer"
+        return Parameters(alpha, beta, gain, bias, threshold, reset, start, *kind, several, floor)
 
     def scan(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scan step by step in torch: every kind of neuron, every device.  Returns what is sent, and membranes."""

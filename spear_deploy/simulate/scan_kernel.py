@@ -27,8 +27,8 @@ _NARROWEST = np.float32(1e-6)
 class Parameters(NamedTuple):
     """A population's neurons: arrays are (n,) float32.
 
-    ``several``: a neuron fires as often as the threshold fits into its membrane; ``floor`` is the lowest membrane after a
-    reset.
+    ``several``: a neuron fires as often as the threshold fits into its membrane; ``floor`` is the lowest membrane that
+    a step leaves.
     """
 
     alpha: NDArray[np.float32]
@@ -75,7 +75,7 @@ def _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope):  # type: ig
     distance = np.float32(np.pi / 2 * slope) * (v[t, b, i] - p.threshold[i]) / width
     spikes = np.float32(0.0) if p.reset_delay else s[t, b, i]  # that act on this step's membrane
     kept = p.beta[i] * grad_v[i]
-    if spikes > 0 and not p.subtract or v[t, b, i] - spikes * p.threshold[i] < p.floor:
+    if (spikes > 0 and not p.subtract) or v[t, b, i] - spikes * p.threshold[i] < p.floor:
         kept = np.float32(0.0)
     surrogate = np.float32(slope / 2) / (one + distance * distance) / width
     grad_v[i] = grad_s * _times(v[t, b, i], p.threshold[i], p) * surrogate + kept
