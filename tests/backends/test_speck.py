@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import spear_deploy
 from spear_deploy import Imported, Semantics, lower
 from spear_deploy.backends.emulator import REFERENCE
 from spear_deploy.backends.speck import ENVIRONMENT, SPECK
@@ -112,3 +114,15 @@ def test_what_sinabs_fails_on() -> None:
     with pytest.raises(UnsupportedError) as caught:
         SPECK.run(program, {})
     assert [(finding.code, finding.where) for finding in caught.value.findings] == [("E089", "population 'a'")]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sinabs")
+def test_a_deployment_is_proven(tiny_nir: Path, tiny_npz: Path) -> None:
+    """deploy's last step: every spike of the time steps is sinabs'."""
+    quick = {"episodes": 8, "candidates": 1, "epochs": 2.0, "samples": 4}
+    done = spear_deploy.deploy(tiny_nir, tiny_npz, "speck2f", synops="60%", adapt=True, backend="speck", **quick)
+    assert done.error is None
+    validation = done.report["validation"]
+    assert (validation["backend"], validation["mismatches"]) == ("speck", 0)
+    assert validation["spikes_compared"] > 0
