@@ -107,7 +107,7 @@ class SpeckTarget:
     emulated = (
         "handles event after event as the asynchronous chip does. On ten N-MNIST recordings the first layer fired "
         "0.05 % more than a real Speck's, and 97.4 % of its 40,960 neurons fired as often; deeper layers, biases and "
-        "other networks were not compared with silicon"
+        "other networks were not compared with silicon. A backend is compared with the reference emulator of time steps"
     )
     exporters: Mapping[str, Exporter] = MappingProxyType({})
 

@@ -16,7 +16,7 @@ QUICK = {"episodes": 8, "candidates": 1, "epochs": 2.0, "samples": 4}
 
 
 def test_a_leaky_network_is_adapted_and_deployed(tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
-    """The budget holds as measured event by event, every layer lies on a core, and the bundle runs on both emulators."""
+    """The budget holds as measured event by event, each layer has a core, and the bundle runs on both emulators."""
     done = spear_deploy.deploy(
         tiny_nir, tiny_npz, "speck2f", synops="60%", adapt=True, output=tmp_path / "build", **QUICK
     )
