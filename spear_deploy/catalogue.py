@@ -232,6 +232,53 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "It is a note in the report. A larger limit and --resume go on from the journal."
         ),
     ),
+    "E080": (
+        "layer that the chip does not have",
+        (
+            "A layer of Speck is pooling, one convolution or matrix, and integrate-and-fire neurons. There are no\n"
+            "delays and no loops: an event arrives at once, and loops may lock the chip up."
+        ),
+    ),
+    "E081": (
+        "kernel or channels beyond a core",
+        "A kernel, stride, padding, pooling or number of channels that no core has; the message gives value and limit.",
+    ),
+    "E082": (
+        "groups or dilation",
+        "sinabs accepts, places and simulates them; what it would load on a Speck has neither. So they are refused.",
+    ),
+    "E083": ("map that the chip does not address", "A map has more cells a side than the chip addresses."),
+    "E084": ("too many destinations", "A core sends to few others; sinabs does not count them."),
+    "E085": (
+        "parameters that differ within a layer",
+        "A core has one threshold, one lower limit and one kernel; biases are those of channels.",
+    ),
+    "E086": (
+        "neuron that the chip does not have",
+        (
+            "Speck's neuron integrates and fires: no leak, no synaptic current, no readout that never fires.\n"
+            "--adapt gives the network such neurons and fine-tunes it; a readout has to be trained to fire."
+        ),
+    ),
+    "E087": (
+        "layer that no core can hold",
+        (
+            "A layer lies whole on one core. The message says which memory it exceeds, on the core that comes\n"
+            "nearest, and the smallest single change that makes it fit. Pruning may cure it: deploy searches what\n"
+            "fits."
+        ),
+    ),
+    "E088": (
+        "layers that compete for cores",
+        (
+            "Each layer fits a core, but there are not enough such cores for all. The message names the layers, their\n"
+            "needs and the smallest single change after which all fit. deploy searches among what fits."
+        ),
+    ),
+    "E089": (
+        "program that sinabs cannot build",
+        "sinabs fails on some networks that the chip can hold; the message says which. The emulators run them.",
+    ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": ("comparison differs", "The source's neuron fires at its threshold, the chip's beyond it, or the reverse."),
@@ -296,5 +343,27 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "the limit: no more than their number explains. Were it more, the run would end with E040."
         ),
     ),
+    "N035": (
+        "scale that the weights do not set",
+        (
+            "On Speck a layer has one scale for weights, biases and thresholds. A large bias, threshold or lower\n"
+            "limit makes it smaller than the weights need, which then have fewer levels; the message says how many."
+        ),
+    ),
+    "N036": (
+        "several spikes for one event",
+        (
+            "A weight is larger than the threshold, so that one event may leave a membrane at two thresholds. Whether\n"
+            "the chip's neuron then fires twice is not published; the emulator lets it fire once."
+        ),
+    ),
+    "N037": (
+        "biases on a clock",
+        (
+            "Speck adds biases on a slow clock of its own, to every neuron. The emulator adds them once a step of the\n"
+            "data; the clock has to be set to that, and every tick costs power."
+        ),
+    ),
+    "N038": ("outputs that the readout does not tell", "The spikes of the output have to be read instead."),
 }
 """Every code with its title and explanation."""

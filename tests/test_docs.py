@@ -53,6 +53,13 @@ NOT_RUN = {
     "pip install -c constraints.txt .": "backend install lava does",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-nc": "backend install lava does",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-dl": "backend install netx does",
+    "spear-deploy backend install speck": "a gigabyte of torch; by hand, and tests/backends/test_speck.py runs",
+    "spear-deploy backend check speck": "as above",
+    "pip install -c constraints.txt --no-deps --ignore-requires-python sinabs": "backend install speck does",
+    "python -m spear_deploy_speck run --program program.h5 --input input.h5 --output output.h5 [--timeout SECONDS]": (
+        "as above"
+    ),
+    "python -m spear_deploy_speck check": "as above",
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
 }
 """Commands that are not run from here, and why."""
@@ -227,6 +234,7 @@ SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy examples/": examples,
     "python -m examples.digits": examples,
     "spear-deploy deploy nmnist": nmnist,
+    "spear-deploy inspect nmnist": nmnist,
     "python -m examples.braille": braille,
     "spear-deploy deploy build/zero": braille_trained,
     "python -m spear_deploy_lava run": lava_files,

@@ -299,6 +299,10 @@ class ToyProgram:
         return self.network.synapses
 
     @property
+    def counted(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def fan_outs(self) -> Any:
         return fan_outs(self.synapses, self.shapes)
 
@@ -367,6 +371,9 @@ class Toy:
         return ToyCompiler(chip, inputs)
 
     def emulator(self, program: ToyProgram, execution: Execution) -> ToyEmulator:
+        return ToyEmulator(program)
+
+    def reference(self, program: ToyProgram, execution: Execution) -> ToyEmulator:
         return ToyEmulator(program)
 
     def write(self, path: Path, program: ToyProgram) -> None:

@@ -22,6 +22,8 @@ BACKENDS: Registry[Backend] = Registry(
         "emulator": "spear_deploy.backends.emulator:EMULATOR",
         "lava": "spear_deploy.backends.lava:LAVA",
         "netx": "spear_deploy.backends.netx:NETX",
+        "reference": "spear_deploy.backends.emulator:REFERENCE",
+        "speck": "spear_deploy.backends.speck:SPECK",
     },
     group="spear_deploy.backends",
 )

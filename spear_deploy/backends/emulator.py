@@ -1,4 +1,8 @@
-"""The target's own emulator as a backend: it needs no installation."""
+"""A target's own emulators as backends: they need no installation.
+
+``emulator`` is the one that measures, ``reference`` the one that other backends are held against; for most targets they
+are the same.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,19 @@ from spear_deploy.execution import Execution
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.targets import TARGETS, Program
+from spear_deploy.targets.protocol import Emulator
 
 
 class EmulatorBackend:
-    """Runs programs of every target, in this process."""
+    """Runs programs of every target as the chip does, in this process: what measures."""
 
     name = "emulator"
     targets: frozenset[str] | None = None
     is_independent = False
+
+    def emulator(self, program: Program) -> Emulator:
+        """Return what runs a program."""
+        return TARGETS.get(program.target).emulator(program, Execution())
 
     def require(self) -> str:
         """It is always there."""
@@ -47,7 +56,7 @@ class EmulatorBackend:
         tick: Tick | None = None,
     ) -> Recording:
         """Run payloads (steps, samples, *shape) batch by batch; there is no time limit."""
-        emulator = TARGETS.get(program.target).emulator(program, Execution())
+        emulator = self.emulator(program)
         steps, samples = next(iter(inputs.values())).shape[:2]
         size = emulator.batch_size(steps)
         begun, parts = time.perf_counter(), []
@@ -59,4 +68,14 @@ class EmulatorBackend:
         return Recording(whole.spikes, whole.membrane, whole.final, time.perf_counter() - begun)
 
 
-EMULATOR = EmulatorBackend()
+class ReferenceBackend(EmulatorBackend):
+    """Runs programs of every target as its own simulator does, in this process: other backends are held against it."""
+
+    name = "reference"
+
+    def emulator(self, program: Program) -> Emulator:
+        """Return what runs a program."""
+        return TARGETS.get(program.target).reference(program, Execution())
+
+
+EMULATOR, REFERENCE = EmulatorBackend(), ReferenceBackend()

@@ -63,5 +63,6 @@ class Positive:
 
 
 Count: TypeAlias = Annotated[Sourced[int], AtLeast(1)]
+Counts: TypeAlias = Annotated[Sourced[tuple[int, ...]], AtLeast(1)]
 Natural: TypeAlias = Annotated[Sourced[int], AtLeast(0)]
 Quantity: TypeAlias = Annotated[Sourced[float], Positive()]

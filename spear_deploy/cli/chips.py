@@ -43,7 +43,7 @@ def chips_command(name: str | None) -> None:
 
 def in_text(value: Any) -> str:
     """Return a figure's value for people."""
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def figures(value: Any, path: str = "") -> Iterator[tuple[str, Sourced[Any]]]:

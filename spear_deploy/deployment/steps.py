@@ -16,7 +16,7 @@ from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
-from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
+from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
 from spear_deploy.deployment.folder import (
@@ -37,6 +37,7 @@ from spear_deploy.measure.ranges import input_range
 from spear_deploy.measure.runs import measure_float, measure_program, payloads
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import fold_transform
+from spear_deploy.placement import CURABLE
 from spear_deploy.progress import Progress
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.evaluator import Evaluator
@@ -118,7 +119,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
         return compiler.lower(network)
     except UnsupportedError as error:
         foreign = foreign_neurons(network, compiler, work.imported)
-        if not foreign or not {f.code for f in error.findings} & {"E027", "E030", "E031", "E032"}:
+        if not foreign or not {f.code for f in error.findings} & CURED:
             raise
         options = work.options
         measured = effect(work.imported, compiler, work.data, options.execution, options.search.decide)
@@ -127,7 +128,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
 
 def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
     """Refuse what no pruning can cure, and what a format that shall hold the program cannot."""
-    hopeless = [finding for finding in lowered.placement.findings if finding.code != "E035"]  # pruning may free cores
+    hopeless = [finding for finding in lowered.placement.findings if finding.code not in CURABLE]
     if work.options.lowering.keep_to is not None:
         hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)
     if hopeless:
@@ -169,7 +170,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
     with progress.step("baseline") as tick:
         fidelity = measure_fidelity(network, lowered, data.test, execution, tick=tick, decide=decide)
         on_val = (
-            measure_float(network, data.val, execution, decide=decide),
+            measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
     baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)

@@ -29,12 +29,17 @@ class PopulationPlacement:
     binding: str
 
 
+CURABLE = frozenset({"E035", "E087", "E088"})
+"""Codes of findings that pruning may cure."""
+
+
 @dataclass(frozen=True)
 class Placement:
-    """Populations in the order of the network, on consecutive cores from 0.
+    """Populations in the order of the network; several may share a core.
 
-    ``findings`` has an E035 if the chip has fewer cores, and an E036 for each population of which no core can hold
-    even one unit (it is listed with one unit a core).
+    ``findings`` tell what does not fit: an E035 if the chip has fewer cores, and an E036 for each population of which
+    no core can hold even one unit (it is listed with one unit a core); what a target whose layers are not split has to
+    tell instead.  Those in ``CURABLE`` a narrower network may not have.
     """
 
     populations: tuple[PopulationPlacement, ...]
@@ -42,8 +47,8 @@ class Placement:
 
     @property
     def cores(self) -> int:
-        """Cores of all populations."""
-        return sum(population.cores for population in self.populations)
+        """Cores that hold anything."""
+        return len({core for p in self.populations for core in range(p.first_core, p.first_core + p.cores)})
 
     @property
     def memory_bits(self) -> int:

@@ -54,8 +54,8 @@ class Goal:
         return self.judged(budget, network) / budget.limit
 
     def fits(self, placement: Placement) -> bool:
-        """Say whether a placement keeps the budgets that it tells."""
-        return all(
+        """Say whether a placement keeps the budgets that it tells, and nothing of it is left without a core."""
+        return not placement.findings and all(
             budget.allows(budget.resource.of_placement(placement))
             for budget in self.budgets
             if budget.resource.of_placement is not None

@@ -42,9 +42,7 @@ class Cell(nn.Module):
 
     def can_be_fused(self, x: Tensor) -> bool:
         """Say whether the fused scans cover these neurons, where ``x`` is."""
-        neuron = self.neuron
-        odd = neuron.is_readout or neuron.spikes == "integer" or neuron.floor is not None
-        return x.device.type == "cpu" and not odd
+        return x.device.type == "cpu" and not self.neuron.is_readout
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
@@ -59,7 +57,9 @@ class Cell(nn.Module):
         arrays = (*dynamics, neuron.threshold, neuron.reset_value, neuron.start)
         kind = (neuron.compare == "ge", neuron.reset == "subtract", neuron.reset_delay)
         alpha, beta, gain, bias, threshold, reset, start = (np.ascontiguousarray(a.reshape(-1)) for a in arrays)
-        return Parameters(alpha, beta, gain, bias, threshold, reset, start, *kind)
+        floor = np.float32(-np.inf if neuron.floor is None else neuron.floor)
+        several = neuron.spikes == "integer"
+        return Parameters(alpha, beta, gain, bias, threshold, reset, start, *kind, several, floor)
 
     def scan(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Scan step by step in torch: every kind of neuron, every device.  Returns what is sent, and membranes."""

@@ -1,8 +1,8 @@
 """Fused forward and backward scans of the float neuron on a CPU.
 
 The eager torch scan is bound by memory traffic (some ten passes over the states a step); these do a single pass.
-Same equations and surrogate as :mod:`spear_deploy.simulate.simulator`, for neurons that emit at most one spike a step
-and are not clipped; on their own, or feeding back to themselves through a matrix.  The reset is detached.
+Same equations and surrogate as :mod:`spear_deploy.simulate.simulator`, for neurons that fire; on their own, or feeding
+back to themselves through a matrix.  The reset is detached.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ _NARROWEST = np.float32(1e-6)
 
 
 class Parameters(NamedTuple):
-    """A population's neurons: arrays are (n,) float32."""
+    """A population's neurons: arrays are (n,) float32.
+
+    ``several``: a neuron fires as often as the threshold fits into its membrane; ``floor`` is the lowest membrane that
+    a step leaves.
+    """
 
     alpha: NDArray[np.float32]
     beta: NDArray[np.float32]
@@ -37,21 +41,30 @@ class Parameters(NamedTuple):
     inclusive: bool
     subtract: bool
     reset_delay: bool
+    several: bool = False
+    floor: np.float32 = np.float32(-np.inf)
+
+
+@njit(inline="always")
+def _times(membrane, threshold, p):  # type: ignore[no-untyped-def]
+    """Return how many spikes a neuron that fires sends, and by what the surrogate of one is multiplied."""
+    one = np.float32(1.0)
+    return max(one, np.float32(np.trunc(membrane / threshold))) if p.several else one
 
 
 @njit(inline="always")
 def _forward_step(b, t, i, arriving, current, v, p, v_out, s_out):  # type: ignore[no-untyped-def]
-    one, zero = np.float32(1.0), np.float32(0.0)
+    zero = np.float32(0.0)
     current[i] = p.alpha[i] * current[i] + arriving
     membrane = p.beta[i] * v[i] + p.gain[i] * current[i] + p.bias[i]
     if p.reset_delay and t > 0 and s_out[t - 1, b, i] > zero:
-        membrane = membrane - p.threshold[i] if p.subtract else p.reset[i]
+        membrane = membrane - s_out[t - 1, b, i] * p.threshold[i] if p.subtract else p.reset[i]
     v_out[t, b, i] = membrane
     fired = membrane >= p.threshold[i] if p.inclusive else membrane > p.threshold[i]
-    s_out[t, b, i] = one if fired else zero
+    s_out[t, b, i] = _times(membrane, p.threshold[i], p) if fired else zero
     if fired and not p.reset_delay:
-        membrane = membrane - p.threshold[i] if p.subtract else p.reset[i]
-    v[i] = membrane
+        membrane = membrane - s_out[t, b, i] * p.threshold[i] if p.subtract else p.reset[i]
+    v[i] = max(membrane, p.floor)
 
 
 @njit(inline="always")
@@ -60,12 +73,14 @@ def _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope):  # type: ig
     one = np.float32(1.0)
     width = max(abs(p.threshold[i] - p.reset[i]), _NARROWEST)
     distance = np.float32(np.pi / 2 * slope) * (v[t, b, i] - p.threshold[i]) / width
+    spikes = np.float32(0.0) if p.reset_delay else s[t, b, i]  # that act on this step's membrane
     kept = p.beta[i] * grad_v[i]
-    if not p.reset_delay and not p.subtract:
-        kept = kept * (one - s[t, b, i])
-    grad_v[i] = grad_s * np.float32(slope / 2) / (one + distance * distance) / width + kept
-    if p.reset_delay and not p.subtract and t > 0:
-        grad_v[i] = grad_v[i] * (one - s[t - 1, b, i])
+    if (spikes > 0 and not p.subtract) or v[t, b, i] - spikes * p.threshold[i] < p.floor:
+        kept = np.float32(0.0)
+    surrogate = np.float32(slope / 2) / (one + distance * distance) / width
+    grad_v[i] = grad_s * _times(v[t, b, i], p.threshold[i], p) * surrogate + kept
+    if p.reset_delay and not p.subtract and t > 0 and s[t - 1, b, i] > 0:
+        grad_v[i] = np.float32(0.0)
     grad_i[i] = p.gain[i] * grad_v[i] + p.alpha[i] * grad_i[i]
     return grad_i[i]
 

@@ -42,8 +42,10 @@ class NetworkSimulator(nn.Module):
     ``chains`` are the modules of the projections, ``cells`` those of the populations, by name: what they compute with
     tells one simulator from another.  A chain maps (T, B, *source) to (T, B, *target), has a ``matrix()`` where its
     operations are a single Linear, and ``to_ops()``; a cell has the methods of
-    :class:`~spear_deploy.simulate.cell.Cell`.
+    :class:`~spear_deploy.simulate.cell.Cell`.  ``counted`` names the inputs whose payloads are numbers of spikes.
     """
+
+    counted: frozenset[str] = frozenset()
 
     def __init__(self, network: Network, chains: Mapping[str, nn.Module], cells: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -99,7 +101,8 @@ class NetworkSimulator(nn.Module):
         """Run populations that feed each other, and return their outputs."""
         outside = {name: self.arriving(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
-        is_fused = membranes is None and _is_fused_loop(members, inner)
+        neuron: Any = self.structure[members[0]]
+        is_fused = membranes is None and _is_fused_loop(members, inner) and neuron.neuron.spikes == "binary"
         if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
             return {members[0]: self._run_fused_loop(outside[members[0]], inner[members[0]][0])}
         states = {name: self._cells[name].start(outside[name][0]) for name in members}

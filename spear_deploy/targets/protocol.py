@@ -108,6 +108,10 @@ class Program(Protocol):
         """Integer synapses (mantissas) of every projection."""
 
     @property
+    def counted(self) -> frozenset[str]:
+        """Inputs and populations whose values are numbers of spikes, each a synaptic operation at every synapse."""
+
+    @property
     def fan_outs(self) -> tuple[FanOut, ...]:
         """How many synaptic operations a spike of each neuron causes, by the family's own rule."""
 
@@ -202,7 +206,13 @@ class Target(Protocol):
         """Bind the family to a chip, the range of each input, and options; raise :class:`InputError` (E007)."""
 
     def emulator(self, program: Any, execution: Execution) -> Emulator:
-        """Return what runs a program on ``execution.device``."""
+        """Return what measures a program, on ``execution.device``: all figures are its own."""
+
+    def reference(self, program: Any, execution: Execution) -> Emulator:
+        """Return what backends are held against, spike by spike: it computes as the family's own simulator does.
+
+        Where a chip does otherwise than its simulator, :meth:`emulator` follows the chip and is another one.
+        """
 
     def write(self, path: Path, program: Any) -> None:
         """Write a program's file atomically; equal programs give equal bytes."""

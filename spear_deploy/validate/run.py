@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends import BACKENDS, check_runs
-from spear_deploy.decision import program_rule
 from spear_deploy.errors import BackendError, SpearError
-from spear_deploy.measure.activity import Activity, ActivityRecorder
+from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.runs import program_recorder
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.storage import atomic_hdf5
@@ -55,7 +55,7 @@ def run_on(
     :class:`UnsupportedError` for a program that the backend cannot hold; :class:`InputError` (E008, E015) for the rule.
     """
     check_runs(backend, program)
-    rule = program_rule(program, decide)
+    recorder = program_recorder(program, decide)
     (port,) = program.inputs
     try:
         recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
@@ -66,7 +66,6 @@ def run_on(
         raise BackendError.of("E061", backend, f"{type(error).__name__}: {error}", _BUG) from error
     if missing:
         raise BackendError.of("E061", backend, f"recorded nothing of {', '.join(missing)}", _BUG)
-    recorder = ActivityRecorder(program.fan_outs, program.outputs[0], rule=rule)
     recorder.add(recording.spikes, recording.output(recorder.output), y)
     return Run(recording, recorder.activity())
 
@@ -81,12 +80,12 @@ def validate_on(
     tick: Tick | None = None,
     decide: str | None = None,
 ) -> BackendRun:
-    """Run payloads ``x`` (N, T, *shape) on a backend and on the emulator, and compare every spike.
+    """Run payloads ``x`` (N, T, *shape) on a backend and on the target's reference emulator, and compare every spike.
 
     Raises as :func:`run_on` does.
     """
     theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide)
-    ours = run_on("emulator", program, x, y, decide=decide)
+    ours = run_on("reference", program, x, y, decide=decide)
     verdict = cross_check(program, ours.recording, theirs.recording, backend)
     return BackendRun(verdict, theirs.activity, theirs.recording.seconds)
 

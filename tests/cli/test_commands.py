@@ -220,7 +220,7 @@ def test_backends(spear: Run) -> None:
     listed = spear("backend", "list")
     assert listed.code == 0
     rows = {line.split()[0]: line for line in listed.out.splitlines()}
-    assert list(rows) == ["emulator", "lava", "netx"]
+    assert list(rows) == ["emulator", "lava", "netx", "reference", "speck"]
     assert "ready" in rows["emulator"]
     for name in ("lava", "netx"):
         assert "ready" not in rows[name]

@@ -138,6 +138,10 @@ class LoihiTarget:
 
         return DeviceEmulator(program, execution.device)
 
+    def reference(self, program: LoihiProgram, execution: Execution) -> Emulator:
+        """Return the emulator: Lava's models are what it follows."""
+        return self.emulator(program, execution)
+
     def write(self, path: Path, program: LoihiProgram) -> None:
         """Write ``program.h5``."""
         program_file.write_program(path, program)

@@ -1,0 +1,94 @@
+"""Runs programs of Speck on sinabs' simulation in time steps, in an environment of its own, without samna."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.backends.environment import Environment
+from spear_deploy.backends.supervised import run_supervised
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Recording
+from spear_deploy.targets import Program
+from spear_deploy.targets.speck.program import SpeckProgram
+from spear_deploy.targets.speck.program_file import write_program
+
+ENVIRONMENT = Environment(
+    name="speck",
+    module="spear_deploy_speck",
+    pythons=("3.11", "3.12", "3.10", "3.13"),
+    unresolved=("sinabs",),
+)
+"""Where sinabs lives: without its dependencies, of which samna's wheel runs pip on import."""
+
+
+class SpeckBackend:
+    """sinabs' discretised DYNAP-CNN network, in a process of its own."""
+
+    name = "speck"
+    targets: frozenset[str] | None = frozenset({"speck"})
+    is_independent = True
+
+    def require(self) -> str:
+        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
+        return str(ENVIRONMENT.python())
+
+    def install(self, report: Callable[[str], None]) -> str:
+        """Make or update the environment; raise :class:`BackendError` (E063)."""
+        return str(ENVIRONMENT.install(report))
+
+    def check(self) -> Mapping[str, Any]:
+        """Run a small network and compare it."""
+        return ENVIRONMENT.check()
+
+    def refusals(self, program: Program) -> Sequence[Finding]:
+        """Find what sinabs fails on though the chip can hold it (E089)."""
+        assert isinstance(program, SpeckProgram)
+        found = []
+        if len(program.inputs) != 1:
+            found.append(_refusal("program", f"it has {len(program.inputs)} inputs, sinabs takes one"))
+        pools: dict[str, Counter[bool]] = {}
+        for source in (source for layer in program.populations for source in layer.sources):
+            pools.setdefault(source.population, Counter())[source.pool > 1] += 1
+        for name, kinds in pools.items():
+            if len(kinds) > 1 and name not in {port.name for port in program.inputs}:
+                found.append(_refusal(f"population {name!r}", "one of its destinations is pooled and another is not"))
+        return found
+
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        timeout: float | None = None,
+        tick: Tick | None = None,
+    ) -> Recording:
+        """Run numbers of events (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
+        assert isinstance(program, SpeckProgram)
+        if refusals := self.refusals(program):
+            raise UnsupportedError(refusals)
+        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
+        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
+            path = Path(folder, "program.h5")
+            write_program(path, program)
+            command = [*ENVIRONMENT.command(), "run", "--program", str(path)]
+            record = run_supervised(self.name, command, by_sample, timeout=timeout, progress=tick)
+        spikes: dict[str, NDArray[Any]] = dict(inputs)
+        for layer in program.populations:
+            counts = record.spikes[layer.name].reshape(*record.spikes[layer.name].shape[:2], *layer.shape)
+            spikes[layer.name] = np.moveaxis(counts, 0, 1)
+        return Recording(spikes, {}, seconds=record.seconds_total)
+
+
+def _refusal(where: str, message: str) -> Finding:
+    return Finding("E089", where, message, "validate without this backend; the emulators run it")
+
+
+SPECK = SpeckBackend()

@@ -1,0 +1,49 @@
+"""Speck from end to end: a network adapted, pruned, deployed and run again from its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import spear_deploy
+from spear_deploy.cli.main import cli
+from spear_deploy.errors import InputError
+from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
+from tests.targets.speck.networks import gesture
+
+QUICK = {"episodes": 8, "candidates": 1, "epochs": 2.0, "samples": 4}
+
+
+def test_a_leaky_network_is_adapted_and_deployed(tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """The budget holds as measured event by event, each layer has a core, and the bundle runs on both emulators."""
+    done = spear_deploy.deploy(
+        tiny_nir, tiny_npz, "speck2f", synops="60%", adapt=True, output=tmp_path / "build", **QUICK
+    )
+    assert done.error is None
+    (synops, cores) = done.report["budgets"]
+    assert synops["within"]
+    assert (cores["measured"], cores["limit"]) == (3, 9)
+    assert "real Speck" in done.report["emulated"]
+    assert {layer["cores"] for layer in done.report["layers"]} == {1}
+    for backend in ("emulator", "reference"):
+        spikes = tmp_path / f"{backend}.h5"
+        cli.main(["run", str(tmp_path / "build"), "--backend", backend, "-o", str(spikes)], standalone_mode=False)
+        assert spikes.is_file()
+
+
+def test_weights_have_eight_bits() -> None:
+    """Other numbers are E007."""
+    with pytest.raises(InputError) as caught:
+        compiler_for(load_chip("speck2f"), {"input": InputRange()}, LoweringOptions(weight_bits=4))
+    assert [finding.code for finding in caught.value.findings] == ["E007"]
+
+
+def test_inspect_says_what_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One channel too many: exit 3, with the layers, the cores and the change that cures it."""
+    path = tmp_path / "gesture.nir"
+    semantics = spear_deploy.Semantics(dt=1.0, reset="subtract", compare="ge", spikes="integer", floor=-1.0)
+    spear_deploy.Imported(gesture((16, 16, 32, 33, 64, 64, 256, 128)), semantics).save(path)
+    with pytest.raises(spear_deploy.errors.UnsupportedError, match="all fit with 32 of the 33 channels"):
+        cli.main(["inspect", str(path), "--chip", "speck2f"], standalone_mode=False)
+    assert "9 cores" not in capsys.readouterr().err
