@@ -299,6 +299,10 @@ class ToyProgram:
         return self.network.synapses
 
     @property
+    def counted(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
     def fan_outs(self) -> Any:
         return fan_outs(self.synapses, self.shapes)
 

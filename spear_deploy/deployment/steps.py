@@ -15,7 +15,7 @@ from spear_deploy.backends import check_runs
 from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.decision import network_rule
-from spear_deploy.deployment.adapt import adapt, effect, foreign_neurons
+from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
 from spear_deploy.deployment.folder import (
@@ -110,7 +110,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
         return compiler.lower(network)
     except UnsupportedError as error:
         foreign = foreign_neurons(network, compiler, work.imported)
-        if not foreign or not {f.code for f in error.findings} & {"E027", "E030", "E031", "E032"}:
+        if not foreign or not {f.code for f in error.findings} & CURED:
             raise
         options = work.options
         measured = effect(work.imported, compiler, work.data, options.execution, options.search.decide)
@@ -158,7 +158,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
     with progress.step("baseline") as tick:
         fidelity = measure_fidelity(network, lowered, data.test, execution, tick=tick, decide=decide)
         on_val = (
-            measure_float(network, data.val, execution, decide=decide),
+            measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
     baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)

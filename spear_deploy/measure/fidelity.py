@@ -154,7 +154,7 @@ def measure_fidelity(
     """
     program = lowered.program
     in_float, on_chip = float_run(network, execution), program_run(program, execution, clips=True)
-    recorders = float_recorder(network, decide), program_recorder(program, decide)
+    recorders = float_recorder(network, decide, program.counted), program_recorder(program, decide)
     tallies = {p.name: _Tally(lowered.grids.membranes.get(p.name)) for p in network.neurons}
     batch = min(_LARGEST_BATCH, program_batch(program, split, execution))
     done = 0

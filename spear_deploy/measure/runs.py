@@ -34,12 +34,16 @@ def measure_float(
     batch: int = 128,
     tick: Tick | None = None,
     decide: str | None = None,
+    counted: frozenset[str] = frozenset(),
 ) -> Activity:
     """Run the float network over a split; ``decide`` names the decision rule (None: the output's usual one).
 
+    ``counted`` names inputs whose values are numbers of spikes where the network is to run: see
+    :attr:`~spear_deploy.targets.Program.counted`.
+
     Raises :class:`InputError` (E008, E015) for a rule that there is not, or that the output does not suit.
     """
-    return _measure(float_run(network, execution), float_recorder(network, decide), split, batch, tick)
+    return _measure(float_run(network, execution), float_recorder(network, decide, counted), split, batch, tick)
 
 
 def measure_program(
@@ -79,16 +83,19 @@ def program_run(program: Program, execution: Execution | None = None, *, clips: 
     return lambda x: emulator.run({port.name: port.encode(x)}, clips=clips)
 
 
-def float_recorder(network: Network, decide: str | None = None) -> ActivityRecorder:
-    """Return what keeps the activity of a float network; ``decide`` as for :func:`measure_float`."""
-    counted = frozenset(p.name for p in network.neurons if p.neuron.spikes == "integer")
+def float_recorder(
+    network: Network, decide: str | None = None, counted: frozenset[str] = frozenset()
+) -> ActivityRecorder:
+    """Return what keeps the activity of a float network; ``decide`` and ``counted`` as for :func:`measure_float`."""
+    counted = counted | {p.name for p in network.neurons if p.neuron.spikes == "integer"}
     fans, rule = fan_outs(network.synapses, network.shapes), network_rule(network, decide)
     return ActivityRecorder(fans, network.outputs[0], counted, rule)
 
 
 def program_recorder(program: Program, decide: str | None = None) -> ActivityRecorder:
     """Return what keeps the activity of a program; ``decide`` as for :func:`measure_float`."""
-    return ActivityRecorder(program.fan_outs, program.outputs[0], rule=program_rule(program, decide))
+    rule = program_rule(program, decide)
+    return ActivityRecorder(program.fan_outs, program.outputs[0], program.counted, rule)
 
 
 def program_batch(program: Program, split: Split, execution: Execution | None = None) -> int:

@@ -31,7 +31,7 @@ class PopulationPlacement:
 
 @dataclass(frozen=True)
 class Placement:
-    """Populations in the order of the network, on consecutive cores from 0.
+    """Populations in the order of the network, on the cores from 0 on; several may share a core.
 
     ``findings`` has an E035 if the chip has fewer cores, and an E036 for each population of which no core can hold
     even one unit (it is listed with one unit a core).
@@ -42,8 +42,8 @@ class Placement:
 
     @property
     def cores(self) -> int:
-        """Cores of all populations."""
-        return sum(population.cores for population in self.populations)
+        """Cores that hold anything: the last one's number, and one."""
+        return max((population.first_core + population.cores for population in self.populations), default=0)
 
     @property
     def memory_bits(self) -> int:

@@ -42,8 +42,10 @@ class NetworkSimulator(nn.Module):
     ``chains`` are the modules of the projections, ``cells`` those of the populations, by name: what they compute with
     tells one simulator from another.  A chain maps (T, B, *source) to (T, B, *target), has a ``matrix()`` where its
     operations are a single Linear, and ``to_ops()``; a cell has the methods of
-    :class:`~spear_deploy.simulate.cell.Cell`.
+    :class:`~spear_deploy.simulate.cell.Cell`.  ``counted`` names the inputs whose payloads are numbers of spikes.
     """
+
+    counted: frozenset[str] = frozenset()
 
     def __init__(self, network: Network, chains: Mapping[str, nn.Module], cells: Mapping[str, nn.Module]) -> None:
         super().__init__()

@@ -108,6 +108,10 @@ class Program(Protocol):
         """Integer synapses (mantissas) of every projection."""
 
     @property
+    def counted(self) -> frozenset[str]:
+        """Inputs and populations whose values are numbers of spikes, each a synaptic operation at every synapse."""
+
+    @property
     def fan_outs(self) -> tuple[FanOut, ...]:
         """How many synaptic operations a spike of each neuron causes, by the family's own rule."""
 

@@ -138,7 +138,10 @@ class SynopsMeter:
         first = next(iter(inputs.values()))
         spent = torch.zeros(first.shape[1], dtype=torch.float64, device=first.device)
         for fan in self._fans:
-            events = out[fan.source] if fan.source in out else (payloads[fan.source] != 0).float()
+            events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
             fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64)
             spent = spent + events.flatten(2).sum(dim=0).double() @ fan_out
         return spent.mean()
+
+    def _arriving(self, source: str, payload: Tensor) -> Tensor:
+        return payload.float() if source in self._student.counted else (payload != 0).float()

@@ -51,7 +51,7 @@ def cross_check(program: Program, emulated: Recording, recorded: Recording, back
         samples, steps = ours.shape[:2]
         bins += ours.size
         if not population.is_readout:
-            spikes += int(np.count_nonzero(ours))
+            spikes += int(ours.sum(dtype=np.int64))
         differs = ours != theirs
         mismatches += int(np.count_nonzero(differs))
         where = earliest(differs)

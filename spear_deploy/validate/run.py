@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends import BACKENDS, check_runs
-from spear_deploy.decision import program_rule
 from spear_deploy.errors import BackendError, SpearError
-from spear_deploy.measure.activity import Activity, ActivityRecorder
+from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.runs import program_recorder
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.storage import atomic
@@ -56,7 +56,7 @@ def run_on(
     :class:`UnsupportedError` for a program that the backend cannot hold; :class:`InputError` (E008, E015) for the rule.
     """
     check_runs(backend, program)
-    rule = program_rule(program, decide)
+    recorder = program_recorder(program, decide)
     (port,) = program.inputs
     try:
         recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
@@ -67,7 +67,6 @@ def run_on(
         raise BackendError.of("E061", backend, f"{type(error).__name__}: {error}", _BUG) from error
     if missing:
         raise BackendError.of("E061", backend, f"recorded nothing of {', '.join(missing)}", _BUG)
-    recorder = ActivityRecorder(program.fan_outs, program.outputs[0], rule=rule)
     recorder.add(recording.spikes, recording.output(recorder.output), y)
     return Run(recording, recorder.activity())
 

@@ -10,9 +10,9 @@ import numpy as np
 from spear_deploy.network import Input, Network
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.targets.loihi.layer import Layer
-from spear_deploy.targets.loihi.observation import Observation, clip_inputs
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.scaling import Setting, judge_first, largest_current
+from spear_deploy.targets.observation import Observation, clip_inputs
 from spear_deploy.targets.ports import InputPort, InputRange
 
 _LEAST_PAYLOAD = 15

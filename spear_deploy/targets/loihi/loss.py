@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.targets.loihi.layer import Layer
-from spear_deploy.targets.loihi.observation import Observation
 from spear_deploy.targets.loihi.program import LoihiProgram
+from spear_deploy.targets.observation import Observation
 
 Array = NDArray[Any]
 

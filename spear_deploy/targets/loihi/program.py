@@ -121,6 +121,11 @@ class LoihiProgram:
         """Integer synapses (mantissas) of every projection."""
         return tuple(projection.synapses for projection in self.projections)
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """None: a graded spike is one spike."""
+        return frozenset()
+
     @cached_property
     def fan_outs(self) -> tuple[FanOut, ...]:
         """Synapses that leave each neuron: what a spike costs, nonzero ones alone where the core is sparse."""

@@ -16,7 +16,6 @@ from spear_deploy.targets.loihi.bias_source import can_be_fed, with_bias_sources
 from spear_deploy.targets.loihi.inputs import ports_of
 from spear_deploy.targets.loihi.layer import Layer
 from spear_deploy.targets.loihi.loss import follow
-from spear_deploy.targets.loihi.observation import Observation, observe
 from spear_deploy.targets.loihi.program import LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.register_rules import (
     INPUT_RULES,
@@ -30,6 +29,7 @@ from spear_deploy.targets.loihi.rounding import to_population
 from spear_deploy.targets.loihi.rules import NETWORK_RULES, NetworkToLower
 from spear_deploy.targets.loihi.scaling import Chosen, Setting, choose
 from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths
+from spear_deploy.targets.observation import Observation, observe
 from spear_deploy.targets.ports import InputPort, InputRange
 from spear_deploy.targets.rules import Rule, check_rules, group_findings
 

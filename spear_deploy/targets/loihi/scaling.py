@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from spear_deploy.frontends.net.layers import UNIT
 from spear_deploy.targets.loihi.layer import Layer
-from spear_deploy.targets.loihi.observation import Observation
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import (
     Integers,
@@ -28,6 +27,7 @@ from spear_deploy.targets.loihi.rounding import (
     rounded_up,
 )
 from spear_deploy.targets.loihi.trial import Trial, try_layer
+from spear_deploy.targets.observation import Observation
 from spear_deploy.targets.ports import InputPort
 
 Array = NDArray[np.float64]

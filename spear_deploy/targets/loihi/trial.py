@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.targets.loihi.layer import Layer
-from spear_deploy.targets.loihi.observation import Observation
 from spear_deploy.targets.loihi.program import LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import Integers, fires_otherwise, to_population
+from spear_deploy.targets.observation import Observation
 from spear_deploy.targets.ports import InputPort
 
 Array = NDArray[np.float64]
