@@ -20,7 +20,7 @@ from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 from spear_deploy.train.teacher import Teacher
 
-CURED = frozenset({"E027", "E030", "E031", "E032"})
+CURED = frozenset({"E027", "E030", "E031", "E032", "E070", "E071"})
 """Codes of what a network's neurons do and the chip's own do not: what giving it those cures."""
 
 

@@ -38,7 +38,9 @@ __all__ = [
 ]
 
 TARGETS: Registry[Target] = Registry(
-    "target", {"loihi": "spear_deploy.targets.loihi.target:LOIHI"}, group="spear_deploy.targets"
+    "target",
+    {"loihi": "spear_deploy.targets.loihi.target:LOIHI", "xylo": "spear_deploy.targets.xylo.target:XYLO"},
+    group="spear_deploy.targets",
 )
 """Chip families by the name that a chip profile gives as its ``target``."""
 

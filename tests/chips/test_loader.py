@@ -8,7 +8,7 @@ import pytest
 
 from spear_deploy.chips import chip_names
 from spear_deploy.errors import InputError
-from spear_deploy.targets import load_chip
+from spear_deploy.targets import TARGETS, load_chip
 
 SOURCE = '[sources]\nME = "my own measurement"\n'
 
@@ -17,7 +17,8 @@ SOURCE = '[sources]\nME = "my own measurement"\n'
 def test_every_profile_is_sound(name):
     """Every built-in profile loads, and names a reference for each of its sources."""
     chip = load_chip(name)
-    assert (chip.name, chip.target) == (name, "loihi")
+    assert chip.name == name
+    assert chip.target in TARGETS.names()
     assert all(len(text) > 20 for text in chip.sources.values())
 
 
