@@ -22,6 +22,7 @@ BACKENDS: Registry[Backend] = Registry(
         "emulator": "spear_deploy.backends.emulator:EMULATOR",
         "lava": "spear_deploy.backends.lava:LAVA",
         "netx": "spear_deploy.backends.netx:NETX",
+        "xylo": "spear_deploy.backends.xylo:XYLO",
     },
     group="spear_deploy.backends",
 )

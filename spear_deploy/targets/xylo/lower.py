@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spear_deploy.errors import Finding, UnsupportedError
@@ -30,10 +30,12 @@ class Rounded:
     notes: tuple[Finding, ...]
 
 
-def to_integers(network: Network, chip: XyloProfile, registers: Registers, ranges: Mapping[str, InputRange]) -> Rounded:
+def to_integers(
+    network: Network, chip: XyloProfile, registers: Registers, ranges: Mapping[str, InputRange], spare: float = 0.0
+) -> Rounded:
     """Round a network to a program, on samples of its input where ``ranges`` have them, else on random spikes.
 
-    A network that was trained as a program becomes that program.
+    A network that was trained as a program becomes that program; ``spare`` as :func:`choose` has it.
 
     Raises :class:`UnsupportedError` with all findings of the rules of the network, else of what it fires, else of
     its integers; :class:`InputError` (E005) for samples that the inputs cannot take.
@@ -44,7 +46,8 @@ def to_integers(network: Network, chip: XyloProfile, registers: Registers, range
     notes = _check(FLOAT_RULES, float_spikes(network, seen), registers, figures)
     _refuse(notes)
     layers = layers_of(network, registers)
-    program = round_trained(network, registers, chip.name) or choose(network, layers, seen, registers, chip.name)
+    chosen = round_trained(network, registers) or choose(network, layers, seen, registers, spare)
+    program = replace(chosen, chip=chip.name)
     subjects = rounded_layers(layers, program, follow(program, seen), seen.source)
     notes += _check(LAYER_RULES, subjects, registers, figures)
     _refuse(notes)

@@ -22,16 +22,16 @@ Scales = Mapping[str, Array]
 
 
 def round_network(
-    network: Network, layers: Sequence[Layer], scales: Scales, shifts: Shifts, registers: Registers, chip: str = ""
+    network: Network, layers: Sequence[Layer], scales: Scales, shifts: Shifts, registers: Registers
 ) -> XyloProgram:
-    """Return the program of a network's layers at given scales; what a register does not hold is clipped."""
+    """Return the program of a network's layers, of no chip yet; what a register does not hold is clipped."""
     depths = timing_of(network).depths
     ports = tuple(InputPort(port.name, port.shape, registers.max_events) for port in network.inputs)
     populations = tuple(
         _round_population(layer, scales[layer.name], layer.name in network.outputs, depths[layer.name], registers)
         for layer in layers
     )
-    program = XyloProgram(chip, ports, populations, (), shifts, network.outputs, registers.arithmetic)
+    program = XyloProgram("", ports, populations, (), shifts, network.outputs, registers.arithmetic)
     synapses = {}
     for layer in layers:
         for each, weight in zip(layer.incoming, layer.weights, strict=True):
@@ -42,7 +42,7 @@ def round_network(
     return replace(program, synapses=tuple(synapses[projection.name] for projection in network.projections))
 
 
-def round_trained(network: Network, registers: Registers, chip: str = "") -> XyloProgram | None:
+def round_trained(network: Network, registers: Registers) -> XyloProgram | None:
     """Return the program of a network that carries the scales that it was trained with; None where it does not.
 
     Shifts are the least ones that hold its weights, as far as the chip goes.  None, too, where thresholds do not fit at
@@ -58,7 +58,7 @@ def round_trained(network: Network, registers: Registers, chip: str = "") -> Xyl
         integers = thresholds(layer, scales[layer.name])
         if integers.min() < 1 or integers.max() > registers.arithmetic.limit:
             return None
-    return round_network(network, layers, scales, least_shifts(network, layers, scales, registers), registers, chip)
+    return round_network(network, layers, scales, least_shifts(network, layers, scales, registers), registers)
 
 
 def least_shifts(network: Network, layers: Sequence[Layer], scales: Scales, registers: Registers) -> Shifts:

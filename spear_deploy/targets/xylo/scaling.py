@@ -46,9 +46,13 @@ class Followed:
 
 
 def choose(
-    network: Network, layers: Sequence[Layer], seen: Observation, registers: Registers, chip: str
+    network: Network, layers: Sequence[Layer], seen: Observation, registers: Registers, spare: float = 0.0
 ) -> XyloProgram:
-    """Return the program that follows the float network best on what was ``seen``."""
+    """Return the program that follows the float network best on what was ``seen``.
+
+    Of those whose loss (:attr:`Followed.loss`) is greater by ``spare`` at most, the one with the least shifts is taken:
+    what it loses by rounding is little beside what training makes of the room.
+    """
     inputs = frozenset(port.name for port in network.inputs)
     hidden = [layer.name for layer in layers if layer.name not in network.outputs]
     most = registers.max_shift
@@ -58,12 +62,12 @@ def choose(
         scales = {
             layer.name: _scale(layer, shifts, inputs, registers, layer.name in network.outputs) for layer in layers
         }
-        return round_network(network, layers, scales, shifts, registers, chip)
+        return round_network(network, layers, scales, shifts, registers)
 
     programs = [lower(Shifts(into, into + apart)) for into in range(max(0, -apart), most + 1 - max(0, apart))]
-    best = _nearest(programs, hidden, seen).shifts
+    best = _nearest(programs, hidden, seen, spare).shifts
     programs = [lower(Shifts(best.input, best.recurrent, shift)) for shift in range(most + 1)]
-    return _nearest(programs, network.outputs, seen)
+    return _nearest(programs, network.outputs, seen, spare)
 
 
 def follow(program: XyloProgram, seen: Observation) -> dict[str, Followed]:
@@ -72,14 +76,13 @@ def follow(program: XyloProgram, seen: Observation) -> dict[str, Followed]:
     return {p.name: _followed(p.name, recording, seen) for p in program.populations}
 
 
-def _nearest(programs: Sequence[XyloProgram], names: Sequence[str], seen: Observation) -> XyloProgram:
-    """Return the first program that loses least in the populations of these names."""
-
-    def loss(program: XyloProgram) -> float:
+def _nearest(programs: Sequence[XyloProgram], names: Sequence[str], seen: Observation, spare: float) -> XyloProgram:
+    """Return the first program that loses about the least in the populations of these names."""
+    losses = []
+    for program in programs:
         followed = follow(program, seen)
-        return sum(followed[name].loss for name in names)
-
-    return min(programs, key=loss)
+        losses.append(sum(followed[name].loss for name in names))
+    return next(each for each, loss in zip(programs, losses, strict=True) if loss <= min(losses) + spare)
 
 
 def _coded(program: XyloProgram, seen: Observation) -> Mapping[str, NDArray[np.integer]]:

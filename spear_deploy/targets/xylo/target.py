@@ -32,6 +32,9 @@ from spear_deploy.targets.xylo.sample_rules import FLOAT_RULES, LAYER_RULES
 if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
 
+_SPARE = 0.02
+"""Share of the spikes that may move at first, for room that training needs: inhibition deepens as it goes."""
+
 
 @dataclass(frozen=True, eq=False)
 class XyloCompiler:
@@ -74,7 +77,7 @@ class XyloCompiler:
         """
         from spear_deploy.targets.xylo.training import XyloSimulator
 
-        program = to_integers(network, self.chip, self.registers, self.inputs).program
+        program = to_integers(network, self.chip, self.registers, self.inputs, spare=_SPARE).program
         return XyloSimulator(network, program, self.registers)
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:

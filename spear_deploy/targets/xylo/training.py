@@ -76,7 +76,7 @@ class XyloSimulator(NetworkSimulator):
 
     def _settle(self) -> XyloProgram:
         """Return the program of the present weights."""
-        program = round_trained(self.to_network(), self._registers, self._program.chip)
+        program = round_trained(self.to_network(), self._registers)
         assert program is not None, "thresholds fit, and are not trained"
         return program
 
