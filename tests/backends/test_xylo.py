@@ -32,7 +32,7 @@ def xylo_python() -> Path:
         pytest.skip(str(error))
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 @pytest.mark.parametrize("seed", range(3))
 def test_a_few_random_programs_equal_xylosim(seed: int, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_few_random_programs_equal_xylosim(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 def test_random_programs_equal_xylosim(tmp_path: Path) -> None:
     """A slice of the 400 that ``python -m benchmarks.xylo --programs 400`` compares."""
@@ -51,7 +51,7 @@ def test_random_programs_equal_xylosim(tmp_path: Path) -> None:
     assert sum(differing for differing, _ in found) == 0
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 def test_a_deployment_is_proven_on_xylosim(tiny_nir: Path, tiny_npz: Path) -> None:
     """The default prover of a Xylo chip: all spikes of the validation samples agree."""
@@ -63,7 +63,7 @@ def test_a_deployment_is_proven_on_xylosim(tiny_nir: Path, tiny_npz: Path) -> No
     assert validation["spikes_compared" if "spikes_compared" in validation else "spikes"] > 0
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 def test_the_check_passes() -> None:
     """It reports versions."""
@@ -84,7 +84,7 @@ def far(file: h5py.File) -> None:
     file["populations/first/dash_syn"] = np.zeros(99, np.int32)
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 @pytest.mark.parametrize(
     "change",
@@ -102,7 +102,7 @@ def test_what_would_crash_xylosim_is_refused(change: Callable[[h5py.File], None]
     assert not (tmp_path / "output.h5").exists()
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 def test_too_many_events_are_refused(tmp_path: Path) -> None:
     """xylosim would count 16 as 15."""
@@ -116,7 +116,7 @@ def long_run(folder: Path) -> list[str]:
     return files(folder, program, random_events(program, 200_000, 4, 0))
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 def test_a_time_limit_ends_a_run(tmp_path: Path) -> None:
     """Exit 4, within a moment of the limit."""
@@ -125,7 +125,7 @@ def test_a_time_limit_ends_a_run(tmp_path: Path) -> None:
     assert json.loads(ran.stdout.splitlines()[-1])["kind"] == "timeout"
 
 
-@pytest.mark.lava
+@pytest.mark.xylo
 @pytest.mark.usefixtures("xylo_python")
 @pytest.mark.parametrize("victim", ["worker", "supervisor"])
 def test_killed_processes_leave_nothing(victim: str, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def test_a_lif_network_is_adapted_and_deployed(
     assert (report["target"], report["weight_bits"]) == ("xylo", 8)
     assert {budget["resource"]: budget["within"] for budget in report["budgets"]} == {"synops": True, "cores": True}
     assert report["accuracy"]["quantised"] > 0.8
-    assert set(report["adaptation"]["changed"]) == {"hidden1", "hidden2", "output"}
+    adaptation = report["adaptation"]
+    assert set(adaptation["changed"]) == {"hidden1", "hidden2", "output"}
+    assert adaptation["finetuned"]["spikes"] < 2 * adaptation["source"]["spikes"]
     cli.main(["run", str(folder)], standalone_mode=False)
     assert "accuracy" in capsys.readouterr().out
