@@ -16,11 +16,13 @@ demo: $(VENV)/.search  ## deploy the digits example on emulated Loihi 2 with Lav
 
 test: $(VENV)/.test    ## run the tests (slow ones excluded)
 	$(BIN)/spear-deploy backend install netx
+	$(BIN)/spear-deploy backend install xylo
 	$(BIN)/python -m tests.frameworks
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 slow: $(VENV)/.test    ## run the slow tests
 	$(BIN)/spear-deploy backend install netx
+	$(BIN)/spear-deploy backend install xylo
 	$(BIN)/python -m tests.frameworks
 	$(BIN)/python -m pytest -n 2 -m slow
 

@@ -21,8 +21,8 @@ class Clips:
     Attributes:
         bins: all bins: steps x samples x neurons.
         membranes: those in which the membrane was clipped at its register's limit.
-        currents: those in which the current wrapped around at its register's limit; the sum of a convolution that
-            wrapped before it reached the current counts as another.
+        currents: those in which the current wrapped around at its register's limit, or was clipped there on a chip
+            that clips; the sum of a convolution that wrapped before it reached the current counts as another.
     """
 
     bins: int = 0

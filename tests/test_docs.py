@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.backends.lava_process import ENVIRONMENT
+from spear_deploy.backends.xylo import ENVIRONMENT as XYLO_ENVIRONMENT
 from spear_deploy.errors import BackendError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +51,8 @@ NOT_RUN = {
     "python -m benchmarks.quantisation": "a quarter of an hour",
     "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
-    "pip install -c constraints.txt .": "backend install lava does",
+    "pip install -c constraints.txt .": "backend install lava, and xylo, do",
+    "python -m benchmarks.xylo --programs 400": "minutes; tests/backends/test_xylo.py compares a slice",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-nc": "backend install lava does",
     "pip install -c constraints.txt --no-deps --ignore-requires-python lava-dl": "backend install netx does",
     "spear-deploy backend install speck": "a gigabyte of torch; by hand, and tests/backends/test_speck.py runs",
@@ -60,6 +62,8 @@ NOT_RUN = {
         "as above"
     ),
     "python -m spear_deploy_speck check": "as above",
+    "spear-deploy deploy build/subtract/braille.nir --data build/subtract/braille.npz --chip xylo_audio2 --adapt "
+    "--synops 50% --effort quick --epochs 20 -o build/subtract/xylo": "ten minutes; tests/targets/xylo deploys less",
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
 }
 """Commands that are not run from here, and why."""
@@ -228,6 +232,19 @@ def lava_files(folder: Path, _: Path) -> None:
         file["x/input"] = np.random.default_rng(1).integers(0, 2, (3, 8, 6), np.uint8)
 
 
+def xylo_files(folder: Path, _: Path) -> None:
+    """What the backend is given: ``program.h5``, and events in ``input.h5``."""
+    import h5py
+
+    from spear_deploy.targets.xylo.program_file import write_program
+    from tests.targets.xylo.programs import random_events, random_program
+
+    program = random_program(0)
+    write_program(folder / "program.h5", program)
+    with h5py.File(folder / "input.h5", "w") as file:
+        file["x/input"] = random_events(program, 3, 8, 0)
+
+
 SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy model.nir": snntorch_files,
     "spear-deploy inspect model.nir": snntorch_files,
@@ -238,6 +255,7 @@ SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "python -m examples.braille": braille,
     "spear-deploy deploy build/zero": braille_trained,
     "python -m spear_deploy_lava run": lava_files,
+    "python -m spear_deploy_xylo run": xylo_files,
 }
 """What makes the files that a command names, by how the command begins."""
 
@@ -249,6 +267,8 @@ def execute(command: str, folder: Path) -> str:
     words = shlex.split(re.sub(r"\[[^\]]*\]", "", command))
     if words[:2] == ["python", "-m"] and words[2] == "spear_deploy_lava":
         words = [*ENVIRONMENT.command("netx" if "--net" in words else None), *words[3:]]
+    elif words[:3] == ["python", "-m", "spear_deploy_xylo"]:
+        words = [*XYLO_ENVIRONMENT.command(), *words[3:]]
     elif words[0] == "python":
         words[0] = sys.executable
     else:

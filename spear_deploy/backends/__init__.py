@@ -24,6 +24,7 @@ BACKENDS: Registry[Backend] = Registry(
         "netx": "spear_deploy.backends.netx:NETX",
         "reference": "spear_deploy.backends.emulator:REFERENCE",
         "speck": "spear_deploy.backends.speck:SPECK",
+        "xylo": "spear_deploy.backends.xylo:XYLO",
     },
     group="spear_deploy.backends",
 )

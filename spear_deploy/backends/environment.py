@@ -78,7 +78,7 @@ class Environment:
     name: str
     module: str
     pythons: tuple[str, ...]
-    unresolved: tuple[str, ...]
+    unresolved: tuple[str, ...] = ()
     extras: Mapping[str, Extra] = field(default_factory=dict)
 
     @property
@@ -239,7 +239,8 @@ class Environment:
         installer.run(f"making an environment with Python {version}", making)
         constrained = ("--constraint", str(self._source / "constraints.txt"))
         installer.run("installing the backend and its dependencies", self._pip(*constrained, str(self._source)))
-        installer.run(f"installing {' '.join(self.unresolved)}", self._pip_without_dependencies(self.unresolved))
+        if self.unresolved:
+            installer.run(f"installing {' '.join(self.unresolved)}", self._pip_without_dependencies(self.unresolved))
         return version
 
     def _pip_without_dependencies(self, distributions: tuple[str, ...]) -> list[str]:

@@ -20,8 +20,11 @@ from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 from spear_deploy.train.teacher import Teacher
 
-CURED = frozenset({"E027", "E030", "E031", "E032", "E086"})
+CURED = frozenset({"E027", "E030", "E031", "E032", "E070", "E071", "E086"})
 """Codes of what a network's neurons do and the chip's own do not: what giving it those cures."""
+
+_RATED = 512
+"""Training samples that the source's SynOps are taken from."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,30 @@ def adapt(
     """Give a network the chip's own neuron and fine-tune it, distilling from itself as it was trained."""
     source = imported.network
     adapted, semantics = compiler.adapt(source, imported.semantics)
+    teacher = Teacher(source, data.train, decide=config.decide, execution=execution)
     tuned = finetune(
         adapted,
         data.train,
         config,
         seed=execution.seed,
         execution=execution,
-        aims=Aims(Teacher(source, data.train, decide=config.decide, execution=execution)),
+        aims=Aims(teacher, _bound(source, adapted, data, execution)),
         simulator=compiler.trainable,
         tick=tick,
     ).network
     measured = [behaviour(each, data.test, execution, config.decide) for each in (source, adapted, tuned)]
     done = replace(imported, network=tuned, semantics=semantics)
     return done, Adaptation(foreign_neurons(source, compiler, imported), *measured)
+
+
+def _bound(source: Network, adapted: Network, data: Dataset, execution: Execution) -> float | None:
+    """Return the SynOps a sample that training may spend: the source's, where neurons fire several times a step.
+
+    Nothing else keeps these from firing ever more: training runs away where the loss alone decides.
+    """
+    if not any(population.neuron.spikes == "integer" for population in adapted.neurons):
+        return None
+    return measure_float(source, data.train.head(_RATED), execution).mean_synops
 
 
 def effect(

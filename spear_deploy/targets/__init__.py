@@ -39,7 +39,11 @@ __all__ = [
 
 TARGETS: Registry[Target] = Registry(
     "target",
-    {"loihi": "spear_deploy.targets.loihi.target:LOIHI", "speck": "spear_deploy.targets.speck.target:SPECK"},
+    {
+        "loihi": "spear_deploy.targets.loihi.target:LOIHI",
+        "speck": "spear_deploy.targets.speck.target:SPECK",
+        "xylo": "spear_deploy.targets.xylo.target:XYLO",
+    },
     group="spear_deploy.targets",
 )
 """Chip families by the name that a chip profile gives as its ``target``."""

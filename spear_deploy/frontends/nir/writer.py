@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from spear_deploy.frontends.nir import file as nir_file
+from spear_deploy.frontends.nir import resolution, spike_kinds
 from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.loops import Edge, closing_edges
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES, node_of
 from spear_deploy.frontends.nir.reader import METADATA_KEY
-from spear_deploy.frontends.nir.resolution import to_metadata
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import (
     AvgPool2d,
@@ -58,7 +58,8 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
         nodes, edges, _ = _join_graph(network, dt, ())
     literal = Semantics(dt)
     written = replace(semantics, **{key: getattr(literal, key) for key in _LITERAL})
-    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **to_metadata(network), **notes}}
+    own = {**resolution.to_metadata(network), **spike_kinds.to_metadata(network, semantics)}
+    metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **own, **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
 
 

@@ -1,0 +1,79 @@
+"""Runs programs of Xylo on xylosim, in the backend's own environment."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spear_deploy.backends.environment import Environment
+from spear_deploy.backends.supervised import run_supervised
+from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.progress import Tick
+from spear_deploy.recording import Recording
+from spear_deploy.targets import Program
+from spear_deploy.targets.xylo.program import XyloProgram
+from spear_deploy.targets.xylo.program_file import write_program
+from spear_deploy.targets.xylo.registers import XYLOSIM
+
+ENVIRONMENT = Environment(name="xylo", module="spear_deploy_xylo", pythons=("3.10", "3.11", "3.12"))
+"""Where xylosim lives; beyond Python 3.10 it is built, which takes a C++ compiler."""
+
+
+class XyloBackend:
+    """xylosim 0.1.3, SynSense's own simulator, under a supervisor in a process of its own."""
+
+    name = "xylo"
+    targets: frozenset[str] | None = frozenset({"xylo"})
+    is_independent = True
+
+    def require(self) -> str:
+        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
+        return str(ENVIRONMENT.python())
+
+    def install(self, report: Callable[[str], None]) -> str:
+        """Make or update the environment; raise :class:`BackendError` (E063)."""
+        return str(ENVIRONMENT.install(report))
+
+    def check(self) -> Mapping[str, Any]:
+        """Run a small program and compare it."""
+        return ENVIRONMENT.check()
+
+    def refusals(self, program: Program) -> Sequence[Finding]:
+        """Find widths that xylosim does not have (E034)."""
+        assert isinstance(program, XyloProgram)
+        if program.arithmetic == XYLOSIM:
+            return ()
+        message = f"{program.chip} computes with other widths than xylosim: {program.arithmetic}"
+        return (Finding("E034", self.name, message, "validate on the emulator, or use xylosim's widths"),)
+
+    def run(
+        self,
+        program: Program,
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        timeout: float | None = None,
+        tick: Tick | None = None,
+    ) -> Recording:
+        """Run spike counts (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
+        assert isinstance(program, XyloProgram)
+        if refusals := self.refusals(program):
+            raise UnsupportedError(refusals)
+        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
+        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
+            path = Path(folder, "program.h5")
+            write_program(path, program)
+            command = [*ENVIRONMENT.command(), "run", "--program", str(path)]
+            record = run_supervised(self.name, command, by_sample, timeout=timeout, progress=tick)
+        spikes: dict[str, NDArray[Any]] = dict(inputs)
+        for population in program.populations:
+            counts = record.spikes[population.name]
+            spikes[population.name] = np.moveaxis(counts.reshape(*counts.shape[:2], *population.shape), 0, 1)
+        return Recording(spikes, {}, seconds=record.seconds_total)
+
+
+XYLO = XyloBackend()

@@ -1,0 +1,1 @@
+"""Xylo of SynSense: one core of integer neurons, as xylosim computes them."""

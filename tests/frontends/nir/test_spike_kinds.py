@@ -1,0 +1,46 @@
+"""Populations that fire otherwise than a file's semantics say: stored in its metadata, and read from nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spear_deploy.errors import InputError
+from spear_deploy.frontends import Semantics
+from spear_deploy.frontends.nir.spike_kinds import to_metadata, with_spike_kinds
+from spear_deploy.network import Input, Linear, Network, Population, Projection
+from tests.conftest import leaky
+
+NETWORK = Network(
+    (Input("in", (2,)), Population("a", (3,), replace(leaky(3), spikes="integer")), Population("b", (2,), leaky(2))),
+    (
+        Projection("p", "in", "a", (Linear(np.ones((3, 2), np.float32)),)),
+        Projection("q", "a", "b", (Linear(np.ones((2, 3), np.float32)),)),
+    ),
+    ("b",),
+)
+
+
+def test_what_differs_is_stored() -> None:
+    """Nothing where all fire as the semantics say."""
+    assert to_metadata(NETWORK, Semantics(spikes="integer")) == {"spikes": {"b": "binary"}}
+    assert to_metadata(NETWORK, Semantics()) == {"spikes": {"a": "integer"}}
+    plain = replace(NETWORK, populations=(*NETWORK.populations[:1], Population("a", (3,), leaky(3)), NETWORK["b"]))
+    assert to_metadata(plain, Semantics()) == {}
+
+
+def test_what_is_stored_is_read() -> None:
+    """It replaces what the semantics gave."""
+    again = with_spike_kinds(NETWORK, {"spikes": {"b": "integer", "a": "binary"}})
+    assert [population.neuron.spikes for population in again.neurons] == ["binary", "integer"]
+    assert with_spike_kinds(NETWORK, None) is NETWORK
+
+
+@pytest.mark.parametrize("stored", [{"nobody": "binary"}, {"in": "binary"}, {"a": "many"}, {"a": 3}, "binary"])
+def test_what_is_none_is_refused(stored: Any) -> None:
+    """E003 with the entry."""
+    with pytest.raises(InputError, match="E003"):
+        with_spike_kinds(NETWORK, {"spikes": stored})
