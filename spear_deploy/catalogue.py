@@ -144,6 +144,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "the chip's starts where it is reset to. --adapt starts it there and fine-tunes it."
         ),
     ),
+    "E028": (
+        "weights that are no numbers",
+        (
+            "A projection or layer holds NaN or infinity among its weights, biases or factors, as training that\n"
+            "diverged leaves them. All of them are listed at once, before anything is computed."
+        ),
+    ),
     "E030": (
         "reset the chip does not have",
         (

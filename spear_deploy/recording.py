@@ -23,11 +23,13 @@ class Clips:
         membranes: those in which the membrane was clipped at its register's limit.
         currents: those in which the current wrapped around at its register's limit, or was clipped there on a chip
             that clips; the sum of a convolution that wrapped before it reached the current counts as another.
+        payloads: of an input, the values that were clipped to the largest payload; spikes have no limit to hit.
     """
 
     bins: int = 0
     membranes: int = 0
     currents: int = 0
+    payloads: int = 0
 
     def __add__(self, other: Clips) -> Clips:
         return Clips(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
@@ -42,7 +44,8 @@ class Recording:
         membrane: at the end of each step, after a reset: of readouts, whose output it is, and of others where asked
             for.  Of a chip program they are integers.
         final: states after the last step by register and population, (B, neurons): what the target calls them.
-        clips: how often the registers of each population with neurons were too narrow, where asked for.
+        clips: how often the registers of each population with neurons were too narrow, where asked for, and the
+            payloads of inputs that were coded from values.
         seconds: what the run took where a backend tells it.
     """
 

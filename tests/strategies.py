@@ -358,12 +358,21 @@ def _chip_synapses(
 def _bounded(
     draw: st.DrawFn, synapses: Synapses, largest: int, depths: dict[str, int], least_lag: int = 0
 ) -> LoihiProjection:
-    """Choose an exponent that keeps sums below 2^19, four times what wraps the current, and a delay."""
+    """Choose exponents, one or one a row, that keep sums below 2^19, four times what wraps the current, and a delay."""
     reach = int(np.abs(synapses.weight.reshape(len(synapses.weight), -1).astype(np.int64)).sum(axis=1).max()) * largest
     most = max(0, min(7, 19 - reach.bit_length()))
     soonest = max(0, depths[synapses.target] - depths[synapses.source] - 1 + least_lag)
     delay = soonest + draw(st.sampled_from([0, 0, 0, 1, 2, 5, 9, 40]))
-    return LoihiProjection(synapses, draw(st.integers(0, most)), delay)
+    exponent = draw(st.integers(0, most))
+    if draw(st.booleans()):
+        return LoihiProjection(synapses, exponent, delay)
+    raised = (
+        np.random.default_rng(draw(st.integers(0, 99)))
+        .integers(0, most - exponent + 1, len(synapses.weight))
+        .astype(np.int8)
+    )
+    raised[0] = 0
+    return LoihiProjection(synapses, exponent, delay, raised)
 
 
 def _mantissas(draw: st.DrawFn, rng: Generator, shape: tuple[int, ...], largest: int) -> np.ndarray:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from spear_deploy.errors import Finding
+from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Network
+from spear_deploy.network.finite import finite_findings
 from spear_deploy.recording import Recording
 
 if TYPE_CHECKING:
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Imported:
-    """An imported network, the semantics it was read with, and notes on what was inferred or repaired."""
+    """An imported network, the semantics it was read with, and notes on what was inferred or repaired.
+
+    Raises :class:`~spear_deploy.errors.InputError` (E028) with every projection whose weights are not finite.
+    """
 
     network: Network
     semantics: Semantics
     notes: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        findings = finite_findings(self.network)
+        if findings:
+            raise InputError(findings)
 
     def simulate(self, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None) -> Recording:
         """Run the float network on ``x`` (steps, samples, *shape): for several inputs, one by name.

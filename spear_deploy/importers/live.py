@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.network.finite import findings_of
 
 OUTPUT = ""
 """The name under which a module's own output is recorded."""
@@ -33,7 +35,9 @@ def working_copy(module: nn.Module) -> nn.Module:
     """Return a copy on the CPU in evaluation mode that shares nothing with ``module``; it has children.
 
     Tensors with a history, such as the states that training leaves behind, are copied without it.
+    Raises :class:`InputError` (E028) with every layer whose parameters are not finite.
     """
+    _refuse_nan(module)
     memo = {
         id(leaf): leaf.detach().clone()
         for part in module.modules()
@@ -42,6 +46,17 @@ def working_copy(module: nn.Module) -> nn.Module:
     }
     model: nn.Module = copy.deepcopy(module, memo).cpu().eval()
     return model if any(True for _ in model.children()) else nn.Sequential(model)
+
+
+def _refuse_nan(module: nn.Module) -> None:
+    """Refuse parameters that are no numbers; an infinite one may be the threshold that switches a neuron off."""
+    findings: list[Finding] = []
+    for name, layer in module.named_modules():
+        own = {key: value.detach().cpu().numpy() for key, value in layer.named_parameters(recurse=False)}
+        held = {key: array for key, array in own.items() if "threshold" not in key or np.isnan(array).any()}
+        findings += findings_of(f"layer {name!r}" if name else "the module", held)
+    if findings:
+        raise InputError(findings)
 
 
 def one_step(sample: object) -> Tensor:

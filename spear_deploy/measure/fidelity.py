@@ -6,6 +6,7 @@ samples, batch by batch, so that memory is bounded by the batch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -88,11 +89,15 @@ class PopulationFidelity:
 
 @dataclass(frozen=True, eq=False)
 class Fidelity:
-    """A network in float beside its program, on the same N samples; ``populations`` are sorted, the worst first."""
+    """A network in float beside its program, on the same N samples; ``populations`` are sorted, the worst first.
+
+    ``inputs`` counts of each input the values that were clipped to the largest payload.
+    """
 
     populations: tuple[PopulationFidelity, ...]
     in_float: Activity
     on_chip: Activity
+    inputs: Mapping[str, Clips] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -157,13 +162,14 @@ def measure_fidelity(
     recorders = float_recorder(network, decide, program.counted), program_recorder(program, decide)
     tallies = {p.name: _Tally(lowered.grids.membranes.get(p.name)) for p in network.neurons}
     batch = min(_LARGEST_BATCH, program_batch(program, split, execution))
-    done = 0
+    inputs, done = {port.name: Clips() for port in network.inputs}, 0
     for x, labels in split.batches(batch):
         recordings = in_float(x), on_chip(x)
         for recorder, recording in zip(recorders, recordings, strict=True):
             recorder.add(recording.spikes, recording.output(recorder.output), labels)
         for name, tally in tallies.items():
             tally.add(name, *recordings)
+        inputs = {name: clips + recordings[1].clips.get(name, Clips()) for name, clips in inputs.items()}
         done += len(labels)
         if tick:
             tick(done, len(split))
@@ -171,7 +177,7 @@ def measure_fidelity(
     bins = done * split.samples.steps
     rows = [tally.row(name, losses[name], done, bins) for name, tally in tallies.items()]
     rows.sort(key=lambda row: -row.deviation)
-    return Fidelity(tuple(rows), recorders[0].activity(), recorders[1].activity())
+    return Fidelity(tuple(rows), recorders[0].activity(), recorders[1].activity(), inputs)
 
 
 def weight_losses(network: Network, lowered: Lowered) -> dict[str, WeightLoss]:

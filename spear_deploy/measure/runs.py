@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from spear_deploy.measure.activity import Activity, ActivityRecorder
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.progress import Tick
-from spear_deploy.recording import Recording
+from spear_deploy.recording import Clips, Recording
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.targets import TARGETS, Program
@@ -80,7 +81,15 @@ def program_run(program: Program, execution: Execution | None = None, *, clips: 
     """Return what runs a program of one input on its emulator; ``clips`` counts where registers are too narrow."""
     emulator = TARGETS.get(program.target).emulator(program, execution or Execution())
     (port,) = program.inputs
-    return lambda x: emulator.run({port.name: port.encode(x)}, clips=clips)
+
+    def run(x: NDArray[Any]) -> Recording:
+        recording = emulator.run({port.name: port.encode(x)}, clips=clips)
+        if not clips:
+            return recording
+        counted = Clips(x.size, payloads=port.count_clipped(x))
+        return replace(recording, clips={**recording.clips, port.name: counted})
+
+    return run
 
 
 def float_recorder(

@@ -28,6 +28,10 @@ def fidelity_data(fidelity: Fidelity) -> dict[str, Any]:
         "synops_float": fidelity.in_float.mean_synops,
         "synops_chip": fidelity.on_chip.mean_synops,
         "populations": [_population(row) for row in fidelity.populations],
+        "inputs": [
+            {"name": name, "payloads_clipped": clips.payloads / max(1, clips.bins)}
+            for name, clips in fidelity.inputs.items()
+        ],
     }
 
 
@@ -72,7 +76,12 @@ def overview(fidelity: Mapping[str, Any]) -> str:
     )
     lost = f"{fidelity['drop']:.2f} points lost, standard error of the pairs {fidelity['drop_error']:.2f}"
     work = f"SynOps {number(fidelity['synops_float'])} -> {number(fidelity['synops_chip'])}"
-    return f"{alike}; accuracy {accuracies}, {lost}; {work}"
+    clipped = "".join(
+        f"; {rare(share)} of the values of input {plain(each['name'])!r} clipped to the largest payload"
+        for each in fidelity["inputs"]
+        if (share := each["payloads_clipped"])
+    )
+    return f"{alike}; accuracy {accuracies}, {lost}; {work}{clipped}"
 
 
 def columns(populations: Sequence[Mapping[str, Any]]) -> dict[str, Column]:

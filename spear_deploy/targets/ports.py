@@ -72,6 +72,14 @@ class InputPort:
     scale: float = 1.0
     largest: float | None = None
 
+    def count_clipped(self, x: NDArray[Any]) -> int:
+        """Return how many values ``x`` (T, ...) :meth:`encode` clips to the largest payload."""
+        if self.largest is None:
+            return 0
+        if len(x) > 1 and x.strides[0] == 0:
+            return len(x) * self.count_clipped(x[:1])
+        return int(np.count_nonzero(np.rint(np.asarray(x, np.float64) * self.scale) > self.max_value))
+
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
 

@@ -69,7 +69,8 @@ def test_model_carries_what_was_kept_and_the_integers(sound):
     for projection in program.projections:
         stored = quantised["projections"][projection.synapses.name]
         np.testing.assert_array_equal(stored["weight"], projection.synapses.weight)
-        assert (stored["weight_exp"], stored["delay"]) == (projection.exponent, projection.delay)
+        np.testing.assert_array_equal(stored["weight_exp"], projection.exponents)
+        assert stored["delay"] == projection.delay
     for population in program.populations:
         np.testing.assert_array_equal(quantised["populations"][population.name]["vth"], population.vth)
 

@@ -116,6 +116,23 @@ def test_weights_beyond_the_largest_integer():
     assert fidelity_module.weight_losses(network, unknown)["p1"].clipped is None
 
 
+def test_input_values_that_are_clipped():
+    """A few values far beyond the others are clipped where that loses less, and all of them are counted."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 0.7, (40, 10, 6)).astype(np.float32)
+    x[3, :, 0] = 300.0
+    network = layers(rng.normal(0.3, 0.3, (5, 6)).astype(np.float32))
+    fed = np.moveaxis(x, 0, 1)
+    ranges = {"in": InputRange(300.0, integral=False, samples=fed)}
+    lowered = compiler_for(load_chip("loihi2"), ranges, LoweringOptions()).lower(network)
+    (port,) = lowered.program.inputs
+    assert port.largest is not None
+    found = measure_fidelity(network, lowered, Split(SpikeSamples(x), np.zeros(40, np.int64), np.arange(40)))
+    beyond = int(np.count_nonzero(x * port.scale > port.max_value + 0.5))
+    assert 10 <= beyond < x.size / 50
+    assert found.inputs == {"in": Clips(x.size, payloads=beyond)}
+
+
 def test_membranes_that_saturate():
     """Long inhibition without a leak takes the membrane to its limit: so many bins, by a loop over the steps."""
     x = np.zeros((1, 1600, 2), np.float32)

@@ -57,6 +57,20 @@ def test_overview(data):
     )
 
 
+def test_clipped_inputs(data):
+    """The share of values is in the data, and told where there are any."""
+    activity = _activity(0, 0, 0, 1)
+    row = PopulationFidelity("out", None, None, None, 0.125, WeightLoss(4, 0.0, 0.25), None)
+    inputs = {"in": Clips(400, payloads=2), "spikes": Clips(100)}
+    clipped = fidelity_data(Fidelity((row,), activity, activity, inputs))
+    assert clipped["inputs"] == [
+        {"name": "in", "payloads_clipped": 0.005},
+        {"name": "spikes", "payloads_clipped": 0.0},
+    ]
+    assert overview(clipped).endswith("; 0.5% of the values of input 'in' clipped to the largest payload")
+    assert data["inputs"] == []
+
+
 def test_table(data):
     """A row for each, in the order given; nothing where there is no figure; no column without one."""
     lines = _printed(data, 100).splitlines()

@@ -22,6 +22,16 @@ def test_port_encodes_values_as_payloads():
             port.encode(np.array([value]))
 
 
+def test_clipped_values_are_counted():
+    """Those beyond the largest payload by more than rounding, held over time or not; without a clip there are none."""
+    port = InputPort("in", (3,), 15, scale=10.0, largest=9.0)
+    x = np.array([[1.5, 1.54, 1.56], [0.0, 9.0, 1.0]])
+    assert port.encode(x).tolist() == [[15, 15, 15], [0, 15, 10]]
+    assert port.count_clipped(x) == 2
+    assert port.count_clipped(np.broadcast_to(x[1], (7, 3))) == 7
+    assert InputPort("in", (3,), 255, scale=10.0).count_clipped(x) == 0
+
+
 def test_no_value_is_minus_zero():
     """What a message says of values is what they are called."""
     with pytest.raises(InputError, match="values -1 to 0 lie outside 0 to 1"):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spear_deploy.network import Network, Neuron, Population
 from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.targets.grids import Array, Grid, Grids
-from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, by_row
 from spear_deploy.targets.loihi.registers import Registers
 
 
@@ -21,7 +21,8 @@ def grids_of(network: Network, program: LoihiProgram, registers: Registers) -> G
         original = originals[projection.synapses.name]
         neuron, population = _neuron(network, original.target), program.population(original.target)
         unit = payloads.get(original.source, 1.0) / (np.asarray(population.scale) * _share(neuron, original))
-        step = np.ldexp(_by_target(unit, population, original), projection.exponent)
+        exponents = by_row(projection.exponents, original.weight)
+        step = np.ldexp(_by_target(unit, population, original), exponents)
         weights[original.name] = Grid(step, registers.max_mantissa(original.weight))
     return Grids(weights, {p.name: _membranes(_neuron(network, p.name), p, registers) for p in program.populations})
 

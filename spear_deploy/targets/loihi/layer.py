@@ -16,7 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.network import Neuron, Population
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Neuron, Population, SumPool2d
+from spear_deploy.network.ops import LinearOp
 from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.targets.ports import InputPort
 
@@ -28,7 +29,8 @@ class Layer:
     """A population with the synapses into it.
 
     Arrays have the population's shape; ``weights`` are those of one unit of payload, ``payloads`` the largest ones;
-    ``theta`` is None for a readout; ``constant`` is what biases of the projections add to the input.
+    ``theta`` is None for a readout; ``constant`` is what biases of the projections add to the input; ``on_grid`` says
+    that training keeps all the weights on the chip's grid (:func:`is_on_grid`).
     """
 
     population: Population
@@ -41,6 +43,7 @@ class Layer:
     incoming: Sequence[Synapses]
     weights: Sequence[Array]
     payloads: Sequence[int]
+    on_grid: bool = False
 
     @classmethod
     def of(
@@ -107,6 +110,20 @@ class Layer:
     def neurons_in_unit(self) -> int:
         """Return how many neurons share a scale."""
         return prod(self.population.shape[1:])
+
+
+def is_on_grid(ops: Sequence[LinearOp]) -> bool:
+    """Say whether a projection's synapses are the weights of its last operation, each once in a sum.
+
+    Training keeps these on the chip's grid; those that are composed otherwise are rounded anew in every pass.
+    """
+    *before, last = ops or (None,)
+    return isinstance(last, Conv2d | Linear) and all(isinstance(op, Flatten) or _is_disjoint(op) for op in before)
+
+
+def _is_disjoint(op: LinearOp | None) -> bool:
+    """Say whether an operation is a pooling whose windows share no cell."""
+    return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
 
 
 def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron, Sequence[Synapses]]:

@@ -284,7 +284,8 @@ def _joint(projections: Sequence[LoihiProjection]) -> NDArray[np.int32]:
 
 def _effective(projection: LoihiProjection) -> NDArray[np.int32]:
     """Return the weights with their exponent applied."""
-    weight: NDArray[np.int32] = projection.synapses.weight.astype(np.int32) << projection.exponent
+    one = projection.as_one
+    weight: NDArray[np.int32] = one.synapses.weight.astype(np.int32) << one.exponent
     return weight
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
 
 IntArray: TypeAlias = NDArray[np.int32]
+Number = TypeVar("Number", bound=np.generic)
 REGISTERS = ("du", "dv", "vth", "bias_mant", "bias_exp")
 """The arrays of a :class:`LoihiPopulation`."""
 _LARGEST_LISTED = 1 << 20
@@ -63,11 +64,34 @@ class LoihiPopulation:
 
 @dataclass(frozen=True, eq=False)
 class LoihiProjection:
-    """Integer synapses: effective weight = mantissa * 2**exponent; ``delay`` counts steps beyond the chip's one."""
+    """Integer synapses: effective weight = mantissa * 2**exponent; ``delay`` counts steps beyond the chip's one.
+
+    ``raised`` (rows of the weight,): by how much more than ``exponent`` the weights of a row, those into one neuron or
+    channel, are shifted; None where one exponent is all rows'.
+    """
 
     synapses: Synapses
     exponent: int
     delay: int
+    raised: NDArray[np.int8] | None = None
+
+    @property
+    def exponents(self) -> NDArray[np.int64]:
+        """The exponent of all weights, (), or that of each row."""
+        return np.asarray(self.exponent, np.int64) + (0 if self.raised is None else self.raised)
+
+    @property
+    def as_one(self) -> LoihiProjection:
+        """The same sums with one exponent: mantissas of rows that are raised are multiplied, beyond 8 bits."""
+        if self.raised is None:
+            return self
+        weight = self.synapses.weight << by_row(self.raised.astype(np.int16), self.synapses.weight)
+        return LoihiProjection(replace(self.synapses, weight=weight), self.exponent, self.delay)
+
+
+def by_row(values: NDArray[Number], weight: NDArray[Any]) -> NDArray[Number]:
+    """Return values (rows,) so that they broadcast to the rows of a weight; a single value () as it is."""
+    return values.reshape(-1, *(1,) * (weight.ndim - 1)) if values.ndim else values
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +163,7 @@ class LoihiProgram:
                 p.name: {name: getattr(p, name) for name in ("scale", *REGISTERS)} for p in self.populations
             },
             "projections": {
-                p.synapses.name: {"weight": p.synapses.weight, "weight_exp": p.exponent, "delay": p.delay}
+                p.synapses.name: {"weight": p.synapses.weight, "weight_exp": p.exponents, "delay": p.delay}
                 for p in self.projections
                 if p.synapses.weight.size <= _LARGEST_LISTED
             },

@@ -29,6 +29,8 @@ from spear_deploy.untrusted.hdf5 import Group
 SCHEMA = 3
 _MAX_WEIGHT_BYTES = 16 * 2 * MAX_DENSE_ELEMENTS
 """Bytes of weights that a small program may hold: matrices of pooling compress a hundredfold."""
+_MOST_RAISED = 7
+"""By how much exponents of a projection may differ: a mantissa of 255, shifted so far, is an int16."""
 
 
 def write_program(path: Path, program: LoihiProgram) -> None:
@@ -87,7 +89,7 @@ def read_program(path: Path) -> LoihiProgram:
 def _write_projection(group: h5py.Group, projection: LoihiProjection) -> None:
     synapses = projection.synapses
     group.attrs.update({"source": synapses.source, "target": synapses.target})
-    group.attrs.update({"delay": projection.delay, "weight_exp": projection.exponent})
+    group.attrs.update({"delay": projection.delay, "weight_exp": projection.exponents})
     group.create_dataset("weight", data=synapses.weight.astype(np.int16), compression="gzip")
     if isinstance(synapses, DenseSynapses):
         group.attrs["kind"] = "dense"
@@ -143,7 +145,12 @@ def _read_projection(name: str, group: Group) -> LoihiProjection:
         synapses = ConvSynapses(name, source, target, weight, stride, padding, dilation, groups)
     else:
         raise ValueError(f"projection {name!r} is of unknown kind {attrs['kind']!r}")
-    return LoihiProjection(synapses, int(attrs["weight_exp"]), int(attrs["delay"]))
+    exponents = np.asarray(attrs["weight_exp"])
+    exponent = int(exponents.min())
+    raised = (exponents - exponent).astype(np.int8) if exponents.ndim else None
+    if exponents.shape not in ((), weight.shape[:1]) or exponents.max() > exponent + _MOST_RAISED:
+        raise ValueError(f"projection {name!r} has the exponents {exponents}")
+    return LoihiProjection(synapses, exponent, int(attrs["delay"]), raised)
 
 
 def _integers(group: Group, name: str) -> NDArray[np.integer]:

@@ -14,7 +14,7 @@ from spear_deploy.network import Network
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.targets.loihi.bias_source import can_be_fed, with_bias_sources
 from spear_deploy.targets.loihi.inputs import ports_of
-from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.layer import Layer, is_on_grid
 from spear_deploy.targets.loihi.loss import follow
 from spear_deploy.targets.loihi.program import LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.register_rules import (
@@ -91,6 +91,7 @@ class _Rounded:
         for population in network.neurons:
             name = population.name
             layer = Layer.of(population, network.constant_input(name), incoming[name], ports)
+            layer = replace(layer, on_grid=all(is_on_grid(p.ops) for p in network.into(name)))
             layers[name] = layer, choose(layer, setting)
         return cls(network, seen, ports, layers)
 
@@ -106,10 +107,11 @@ class _Rounded:
         for name, (layer, chosen) in self.layers.items():
             integers = chosen.integers
             populations.append(to_population(layer, integers, depths[name], registers))
-            parts = zip(layer.incoming, integers.scale.exponents, integers.mantissas, strict=True)
-            for synapses, exponent, mantissa in parts:
+            scale, mantissas = integers.scale, integers.mantissas
+            parts = zip(layer.incoming, scale.exponents, scale.rises(), mantissas, strict=True)
+            for synapses, exponent, raised, mantissa in parts:
                 weights = replace(synapses, weight=mantissa)
-                projections[synapses.name] = LoihiProjection(weights, exponent, delays[synapses.name])
+                projections[synapses.name] = LoihiProjection(weights, exponent, delays[synapses.name], raised)
         ordered = tuple(projections[projection.name] for projection in self.network.projections)
         parts_of = (tuple(self.ports.values()), tuple(populations), ordered, self.network.outputs)
         return LoihiProgram(chip, *parts_of, arithmetic=registers.arithmetic)

@@ -157,12 +157,12 @@ def decays_fit(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]
 
 @rule("N021", fix=_MORE_BITS, severity="note")
 def weights_are_kept(subject: QuantisedNeurons, limits: Registers) -> Iterator[Breach]:
-    """A weight has {weight_bits} bits, and shares an exponent with all of its projection."""
+    """A weight has {weight_bits} bits, and shares an exponent with its projection, or with those into one readout."""
     layer, integers = subject.layer, subject.chosen.integers
     nonzero, zeros, clipped, largest, kept = 0, 0, 0, 0.0, np.inf
-    parts = zip(layer.weights, integers.mantissas, integers.scale.exponents, strict=True)
-    for weight, mantissa, exponent in parts:
-        steps = layer.rows(integers.scale.per_unit, weight) / 2.0**exponent
+    parts = zip(layer.weights, integers.mantissas, integers.scale.steps(layer.weights), strict=True)
+    for weight, mantissa, step in parts:
+        steps = layer.rows(integers.scale.per_unit, weight) / step
         beyond = np.abs(weight * steps) > np.abs(mantissa) + 1
         nonzero += int(np.count_nonzero(weight))
         zeros += int(np.count_nonzero((weight != 0) & (mantissa == 0)))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.targets.loihi.layer import Layer
-from spear_deploy.targets.loihi.program import LoihiPopulation
+from spear_deploy.targets.loihi.program import LoihiPopulation, by_row
 from spear_deploy.targets.loihi.registers import Registers
 
 Array = NDArray[np.float64]
@@ -32,10 +32,27 @@ _HALF = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """``per_unit`` (units,): chip units of v >> shift per float unit; ``exponents`` of the projections into a layer."""
+    """``per_unit`` (units,): chip units of v >> shift per float unit; ``exponents`` of the projections into a layer.
+
+    ``raised``: of each projection the exponents of its rows beyond that, (rows,); None where all rows share it, and for
+    all projections.
+    """
 
     per_unit: Array
     exponents: Sequence[int]
+    raised: Sequence[NDArray[np.int8] | None] | None = None
+
+    def rises(self) -> Sequence[NDArray[np.int8] | None]:
+        """Return ``raised`` of each projection."""
+        return [None] * len(self.exponents) if self.raised is None else self.raised
+
+    def steps(self, weights: Sequence[NDArray[np.generic]]) -> list[Array]:
+        """Return of each weight what one of a mantissa is worth in chip units, (), or of each of its rows."""
+        parts = zip(weights, self.exponents, self.rises(), strict=True)
+        return [
+            np.ldexp(1.0, exponent) if raised is None else np.ldexp(1.0, exponent + by_row(raised, weight))
+            for weight, exponent, raised in parts
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +76,17 @@ class Integers:
 
     def weights(self) -> list[Array]:
         """Return the weights that the mantissas stand for, in chip units."""
-        pairs = zip(self.mantissas, self.scale.exponents, strict=True)
-        return [mantissa.astype(np.float64) * 2.0**exponent for mantissa, exponent in pairs]
+        pairs = zip(self.mantissas, self.scale.steps(self.mantissas), strict=True)
+        return [mantissa.astype(np.float64) * step for mantissa, step in pairs]
 
 
 def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
     """Round everything of a layer."""
     du, dv = round_decays(layer, registers)
     mantissas = []
-    for weight, exponent in zip(layer.weights, scale.exponents, strict=True):
+    for weight, step in zip(layer.weights, scale.steps(layer.weights), strict=True):
         largest = registers.max_mantissa(weight)
-        steps = np.rint(layer.rows(scale.per_unit, weight) * weight / 2.0**exponent)
+        steps = np.rint(layer.rows(scale.per_unit, weight) * weight / step)
         mantissas.append(np.clip(steps, -largest, largest).astype(np.int16))
     of_neurons = layer.of_units(scale.per_unit)
     bias_mant, bias_exp = registers.round_bias(np.ldexp(of_neurons * layer.bias, registers.arithmetic.shift))

@@ -26,6 +26,7 @@ from spear_deploy.targets.loihi.rounding import (
     round_layer,
     rounded_up,
 )
+from spear_deploy.targets.loihi.row_exponents import can_be_split, finer, is_exact, split
 from spear_deploy.targets.loihi.trial import Trial, try_layer
 from spear_deploy.targets.observation import Observation
 from spear_deploy.targets.ports import InputPort
@@ -51,6 +52,8 @@ _UNREACHED = 100.0
 """A threshold so many times what its membrane reaches may be clipped."""
 _SMALL_LOSS = 0.01
 """A layer that loses no more is left as it is: clipping its weights is not even tried."""
+_NO_LOSS = 0.002
+"""A readout that loses no more is not worth projections in several parts."""
 _CLIPS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
 """Weights beyond 2^-clip of the largest one are clipped."""
 _WORTH = 0.8
@@ -95,8 +98,7 @@ def choose(layer: Layer, setting: Setting) -> Chosen:
     registers = setting.registers
     trained = layer.population.resolution
     if trained is not None:  # it was trained on these integers
-        per_unit = layer.by_unit(trained)
-        return setting.judge(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)))
+        return _as_trained(layer, layer.by_unit(trained), setting)
     on_grid = grid_scale(layer, UNIT, registers)
     if on_grid is not None and _holds_all(layer, on_grid, setting):  # lava-dl trains on these, and netx runs them
         return setting.judge(layer, on_grid)
@@ -105,9 +107,30 @@ def choose(layer: Layer, setting: Setting) -> Chosen:
         exact = setting.judge(layer, on_grid)
         if exact.trial.error <= first.trial.error:
             return exact
-    if first.is_good(layer) or not layer.weights:
+    if not layer.weights:
         return first
-    return _clip_tails(layer, first, setting)
+    first = _split_rows(layer, first, setting)
+    return first if first.is_good(layer) else _clip_tails(layer, first, setting)
+
+
+def _as_trained(layer: Layer, per_unit: Array, setting: Setting) -> Chosen:
+    """Return the integers that the layer was trained with: one exponent for each projection where that holds them."""
+    registers = setting.registers
+    one = setting.judge(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)))
+    if not can_be_split(layer, registers) or is_exact(layer, one.integers):
+        return one
+    return setting.judge(layer, split(layer, per_unit, registers))
+
+
+def _split_rows(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
+    """Give the weights into each neuron of a readout an exponent of their own where that loses less."""
+    if not can_be_split(layer, setting.registers) or first.trial.error <= _NO_LOSS:
+        return first
+    largest = float(_largest_scale(layer, setting).min())
+    scales = finer(layer, first.integers.scale, largest, setting.registers)
+    tried = [setting.judge(layer, _settle(layer, scale, setting)) for scale in scales]
+    best = min(tried, key=lambda chosen: chosen.trial.error, default=first)
+    return best if best.trial.error < _WORTH * first.trial.error else first
 
 
 def _holds_all(layer: Layer, scale: Scale, setting: Setting) -> bool:

@@ -52,15 +52,15 @@ def try_layer(
     from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 
     fed, projections = {}, []
-    for index, (synapses, exponent, mantissa) in enumerate(
-        zip(layer.incoming, integers.scale.exponents, integers.mantissas, strict=True)
-    ):
+    scale, mantissas = integers.scale, integers.mantissas
+    parts = zip(layer.incoming, scale.exponents, scale.rises(), mantissas, strict=True)
+    for index, (synapses, exponent, raised, mantissa) in enumerate(parts):
         name, port = f"{index}", ports.get(synapses.source)
         values = observation.sent[synapses.source]
         # A population of one's own feeds itself with what it sent in float: rounding is judged a step at a time.
         fed[name] = (_port_of(port, name, values), port.encode(values) if port else values.astype(np.uint8))
         moved = replace(synapses, source=name, weight=mantissa)
-        projections.append(LoihiProjection(moved, exponent, delays[synapses.name]))
+        projections.append(LoihiProjection(moved, exponent, delays[synapses.name], raised))
     population = to_population(layer, integers, 1, registers)
     inputs = tuple(port for port, _ in fed.values())
     if not inputs:

@@ -15,7 +15,7 @@ from spear_deploy.network import AvgPool2d, Flatten, Input, Linear, Network, Neu
 from spear_deploy.network.synapses import ConvSynapses
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
-from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram
+from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, by_row
 from spear_deploy.targets.loihi.quantise import Quantised, quantise
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.ports import InputRange
@@ -40,7 +40,8 @@ def assert_current_cannot_wrap(program: LoihiProgram) -> None:
         sums = np.zeros((2, population.size), np.int64)
         for projection in program.into(population.name):
             largest = payload.get(projection.synapses.source, 1)
-            sums += (reach(projection.synapses.weight, population.size) << projection.exponent) * largest
+            one = projection.as_one
+            sums += (reach(one.synapses.weight, population.size) << one.exponent) * largest
         slowest = int(population.du.min()) + 1
         assert (int(sums.max()) << 6) * 4096 < (1 << 23) * slowest
 
@@ -63,7 +64,8 @@ def assert_registers_hold(program: LoihiProgram, registers: Registers) -> None:
         weight = projection.synapses.weight
         one_sign = weight.min(initial=0) == 0 or weight.max(initial=0) == 0
         assert np.abs(weight).max(initial=0) <= (1 << (registers.weight_bits - (not one_sign))) - 1
-        assert 0 <= projection.exponent <= registers.max_weight_exponent
+        assert projection.exponents.min() >= 0
+        assert projection.exponents.max() <= registers.max_weight_exponent
 
 
 INPUTS = [InputRange(), InputRange(3.0), InputRange(1.0, integral=False), InputRange(12.5, integral=False)]
@@ -159,9 +161,10 @@ def test_integers_follow_the_equations(network, bits):
     for projection in (p for p in program.projections if p.synapses.name in exact):
         weight, mantissa = exact[projection.synapses.name].weight, projection.synapses.weight
         scaled = scale_of(program.population(projection.synapses.target), weight) * weight
-        error = np.abs(mantissa * 2.0**projection.exponent - scaled)
+        step = 2.0 ** by_row(projection.exponents, weight)
+        error = np.abs(mantissa * step - scaled) / step
         clipped = np.abs(mantissa) == registers.max_mantissa(weight)
-        assert error[~clipped].max(initial=0) <= 2.0 ** (projection.exponent - 1) * (1 + 1e-9)
+        assert error[~clipped].max(initial=0) <= 0.5 * (1 + 1e-9)
 
 
 def scale_of(population: LoihiPopulation, weight: np.ndarray) -> np.ndarray:

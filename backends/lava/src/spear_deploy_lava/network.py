@@ -5,8 +5,8 @@ Imports Lava: only for processes in which :func:`spear_deploy_lava.compat.import
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -146,9 +146,18 @@ def _connect(program: Program, projection: Projection, port: AbstractPort, targe
         port.connect(synapses.s_in)
         synapses.a_out.connect(target.a_in)
         return
-    synapses = _dense(projection, target_shape, source_shape, message_bits)
-    _reshaped(port, synapses.s_in.shape).connect(synapses.s_in)
-    _reshaped(synapses.a_out, target.a_in.shape).connect(target.a_in)
+    for part in _parts(projection):
+        synapses = _dense(part, target_shape, source_shape, message_bits)
+        _reshaped(port, synapses.s_in.shape).connect(synapses.s_in)
+        _reshaped(synapses.a_out, target.a_in.shape).connect(target.a_in)
+
+
+def _parts(projection: Projection) -> Iterator[Projection]:
+    """Yield the rows of each exponent, among rows of zeros: Lava's Dense has one exponent."""
+    rows = np.broadcast_to(projection.weight_exp, projection.weight.shape[:1])
+    for exponent in np.unique(projection.weight_exp):
+        weight = np.where(rows[:, None] == exponent, projection.weight, 0)
+        yield replace(projection, weight=weight, weight_exp=exponent)
 
 
 def _convolution(
@@ -159,7 +168,7 @@ def _convolution(
     kind = Conv if largest <= _LARGEST_IN_CONV else WideConv
     return kind(
         # Lava's Conv ignores weight_exp.
-        weight=layout.convolution_weight(projection.weight) << projection.weight_exp,
+        weight=layout.convolution_weight(projection.weight) << projection.weight_exp.reshape(-1, 1, 1, 1),
         input_shape=input_shape,
         stride=geometry.stride[::-1],
         padding=geometry.padding[::-1],
@@ -179,7 +188,7 @@ def _dense(
     doubled = int(sign_mode is SignMode.MIXED)
     return Dense(
         weights=weight << doubled,
-        weight_exp=projection.weight_exp - doubled,
+        weight_exp=int(projection.weight_exp) - doubled,
         num_weight_bits=8,
         sign_mode=sign_mode,
         num_message_bits=message_bits,

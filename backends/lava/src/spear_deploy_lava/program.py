@@ -75,6 +75,8 @@ class Convolution:
 class Projection:
     """Synapses from ``source`` to ``target`` with the effective weight ``weight * 2**weight_exp``.
 
+    ``weight_exp`` is one exponent, (), or that of each row of the weight.
+
     ``weight`` is (Cout, Cin/groups, kH, kW) as a cross-correlation if there is a ``convolution``,
     otherwise (target size, source size), both flattened in C, H, W order.  ``delay`` counts the
     steps besides the one that every synapse takes.
@@ -84,7 +86,7 @@ class Projection:
     source: str
     target: str
     delay: int
-    weight_exp: int
+    weight_exp: IntArray
     weight: IntArray
     convolution: Convolution | None
 
@@ -168,7 +170,7 @@ def _projection(name: str, group: h5py.Group) -> Projection:
         source=_text(group.attrs["source"]),
         target=_text(group.attrs["target"]),
         delay=int(group.attrs["delay"]),
-        weight_exp=int(group.attrs["weight_exp"]),
+        weight_exp=np.asarray(group.attrs["weight_exp"]),
         weight=group["weight"][()],
         convolution=_convolution(group) if kind == "conv" else None,
     )
@@ -221,10 +223,12 @@ def _check_projection(program: Program, projection: Projection) -> None:
         refuse(f"delay {projection.delay} lies beyond 0..{LONGEST_DELAY}")
     if program.lag(projection) < 0:
         refuse(f"delay {projection.delay} is too short to join level {source.level} to level {target.level}")
-    if projection.weight_exp < 0:
-        refuse(f"negative weight_exp {projection.weight_exp}")
     if projection.weight.size == 0:
         refuse("no weights")
+    if projection.weight_exp.shape not in ((), projection.weight.shape[:1]):
+        refuse(f"weight_exp has the shape {projection.weight_exp.shape}")
+    if projection.weight_exp.min() < 0:
+        refuse(f"negative weight_exp {projection.weight_exp.min()}")
     low, high = int(projection.weight.min()), int(projection.weight.max())
     if max(-low, high) > (LARGEST_MIXED if low < 0 < high else LARGEST_OF_ONE_SIGN):
         refuse(f"weight mantissas {low}..{high} lie beyond -127..127, 0..255 and -255..0")

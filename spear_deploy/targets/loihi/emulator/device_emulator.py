@@ -89,6 +89,7 @@ class _Synapses:
 
     def __init__(self, projection: LoihiProjection, arithmetic: Arithmetic, device: torch.device) -> None:
         self.bound = arithmetic.wrap
+        projection = projection.as_one
         self.synapses = synapses = projection.synapses
         weight = torch.tensor(np.asarray(synapses.weight, np.float64) * 2.0**projection.exponent, device=device)
         groups = synapses.groups if isinstance(synapses, ConvSynapses) else 1

@@ -98,7 +98,7 @@ class EmulatedPopulation:
     """One population of a program; ``layouts`` tells how those that it receives from lie in memory."""
 
     def __init__(self, population: LoihiPopulation, program: LoihiProgram, layouts: Mapping[str, Layout]) -> None:
-        projections = program.into(population.name)
+        projections = [projection.as_one for projection in program.into(population.name)]
         self.name, self.layout = population.name, layouts[population.name]
         self.arithmetic = program.arithmetic
         plans = [_plan(projection, program, layouts) for projection in projections]

@@ -24,10 +24,13 @@ class Exactly(torch.autograd.Function):
 
 
 class Rounded(torch.autograd.Function):
-    """Weights in chip units, mantissa * ``step``, of weights (O, ...); ``steps`` (O, 1, ...) are a float unit's."""
+    """Weights in chip units, mantissa * ``step``, of weights (O, ...); ``steps`` (O, 1, ...) are a float unit's.
+
+    ``step`` is (), or of each row, (O, 1, ...).
+    """
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, steps: Tensor, step: float) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, steps: Tensor, step: Tensor) -> Tensor:
         """Round."""
         ctx.save_for_backward(steps)
         ctx.step = step

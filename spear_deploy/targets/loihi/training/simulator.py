@@ -80,7 +80,7 @@ def _grids(
 ) -> dict[str, Grid]:
     """Return what the program fixes of each projection, by name; ``composed`` are the projections' synapses."""
     ports = {port.name: port for port in program.inputs}
-    exponents = {projection.synapses.name: projection.exponent for projection in program.projections}
+    lowered = {projection.synapses.name: projection for projection in program.projections}
     grids = {}
     for projection, synapses in zip(network.projections, composed, strict=True):
         target, port = network[projection.target], ports.get(projection.source)
@@ -95,7 +95,8 @@ def _grids(
             scale,
             payload_scale=port.scale if port else 1.0,
             payload=port.max_value if port else 1,
-            exponent=exponents[projection.name],
+            exponent=lowered[projection.name].exponent,
+            raised=lowered[projection.name].raised,
             registers=registers,
         )
     return grids

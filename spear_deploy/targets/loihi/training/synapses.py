@@ -18,10 +18,12 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Projection, SumPool2d
+from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Projection, SumPool2d
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_output
 from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
+from spear_deploy.targets.loihi.layer import is_on_grid
+from spear_deploy.targets.loihi.program import by_row
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
 
@@ -33,7 +35,8 @@ class Grid:
     """What the program fixes of a projection.
 
     ``scale``: chip units per float unit of the target's input, of its full shape; ``payload_scale``: payload per float
-    unit of the source, ``payload`` the largest.
+    unit of the source, ``payload`` the largest; ``raised`` as in
+    :class:`~spear_deploy.targets.loihi.program.LoihiProjection`.
     """
 
     projection: Projection
@@ -44,6 +47,7 @@ class Grid:
     payload: int
     exponent: int
     registers: Registers
+    raised: NDArray[np.int8] | None = None
 
     @property
     def target(self) -> Shape:
@@ -145,10 +149,14 @@ class GridSynapses(IntegerSynapses):
         assert isinstance(self._op, Conv2d | Linear)
         self._pools = [op for op in before if isinstance(op, AvgPool2d | SumPool2d)]
         divided = prod(prod(op.kernel) for op in self._pools if isinstance(op, AvgPool2d))
-        self._step, self._rows = 2.0**grid.exponent, grid.rows(self._op.weight) / grid.payload_scale / divided
+        self._rows = grid.rows(self._op.weight) / grid.payload_scale / divided
+        step = np.ldexp(1.0, grid.exponent)
+        if grid.raised is not None:
+            step = step * np.ldexp(1.0, by_row(grid.raised, self._op.weight))
         self.weight = nn.Parameter(torch.tensor(self._op.weight))
         self.bias = None if self._op.bias is None else nn.Parameter(torch.tensor(self._op.bias))
-        self.register_buffer("steps", torch.tensor(self._rows / self._step, dtype=torch.float32))
+        self.register_buffer("steps", torch.tensor(self._rows / step, dtype=torch.float32))
+        self.register_buffer("step", torch.tensor(step, dtype=torch.float32))
         self.register_buffer("scale", torch.tensor(grid.scale, dtype=torch.float32))
         self.register_buffer("exists", existing_weights(self._op))
 
@@ -163,14 +171,14 @@ class GridSynapses(IntegerSynapses):
             if peak > largest:
                 bound = largest / buffers.steps
                 self.weight.copy_(torch.minimum(torch.maximum(self.weight, -bound), bound))
-        return registers.exponent_for(min(peak, largest) * self._step, largest)
+        return registers.exponent_for(min(peak, largest) * 2.0**self.grid.exponent, largest)
 
     def round(self, exponent: int) -> None:
         """Round the weights to the grid, which is coarser only where an exponent that is shared is larger."""
         buffers: Any = self
         weight = self.weight if buffers.exists is None else self.weight * buffers.exists
         coarser = 2.0 ** max(0, exponent - self.grid.exponent)
-        self.integers = Rounded.apply(weight, buffers.steps / coarser, self._step * coarser)  # type: ignore[no-untyped-call]
+        self.integers = Rounded.apply(weight, buffers.steps / coarser, buffers.step * coarser)  # type: ignore[no-untyped-call]
 
     def reach(self, units: int) -> Tensor:
         """Return the largest sums into each unit; a weight is as many synapses as its window has cells."""
@@ -321,14 +329,7 @@ class ComposedSynapses(IntegerSynapses):
 
 def synapses_of(grid: Grid) -> GridSynapses | ComposedSynapses:
     """Return the module of a projection."""
-    *before, last = grid.projection.ops or (None,)
-    is_own = isinstance(last, Conv2d | Linear) and all(isinstance(op, Flatten) or _is_disjoint(op) for op in before)
-    return GridSynapses(grid) if is_own else ComposedSynapses(grid)
-
-
-def _is_disjoint(op: LinearOp | None) -> bool:
-    """Say whether an operation is a pooling whose windows share no cell."""
-    return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
+    return GridSynapses(grid) if is_on_grid(grid.projection.ops) else ComposedSynapses(grid)
 
 
 def _summing(op: LinearOp) -> LinearOp:

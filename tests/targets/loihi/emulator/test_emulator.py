@@ -20,7 +20,7 @@ from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.emulator.event_table import EventTable, MatrixTable
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
 from spear_deploy.targets.loihi.emulator.layer import MEASURED, EmulatedPopulation
-from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection
+from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection, by_row
 from tests.strategies import chip_programs
 
 LIMIT = 1 << 23
@@ -111,7 +111,7 @@ def decayed(x: Array, factor: Array) -> Array:
 
 def weighted(projection: LoihiProjection, sent: Array, target: tuple[int, ...]) -> Array:
     synapses = projection.synapses
-    weight = synapses.weight.astype(np.int64) << projection.exponent
+    weight = synapses.weight.astype(np.int64) << by_row(projection.exponents, synapses.weight)
     if isinstance(synapses, DenseSynapses):
         return (sent.reshape(len(sent), -1) @ weight.T).reshape(len(sent), *target)
     total = np.zeros((len(sent), *target), np.int64)
