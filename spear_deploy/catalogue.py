@@ -145,7 +145,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
     "E037": (
         "projection too large to lower",
-        "A projection that is not a convolution would need too large a dense matrix.",
+        "A projection that is neither a convolution nor one matrix would be composed to too large a dense matrix.",
     ),
     "E038": (
         "network that a .net file cannot hold",

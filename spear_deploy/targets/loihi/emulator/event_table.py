@@ -22,6 +22,9 @@ from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
 
 Index = NDArray[np.int32]
 
+_BLOCK_SOURCES = 64
+"""Sources of a matrix that are turned into rows of a table at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class BlockTable:
@@ -81,10 +84,14 @@ EventTable: TypeAlias = BlockTable | MatrixTable
 
 def dense_table(synapses: DenseSynapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> MatrixTable:
     """Return the table of a matrix; weights are ``mantissa << shift`` of type ``kind``."""
-    layout = cells.layout
-    matrix = synapses.weight[np.ix_(layout.order, source.order)].astype(np.int32).T << shift
-    lanes = lanes_for(layout.width, kind.itemsize)
-    weight = _pad(matrix.reshape(len(matrix), layout.rows, layout.width), lanes, kind)
+    layout, lanes = cells.layout, lanes_for(cells.layout.width, kind.itemsize)
+    by_target = synapses.weight[layout.order] if layout.channels_last else synapses.weight
+    sources = by_target.shape[1]
+    weight = np.zeros((sources, layout.rows, lanes * (LANE_BYTES // kind.itemsize)), kind)
+    for start in range(0, sources, _BLOCK_SOURCES):
+        some = slice(start, min(start + _BLOCK_SOURCES, sources))
+        block = by_target[:, source.order[some] if source.channels_last else some].T.astype(kind) << kind.type(shift)
+        weight[some, :, : layout.width] = block.reshape(-1, layout.rows, layout.width)
     return MatrixTable(cells.origin, cells.stride, lanes, weight)
 
 

@@ -221,8 +221,7 @@ class _Plan(NamedTuple):
 def _plan(projection: LoihiProjection, program: LoihiProgram, layouts: Mapping[str, Layout]) -> _Plan:
     synapses = projection.synapses
     payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
-    weight = np.abs(synapses.weight.astype(np.int64)).reshape(len(synapses.weight), -1)
-    reach = int(weight.sum(axis=1).max(initial=0)) * payload
+    reach = _largest_sum(synapses.weight) * payload
     if wraps(synapses, reach, projection.exponent, program.arithmetic.wrap):
         return _Plan(projection, reach, None)
     source, target = layouts[synapses.source].shape, layouts[synapses.target].shape
@@ -230,6 +229,14 @@ def _plan(projection: LoihiProjection, program: LoihiProgram, layouts: Mapping[s
     if isinstance(synapses, ConvSynapses) and prod(source) * prod(target) <= _MAX_MATRIX_RATIO * synapses.weight.size:
         return _Plan(projection, reach, matrix_of(synapses, source, target))
     return _Plan(projection, reach, synapses)
+
+
+def _largest_sum(weight: NDArray[Any]) -> int:
+    """Return the largest sum of magnitudes in a row of weights."""
+    largest = 0
+    for row in weight:  # each in the cache
+        largest = max(largest, int(np.abs(row, dtype=np.int64).sum()))
+    return largest
 
 
 def _cells(layout: Layout, plans: Sequence[_Plan], layouts: Mapping[str, Layout]) -> Cells:
