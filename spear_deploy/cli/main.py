@@ -9,12 +9,15 @@ import sys
 import traceback
 from collections.abc import Iterable
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 import spear_deploy
 from spear_deploy.errors import INTERRUPTED, Finding, SpearError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
@@ -73,7 +76,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names are in any script, terminals are not
             stream.reconfigure(errors="backslashreplace")
-    errors = console_for(stderr=True)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -82,23 +84,25 @@ def main() -> None:
         error.show()
         code = 2
     except SpearError as error:
-        show(error, errors)
+        show(error, console_for(stderr=True))
         code = error.exit_code
     except ModuleNotFoundError as error:
         try:
             _missing_dependency(error)
         except SpearError as missing:
-            show(missing, errors)
+            show(missing, console_for(stderr=True))
             code = missing.exit_code
     except (KeyboardInterrupt, click.Abort):
-        errors.print("interrupted; deploy and compile go on with the same command and --resume")
+        console_for(stderr=True).print("interrupted; deploy and compile go on with the same command and --resume")
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except Exception:
         traceback.print_exc()
-        errors.print("this is a bug in spear-deploy: please report it with the lines above and the command")
+        console_for(stderr=True).print(
+            "this is a bug in spear-deploy: please report it with the lines above and the command"
+        )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -137,4 +141,6 @@ def _missing_dependency(error: ModuleNotFoundError) -> None:
 
 def console_for(*, stderr: bool = False) -> Console:
     """Return a console for tables, progress and messages."""
+    from rich.console import Console  # half of the time that --help takes
+
     return Console(stderr=stderr, highlight=False)
