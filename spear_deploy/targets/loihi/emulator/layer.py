@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.targets.loihi.emulator.byte_product import ByteProduct
 from spear_deploy.targets.loihi.emulator.cells import Cells, Layout, aligned_memory
+from spear_deploy.targets.loihi.emulator.channel_product import ChannelProduct
 from spear_deploy.targets.loihi.emulator.event_table import event_table, margin, matrix_of
 from spear_deploy.targets.loihi.emulator.lif_kernel import scan_of
 from spear_deploy.targets.loihi.emulator.products import Product, wraps
@@ -91,12 +92,13 @@ class EmulatedPopulation:
         bound = self.arithmetic.wrap
         product = Product(synapses, source, self.cells, reach=plan.reach, exponent=exponent, shift=shift, bound=bound)
         uses = 1 if isinstance(synapses, DenseSynapses) else self.layout.rows * self.layout.width // self.cells.pixel
-        by_events, in_bytes = None, None
+        by_events, in_bytes, by_channel = None, None, None
         if plan.by_events is not None:
             by_events = event_table(plan.by_events, source, self.cells, shift, self.kind)
             in_bytes = ByteProduct.of(plan.by_events, source, self.layout, payload=plan.payload, shift=shift)
+            by_channel = ChannelProduct.of(plan.by_events, source, self.cells, shift, self.kind)
         lag = program.lag(plan.projection)
-        return Incoming(synapses.source, lag, by_events, product, synapses.weight.size * uses, in_bytes)
+        return Incoming(synapses.source, lag, by_events, product, synapses.weight.size * uses, in_bytes, by_channel)
 
     def sums(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> Sums:
         """Return how to sum what arrives, by how active the sources are; ``unknown`` ones have not been run yet."""

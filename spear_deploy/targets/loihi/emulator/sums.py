@@ -1,8 +1,8 @@
 """The ways to sum what arrives at a population, and which of them is the fastest for what its sources do.
 
-Each projection is summed by events, as a product of bytes, or as one of floats (:mod:`.event_table`,
-:mod:`.byte_product`, :mod:`.products`).  Where bytes are the fastest for all, the first product writes the sums and no
-margin is needed around a map.  All ways give the same integers.
+Each projection is summed by events, channel by channel, as a product of bytes, or as one of floats
+(:mod:`.event_table`, :mod:`.channel_product`, :mod:`.byte_product`, :mod:`.products`).  Where bytes are the fastest for
+all, the first product writes the sums and no margin is needed around a map.  All ways give the same integers.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.targets.loihi.emulator.byte_product import ByteProduct
 from spear_deploy.targets.loihi.emulator.cells import Cells
+from spear_deploy.targets.loihi.emulator.channel_product import ChannelProduct
 from spear_deploy.targets.loihi.emulator.event_table import EventTable
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
 from spear_deploy.targets.loihi.emulator.products import Product
@@ -39,7 +40,7 @@ class Costs:
     By events: each ``event``, and each ``lane`` that it adds.  As a product: each ``multiplication``, and each
     ``cell`` of source and target that is converted from and to integers.  In bytes: each multiplication
     (``byte``), each cell of the target (``byte_cell``), and each byte of windows that are written out of pixels
-    (``pixel_window``) or of planes (``plane_window``).
+    (``pixel_window``) or of planes (``plane_window``).  Channel by channel: each multiplication (``channel``).
     """
 
     event: float
@@ -50,6 +51,7 @@ class Costs:
     byte_cell: float
     pixel_window: float
     plane_window: float
+    channel: float
 
 
 MEASURED = Costs(
@@ -61,6 +63,7 @@ MEASURED = Costs(
     byte_cell=0.3,
     pixel_window=0.05,
     plane_window=0.9,
+    channel=0.1,
 )
 
 
@@ -131,6 +134,7 @@ class Incoming:
     product: Product
     multiplications: int
     in_bytes: ByteProduct | None
+    by_channel: ChannelProduct | None = None
 
     def cost_of_events(self, active: float, costs: Costs) -> float:
         """Return nanoseconds of a step in which a share ``active`` of the sources fires."""
@@ -161,6 +165,8 @@ class Incoming:
             ways.append((self.cost_of_events(active, costs), self.by_events.add))
         if self.in_bytes is not None:
             ways.append((self.cost_in_bytes(cells, costs) + cells * costs.cell, self._add_bytes))
+        if self.by_channel is not None:
+            ways.append((self.by_channel.multiplications * costs.channel, self.by_channel.add))
         cost, add = min(ways, key=lambda way: way[0])
         return cost, Part(self.source, self.lag, add)
 

@@ -26,9 +26,10 @@ from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, Loihi
 from tests.strategies import chip_programs
 
 LIMIT = 1 << 23
-BY_EVENTS = replace(MEASURED, multiplication=1e9, byte=1e9)
-BY_PRODUCTS = replace(MEASURED, event=1e9, byte=1e9)
-IN_BYTES = replace(MEASURED, event=1e9, multiplication=1e9)
+BY_EVENTS = replace(MEASURED, multiplication=1e9, byte=1e9, channel=1e9)
+BY_PRODUCTS = replace(MEASURED, event=1e9, byte=1e9, channel=1e9)
+IN_BYTES = replace(MEASURED, event=1e9, multiplication=1e9, channel=1e9)
+BY_CHANNELS = replace(MEASURED, event=1e9, multiplication=1e9, byte=1e9, channel=0.0)
 Array = np.ndarray
 
 
@@ -148,7 +149,7 @@ def assert_equal_to_reference(program: LoihiProgram, x: Array) -> Reference:
         sent.append(reference.step({"in": step}))
         membranes.append(dict(reference.v))
     readouts = {population.name for population in program.populations if population.kind == "readout"}
-    for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS, IN_BYTES):
+    for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS, IN_BYTES, BY_CHANNELS):
         recording = LoihiEmulator(program, costs=costs).run({"in": x})
         counted = LoihiEmulator(program, costs=costs).run({"in": x}, clips=True)
         assert (recording.clips, counted.clips) == ({}, reference.clips)
