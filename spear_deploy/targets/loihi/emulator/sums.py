@@ -1,14 +1,15 @@
 """The ways to sum what arrives at a population, and which of them is the fastest for what its sources do.
 
 Each projection is summed by events, channel by channel, as a product of bytes, or as one of floats
-(:mod:`.event_table`, :mod:`.channel_product`, :mod:`.byte_product`, :mod:`.products`).  Where bytes are the fastest for
-all, the first product writes the sums and no margin is needed around a map.  All ways give the same integers.
+(:mod:`.event_table`, :mod:`.channel_product`, :mod:`.byte_product`, :mod:`.products`).  Where bytes are the fastest,
+the first product writes the sums and no margin is needed around a map.  All ways give the same integers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Any, TypeAlias
 
@@ -28,6 +29,9 @@ _EVENT_BLOCK_BYTES = 1 << 19
 """Sums that stay in the cache, until the neurons are updated."""
 _BYTE_BLOCK_BYTES = 1 << 22
 """The same where all are products of bytes, which read the weights anew for each block."""
+
+_PLAIN = np.dtype(np.int32)
+"""What products of bytes are summed in."""
 
 Adder: TypeAlias = Callable[[Array, int, int, Array], None]
 """``add(spikes, step, sample, sums)``: to sums (S, b, cells) what spikes (T, B, m) from step and sample on cause."""
@@ -170,10 +174,22 @@ class Incoming:
         cost, add = min(ways, key=lambda way: way[0])
         return cost, Part(self.source, self.lag, add)
 
-    def as_bytes(self) -> Part:
-        """Return the product of bytes, into sums without a margin."""
-        assert self.in_bytes is not None
+    def cost_without_margin(self, cells: int, costs: Costs) -> float:
+        """Return nanoseconds of a step in bytes, or channel by channel where there is no such product."""
+        if self.in_bytes is None and self.by_channel is not None:
+            return self.by_channel.multiplications * costs.channel
+        return self.cost_in_bytes(cells, costs)
+
+    def without_margin(self) -> Part:
+        """Return the same, into sums of 32 bits without a margin."""
+        if self.in_bytes is None:
+            return Part(self.source, self.lag, self._plain_channels.add)
         return Part(self.source, self.lag, self.in_bytes.add, self.in_bytes.write)
+
+    @cached_property
+    def _plain_channels(self) -> ChannelProduct:
+        assert self.by_channel is not None
+        return replace(self.by_channel, cells=Cells(self.product.cells.layout), kind=_PLAIN)
 
     def _add_bytes(self, spikes: Array, step: int, sample: int, total: Array) -> None:
         assert self.in_bytes is not None
@@ -191,11 +207,11 @@ def choose_sums(
     neurons = layout.rows * layout.width
     pairs = list(zip(incoming, activities, strict=True))
     ways = [each.fastest(active, neurons, costs) for each, active in pairs]
-    in_bytes = sum(each.cost_in_bytes(neurons, costs) for each in incoming)
-    if incoming and in_bytes < sum(cost for cost, _ in ways):
+    plain = sum(each.cost_without_margin(neurons, costs) for each in incoming)
+    if any(each.in_bytes for each in incoming) and plain < sum(cost for cost, _ in ways):
         # The first part sets the sums: one that arrives without a lag does so from the first step on.
-        parts = sorted((each.as_bytes() for each in incoming), key=lambda part: part.lag)
-        return Sums(Cells(layout), np.dtype(np.int32), neurons, tuple(parts), _BYTE_BLOCK_BYTES)
+        parts = sorted((each.without_margin() for each in incoming), key=lambda part: (part.write is None, part.lag))
+        return Sums(Cells(layout), _PLAIN, neurons, tuple(parts), _BYTE_BLOCK_BYTES)
     size = sums_size(incoming, cells)
     return Sums(cells, kind, size, tuple(part for _, part in ways), _EVENT_BLOCK_BYTES)
 
