@@ -13,29 +13,19 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.emulator import Case, conv_case, dense_case, linear, network_of
+from benchmarks.networks import driven, events_conv, feeding_itself, mlp
 from spear_deploy.execution import Execution
-from spear_deploy.network import Network, Projection
+from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 
 STEPS, BATCH, RATE, REPEATS = 32, 64, 0.1, 12
-
-
-def recurrent(rng: np.random.Generator, case: Case) -> Network:
-    """The network of a case whose first population feeds itself."""
-    network = network_of(case)
-    size = network["p1"].size
-    weak = replace(linear(rng, size, size), weight=0.3 * linear(rng, size, size).weight)
-    back = Projection("back", "p1", "p1", (weak,), 1)
-    return replace(network, projections=(*network.projections, back))
 
 
 def step(simulator: NetworkSimulator, optimiser: torch.optim.Optimizer, x: torch.Tensor) -> float:
@@ -66,8 +56,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="(default: %(default)s)")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
-    dense, conv = dense_case(rng), conv_case(rng)
-    networks = {"dense": network_of(dense), "conv": network_of(conv), "recurrent": recurrent(rng, dense)}
+    dense, conv = mlp(64, 256, 10)(rng), events_conv(rng)
+    weak = 0.3 * driven(rng)(256, 256)
+    networks = {"dense": dense, "conv": conv, "recurrent": feeding_itself(dense, "p1", weak)}
     table = Table("network", "float, ms", "as the chip, ms", "ratio", box=None)
     ratios: dict[str, float] = {}
     with Execution(threads=arguments.threads).applied():

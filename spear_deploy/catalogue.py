@@ -166,7 +166,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
     "E037": (
         "projection too large to lower",
-        "A projection that is not a convolution would need too large a dense matrix.",
+        "A projection that is neither a convolution nor one matrix would be composed to too large a dense matrix.",
     ),
     "E038": (
         "network that a .net file cannot hold",
@@ -239,6 +239,37 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "It is a note in the report. A larger limit and --resume go on from the journal."
         ),
     ),
+    "E070": (
+        "synaptic current missing",
+        (
+            "A Xylo neuron always has a synaptic current: what arrives decays once before it reaches the membrane,\n"
+            "and a current that keeps nothing of itself would deliver nothing. A LIF without one cannot be written in\n"
+            "such neurons. --adapt gives it the shortest current and fine-tunes it."
+        ),
+    ),
+    "E071": (
+        "trained with one spike a step",
+        (
+            "The network was trained with one spike a step; the chip's neuron fires once for each threshold that its\n"
+            "membrane holds. On samples, more bins than allowed hold two thresholds or more: such networks, recurrent\n"
+            "ones above all, run away (99 % of accuracy became 29 to 90 %). --adapt trains it under the chip's rule."
+        ),
+    ),
+    "E072": (
+        "synapses that are no matrix",
+        "The chip has a synapse for each pair of neurons, and no kernels that are shared over a map.",
+    ),
+    "E073": (
+        "delays the chip does not have",
+        (
+            "A spike takes no step from an input and one step from a neuron, whatever the network says. Paths that\n"
+            "join have to be equally long, and loops as slow as the chip's."
+        ),
+    ),
+    "E074": (
+        "ends that the chip does not have",
+        "More inputs or outputs than the chip has, or an output that is not a neuron behind hidden ones.",
+    ),
     "E080": (
         "layer that the chip does not have",
         (
@@ -285,36 +316,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E089": (
         "program that sinabs cannot build",
         "sinabs fails on some networks that the chip can hold; the message says which. The emulators run them.",
-    "E070": (
-        "synaptic current missing",
-        (
-            "A Xylo neuron always has a synaptic current: what arrives decays once before it reaches the membrane,\n"
-            "and a current that keeps nothing of itself would deliver nothing. A LIF without one cannot be written in\n"
-            "such neurons. --adapt gives it the shortest current and fine-tunes it."
-        ),
-    ),
-    "E071": (
-        "trained with one spike a step",
-        (
-            "The network was trained with one spike a step; the chip's neuron fires once for each threshold that its\n"
-            "membrane holds. On samples, more bins than allowed hold two thresholds or more: such networks, recurrent\n"
-            "ones above all, run away (99 % of accuracy became 29 to 90 %). --adapt trains it under the chip's rule."
-        ),
-    ),
-    "E072": (
-        "synapses that are no matrix",
-        "The chip has a synapse for each pair of neurons, and no kernels that are shared over a map.",
-    ),
-    "E073": (
-        "delays the chip does not have",
-        (
-            "A spike takes no step from an input and one step from a neuron, whatever the network says. Paths that\n"
-            "join have to be equally long, and loops as slow as the chip's."
-        ),
-    ),
-    "E074": (
-        "ends that the chip does not have",
-        "More inputs or outputs than the chip has, or an output that is not a neuron behind hidden ones.",
     ),
     "N001": ("shape inferred", "The file did not state a shape; it was inferred from the graph."),
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
@@ -380,6 +381,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "the limit: no more than their number explains. Were it more, the run would end with E040."
         ),
     ),
+    "N030": (
+        "several spikes a step, seldom",
+        "Trained with one spike a step, a few neurons fire several on the chip; more than 1 % of the spikes is E071.",
+    ),
+    "N031": ("output that fires once a step", "The chip's output neuron fires once a step, and the rest later."),
+    "N032": ("states at their limits", "Currents or membranes reach the limits of their registers on samples."),
+    "N033": ("bias that acts early", "Biases of later layers act on the chip before their sample has reached them."),
     "N035": (
         "scale that the weights do not set",
         (
@@ -402,12 +410,5 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         ),
     ),
     "N038": ("outputs that the readout does not tell", "The spikes of the output have to be read instead."),
-    "N030": (
-        "several spikes a step, seldom",
-        "Trained with one spike a step, a few neurons fire several on the chip; more than 1 % of the spikes is E071.",
-    ),
-    "N031": ("output that fires once a step", "The chip's output neuron fires once a step, and the rest later."),
-    "N032": ("states at their limits", "Currents or membranes reach the limits of their registers on samples."),
-    "N033": ("bias that acts early", "Biases of later layers act on the chip before their sample has reached them."),
 }
 """Every code with its title and explanation."""

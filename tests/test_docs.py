@@ -47,6 +47,7 @@ NOT_RUN = {
     "pip install '.[nir]'": "the tests' own requirements hold nir",
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
+    "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
     "python -m benchmarks.quantisation": "a quarter of an hour",
     "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",

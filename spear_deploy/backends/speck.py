@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends.environment import Environment
-from spear_deploy.backends.supervised import run_supervised
+from spear_deploy.backends.supervised import NetworkFile, run_supervised
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
@@ -75,11 +73,9 @@ class SpeckBackend:
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
         by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
-        with tempfile.TemporaryDirectory(prefix="spear-deploy-") as folder:
-            path = Path(folder, "program.h5")
-            write_program(path, program)
-            command = [*ENVIRONMENT.command(), "run", "--program", str(path)]
-            record = run_supervised(self.name, command, by_sample, timeout=timeout, progress=tick)
+        network = NetworkFile("--program", lambda path: write_program(path, program))
+        command = [*ENVIRONMENT.command(), "run"]
+        record = run_supervised(self.name, command, network, by_sample, timeout=timeout, progress=tick)
         spikes: dict[str, NDArray[Any]] = dict(inputs)
         for layer in program.populations:
             counts = record.spikes[layer.name].reshape(*record.spikes[layer.name].shape[:2], *layer.shape)

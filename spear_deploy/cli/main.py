@@ -12,17 +12,19 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 import spear_deploy
 from spear_deploy.errors import INTERRUPTED, Finding, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.printable import plain, plain_lines
 from spear_deploy.storage import NOT_WRITTEN, unwritten
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
@@ -83,9 +85,8 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     with suppress(OSError):  # where torch makes a folder for what it compiles, which is nothing here: one that is there
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", tempfile.gettempdir())
-    errors = console_for(stderr=True)
     with _terminated() as signals:
-        code = _run(errors, signals)
+        code = _run(signals)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -108,7 +109,7 @@ def _terminated() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _run(errors: Console, signals: Sequence[int]) -> Any:
+def _run(signals: Sequence[int]) -> Any:
     """Run the command; return its exit code."""
     try:
         code = cli.main(standalone_mode=False)
@@ -120,32 +121,35 @@ def _run(errors: Console, signals: Sequence[int]) -> Any:
         error.show()
         return 2
     except SpearError as error:
-        show(error, errors)
-        return error.exit_code
+        return _told(error)
     except ModuleNotFoundError as error:
-        missing = missing_package(error)
-        show(missing, errors)
-        return missing.exit_code
+        return _told(missing_package(error))
     except (KeyboardInterrupt, click.Abort):
-        errors.print("interrupted; deploy and compile go on with the same command and --resume")
+        console_for(stderr=True).print("interrupted; deploy and compile go on with the same command and --resume")
         return 128 + signals[0] if signals else INTERRUPTED
     except BrokenPipeError:
         _close_output()
         return 1
     except OSError as error:
         if error.errno not in NOT_WRITTEN:
-            return _bug(errors)
+            return _bug()
         _close_output()
-        unwritable = unwritten(error.filename or "standard output", error)
-        show(unwritable, errors)
-        return unwritable.exit_code
+        return _told(unwritten(error.filename or "standard output", error))
     except Exception:
-        return _bug(errors)
+        return _bug()
 
 
-def _bug(errors: Console) -> int:
+def _told(error: SpearError) -> int:
+    """Print an error; return its exit code."""
+    show(error, console_for(stderr=True))
+    return error.exit_code
+
+
+def _bug() -> int:
     traceback.print_exc()
-    errors.print("this is a bug in spear-deploy: please report it with the lines above and the command")
+    console_for(stderr=True).print(
+        "this is a bug in spear-deploy: please report it with the lines above and the command"
+    )
     return 1
 
 
@@ -156,6 +160,8 @@ def _close_output() -> None:
 
 def show(error: SpearError, console: Console) -> None:
     """Print every finding of an error."""
+    from rich.text import Text
+
     for finding in error.findings:
         console.print(_line(finding, "bold red"), soft_wrap=True)  # paths stay whole
         if finding.fix:
@@ -172,10 +178,14 @@ def print_notes(notes: Iterable[Finding], console: Console) -> None:
 
 def _line(finding: Finding, style: str) -> Text:
     """Return code, place and message; messages of backends have several lines."""
+    from rich.text import Text
+
     where = (plain(finding.where), "bold" if style.startswith("bold") else "")
     return Text.assemble((finding.code, style), " ", where, f": {plain_lines(finding.message)}")
 
 
 def console_for(*, stderr: bool = False) -> Console:
     """Return a console for tables, progress and messages."""
+    from rich.console import Console  # half of the time that --help takes
+
     return Console(stderr=stderr, highlight=False)

@@ -5,8 +5,8 @@ All arithmetic is float64.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
@@ -28,36 +28,86 @@ from spear_deploy.network.ops import (
 Array: TypeAlias = NDArray[np.float64]
 
 
-def as_one_conv(ops: Sequence[LinearOp], shape: Shape) -> Conv2d | None:
-    """Return the chain as one convolution, or None where that would not be exact."""
+@dataclass(frozen=True)
+class ConvShape:
+    """A convolution without its values: ``weight`` is the shape (Cout, Cin/groups, kH, kW) of its weights."""
+
+    weight: Shape
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    @classmethod
+    def of(cls, conv: Conv2d) -> ConvShape:
+        """Return the shape of a convolution."""
+        return cls(conv.weight.shape, conv.stride, conv.padding, conv.dilation, conv.groups)
+
+
+def shape_of_one_conv(ops: Sequence[LinearOp], shape: Shape) -> ConvShape | None:
+    """Return the shape of the one convolution that a chain is on an input of ``shape``; None where it is not one."""
     if len(shape) != 3:
         return None
     if len(ops) == 1 and isinstance(ops[0], Conv2d):
-        return ops[0]  # as it is: the zeros between the taps of a dilated kernel are no synapses
+        return ConvShape.of(ops[0])  # as it is: the zeros between the taps of a dilated kernel are no synapses
     shapes = chain_shapes(tuple(ops), shape)
-    result: Conv2d | None = Conv2d(np.ones((shape[0], 1, 1, 1)), groups=shape[0])
+    result: ConvShape | None = ConvShape((shape[0], 1, 1, 1), groups=shape[0])
     for op, current in zip(ops, shapes, strict=False):
-        following = _op_as_conv(op, current)
+        following = _op_shape(op, current)
         if result is None or following is None:
             return None
         result = _join(result, following, shape)
     if result is None:
         return None
-    kernel = result.weight.shape[2:]
+    kernel = result.weight[2:]
     reached = tuple(window_count(shape[i + 1], kernel[i], result.stride[i], result.padding[i]) for i in (0, 1))
     return result if reached == shapes[-1][1:] else None
 
 
-def _op_as_conv(op: LinearOp, shape: Shape) -> Conv2d | None:
+def as_one_conv(ops: Sequence[LinearOp], shape: Shape) -> Conv2d | None:
+    """Return the chain as one convolution, or None where that would not be exact.
+
+    A lone convolution keeps its own weights, without a copy.
+    """
+    if shape_of_one_conv(ops, shape) is None:
+        return None
+    if len(ops) == 1 and isinstance(ops[0], Conv2d):
+        return ops[0]
+    joined, weight = ConvShape((shape[0], 1, 1, 1), groups=shape[0]), np.ones((shape[0], 1, 1, 1))
+    for op, current in zip(ops, chain_shapes(tuple(ops), shape), strict=False):
+        following, first = _op_shape(op, current), joined
+        assert following is not None
+        after = _join(first, following, shape)
+        assert after is not None
+        joined, weight = after, _joined_weight(first, weight, following, _op_weight(op, current), shape)
+    return Conv2d(weight, None, joined.stride, joined.padding, joined.dilation, joined.groups)
+
+
+def _op_shape(op: LinearOp, shape: Shape) -> ConvShape | None:
     match op:
         case Conv2d():
-            return replace(op, weight=_write_out_dilation(op), bias=None, dilation=(1, 1))
+            outputs, inputs, *kernel = op.weight.shape
+            written_out = [step * (extent - 1) + 1 for step, extent in zip(op.dilation, kernel, strict=True)]
+            return ConvShape((outputs, inputs, *written_out), op.stride, op.padding, groups=op.groups)
         case SumPool2d() | AvgPool2d():
-            return pool_as_conv(op, shape[0])
+            return ConvShape((shape[0], 1, *op.kernel), op.stride, op.padding, groups=shape[0])
         case Scale() if len(shape) == 3 and np.all(op.factor == op.factor[:, :1, :1]):
-            return Conv2d(op.factor[:, :1, :1, None].astype(np.float64), groups=shape[0])
+            return ConvShape((shape[0], 1, 1, 1), groups=shape[0])
         case _:
             return None
+
+
+def _op_weight(op: LinearOp, shape: Shape) -> Array:
+    """Return the weights of an operation that is a convolution; dilation is written out as zeros."""
+    match op:
+        case Conv2d():
+            return _write_out_dilation(op)
+        case SumPool2d() | AvgPool2d():
+            return pool_as_conv(op, shape[0]).weight.astype(np.float64)
+        case Scale():
+            return op.factor[:, :1, :1, None].astype(np.float64)
+        case _:
+            raise AssertionError(f"{type(op).__name__} is no convolution")
 
 
 def pool_as_conv(op: SumPool2d | AvgPool2d, channels: int) -> Conv2d:
@@ -75,54 +125,72 @@ def _write_out_dilation(op: Conv2d) -> Array:
     return kernel
 
 
-def _join(first: Conv2d, second: Conv2d, shape: Shape) -> Conv2d | None:
+def _join(first: ConvShape, second: ConvShape, shape: Shape) -> ConvShape | None:
     """Return the convolution ``second after first`` on an input of ``shape``, or None if it is not one.
 
     A zero that ``second`` pads with must stand for input cells that lie outside the input only.
     """
-    kernel, stride = first.weight.shape[2:], first.stride
+    kernel, stride = first.weight[2:], first.stride
     for axis in (0, 1):
         size, reach = shape[axis + 1], window_count(shape[axis + 1], kernel[axis], stride[axis], first.padding[axis])
         if second.padding[axis] and (
             kernel[axis] > stride[axis] + first.padding[axis] or reach * stride[axis] - first.padding[axis] < size
         ):
             return None
-    a, b = first.weight.astype(np.float64), second.weight.astype(np.float64)
-    channels = a.shape[0]
-    if first.groups == channels and a.shape[1] == 1 and first.groups == shape[0]:
+    if _is_channelwise(first, shape):
+        groups, inputs = second.groups, second.weight[1]
+    elif _is_depthwise(second, first) or first.groups == second.groups == 1:
+        groups, inputs = first.groups, first.weight[1]
+    else:
+        return None
+    extents = [kernel[i] + (second.weight[2 + i] - 1) * stride[i] for i in (0, 1)]
+    padding = (
+        first.padding[0] + second.padding[0] * stride[0],
+        first.padding[1] + second.padding[1] * stride[1],
+    )
+    strides = (stride[0] * second.stride[0], stride[1] * second.stride[1])
+    return ConvShape((second.weight[0], inputs, *extents), strides, padding, groups=groups)
+
+
+def _is_channelwise(first: ConvShape, shape: Shape) -> bool:
+    """Say whether the first of two convolutions keeps the channels of its input apart, one to one."""
+    return first.groups == first.weight[0] == shape[0] and first.weight[1] == 1
+
+
+def _is_depthwise(second: ConvShape, first: ConvShape) -> bool:
+    """Say whether the second of two convolutions keeps the first one's channels apart, one to one."""
+    return second.groups == second.weight[0] == first.weight[0]
+
+
+def _joined_weight(first: ConvShape, a: Array, second: ConvShape, b: Array, shape: Shape) -> Array:
+    """Return the weights of two convolutions that :func:`_join`, whose own are ``a`` and ``b``."""
+    if _is_channelwise(first, shape):
         per_group = b.shape[1]
         group_of = np.arange(b.shape[0]) // (b.shape[0] // second.groups)
         middle = group_of[:, None] * per_group + np.arange(per_group)
-        left, right, groups = a[middle, 0], b, second.groups
-    elif second.groups == channels and b.shape[0] == channels:
-        left, right, groups = a, np.broadcast_to(b, (channels, a.shape[1], *b.shape[2:])), first.groups
-    elif first.groups == second.groups == 1:
-        pairs = [_convolve_kernels(a[m][None], b[:, m][:, None], stride) for m in range(channels)]
-        return _compose_pair(np.sum(pairs, axis=0), first, second, 1)
-    else:
-        return None
-    return _compose_pair(_convolve_kernels(left, right, stride), first, second, groups)
+        return _convolve_kernels(a[middle, 0], b, np.multiply, first.stride)
+    if _is_depthwise(second, first):
+        return _convolve_kernels(a, b, np.multiply, first.stride)
+    return _convolve_kernels(a, b, _sum_over_channels, first.stride)
 
 
-def _convolve_kernels(left: Array, right: Array, stride: Pair) -> Array:
-    """Convolve kernels (.., kH, kW): each tap of ``right`` places ``left`` at a multiple of the stride."""
+def _sum_over_channels(a: Array, tap: Array) -> Array:
+    """Return (O, I, kH, kW): kernels (M, I, kH, kW) into middle channels, times what these are worth, (O, M, 1, 1)."""
+    return np.tensordot(tap[:, :, 0, 0], a, axes=1)
+
+
+def _convolve_kernels(left: Array, right: Array, multiply: Callable[[Array, Array], Array], stride: Pair) -> Array:
+    """Convolve kernels (.., kH, kW): each tap of ``right`` places ``left``, multiplied, at a multiple of the stride."""
     (lh, lw), (rh, rw) = left.shape[-2:], right.shape[-2:]
-    lead = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    out = np.zeros((*lead, lh + (rh - 1) * stride[0], lw + (rw - 1) * stride[1]))
-    for y in range(rh):
-        for x in range(rw):
-            top, start = y * stride[0], x * stride[1]
-            out[..., top : top + lh, start : start + lw] += left * right[..., y : y + 1, x : x + 1]
+    out: Array | None = None
+    for y, x in np.ndindex(rh, rw):
+        placed = multiply(left, right[..., y : y + 1, x : x + 1])
+        if out is None:
+            out = np.zeros((*placed.shape[:-2], lh + (rh - 1) * stride[0], lw + (rw - 1) * stride[1]))
+        top, start = y * stride[0], x * stride[1]
+        out[..., top : top + lh, start : start + lw] += placed
+    assert out is not None
     return out
-
-
-def _compose_pair(weight: Array, first: Conv2d, second: Conv2d, groups: int) -> Conv2d:
-    stride = (first.stride[0] * second.stride[0], first.stride[1] * second.stride[1])
-    padding = (
-        first.padding[0] + second.padding[0] * first.stride[0],
-        first.padding[1] + second.padding[1] * first.stride[1],
-    )
-    return Conv2d(weight, None, stride, padding, (1, 1), groups)
 
 
 def correlate(x: Array, op: Conv2d) -> Array:
@@ -141,3 +209,19 @@ def correlate(x: Array, op: Conv2d) -> Array:
             grouped = window.reshape(len(x), op.groups, per_group, height, width)
             y += np.einsum("goc,bgchw->bgohw", weight[..., i, j], grouped)
     return y.reshape(len(x), out_channels, height, width)
+
+
+def correlate_back(y: Array, op: Conv2d, shape: Shape) -> Array:
+    """Return the transpose of :func:`correlate`: from a batch of its outputs to inputs (B, *shape)."""
+    (kh, kw), (sy, sx), (dy, dx) = op.weight.shape[2:], op.stride, op.dilation
+    channels, height, width = shape
+    (top, left), (_, rows, columns) = op.padding, op.output_shape(shape)
+    out_channels, per_group = op.weight.shape[:2]
+    weight = op.weight.reshape(op.groups, out_channels // op.groups, per_group, kh, kw)
+    grouped = y.reshape(len(y), op.groups, out_channels // op.groups, rows, columns)
+    x = np.zeros((len(y), channels, height + 2 * top, width + 2 * left))
+    for i in range(kh):
+        for j in range(kw):
+            sent = np.einsum("goc,bgohw->bgchw", weight[..., i, j], grouped).reshape(len(y), channels, rows, columns)
+            x[:, :, i * dy : i * dy + sy * (rows - 1) + 1 : sy, j * dx : j * dx + sx * (columns - 1) + 1 : sx] += sent
+    return x[:, :, top : top + height, left : left + width]

@@ -41,8 +41,12 @@ def fan_out(synapses: Synapses, shapes: Mapping[str, Shape]) -> FanOut:
         nonzero = np.count_nonzero(synapses.weight, axis=0).astype(np.int64)
         return FanOut(synapses.name, synapses.source, synapses.target, np.full(columns, rows, np.int64), nonzero)
     shape = shapes[synapses.source]
-    every = _conv_fan_out(np.ones(synapses.weight.shape, np.int64), synapses, shape)
-    nonzero = _conv_fan_out((synapses.weight != 0).astype(np.int64), synapses, shape)
+    outputs, per_group, *kernel = synapses.weight.shape
+    # Taps of an input channel: the kernels of all outputs of its group.
+    of_groups = (synapses.groups, outputs // synapses.groups, per_group, *kernel)
+    existing = np.count_nonzero(synapses.weight.reshape(of_groups), axis=1).reshape(shape[0], *kernel)
+    every = _conv_fan_out(np.full(existing.shape, of_groups[1]), synapses, shape)
+    nonzero = _conv_fan_out(existing, synapses, shape)
     return FanOut(synapses.name, synapses.source, synapses.target, every.ravel(), nonzero.ravel())
 
 
@@ -56,15 +60,12 @@ def synapse_count(synapses: Synapses, shapes: Mapping[str, Shape]) -> int:
     return int(fan_out(synapses, shapes).nonzero.sum())
 
 
-def _conv_fan_out(mask: Counts, conv: ConvSynapses, shape: Shape) -> Counts:
-    """Transposed convolution of ones with the mask: which outputs each input pixel reaches."""
+def _conv_fan_out(taps: Counts, conv: ConvSynapses, shape: Shape) -> Counts:
+    """Transposed convolution of ones: how many outputs each input pixel reaches, by ``taps`` (channels, kH, kW)."""
     channels, height, width = shape
-    out_channels, per_group, kernel_h, kernel_w = mask.shape
+    kernel_h, kernel_w = taps.shape[1:]
     rows = window_count(height, kernel_h, conv.stride[0], conv.padding[0], conv.dilation[0])
     columns = window_count(width, kernel_w, conv.stride[1], conv.padding[1], conv.dilation[1])
-    # Taps of an input channel: the kernels of all outputs of its group.
-    taps = mask.reshape(conv.groups, out_channels // conv.groups, per_group, kernel_h, kernel_w).sum(axis=1)
-    taps = taps.reshape(channels, kernel_h, kernel_w)
     reach_h = height + 2 * conv.padding[0]
     reach_w = width + 2 * conv.padding[1]
     total = np.zeros((channels, reach_h, reach_w), np.int64)

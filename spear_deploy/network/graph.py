@@ -22,7 +22,7 @@ from spear_deploy.network.names import name_problem
 from spear_deploy.network.neuron import Neuron
 from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
 from spear_deploy.network.order import Link, components, loops
-from spear_deploy.network.synapses import Synapses, compose, constant_output
+from spear_deploy.network.synapses import Synapses, compose, constant_output, outlines
 
 Resolution: TypeAlias = NDArray[np.float64]
 """Integer steps per float unit."""
@@ -132,6 +132,11 @@ class Network:
         Raises :class:`UnsupportedError` (E037) as :func:`~spear_deploy.network.synapses.compose` does.
         """
         return compose(((p.name, p.source, p.target, p.ops) for p in self.projections), self.shapes)
+
+    @cached_property
+    def outlines(self) -> tuple[Synapses, ...]:
+        """The :attr:`synapses` without their values, for what depends on shapes alone; raises as they do."""
+        return outlines(((p.name, p.source, p.target, p.ops) for p in self.projections), self.shapes)
 
     @property
     def links(self) -> tuple[Link, ...]:

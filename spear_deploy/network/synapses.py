@@ -1,7 +1,7 @@
 """The synapses of a projection: its chain of linear operations composed.
 
 Pooling, flattening and scaling are no synapses of their own: they are composed into one convolution where
-that is exact, and into one dense matrix otherwise.  All arithmetic is float64.
+that is exact, and into one dense matrix otherwise.  All arithmetic is float64, and what needs none is not copied.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, UnsupportedError
-from spear_deploy.network.convolutions import as_one_conv, correlate, pool_as_conv
+from spear_deploy.network.convolutions import (
+    as_one_conv,
+    correlate,
+    correlate_back,
+    pool_as_conv,
+    shape_of_one_conv,
+)
 from spear_deploy.network.ops import (
     AvgPool2d,
     Conv2d,
     Flatten,
+    FloatArray,
     Linear,
     LinearOp,
     Pair,
@@ -32,7 +39,7 @@ from spear_deploy.network.ops import (
 Array: TypeAlias = NDArray[np.float64]
 
 MAX_DENSE_ELEMENTS = 1 << 26
-"""A dense matrix beyond this (half a gigabyte of float64) is refused (E037)."""
+"""A dense matrix that is composed may not go beyond this (half a gigabyte of float64): it is refused (E037)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +74,43 @@ def compose(
 ) -> tuple[Synapses, ...]:
     """Return the synapses of projections (name, source, target, operations) between populations of ``shapes``.
 
+    A lone convolution or matrix keeps its own weights; what is composed has float64 ones.
+
     Raises :class:`UnsupportedError` (E037) listing every projection whose matrix would be too large.
+    """
+    given = tuple(projections)
+    outlines(given, shapes)  # refuses before anything is composed
+    return tuple(_compose(name, source, target, ops, shapes[source]) for name, source, target, ops in given)
+
+
+def outlines(
+    projections: Iterable[tuple[str, str, str, tuple[LinearOp, ...]]], shapes: Mapping[str, Shape]
+) -> tuple[Synapses, ...]:
+    """Return what :func:`compose` does without its values: every weight is the same 0, which takes no memory.
+
+    Raises :class:`UnsupportedError` (E037) as it does.
     """
     findings: list[Finding] = []
     synapses: list[Synapses] = []
     for name, source, target, ops in projections:
-        try:
-            synapses.append(_compose(name, source, target, ops, shapes[source]))
-        except UnsupportedError as error:
-            findings += error.findings
+        shape = shapes[source]
+        conv = shape_of_one_conv(ops, shape)
+        if conv is not None:
+            geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
+            synapses.append(ConvSynapses(name, source, target, _nothing(conv.weight), *geometry))
+            continue
+        columns, rows = prod(shape), prod(chain_shapes(ops, shape)[-1])
+        if columns * rows > MAX_DENSE_ELEMENTS and _own_matrix(ops) is None:
+            fix = "prune first, or replace the pooling in front by a strided convolution"
+            findings.append(Finding("E037", f"projection {name!r}", f"needs a dense matrix of {rows} x {columns}", fix))
+        synapses.append(DenseSynapses(name, source, target, _nothing((rows, columns))))
     if findings:
         raise UnsupportedError(findings)
     return tuple(synapses)
+
+
+def _nothing(shape: Shape) -> NDArray[Any]:
+    return np.broadcast_to(np.float32(0), shape)
 
 
 def constant_output(ops: Sequence[LinearOp], shape: Shape) -> Array | None:
@@ -112,26 +144,58 @@ def apply(op: LinearOp, x: Array, *, with_bias: bool) -> Array:
 def _compose(name: str, source: str, target: str, ops: tuple[LinearOp, ...], shape: Shape) -> Synapses:
     conv = as_one_conv(ops, shape)
     if conv is not None:
-        weight = conv.weight.astype(np.float64)
-        return ConvSynapses(name, source, target, weight, conv.stride, conv.padding, conv.dilation, conv.groups)
-    columns, rows = prod(shape), prod(chain_shapes(ops, shape)[-1])
-    if columns * rows > MAX_DENSE_ELEMENTS:
-        fix = "prune first, or replace the pooling in front by a strided convolution"
-        message = f"needs a dense matrix of {rows} x {columns}"
-        raise UnsupportedError.of("E037", f"projection {name!r}", message, fix)
-    return DenseSynapses(name, source, target, _matrix(ops, shape))
+        return ConvSynapses(name, source, target, conv.weight, conv.stride, conv.padding, conv.dilation, conv.groups)
+    own = _own_matrix(ops)
+    return DenseSynapses(name, source, target, _matrix(ops, shape) if own is None else own)
+
+
+def _own_matrix(ops: Sequence[LinearOp]) -> FloatArray | None:
+    """Return the weights of a chain that is one matrix, behind flattening or not."""
+    mixing = [op for op in ops if not isinstance(op, Flatten)]
+    return mixing[0].weight if len(mixing) == 1 and isinstance(mixing[0], Linear) else None
 
 
 def _matrix(ops: Sequence[LinearOp], shape: Shape, block: int = 512) -> Array:
-    """Return the matrix of a chain by pushing the unit vectors through it, ``block`` at a time."""
-    size = prod(shape)
-    columns = []
-    for start in range(0, size, block):
-        count = min(block, size - start)
-        x = np.zeros((count, size))
-        x[np.arange(count), start + np.arange(count)] = 1.0
-        y = x.reshape(count, *shape)
-        for op in ops:
-            y = apply(op, y, with_bias=False)
-        columns.append(y.reshape(count, -1))
-    return np.concatenate(columns).T.copy()
+    """Return the matrix of a chain: its last one, taken back through what is in front, ``block`` rows at a time.
+
+    What is behind the last matrix scales its rows.  A chain without one starts from the identity.
+    """
+    last = max((index for index, op in enumerate(ops) if isinstance(op, Linear)), default=None)
+    shapes = chain_shapes(tuple(ops), shape)
+    front = list(zip(ops, shapes, strict=False))[: len(ops) if last is None else last]
+    rows = prod(shapes[-1])
+    matrix = np.empty((rows, prod(shape)))
+    for start in range(0, rows, block):
+        some = slice(start, min(start + block, rows))
+        y = np.eye(some.stop - start, rows, start) if last is None else _rows_of(ops[last:], some)
+        for op, before in reversed(front):
+            y = _apply_back(op, y, before)
+        matrix[some] = y.reshape(len(y), -1)
+    return matrix
+
+
+def _rows_of(ops: Sequence[LinearOp], some: slice) -> Array:
+    """Return rows of a matrix, which is ``ops[0]``, and of what scales its outputs."""
+    (matrix, *behind) = ops
+    assert isinstance(matrix, Linear)
+    y = matrix.weight[some].astype(np.float64)
+    for op in behind:
+        if isinstance(op, Scale):
+            y *= op.factor[some, None]
+    return y
+
+
+def _apply_back(op: LinearOp, y: Array, shape: Shape) -> Array:
+    """Apply the transpose of an operation on inputs of ``shape`` to a batch of its outputs, in any shape of them."""
+    outputs = y.reshape(len(y), *op.output_shape(shape))
+    match op:
+        case Linear():
+            return outputs @ op.weight.astype(np.float64)
+        case Conv2d():
+            return correlate_back(outputs, op, shape)
+        case SumPool2d() | AvgPool2d():
+            return correlate_back(outputs, pool_as_conv(op, shape[0]), shape)
+        case Flatten():
+            return outputs
+        case Scale():
+            return outputs * op.factor

@@ -36,6 +36,14 @@ def test_light_commands_import_no_heavy_packages(arguments: list[str]) -> None:
     assert not {"torch", "numba", "lava", "sklearn", "stable_baselines3"} & loaded
 
 
+def test_help_imports_click_alone() -> None:
+    """The first thing that anyone runs waits for no library of arrays, files or tables."""
+    code = f"import atexit, sys; atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr)); {COMMAND}"
+    loaded = subprocess_run(code, "--help").stderr.split()
+    assert "click" in loaded
+    assert not {"numpy", "h5py", "rich", "jinja2"} & set(loaded)
+
+
 def test_help_lists_every_command(spear: Run) -> None:
     """Each command of the table is in the help with its line, and can be opened for its own help."""
     done = spear("--help")

@@ -111,16 +111,18 @@ def test_constant_input_is_the_effect_of_the_biases(data, rng):
 
 
 def test_matrices_that_are_too_large_are_refused_all_at_once(monkeypatch):
-    """Every projection beyond the limit is E037; a convolution of any size and smaller matrices are not."""
+    """Every matrix to be composed beyond the limit is E037; convolutions, smaller and lone ones of any size are not."""
     monkeypatch.setattr(module, "MAX_DENSE_ELEMENTS", 128 * 5)
     fits = (Flatten(), Linear(np.ones((5, 128), np.float32)))
     network = network_of((2, 8, 8), fits)
     (synapses,) = network.synapses
     assert synapses.weight.shape == (5, 128)
     wide, out = Population("wide", (6,), neuron(RNG, (6,))), Population("map", (2, 8, 8), neuron(RNG, (2, 8, 8)))
-    too_large = (Flatten(), Linear(np.ones((6, 128), np.float32)))
+    lone = (Flatten(), Linear(np.ones((6, 128), np.float32)))
+    too_large = (PIXELWISE, *lone)
     projections = (
         *network.projections,
+        Projection("lone", "in", "wide", lone),
         Projection("a", "in", "wide", too_large),
         Projection("b", "map", "wide", too_large),
         Projection("identity", "in", "map", ()),

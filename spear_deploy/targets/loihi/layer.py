@@ -9,7 +9,7 @@ The gain is divided out (v / gain fires at the same steps) and the reset value s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -64,7 +64,7 @@ class Layer:
             bias=(neuron.bias - (1 - beta) * reset_value) / gain + constant / (1 - alpha),
             constant=constant,
             incoming=incoming,
-            weights=[s.weight / (ports[s.source].scale if s.source in ports else 1.0) for s in incoming],
+            weights=[_of_payloads(s, ports) for s in incoming],
             payloads=[ports[s.source].max_value if s.source in ports else 1 for s in incoming],
         )
 
@@ -94,17 +94,27 @@ class Layer:
 
     def peaks(self, weight: NDArray[np.generic]) -> Array:
         """Return the largest magnitude among the weights into each unit: (units,)."""
-        largest: Array = np.abs(weight).reshape(self.units, -1).max(axis=1, initial=0)
+        by_unit = weight.reshape(self.units, -1)
+        largest: Array = np.maximum(by_unit.max(axis=1, initial=0), -by_unit.min(axis=1, initial=0))
         return largest
 
-    def worst_sums(self, weights: Sequence[NDArray[np.generic]]) -> Array:
-        """Return the largest |sum| that one step of spikes and payloads can cause in each unit: (units,)."""
+    def worst_sums(self, weights: Sequence[NDArray[np.generic]], steps: Sequence[Array] | None = None) -> Array:
+        """Return the largest |sum| that one step of spikes and payloads can cause in each unit: (units,).
+
+        ``steps``, one for each projection, are what one of a mantissa is worth, () or of each row; weights have none.
+        """
         positive, negative = np.zeros(self.population.size), np.zeros(self.population.size)
-        for weight, payload in zip(weights, self.payloads, strict=True):
-            flat = np.asarray(weight, np.float64).reshape(len(weight), -1)
-            neurons = self.population.size // len(flat)  # a kernel's channels have many
-            positive += np.repeat(np.maximum(flat, 0).sum(axis=1), neurons) * payload
-            negative += np.repeat(np.maximum(-flat, 0).sum(axis=1), neurons) * payload
+        of_one = [np.ones(())] * len(weights) if steps is None else steps
+        for weight, payload, step in zip(weights, self.payloads, of_one, strict=True):
+            neurons = self.population.size // len(weight)  # a kernel's channels have many
+            sums = np.empty((2, len(weight)))
+            for some in row_blocks(weight):
+                flat = np.asarray(weight[some], np.float64).reshape(some.stop - some.start, -1)
+                sums[0, some] = np.maximum(flat, 0).sum(axis=1)
+                sums[1, some] = np.maximum(-flat, 0).sum(axis=1)
+            sums *= np.reshape(step, -1)
+            positive += np.repeat(sums[0], neurons) * payload
+            negative += np.repeat(sums[1], neurons) * payload
         return self.by_unit(np.maximum(positive, negative).reshape(self.population.shape))
 
     def neurons_in_unit(self) -> int:
@@ -124,6 +134,21 @@ def is_on_grid(ops: Sequence[LinearOp]) -> bool:
 def _is_disjoint(op: LinearOp | None) -> bool:
     """Say whether an operation is a pooling whose windows share no cell."""
     return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
+
+
+def row_blocks(weight: NDArray[np.generic]) -> Iterator[slice]:
+    """Yield all rows of a weight in turn, so few at a time that what is made of them stays in the cache."""
+    rows = max(1, (1 << 15) * len(weight) // max(1, weight.size))
+    for start in range(0, len(weight), rows):
+        yield slice(start, min(start + rows, len(weight)))
+
+
+def _of_payloads(synapses: Synapses, ports: Mapping[str, InputPort]) -> Array:
+    """Return the weights of one unit of payload."""
+    weight = synapses.weight.astype(np.float64)
+    if synapses.source in ports:
+        weight /= ports[synapses.source].scale
+    return weight
 
 
 def _with_one_gain(neuron: Neuron, incoming: Sequence[Synapses]) -> tuple[Neuron, Sequence[Synapses]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network import Neuron
-from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.layer import Layer, row_blocks
 from spear_deploy.targets.loihi.loss import Followed
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import fires_otherwise, rounded_up
@@ -162,13 +162,15 @@ def weights_are_kept(subject: QuantisedNeurons, limits: Registers) -> Iterator[B
     nonzero, zeros, clipped, largest, kept = 0, 0, 0, 0.0, np.inf
     parts = zip(layer.weights, integers.mantissas, integers.scale.steps(layer.weights), strict=True)
     for weight, mantissa, step in parts:
-        steps = layer.rows(integers.scale.per_unit, weight) / step
-        beyond = np.abs(weight * steps) > np.abs(mantissa) + 1
-        nonzero += int(np.count_nonzero(weight))
-        zeros += int(np.count_nonzero((weight != 0) & (mantissa == 0)))
-        clipped += int(np.count_nonzero(beyond))
-        largest = max(largest, float(np.abs(weight[beyond]).max(initial=0)))
-        kept = min(kept, float(np.abs(mantissa / steps)[beyond].min(initial=np.inf)))
+        by_row = layer.rows(integers.scale.per_unit, weight) / step
+        for some in row_blocks(weight):
+            wanted, steps, got = weight[some], by_row[some], mantissa[some]
+            beyond = np.abs(wanted * steps) > np.abs(got) + 1
+            nonzero += int(np.count_nonzero(wanted))
+            zeros += int(np.count_nonzero((wanted != 0) & (got == 0)))
+            clipped += int(np.count_nonzero(beyond))
+            largest = max(largest, float(np.abs(wanted[beyond]).max(initial=0)))
+            kept = min(kept, float(np.abs(got / steps)[beyond].min(initial=np.inf)))
     found = []
     if clipped:
         found.append(f"{clipped:,} weights up to {largest:.3g} are clipped, the least of them to {kept:.3g}")

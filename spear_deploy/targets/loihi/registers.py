@@ -128,7 +128,7 @@ class Registers:
 
     def max_mantissa(self, weight: NDArray[np.float64]) -> int:
         """Return the largest magnitude of a mantissa: weights that share a sign need no bit for it."""
-        return self.largest_mantissa(is_mixed=bool(np.any(weight < 0) and np.any(weight > 0)))
+        return self.largest_mantissa(is_mixed=bool(weight.min(initial=0) < 0 < weight.max(initial=0)))
 
     def largest_mantissa(self, *, is_mixed: bool) -> int:
         """Return the same for weights of both signs, or of one."""

@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.targets.loihi.layer import Layer
+from spear_deploy.targets.loihi.layer import Layer, row_blocks
 from spear_deploy.targets.loihi.program import LoihiPopulation, by_row
 from spear_deploy.targets.loihi.registers import Registers
 
@@ -85,9 +85,11 @@ def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
     du, dv = round_decays(layer, registers)
     mantissas = []
     for weight, step in zip(layer.weights, scale.steps(layer.weights), strict=True):
-        largest = registers.max_mantissa(weight)
-        steps = np.rint(layer.rows(scale.per_unit, weight) * weight / step)
-        mantissas.append(np.clip(steps, -largest, largest).astype(np.int16))
+        largest, by_step = registers.max_mantissa(weight), layer.rows(scale.per_unit, weight) / step
+        mantissa = np.empty(weight.shape, np.int16)
+        for some in row_blocks(weight):
+            mantissa[some] = np.clip(np.rint(by_step[some] * weight[some]), -largest, largest)
+        mantissas.append(mantissa)
     of_neurons = layer.of_units(scale.per_unit)
     bias_mant, bias_exp = registers.round_bias(np.ldexp(of_neurons * layer.bias, registers.arithmetic.shift))
     full = np.full((), registers.max_threshold)
@@ -123,14 +125,20 @@ def grid_scale(layer: Layer, unit: float, registers: Registers) -> Scale | None:
         and np.abs(mantissa).max() <= registers.max_bias_mantissa
         and np.array_equal(vth, np.rint(vth))
         and np.array_equal(bias, np.ldexp(mantissa, exponent))
+        and all(_are_integers(weight, unit) for weight in layer.weights)
     ):
-        return None  # before the many weights are rounded
+        return None  # at the first weight that is off the grid: most networks are
     scale = Scale(np.full(layer.units, unit), fitting_exponents(layer, np.full(layer.units, unit), registers))
     if max(scale.exponents, default=0) > registers.max_weight_exponent:
         return None
     rounded = round_layer(layer, scale, registers).weights()
     exact = all(np.array_equal(w * unit, r) for w, r in zip(layer.weights, rounded, strict=True))
     return scale if exact else None
+
+
+def _are_integers(weight: Array, unit: float) -> bool:
+    scaled = (unit * weight[some] for some in row_blocks(weight))
+    return all(np.array_equal(part, np.rint(part)) for part in scaled)
 
 
 def fitting_exponents(layer: Layer, per_unit: Array, registers: Registers) -> list[int]:

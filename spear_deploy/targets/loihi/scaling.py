@@ -84,13 +84,16 @@ class Setting:
 
     def judge(self, layer: Layer, scale: Scale) -> Chosen:
         """Round a layer with a scale, and run it."""
-        integers = round_layer(layer, scale, self.registers)
+        return self.run(layer, round_layer(layer, scale, self.registers))
+
+    def run(self, layer: Layer, integers: Integers) -> Chosen:
+        """Run a layer that is rounded."""
         return Chosen(integers, try_layer(layer, integers, self.observation, self.ports, self.delays, self.registers))
 
 
 def judge_first(layer: Layer, setting: Setting) -> Chosen:
     """Round a layer at the scale that the ranges give, before anything is clipped."""
-    return setting.judge(layer, _first_scale(layer, setting))
+    return setting.run(layer, _first_integers(layer, setting))
 
 
 def choose(layer: Layer, setting: Setting) -> Chosen:
@@ -128,7 +131,7 @@ def _split_rows(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
         return first
     largest = float(_largest_scale(layer, setting).min())
     scales = finer(layer, first.integers.scale, largest, setting.registers)
-    tried = [setting.judge(layer, _settle(layer, scale, setting)) for scale in scales]
+    tried = [setting.run(layer, _settle(layer, scale, setting)) for scale in scales]
     best = min(tried, key=lambda chosen: chosen.trial.error, default=first)
     return best if best.trial.error < _WORTH * first.trial.error else first
 
@@ -141,7 +144,7 @@ def _holds_all(layer: Layer, scale: Scale, setting: Setting) -> bool:
     return bool(np.all(scale.per_unit * layer.by_unit(reached) < bound))
 
 
-def _first_scale(layer: Layer, setting: Setting) -> Scale:
+def _first_integers(layer: Layer, setting: Setting) -> Integers:
     """Fill the mantissas, as far as the registers hold what follows."""
     registers = setting.registers
     limit = _largest_scale(layer, setting)
@@ -149,7 +152,7 @@ def _first_scale(layer: Layer, setting: Setting) -> Scale:
     if filled is None:
         theta = np.ones(layer.units) if layer.theta is None else layer.by_unit(layer.theta)
         wanted = np.divide(_FINE_THRESHOLD, theta, out=np.ones(layer.units), where=theta > 0)
-        return Scale(_make_exact(layer, np.minimum(limit, wanted)), exponents)
+        return round_layer(layer, Scale(_make_exact(layer, np.minimum(limit, wanted)), exponents), registers)
     raised, highest = 0, registers.max_weight_exponent - max(exponents)
     fine = _fine_scale(layer, setting)
     while raised < highest and float(np.median(filled)) * 2.0**raised < fine:
@@ -163,16 +166,17 @@ def _first_scale(layer: Layer, setting: Setting) -> Scale:
     return _settle(layer, Scale(per_unit, fitting_exponents(layer, per_unit, registers)), setting)
 
 
-def _settle(layer: Layer, scale: Scale, setting: Setting) -> Scale:
-    """Lower the scale where the current could wrap because many weights are rounded up."""
+def _settle(layer: Layer, scale: Scale, setting: Setting) -> Integers:
+    """Round a layer, with a lower scale where the current could wrap because many weights are rounded up."""
     bound = setting.registers.arithmetic.current_bound
     exact, current = layer.worst_sums(layer.weights), largest_current(layer, setting)
     per_unit = scale.per_unit.copy()
     while True:
-        rounded = layer.worst_sums(round_layer(layer, replace(scale, per_unit=per_unit), setting.registers).weights())
+        integers = round_layer(layer, replace(scale, per_unit=per_unit), setting.registers)
+        rounded = layer.worst_sums(integers.mantissas, scale.steps(integers.mantissas))
         wraps = rounded / np.maximum(exact, _TINY) * current >= bound
         if not wraps.any():
-            return replace(scale, per_unit=per_unit)
+            return integers
         if layer.theta is None or setting.registers.layered:
             wraps = np.ones_like(wraps)
         per_unit = np.where(wraps, per_unit / 2, per_unit)
@@ -283,7 +287,7 @@ def _clip_tails(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
         if layer.theta is None or setting.registers.layered:
             raised = np.full(layer.units, raised.min())
         exact = replace(scale, per_unit=_make_exact(layer, raised))
-        return setting.judge(layer, _settle(layer, exact, setting))
+        return setting.run(layer, _settle(layer, exact, setting))
 
     for power in _CLIPS:
         if not np.any(limit > scale.per_unit * 2.0 ** (power - 1)):

@@ -79,7 +79,7 @@ class LoihiCompiler:
         inputs = {port.name for port in network.inputs}
         firing = [population for population in network.neurons if not population.neuron.is_readout]
         subtracting = {population.name for population in firing if population.neuron.reset == "subtract"}
-        return self._place(network.shapes, network.synapses, inputs, subtracting)
+        return self._place(network.shapes, network.outlines, inputs, subtracting)
 
     def trainable(self, network: Network) -> NetworkSimulator:
         """Return what trains the network as the integers that it is lowered to.

@@ -109,6 +109,10 @@ class XyloTarget:
             raise InputError.of("E008", f"--device {execution.device}", "Xylo is emulated on the processor alone", fix)
         return XyloEmulator(program, execution)
 
+    def reference(self, program: XyloProgram, execution: Execution) -> Emulator:
+        """Return the emulator: xylosim's models are what it follows."""
+        return self.emulator(program, execution)
+
     def write(self, path: Path, program: XyloProgram) -> None:
         """Write ``program.h5``."""
         program_file.write_program(path, program)

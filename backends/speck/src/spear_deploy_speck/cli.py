@@ -10,6 +10,8 @@ import json
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 import traceback
 import warnings
@@ -21,12 +23,15 @@ from typing import IO, NoReturn
 from spear_deploy_speck.errors import BadInputError, ExitCode
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_HEARTBEAT = 5.0
+"""Seconds after which progress is told again: who hears nothing for a minute takes this process for stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (:class:`~spear_deploy_speck.errors.ExitCode`)."""
     options = _options(arguments)
     _die_with_parent(options.parent)
+    tempfile.tempdir = options.folder
     answers = sys.stdout
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if options.timeout is not None:
@@ -38,16 +43,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, answers: IO[str]) -> int:
-    started = time.monotonic()
+    started, lock = time.monotonic(), threading.Lock()
+    clock = {"done": 0, "total": 0}
 
     def emit(event: str, **fields: object) -> None:
-        _write_line(answers, {"event": event, **fields})
+        with lock:
+            _write_line(answers, {"event": event, **fields})
 
+    def progress(done: int, total: int) -> None:
+        clock.update(done=done, total=total)
+        emit("progress", **clock)
+
+    def beat() -> None:
+        while not ended.wait(_HEARTBEAT):
+            emit("progress", **clock)
+
+    ended = threading.Event()
+    threading.Thread(target=beat, daemon=True).start()
     try:
         from spear_deploy_speck.simulation import simulate
 
         files = (Path(options.program), Path(options.input), Path(options.output))
-        steps = simulate(*files, lambda done, total: emit("progress", done=done, total=total))
+        steps = simulate(*files, progress)
     except TimeoutError:
         emit("error", kind="timeout", message=f"not finished after {options.timeout:g} s", traceback="")
         return ExitCode.TIMEOUT
@@ -57,6 +74,8 @@ def _run(options: argparse.Namespace, answers: IO[str]) -> int:
     except Exception as error:  # whatever sinabs raises is told
         emit("error", kind="exception", message=str(error) or type(error).__name__, traceback=traceback.format_exc())
         return ExitCode.EXCEPTION
+    finally:
+        ended.set()
     emit("done", steps=steps, seconds=round(time.monotonic() - started, 3))
     return ExitCode.DONE
 
@@ -97,4 +116,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     for command in (run, check):
         command.add_argument("--timeout", type=float, metavar="SECONDS", help="default: none")
         command.add_argument("--parent", type=int, metavar="PID", help="end when this process, the parent, ends")
+        command.add_argument("--folder", metavar="DIR", help="for temporary files; default: the system's")
     return parser.parse_args(arguments)

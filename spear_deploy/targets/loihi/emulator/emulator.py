@@ -16,17 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.execution import Execution, map_threads, split_evenly
+from spear_deploy.execution import Execution, map_threads, split_evenly, torch_threads
 from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.loihi.emulator.cells import Layout, aligned_memory
-from spear_deploy.targets.loihi.emulator.layer import MEASURED, Costs, EmulatedPopulation, States
+from spear_deploy.targets.loihi.emulator.layer import EmulatedPopulation, States
+from spear_deploy.targets.loihi.emulator.sums import MEASURED, Costs, Sums
 from spear_deploy.targets.loihi.program import LoihiProgram
 
 _BATCH_BYTES = 256 << 20
 _CHUNK_BYTES = 1 << 21
 """Spikes of the samples that are run through all populations before the next ones."""
-_BLOCK_BYTES = 1 << 19
-"""Sums that are computed before the neurons are updated."""
+_TOGETHER = 256
+"""Steps of samples that are run together at least: products read all weights for each."""
+_TOGETHER_IN_LOOPS = 64
+"""Samples that are run together at least where populations form loops, step by step."""
 
 
 class LoihiEmulator:
@@ -61,8 +64,10 @@ class LoihiEmulator:
         steps, batch = next(iter(inputs.values())).shape[:2]
         states = self._states(inputs, steps, batch, membranes=membranes, clips=clips)
         sample_bytes = steps * sum(layer.layout.rows * layer.layout.width for layer in self._layers.values())
-        some = split_evenly(batch, _CHUNK_BYTES // sample_bytes, self.threads)
-        map_threads(partial(self._run, states), some, self.threads)
+        least = max(_TOGETHER // steps, _TOGETHER_IN_LOOPS if self.program.loops else 1)
+        some = split_evenly(batch, max(least, _CHUNK_BYTES // sample_bytes), self.threads)
+        with torch_threads(self.threads if len(some) < self.threads else 1):  # whatever others have set
+            map_threads(partial(self._run, states), some, self.threads)
         return self._recording(inputs, states)
 
     def _states(
@@ -91,19 +96,21 @@ class LoihiEmulator:
 
     def _run(self, states: States, samples: range) -> None:
         """Run all populations on some samples of a batch."""
-        memory = aligned_memory(max(_BLOCK_BYTES, *(layer.bytes * len(samples) for layer in self._layers.values())))
+        memory = aligned_memory(0)
         for component in self.program.components:
             layers = [self._layers[name] for name in component if name in self._layers]
             is_loop = component in self.program.loops
-            adders = [layer.adders(states, samples, component if is_loop else (), self.costs) for layer in layers]
+            ways = [layer.sums(states, samples, component if is_loop else (), self.costs) for layer in layers]
+            needed = max((max(sums.block, sums.bytes * len(samples)) for sums in ways), default=0)
+            memory = memory if len(memory) >= needed else aligned_memory(needed)
             if is_loop:
                 for step in range(states.steps):
-                    for layer, ways in zip(layers, adders, strict=True):
-                        layer.advance(states, ways, range(step, step + 1), samples, memory)
+                    for layer, sums in zip(layers, ways, strict=True):
+                        layer.advance(states, sums, range(step, step + 1), samples, memory)
                 continue
-            for layer, ways in zip(layers, adders, strict=True):
-                for some_samples, some_steps in _blocks(layer, states.steps, samples):
-                    layer.advance(states, ways, some_steps, some_samples, memory)
+            for layer, sums in zip(layers, ways, strict=True):
+                for some_samples, some_steps in _blocks(sums, states.steps, samples):
+                    layer.advance(states, sums, some_steps, some_samples, memory)
 
     def _recording(self, inputs: Mapping[str, NDArray[Any]], states: States) -> Recording:
         def view(arrays: Mapping[str, NDArray[Any]], names: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -124,9 +131,9 @@ class LoihiEmulator:
         return Recording({**inputs, **view(states.sent, firing)}, membrane, final, clips=clips)
 
 
-def _blocks(layer: EmulatedPopulation, steps: int, samples: range) -> Iterator[tuple[range, range]]:
+def _blocks(sums: Sums, steps: int, samples: range) -> Iterator[tuple[range, range]]:
     """Yield samples and steps, in their order, whose sums stay in the cache."""
-    most = max(1, _BLOCK_BYTES // layer.bytes)
+    most = max(1, sums.block // sums.bytes)
     together = max(1, most // steps)
     for first in range(samples.start, samples.stop, together):
         for step in range(0, steps, most):

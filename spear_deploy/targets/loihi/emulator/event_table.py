@@ -7,7 +7,9 @@ a few blocks serves all positions.  Gaps (dilation, other groups) are filled wit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
@@ -15,26 +17,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.ops import Shape, window_count
-from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.targets.loihi.emulator.cells import Cells, Layout
 from spear_deploy.targets.loihi.emulator.event_kernel import block_kernel, lanes_for, matrix_kernel
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
 
 Index = NDArray[np.int32]
 
+_BLOCK_SOURCES = 64
+"""Sources of a matrix that are turned into rows of a table at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class BlockTable:
-    """What a pixel of a map adds, and where: the arguments of a :func:`block_kernel`, by source neuron."""
+    """What a pixel of a map adds, and where: the arguments of a :func:`block_kernel`, by source neuron.
+
+    A row has ``length`` cells, ``lanes`` of them; ``make`` returns its :attr:`weight`.
+    """
 
     at: Index
     block: Index
     rows: Index
     stride: int
     lanes: int
-    weight: NDArray[Any]
+    length: int
+    make: Callable[[], NDArray[Any]]
 
-    @property
+    @cached_property
+    def weight(self) -> NDArray[Any]:
+        """The blocks, one behind the other; they are made at their first use."""
+        return self.make()
+
+    @cached_property
     def lanes_per_spike(self) -> float:
         """Mean number of lanes that a spike adds."""
         return float(self.rows.mean()) * self.lanes
@@ -42,8 +56,7 @@ class BlockTable:
     @property
     def end(self) -> int:
         """The cell behind the last one that is written to."""
-        length = self.lanes * LANE_BYTES // self.weight.itemsize
-        return int(np.max(self.at + (self.rows - 1) * self.stride, where=self.rows > 0, initial=0)) + length
+        return int(np.max(self.at + (self.rows - 1) * self.stride, where=self.rows > 0, initial=0)) + self.length
 
     def add(self, spikes: NDArray[Any], step: int, sample: int, total: NDArray[Any]) -> None:
         """Add to ``total`` (S, b, cells) what the spikes (T, B, m) from ``step`` and ``sample`` on cause."""
@@ -53,23 +66,29 @@ class BlockTable:
 
 @dataclass(frozen=True, eq=False)
 class MatrixTable:
-    """What a neuron adds by a matrix: ``weight`` (sources, rows, row), to cells from ``origin`` on."""
+    """What a neuron adds by a matrix: ``rows`` of ``length`` cells, to those from ``origin`` on."""
 
     origin: int
     stride: int
     lanes: int
-    weight: NDArray[Any]
+    rows: int
+    length: int
+    make: Callable[[], NDArray[Any]]
+
+    @cached_property
+    def weight(self) -> NDArray[Any]:
+        """What each source adds, (sources, rows, length); it is made at its first use."""
+        return self.make()
 
     @property
     def lanes_per_spike(self) -> float:
         """Number of lanes that a spike adds."""
-        return float(self.weight.shape[1] * self.lanes)
+        return float(self.rows * self.lanes)
 
     @property
     def end(self) -> int:
         """The cell behind the last one that is written to."""
-        _, rows, length = self.weight.shape
-        return int(self.origin + (rows - 1) * self.stride + length)
+        return self.origin + (self.rows - 1) * self.stride + self.length
 
     def add(self, spikes: NDArray[Any], step: int, sample: int, total: NDArray[Any]) -> None:
         """Add to ``total`` (S, b, cells) what the spikes (T, B, m) from ``step`` and ``sample`` on cause."""
@@ -79,38 +98,62 @@ class MatrixTable:
 EventTable: TypeAlias = BlockTable | MatrixTable
 
 
-def dense_table(synapses: DenseSynapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> MatrixTable:
-    """Return the table of a matrix; weights are ``mantissa << shift`` of type ``kind``."""
-    layout = cells.layout
-    matrix = synapses.weight[np.ix_(layout.order, source.order)].astype(np.int32).T << shift
-    lanes = lanes_for(layout.width, kind.itemsize)
-    weight = _pad(matrix.reshape(len(matrix), layout.rows, layout.width), lanes, kind)
-    return MatrixTable(cells.origin, cells.stride, lanes, weight)
+def event_table(synapses: Synapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> EventTable:
+    """Return the table of a projection; weights are ``mantissa << shift`` of type ``kind``."""
+    if isinstance(synapses, DenseSynapses):
+        return _dense_table(synapses, source, cells, shift, kind)
+    return _conv_table(synapses, source, cells, shift, kind)
 
 
-def conv_table(synapses: ConvSynapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> BlockTable:
-    """Return the table of a convolution; weights are ``mantissa << shift`` of type ``kind``."""
+def _dense_table(synapses: DenseSynapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> MatrixTable:
+    layout, lanes = cells.layout, lanes_for(cells.layout.width, kind.itemsize)
+    length = lanes * (LANE_BYTES // kind.itemsize)
+
+    def make() -> NDArray[Any]:
+        by_target = synapses.weight[layout.order] if layout.channels_last else synapses.weight
+        sources = by_target.shape[1]
+        weight = np.zeros((sources, layout.rows, length), kind)
+        for start in range(0, sources, _BLOCK_SOURCES):
+            some = slice(start, min(start + _BLOCK_SOURCES, sources))
+            block = by_target[:, source.order[some] if source.channels_last else some].T.astype(kind) << kind.type(
+                shift
+            )
+            weight[some, :, : layout.width] = block.reshape(-1, layout.rows, layout.width)
+        return weight
+
+    return MatrixTable(cells.origin, cells.stride, lanes, layout.rows, length, make)
+
+
+def _conv_table(synapses: ConvSynapses, source: Layout, cells: Cells, shift: int, kind: np.dtype[Any]) -> BlockTable:
     channels, height, width = source.shape
     across, down = _reach(synapses, 1, width), _reach(synapses, 0, height)
     lanes = lanes_for(max(across.span) * cells.pixel, kind.itemsize)
-    taps = _taps(synapses, channels) << shift
+    length = lanes * (LANE_BYTES // kind.itemsize)
     c, y, x = (index.ravel()[source.order] for index in np.indices(source.shape))
     at = cells.origin + down.first[y] * cells.stride + across.first[x] * cells.pixel
-    block, rows = np.zeros(at.shape, np.int32), np.zeros(at.shape, np.int32)
-    blocks: list[NDArray[Any]] = [np.zeros(0, kind)]
+    block, rows, end = np.zeros(at.shape, np.int32), np.zeros(at.shape, np.int32), 0
+    kinds = []
     for row_kind, column_kind in np.ndindex(len(down.taps), len(across.taps)):
         if not (down.taps[row_kind] and across.taps[column_kind]):
             continue  # pixels that the stride leaves out
-        weight = np.zeros((channels, down.span[row_kind], across.span[column_kind], cells.pixel), np.int32)
-        for ky, row in down.taps[row_kind]:
-            for kx, column in across.taps[column_kind]:
-                weight[:, row, column] = taps[:, ky, kx]
-        padded = _pad(weight.reshape(*weight.shape[:2], -1), lanes, kind)
+        kinds.append((row_kind, column_kind))
         here = (down.kind[y] == row_kind) & (across.kind[x] == column_kind)
-        block[here] = sum(known.size for known in blocks) + c[here] * padded[0].size
-        rows[here] = padded.shape[1]
-        blocks.append(padded.ravel())
-    return BlockTable(at.astype(np.int32), block, rows, cells.stride, lanes, np.concatenate(blocks))
+        block[here] = end + c[here] * down.span[row_kind] * length
+        rows[here] = down.span[row_kind]
+        end += channels * down.span[row_kind] * length
+
+    def make() -> NDArray[Any]:
+        taps = _taps(synapses, channels) << shift
+        blocks: list[NDArray[Any]] = [np.zeros(0, kind)]
+        for row_kind, column_kind in kinds:
+            weight = np.zeros((channels, down.span[row_kind], across.span[column_kind], cells.pixel), np.int32)
+            for ky, row in down.taps[row_kind]:
+                for kx, column in across.taps[column_kind]:
+                    weight[:, row, column] = taps[:, ky, kx]
+            blocks.append(_pad(weight.reshape(*weight.shape[:2], -1), length, kind).ravel())
+        return np.concatenate(blocks)
+
+    return BlockTable(at.astype(np.int32), block, rows, cells.stride, lanes, length, make)
 
 
 def margin(synapses: ConvSynapses, height: int, width: int) -> tuple[int, int, int, int]:
@@ -175,7 +218,6 @@ def _taps(synapses: ConvSynapses, channels: int) -> NDArray[np.int32]:
     return taps
 
 
-def _pad(weight: NDArray[np.int32], lanes: int, kind: np.dtype[Any]) -> NDArray[Any]:
-    """Fill rows (.., cells) up to whole lanes with zeros."""
-    missing = lanes * (LANE_BYTES // kind.itemsize) - weight.shape[2]
-    return np.ascontiguousarray(np.pad(weight, ((0, 0), (0, 0), (0, missing))), kind)
+def _pad(weight: NDArray[np.int32], length: int, kind: np.dtype[Any]) -> NDArray[Any]:
+    """Fill rows (.., cells) up to ``length`` with zeros."""
+    return np.ascontiguousarray(np.pad(weight, ((0, 0), (0, 0), (0, length - weight.shape[2]))), kind)

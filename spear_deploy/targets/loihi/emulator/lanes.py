@@ -105,6 +105,33 @@ def add_rows(
     return types.void(lanes, total, index, weight, index, index, chosen, index, factors), generate
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def copy_bytes(typing: Any, target: Any, at: Any, source: Any, start: Any, count: Any) -> Any:
+    """Copy source[start : start + count] to target[at:]; both are contiguous arrays of bytes that do not overlap."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, at, source, start, count = arguments
+        to = _Vectors(context, builder, signature.args[0], target, 1).place(at)
+        cgutils.raw_memcpy(
+            builder, to, _Vectors(context, builder, signature.args[2], source, 1).place(start), count, 1, align=1
+        )
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clear_bytes(typing: Any, target: Any, at: Any, count: Any) -> Any:
+    """Set target[at : at + count], of a contiguous array of bytes, to zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target, at, count = arguments
+        cgutils.memset(builder, _Vectors(context, builder, signature.args[0], target, 1).place(at), count, 0)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, types.intp), generate
+
+
 class _Vectors:
     """Writes code that reads and writes ``length`` elements at once of an array; ``kind`` is its type in numba."""
 
@@ -119,7 +146,10 @@ class _Vectors:
         return cls(context, builder, kind, array, LANE_BYTES * 8 // kind.dtype.bitwidth)
 
     def element(self, index: Any) -> Any:
-        return self.builder.load(self.builder.gep(self.data, [index]))
+        return self.builder.load(self.place(index))
+
+    def place(self, index: Any) -> Any:
+        return self.builder.gep(self.data, [index])
 
     def load(self, index: Any, lane: int = 0) -> Any:
         return self.builder.load(self._address(index, lane), align=self.align)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.targets.loihi.emulator.byte_product import ByteProduct
 from spear_deploy.targets.loihi.emulator.cells import Cells, Layout, aligned_memory
-from spear_deploy.targets.loihi.emulator.event_table import EventTable, conv_table, dense_table, margin, matrix_of
-from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
+from spear_deploy.targets.loihi.emulator.channel_product import ChannelProduct
+from spear_deploy.targets.loihi.emulator.event_table import event_table, margin, matrix_of
 from spear_deploy.targets.loihi.emulator.lif_kernel import scan_of
 from spear_deploy.targets.loihi.emulator.products import Product, wraps
+from spear_deploy.targets.loihi.emulator.sums import Costs, Incoming, Part, Sums, choose_sums
 from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
 
 Array = NDArray[Any]
@@ -28,49 +30,6 @@ _MAX_MATRIX_RATIO = 8
 """A convolution is summed as a matrix if that has up to so many times its weights."""
 _DEFAULT_ACTIVITY = 0.1
 """Activity of a population that has not been run yet."""
-
-
-@dataclass(frozen=True)
-class Costs:
-    """What sums cost on one core, in nanoseconds (docs/emulator.md): they decide which way is taken, not the sums.
-
-    By events: each ``event``, and each ``lane`` that it adds.  As a product: each ``multiplication``, and each
-    ``cell`` of source and target that is converted from and to integers.
-    """
-
-    event: float
-    lane: float
-    multiplication: float
-    cell: float
-
-
-MEASURED = Costs(event=2.5, lane=0.5, multiplication=0.02, cell=0.4)
-
-Adder: TypeAlias = Callable[[Array, int, int, Array], None]
-"""``add(spikes, step, sample, sums)``: to sums (S, b, cells) what spikes (T, B, m) from step and sample on cause."""
-
-
-@dataclass(frozen=True, eq=False)
-class Incoming:
-    """A projection, whose spikes arrive ``lag`` steps later; only ``product`` wraps as Lava does, then without table.
-
-    ``multiplications``: of the product, in a step.
-    """
-
-    source: str
-    lag: int
-    table: EventTable | None
-    product: Product
-    multiplications: int
-
-    def adder(self, active: float, costs: Costs) -> Adder:
-        """Return the faster way to sum a step in which a share ``active`` of the sources fires."""
-        if self.table is None:
-            return self.product.add
-        sources = prod(self.product.source.shape)
-        events = active * sources * (costs.event + costs.lane * self.table.lanes_per_spike)
-        product = self.multiplications * costs.multiplication + (sources + self.product.cells.size) * costs.cell
-        return self.table.add if events < product else self.product.add
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +67,6 @@ class EmulatedPopulation:
         self.kind = np.dtype(np.int16 if small else np.int32)
         self.cells = _cells(self.layout, plans, layouts)
         self.incoming = tuple(self._incoming_of(plan, program, layouts) for plan in plans)
-        ends = [incoming.table.end for incoming in self.incoming if incoming.table is not None]
-        self.size = -(-max(self.cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES
         self._scan = partial(
             scan_of,
             self.arithmetic,
@@ -134,59 +91,47 @@ class EmulatedPopulation:
         source, shift = layouts[synapses.source], exponent - self.shift
         bound = self.arithmetic.wrap
         product = Product(synapses, source, self.cells, reach=plan.reach, exponent=exponent, shift=shift, bound=bound)
-        table: EventTable | None = None
-        if isinstance(plan.by_events, DenseSynapses):
-            table = dense_table(plan.by_events, source, self.cells, shift, self.kind)
-        elif plan.by_events is not None:
-            table = conv_table(plan.by_events, source, self.cells, shift, self.kind)
         uses = 1 if isinstance(synapses, DenseSynapses) else self.layout.rows * self.layout.width // self.cells.pixel
-        return Incoming(synapses.source, program.lag(plan.projection), table, product, synapses.weight.size * uses)
+        by_events, in_bytes, by_channel = None, None, None
+        if plan.by_events is not None:
+            by_events = event_table(plan.by_events, source, self.cells, shift, self.kind)
+            in_bytes = ByteProduct.of(plan.by_events, source, self.layout, payload=plan.payload, shift=shift)
+            by_channel = ChannelProduct.of(plan.by_events, source, self.cells, shift, self.kind)
+        lag = program.lag(plan.projection)
+        return Incoming(synapses.source, lag, by_events, product, synapses.weight.size * uses, in_bytes, by_channel)
 
-    @property
-    def bytes(self) -> int:
-        """Size of the sums of one sample in one step: whole lanes, so that each sample's are aligned."""
-        return self.size * self.kind.itemsize
-
-    def _zeros(self, memory: NDArray[np.uint8], steps: int, samples: int) -> Array:
-        """Return sums (steps, samples, cells) of zero, which lie in ``memory``."""
-        total = memory[: steps * samples * self.bytes].view(self.kind)
-        total.fill(0)
-        return total.reshape(steps, samples, self.size)
-
-    def adders(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> list[Adder]:
-        """Return how to sum each projection, by how active its source is; ``unknown`` ones have not been run yet."""
-        chosen = []
+    def sums(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> Sums:
+        """Return how to sum what arrives, by how active the sources are; ``unknown`` ones have not been run yet."""
+        activities = []
         for incoming in self.incoming:
             spikes = states.sent[incoming.source]
             some = spikes[:: max(1, len(spikes) // _PROBE_STEPS), samples.start : samples.stop]
             active = _DEFAULT_ACTIVITY if incoming.source in unknown else np.count_nonzero(some) / some.size
-            adder = incoming.adder(active, costs)
-            chosen.append(self._hold(adder, spikes, samples) if len(spikes) < states.steps else adder)
-        return chosen
+            activities.append(active)
+        chosen = choose_sums(self.incoming, self.cells, self.kind, activities, costs)
+        parts = (
+            self._hold(chosen, part, states, samples) if len(states.sent[part.source]) < states.steps else part
+            for part in chosen.parts
+        )
+        return replace(chosen, parts=tuple(parts))
 
-    def _hold(self, adder: Adder, spikes: Array, samples: range) -> Adder:
+    def _hold(self, sums: Sums, part: Part, states: States, samples: range) -> Part:
         """Sum once what arrives in every step."""
-        once = self._zeros(aligned_memory(self.bytes * len(samples)), 1, len(samples))
-        adder(spikes, 0, samples.start, once)
+        once = sums.zeros(aligned_memory(sums.bytes * len(samples)), 1, len(samples))
+        part.add(states.sent[part.source], 0, samples.start, once)
 
         def add(spikes: Array, step: int, sample: int, total: Array) -> None:
             first = sample - samples.start
             total += once[:, first : first + total.shape[1]]
 
-        return add
+        return replace(part, add=add, write=None)
 
-    def advance(
-        self, states: States, adders: Sequence[Adder], steps: range, samples: range, memory: NDArray[np.uint8]
-    ) -> None:
+    def advance(self, states: States, sums: Sums, steps: range, samples: range, memory: NDArray[np.uint8]) -> None:
         """Run the given steps of the given samples: write what is sent, update u and v; the sums lie in ``memory``."""
-        total = self._zeros(memory, len(steps), len(samples))
-        for incoming, add in zip(self.incoming, adders, strict=True):
-            early = max(0, incoming.lag - steps.start)  # steps before the first spike can arrive
-            if early < len(steps):
-                add(states.sent[incoming.source], steps.start + early - incoming.lag, samples.start, total[early:])
+        total = sums.total(states.sent, steps, samples, memory)
         sent = states.sent[self.name]
         out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
-        where = (self.cells.origin, self.cells.stride, self.shift + self.arithmetic.shift)
+        where = (sums.cells.origin, sums.cells.stride, self.shift + self.arithmetic.shift)
         u, v = states.u[self.name], states.v[self.name]
         trace, clips = states.traces.get(self.name), states.clips.get(self.name)
         scan = self._scan(traced=trace is not None, counted=clips is not None)
@@ -211,9 +156,10 @@ class EmulatedPopulation:
 
 
 class _Plan(NamedTuple):
-    """A projection, its largest sum of mantissas, and the synapses to sum by events; None where the sum may wrap."""
+    """A projection, its largest payload and sum, and the synapses to sum by events; None where that may wrap."""
 
     projection: LoihiProjection
+    payload: int
     reach: int
     by_events: Synapses | None
 
@@ -221,15 +167,22 @@ class _Plan(NamedTuple):
 def _plan(projection: LoihiProjection, program: LoihiProgram, layouts: Mapping[str, Layout]) -> _Plan:
     synapses = projection.synapses
     payload = {port.name: port.max_value for port in program.inputs}.get(synapses.source, 1)
-    weight = np.abs(synapses.weight.astype(np.int64)).reshape(len(synapses.weight), -1)
-    reach = int(weight.sum(axis=1).max(initial=0)) * payload
+    reach = _largest_sum(synapses.weight) * payload
     if wraps(synapses, reach, projection.exponent, program.arithmetic.wrap):
-        return _Plan(projection, reach, None)
+        return _Plan(projection, payload, reach, None)
     source, target = layouts[synapses.source].shape, layouts[synapses.target].shape
     # A kernel about as wide as the map has no use for a margin.
     if isinstance(synapses, ConvSynapses) and prod(source) * prod(target) <= _MAX_MATRIX_RATIO * synapses.weight.size:
-        return _Plan(projection, reach, matrix_of(synapses, source, target))
-    return _Plan(projection, reach, synapses)
+        return _Plan(projection, payload, reach, matrix_of(synapses, source, target))
+    return _Plan(projection, payload, reach, synapses)
+
+
+def _largest_sum(weight: NDArray[Any]) -> int:
+    """Return the largest sum of magnitudes in a row of weights."""
+    largest = 0
+    for row in weight:  # each in the cache
+        largest = max(largest, int(np.abs(row, dtype=np.int64).sum()))
+    return largest
 
 
 def _cells(layout: Layout, plans: Sequence[_Plan], layouts: Mapping[str, Layout]) -> Cells:

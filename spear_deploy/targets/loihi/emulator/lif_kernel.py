@@ -142,11 +142,13 @@ def scan_of(
         steps, batch, _ = total.shape
         rows, width = keep_v.shape
         for b in range(batch):
-            for t in range(steps):
-                for r in range(rows):  # three loops: np.ndindex would cost a fifth of the time of short rows
-                    a = total[t, b, origin + r * stride : origin + r * stride + width]
-                    us, vs, sent = u[sample + b, r], v[sample + b, r], out[step + t, sample + b, r]
-                    found = _advance(a, shift, us, keep_u[r], vs, keep_v[r], vth[r], bias[r], sent, widths, kind)
+            for r in range(rows):  # what a row keeps lies next to the processor for all of its steps
+                us, vs = u[sample + b, r], v[sample + b, r]
+                ku, kv, threshold, offset = keep_u[r], keep_v[r], vth[r], bias[r]
+                first = origin + r * stride
+                for t in range(steps):
+                    a, sent = total[t, b, first : first + width], out[step + t, sample + b, r]
+                    found = _advance(a, shift, us, ku, vs, kv, threshold, offset, sent, widths, kind)
                     if traced:
                         trace[step + t, sample + b, r, :] = vs
                     if counted:

@@ -15,16 +15,21 @@ from spear_deploy.network import Conv2d
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
 from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.loihi.emulator import emulator as emulator_module
+from spear_deploy.targets.loihi.emulator import sums as sums_module
 from spear_deploy.targets.loihi.emulator.cells import Layout
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.emulator.event_table import EventTable, MatrixTable
 from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
-from spear_deploy.targets.loihi.emulator.layer import MEASURED, EmulatedPopulation
+from spear_deploy.targets.loihi.emulator.layer import EmulatedPopulation
+from spear_deploy.targets.loihi.emulator.sums import MEASURED, sums_size
 from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection, by_row
 from tests.strategies import chip_programs
 
 LIMIT = 1 << 23
-BY_EVENTS, BY_PRODUCTS = replace(MEASURED, multiplication=1e9), replace(MEASURED, event=1e9)
+BY_EVENTS = replace(MEASURED, multiplication=1e9, byte=1e9, channel=1e9)
+BY_PRODUCTS = replace(MEASURED, event=1e9, byte=1e9, channel=1e9)
+IN_BYTES = replace(MEASURED, event=1e9, multiplication=1e9, channel=1e9)
+BY_CHANNELS = replace(MEASURED, event=1e9, multiplication=1e9, byte=1e9, channel=0.0)
 Array = np.ndarray
 
 
@@ -144,7 +149,7 @@ def assert_equal_to_reference(program: LoihiProgram, x: Array) -> Reference:
         sent.append(reference.step({"in": step}))
         membranes.append(dict(reference.v))
     readouts = {population.name for population in program.populations if population.kind == "readout"}
-    for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS):
+    for costs in (MEASURED, BY_EVENTS, BY_PRODUCTS, IN_BYTES, BY_CHANNELS):
         recording = LoihiEmulator(program, costs=costs).run({"in": x})
         counted = LoihiEmulator(program, costs=costs).run({"in": x}, clips=True)
         assert (recording.clips, counted.clips) == ({}, reference.clips)
@@ -185,7 +190,10 @@ def test_blocks_and_chunks_do_not_change_the_bits(program, seed):
     x = payloads(np.random.default_rng(seed), program.inputs[0], steps=7, batch=5)
     whole = LoihiEmulator(program).run({"in": x}, clips=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(emulator_module, "_BLOCK_BYTES", 1)
+        patch.setattr(sums_module, "_EVENT_BLOCK_BYTES", 1)
+        patch.setattr(sums_module, "_BYTE_BLOCK_BYTES", 1)
+        patch.setattr(emulator_module, "_TOGETHER", 1)
+        patch.setattr(emulator_module, "_TOGETHER_IN_LOOPS", 1)
         patch.setattr(emulator_module, "_CHUNK_BYTES", 1)
         runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}, clips=True) for threads in (1, 2)]
     for pieces in runs:
@@ -288,8 +296,8 @@ def test_convolution_of_events_is_the_convolution(geometry, most):
     assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
     layouts = {"in": Layout(source, channels_last=False), "p": Layout.of_population(population.shape)}
     layer = EmulatedPopulation(population, program, layouts)
-    for row in written(layer.incoming[0].table):
-        assert 0 <= row.start < row.stop <= layer.size
+    for row in written(layer.incoming[0].by_events):
+        assert 0 <= row.start < row.stop <= sums_size(layer.incoming, layer.cells)
 
 
 @pytest.mark.parametrize("targets", [1, 15, 16, 17, 33, 100, 128, 129, 300])

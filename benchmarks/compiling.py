@@ -1,0 +1,131 @@
+"""How compiling grows with a network: composing, placing and lowering of one dense layer of 1,024 to 8,192 neurons.
+
+Exponents are those of time in the number of synapses, between the first and the last width: 1 is linear.  Beside them
+what the command line takes for VGG16 (3x32x32), start-up included, and the most memory that it held.
+
+    python -m benchmarks.compiling            # two tables
+    python -m benchmarks.compiling --json     # {"exponents": {"compose": e, ...}, "inspect": {"VGG16, strided": ...}}
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.networks import Builder, balanced, case_of
+from spear_deploy.execution import Execution
+from spear_deploy.frontends import Semantics, save
+from spear_deploy.network import Network
+from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
+
+REPEATS = 3
+CHIP = "hala_point"
+
+
+def layer(width: int) -> Network:
+    """Return one dense layer."""
+    builder = Builder((width,), balanced(np.random.default_rng(0), 0.4))
+    builder.dense(width)
+    return builder.network()
+
+
+def seconds(run: Callable[[Network], object], network: Network) -> float:
+    """Return the least time of a few runs, each on a network that nothing has been computed of."""
+    times = []
+    for _ in range(REPEATS):
+        fresh = Network(network.populations, network.projections, network.outputs)
+        start = time.perf_counter()
+        run(fresh)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def measure(widths: list[int]) -> dict[str, list[float]]:
+    """Return the seconds of each stage, by width."""
+    compiler = compiler_for(load_chip(CHIP), {"p0": InputRange()}, LoweringOptions())
+    stages: dict[str, Callable[[Network], object]] = {
+        "compose": lambda network: network.synapses,
+        "place": compiler.place,
+        "lower": compiler.lower,
+    }
+    compiler.lower(layer(256))  # compiles and imports what is compiled and imported once
+    found: dict[str, list[float]] = {name: [] for name in stages}
+    for width in widths:
+        network = layer(width)
+        for name, run in stages.items():
+            found[name].append(seconds(run, network))
+    return found
+
+
+def exponent(widths: list[int], times: list[float]) -> float:
+    """Return the exponent of growth in the number of synapses."""
+    return math.log(times[-1] / times[0]) / math.log((widths[-1] / widths[0]) ** 2)
+
+
+_INSPECT = """
+import atexit, sys
+from pathlib import Path
+
+def report():
+    status = Path("/proc/self/status").read_text().split()
+    sys.stderr.write(status[status.index("VmHWM:") + 1])
+
+atexit.register(report)
+from spear_deploy.cli.main import main
+main()
+"""
+
+
+def inspect(name: str, *options: str) -> tuple[float, float, int]:
+    """Return seconds, peak memory in MB and the exit code of ``spear-deploy inspect`` on a network of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model.nir"
+        save(model, case_of(name).network, Semantics(1.0))
+        command = [sys.executable, "-c", _INSPECT, "inspect", str(model), *options]
+        start = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        took = time.perf_counter() - start
+    return took, int(done.stderr.split()[-1]) / 1024, done.returncode
+
+
+def main() -> None:
+    """Measure and print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--widths", type=int, nargs="+", default=[1024, 2048, 4096, 8192])
+    arguments = parser.parse_args()
+    widths = arguments.widths
+    with Execution().applied():
+        times = measure(widths)
+    exponents = {name: exponent(widths, found) for name, found in times.items()}
+    growth = Table("stage", *(f"{width:,} wide, ms" for width in widths), "exponent", box=None)
+    for name, found in times.items():
+        growth.add_row(name, *(f"{1e3 * each:,.2f}" for each in found), f"{exponents[name]:.2f}")
+    inspected = Table("inspect", "seconds", "MB", "exit code", box=None)
+    figures = {}
+    for name in ("64-256-10", "VGG16, strided", "VGG16, pooled"):
+        for options in ((), ("--chip", CHIP)):
+            took, megabytes, code = inspect(name, *options)
+            figures[" ".join((name, *options))] = {"seconds": took, "megabytes": megabytes, "exit_code": code}
+            inspected.add_row(" ".join((name, *options)), f"{took:.2f}", f"{megabytes:.0f}", str(code))
+    if arguments.json:
+        sys.stdout.write(json.dumps({"exponents": exponents, "inspect": figures}) + "\n")
+    else:
+        console = Console(width=120)
+        console.print(growth)
+        console.print(inspected)
+
+
+if __name__ == "__main__":
+    main()
