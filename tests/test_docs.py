@@ -59,7 +59,7 @@ NOT_RUN = {
     "spear-deploy backend install speck": "a gigabyte of torch; by hand, and tests/backends/test_speck.py runs",
     "spear-deploy backend check speck": "as above",
     "pip install -c constraints.txt --no-deps --ignore-requires-python sinabs": "backend install speck does",
-    "python -m spear_deploy_speck run --program program.h5 --input input.h5 --output output.h5 [--timeout SECONDS]": (
+    "python -m spear_deploy_speck run --program program.h5 --input input.h5 --output output.h5 [--timeout SECONDS] [--folder DIR]": (
         "as above"
     ),
     "python -m spear_deploy_speck check": "as above",
