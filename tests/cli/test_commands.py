@@ -275,7 +275,7 @@ def test_export(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None
     """``export`` writes a .net file, or refuses with E038 and writes nothing."""
     _, folder = compiled
     done = spear("export", folder, "-o", tmp_path / "model.net")
-    assert (done.code, (tmp_path / "model.net").is_file()) in {(0, True), (3, False)}
+    assert (done.code, (tmp_path / "model.net").is_file()) in {(0, True), (3, False)}, done.err
     assert done.code == 0 or "E038" in done.err
 
 
