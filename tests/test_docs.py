@@ -224,6 +224,7 @@ def lava_files(folder: Path, _: Path) -> None:
 SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy model.nir": snntorch_files,
     "spear-deploy inspect model.nir": snntorch_files,
+    "spear-deploy sweep examples/": examples,
     "spear-deploy deploy examples/": examples,
     "python -m examples.digits": examples,
     "spear-deploy deploy nmnist": nmnist,

@@ -19,6 +19,7 @@ from spear_deploy.errors import INTERRUPTED, Finding, SpearError
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
     "compile": ("deploy", "As deploy, without running a backend."),
+    "sweep": ("sweep", "Deploy under many budgets, and say which one is worth taking."),
     "run": ("run", "Run a bundle on data and save its spikes."),
     "validate": ("validate", "Compare a backend with the emulator, spike by spike."),
     "inspect": ("inspect", "Show a network, whether it fits a chip, and all findings at once."),
@@ -91,7 +92,7 @@ def main() -> None:
             show(missing, errors)
             code = missing.exit_code
     except (KeyboardInterrupt, click.Abort):
-        errors.print("interrupted; deploy and compile go on with the same command and --resume")
+        errors.print("interrupted; deploy, compile and sweep go on with the same command and --resume")
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

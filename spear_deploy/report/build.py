@@ -22,6 +22,7 @@ from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.data import describe_data
+from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
 from spear_deploy.report.schema import VERSION
 from spear_deploy.search.candidate import Candidate
@@ -68,6 +69,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "confidence": work.options.confidence,
         "budgets": budgets,
         "accuracy": _accuracy(work, baseline, measured),
+        "on_validation": validation_data(baseline, measured),
         "layers": layer_rows(baseline, measured, on_test.activity),
         "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
@@ -76,9 +78,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured, on_test.activity),
-        "notes": [
-            _note(finding) for finding in (*work.imported.notes, *work.data.notes, *measured.lowered.notes, *work.notes)
-        ],
+        "notes": _notes(work, measured),
         "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }
     return as_json(report)  # type: ignore[no-any-return]  # figures of plug-ins may be numpy's
@@ -280,6 +280,10 @@ def _energy(work: Work, measured: Measured, activity: Activity) -> dict[str, Any
 
 def _adaptation(adaptation: Adaptation | None) -> dict[str, Any] | None:
     return None if adaptation is None else {**asdict(adaptation), "changed": list(adaptation.changed)}
+
+
+def _notes(work: Work, measured: Measured) -> list[dict[str, Any]]:
+    return [_note(each) for each in (*work.imported.notes, *work.data.notes, *measured.lowered.notes, *work.notes)]
 
 
 def _note(finding: Finding) -> dict[str, Any]:

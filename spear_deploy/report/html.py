@@ -33,7 +33,8 @@ def write_page(path: Path, report: Mapping[str, Any]) -> None:
         temporary.write_text(page(report), encoding="utf-8", newline="\n")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what templates are filled with: escaping everything, and stopping at what is not there."""
     # Every name comes from a file of somebody else's: nothing is put in unescaped.
     environment = Environment(
         loader=PackageLoader("spear_deploy.report"),
@@ -62,7 +63,7 @@ def page(report: Mapping[str, Any]) -> str:
     """Return the page as text."""
     layers = report["layers"]
     text: str = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -102,7 +103,7 @@ def notebook_view(report: Mapping[str, Any]) -> str:
     """Return verdict, budgets and layers as a fragment for a notebook's cell."""
     layers = report["layers"]
     text: str = (
-        _environment()
+        environment()
         .get_template("notebook.html")
         .render(
             report=report,
