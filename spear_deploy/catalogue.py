@@ -175,6 +175,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
             "samples, or misses a budget. All points and their bundles are there."
         ),
     ),
+    "E047": (
+        "worse than tolerated",
+        "Of two reports that diff compares, a figure of the second is worse by more than its --tolerance.",
+    ),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
     "E051": (
         "golden spikes differ",

@@ -187,6 +187,12 @@ def examples(folder: Path, _: Path) -> None:
     shutil.copytree(ROOT / "examples", folder / "examples")
 
 
+def reports(folder: Path, _: Path) -> None:
+    for name in ("before", "after"):
+        (folder / name).mkdir()
+        shutil.copy(ROOT / "tests" / "report" / "digits.json", folder / name / "report.json")
+
+
 def nmnist(folder: Path, shared: Path) -> None:
     shutil.copy(shared / "nir" / "nmnist_scnn.nir", folder)
 
@@ -225,6 +231,7 @@ SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy model.nir": snntorch_files,
     "spear-deploy inspect model.nir": snntorch_files,
     "spear-deploy sweep examples/": examples,
+    "spear-deploy diff before/": reports,
     "spear-deploy deploy examples/": examples,
     "python -m examples.digits": examples,
     "spear-deploy deploy nmnist": nmnist,

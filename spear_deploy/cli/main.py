@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "chips": ("chips", "List the chips, or show one with the source of each number."),
     "export": ("export", "Write a bundle's program as a .net file for lava-dl's netx."),
     "report": ("report", "Show a bundle's report, and write it as a page."),
+    "diff": ("diff", "Compare two reports; a gate for continuous integration."),
     "backend": ("backend", "List, install and check backends."),
     "explain": ("explain", "Explain an error code."),
     "demo": ("demo", "Deploy the embedded digits example."),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.text import Text
 
 from spear_deploy.report.formats import number, percent, plain, plural
@@ -16,6 +16,7 @@ from spear_deploy.report.pictures.svg import Drawing
 from spear_deploy.report.pictures.tradeoff import Mark, tradeoff
 from spear_deploy.report.points import Level, Point, front, levels, smallest
 from spear_deploy.report.tables import Column, FittingTable
+from spear_deploy.report.terminal import Page
 from spear_deploy.storage import atomic
 
 VERSION = 1
@@ -88,9 +89,8 @@ def _loss(level: Level) -> str:
 
 def print_sweep(result: Mapping[str, Any], console: Console) -> None:
     """Print table and answer."""
-    console.print(FittingTable([_columns(result)], _DISPENSABLE))
-    console.print(Text(f"\n{plain(result['sentence'])}"), soft_wrap=True)
-    console.print(Text(_explained(result)), style="dim", soft_wrap=True)
+    told = Text(f"\n{plain(result['sentence'])}"), Text(_explained(result), style="dim")
+    console.print(Page(Group(FittingTable([_columns(result)], _DISPENSABLE), *told)), crop=console.is_terminal)
 
 
 def _explained(result: Mapping[str, Any]) -> str:
