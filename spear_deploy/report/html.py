@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from spear_deploy.report import formats, wording
 from spear_deploy.report.fidelity import columns, overview
 from spear_deploy.report.picture import WIDTH, pictures
+from spear_deploy.report.pictures import drawings, write_figures
 from spear_deploy.storage import atomic
 
 
@@ -84,9 +85,16 @@ def page(report: Mapping[str, Any]) -> str:
             fidelity=_fidelity(report["fidelity"]),
             pictures=pictures(report["fidelity"]["distributions"]),
             picture_width=WIDTH,
+            drawn=drawings(report),
         )
     )
     return text
+
+
+def figures(folder: Path, report: Mapping[str, Any]) -> list[Path]:
+    """Write the page's drawings as SVG files; return their paths.  Raises :class:`InputError` (E009)."""
+    style: str = environment().get_template("style.css").render()
+    return write_figures(folder, report, style)
 
 
 def _fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:

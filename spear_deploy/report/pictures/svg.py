@@ -7,7 +7,7 @@ files.  The same data give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, isclose, log10
 
 from markupsafe import Markup, escape
@@ -39,6 +39,16 @@ class Drawing:
     body: tuple[Markup, ...]
     legend: tuple[tuple[str, str], ...] = ()
     caption: str = ""
+
+    def with_legend(self) -> Drawing:
+        """Return it with its legend drawn below: for a file, beside which a page's legend is missing."""
+        if not self.legend:
+            return self
+        body, x = list(self.body), 0.0
+        for kind, words in self.legend:
+            body += [rect(kind, x, self.height + 8, 12, 12), text(x + 18, self.height + 18, words)]
+            x += 36 + 7.5 * len(words)
+        return replace(self, height=self.height + 26, body=tuple(body))
 
     def svg(self, extra: Markup | str = "") -> Markup:
         """Return the element; ``extra`` is put in front of its content."""
@@ -164,3 +174,9 @@ def short(value: float) -> str:
         if abs(value) >= factor:
             return f"{value / factor:.4g}{unit}"
     return f"{value:.4g}" if abs(value) > 1e-12 else "0"
+
+
+def path(kind: str, strokes: Iterable[tuple[float, float, float]]) -> Markup:
+    """Return level strokes (x, y, length) as one element: thousands of spikes take little room so."""
+    joined = "".join(f"M{_number(x)} {_number(y)}h{_number(length)}" for x, y, length in strokes)
+    return _element("path", (("class", kind), ("d", joined)))
