@@ -179,6 +179,13 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "worse than tolerated",
         "Of two reports that diff compares, a figure of the second is worse by more than its --tolerance.",
     ),
+    "E048": (
+        "file that gives no module",
+        (
+            "import runs a Python file in a process of its own and takes a torch module from it: one that it has,\n"
+            "or that a function without arguments returns. The message has its own last words, or the time limit."
+        ),
+    ),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
     "E051": (
         "golden spikes differ",

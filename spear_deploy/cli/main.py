@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "sweep": ("sweep", "Deploy under many budgets, and say which one is worth taking."),
     "run": ("run", "Run a bundle on data and save its spikes."),
     "validate": ("validate", "Compare a backend with the emulator, spike by spike."),
+    "import": ("import_module", "Write a live module of a Python file as a NIR file."),
     "inspect": ("inspect", "Show a network, whether it fits a chip, and all findings at once."),
     "chips": ("chips", "List the chips, or show one with the source of each number."),
     "export": ("export", "Write a bundle's program as a .net file for lava-dl's netx."),
