@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from spear_deploy.api.deploy import Deployment, deploy
     from spear_deploy.api.load import load
     from spear_deploy.api.lower import lower
+    from spear_deploy.api.sweep import Sweep, sweep
     from spear_deploy.frontends import Imported, Semantics
     from spear_deploy.importers import from_norse, from_sinabs, from_snntorch, from_spikingjelly
     from spear_deploy.targets import Lowered, load_chip
@@ -20,6 +21,7 @@ _HOMES = {
     "Imported": "spear_deploy.frontends",
     "Lowered": "spear_deploy.targets",
     "Semantics": "spear_deploy.frontends",
+    "Sweep": "spear_deploy.api.sweep",
     "deploy": "spear_deploy.api.deploy",
     "from_norse": "spear_deploy.importers",
     "from_sinabs": "spear_deploy.importers",
@@ -28,6 +30,7 @@ _HOMES = {
     "load": "spear_deploy.api.load",
     "load_chip": "spear_deploy.targets",
     "lower": "spear_deploy.api.lower",
+    "sweep": "spear_deploy.api.sweep",
 }
 """Public names and the modules that they come from."""
 
@@ -36,6 +39,7 @@ __all__ = [
     "Imported",
     "Lowered",
     "Semantics",
+    "Sweep",
     "deploy",
     "errors",
     "from_norse",
@@ -45,6 +49,7 @@ __all__ = [
     "load",
     "load_chip",
     "lower",
+    "sweep",
 ]
 
 

@@ -182,6 +182,31 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "E040": ("budget not met", "The evaluations are used up and the best network found is still beyond the budget."),
     "E041": ("budget out of reach", "Even the smallest network that the search may build exceeds the budget."),
+    "E045": (
+        "folder of another sweep",
+        (
+            "A sweep's folder is gone on with by --resume, with the same model, data, chip and options; budgets and\n"
+            "seeds may be added. The message says what differs."
+        ),
+    ),
+    "E046": (
+        "no budget loses so little",
+        (
+            "Every point of the sweep loses more points of accuracy than --max-drop allows, judged on the validation\n"
+            "samples, or misses a budget. All points and their bundles are there."
+        ),
+    ),
+    "E047": (
+        "worse than tolerated",
+        "Of two reports that diff compares, a figure of the second is worse by more than its --tolerance.",
+    ),
+    "E048": (
+        "file that gives no module",
+        (
+            "import runs a Python file in a process of its own and takes a torch module from it: one that it has,\n"
+            "or that a function without arguments returns. The message has its own last words, or the time limit."
+        ),
+    ),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
     "E051": (
         "golden spikes differ",

@@ -59,9 +59,10 @@ NOT_RUN = {
     "spear-deploy backend install speck": "a gigabyte of torch; by hand, and tests/backends/test_speck.py runs",
     "spear-deploy backend check speck": "as above",
     "pip install -c constraints.txt --no-deps --ignore-requires-python sinabs": "backend install speck does",
-    "python -m spear_deploy_speck run --program program.h5 --input input.h5 --output output.h5 [--timeout SECONDS] [--folder DIR]": (
-        "as above"
-    ),
+    (
+        "python -m spear_deploy_speck run --program program.h5 --input input.h5 --output output.h5 [--timeout SECONDS] "
+        "[--folder DIR]"
+    ): "as above",
     "python -m spear_deploy_speck check": "as above",
     "spear-deploy deploy build/subtract/braille.nir --data build/subtract/braille.npz --chip xylo_audio2 --adapt "
     "--synops 50% --effort quick --epochs 20 -o build/subtract/xylo": "ten minutes; tests/targets/xylo deploys less",
@@ -199,6 +200,12 @@ def examples(folder: Path, _: Path) -> None:
     shutil.copytree(ROOT / "examples", folder / "examples")
 
 
+def reports(folder: Path, _: Path) -> None:
+    for name in ("before", "after"):
+        (folder / name).mkdir()
+        shutil.copy(ROOT / "tests" / "report" / "digits.json", folder / name / "report.json")
+
+
 def nmnist(folder: Path, shared: Path) -> None:
     shutil.copy(shared / "nir" / "nmnist_scnn.nir", folder)
 
@@ -249,6 +256,8 @@ def xylo_files(folder: Path, _: Path) -> None:
 SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy model.nir": snntorch_files,
     "spear-deploy inspect model.nir": snntorch_files,
+    "spear-deploy sweep examples/": examples,
+    "spear-deploy diff before/": reports,
     "spear-deploy deploy examples/": examples,
     "python -m examples.digits": examples,
     "spear-deploy deploy nmnist": nmnist,

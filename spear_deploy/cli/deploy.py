@@ -47,11 +47,10 @@ def _methods() -> tuple[str, ...]:
     return METHODS.names()
 
 
-_RUN_OPTIONS = (
+RUN_OPTIONS = (
     click.argument("model", type=click.Path(path_type=Path)),
     click.option("--chip", required=True, help="Chip name or profile file; see spear-deploy chips."),
     click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."),
-    click.option("--seed", type=int, default=0, show_default=True),
     click.option(
         "--threads",
         type=click.IntRange(1),
@@ -61,7 +60,7 @@ _RUN_OPTIONS = (
     ),
     click.option("--device", default="cpu", show_default=True, help="Torch device that trains and emulates."),
 )
-_SEARCH_OPTIONS = (
+SEARCH_OPTIONS = (
     click.option(
         "--method",
         type=NameIn(_methods),
@@ -100,7 +99,7 @@ _SEARCH_OPTIONS = (
         help="Epochs of the closing fine-tuning at most. [default: 40, at most 1600 batches]",
     ),
 )
-_RESULT_OPTIONS = (
+LOWERING_OPTIONS = (
     click.option(
         "--time-limit",
         type=click.FloatRange(min=0, min_open=True),
@@ -127,13 +126,18 @@ _RESULT_OPTIONS = (
         is_flag=True,
         help="Go on with a network that collapses in the chip's integers (E066), and say so in the report.",
     ),
-    click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
+)
+RESUME_OPTIONS = (
     click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
     click.option("--force", is_flag=True, help="Replace what an earlier run left in the folder."),
     click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
 )
-_INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
-_SHARED = with_options(_RUN_OPTIONS, _SEARCH_OPTIONS, _RESULT_OPTIONS, _INPUT_OPTIONS)
+INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
+_SINGLE_OPTIONS = (
+    click.option("--seed", type=int, default=0, show_default=True),
+    click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
+)
+_SHARED = with_options(RUN_OPTIONS, SEARCH_OPTIONS, LOWERING_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, INPUT_OPTIONS)
 
 
 class BudgetCommand(click.Command):
@@ -186,7 +190,7 @@ def run_deploy(options: dict[str, Any]) -> int:
     console = console_for(stderr=as_json)  # standard output then carries the report alone
     model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
     semantics, overrides = take_semantics(options)
-    settings = _settings(options)
+    settings = settings_of(options)
     if data is None:
         raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
 
@@ -207,7 +211,7 @@ def run_deploy(options: dict[str, Any]) -> int:
     return _show(deployment, as_json=as_json)
 
 
-def _settings(options: dict[str, Any]) -> Any:
+def settings_of(options: dict[str, Any]) -> Any:
     """Return the keywords of :func:`spear_deploy.deploy` that the options stand for."""
     settings = dict(options)
     settings["keep_to"] = "net" if settings.pop("net") else None

@@ -29,13 +29,17 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
     "compile": ("deploy", "As deploy, without running a backend."),
+    "sweep": ("sweep", "Deploy under many budgets, and say which one is worth taking."),
     "run": ("run", "Run a bundle on data and save its spikes."),
     "validate": ("validate", "Compare a backend with the emulator, spike by spike."),
+    "import": ("import_module", "Write a live module of a Python file as a NIR file."),
     "inspect": ("inspect", "Show a network, whether it fits a chip, and all findings at once."),
     "chips": ("chips", "List the chips, or show one with the source of each number."),
     "export": ("export", "Write a bundle's program as a .net file for lava-dl's netx."),
     "report": ("report", "Show a bundle's report, and write it as a page."),
+    "diff": ("diff", "Compare two reports; a gate for continuous integration."),
     "backend": ("backend", "List, install and check backends."),
+    "doctor": ("doctor", "Look at the environment: what is missing, and the command that mends it."),
     "explain": ("explain", "Explain an error code."),
     "demo": ("demo", "Deploy the embedded digits example."),
 }
@@ -125,7 +129,8 @@ def _run(signals: Sequence[int]) -> Any:
     except ModuleNotFoundError as error:
         return _told(missing_package(error))
     except (KeyboardInterrupt, click.Abort):
-        console_for(stderr=True).print("interrupted; deploy and compile go on with the same command and --resume")
+        resumable = "deploy, compile and sweep"
+        console_for(stderr=True).print(f"interrupted; {resumable} go on with the same command and --resume")
         return 128 + signals[0] if signals else INTERRUPTED
     except BrokenPipeError:
         _close_output()

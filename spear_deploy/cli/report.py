@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -15,19 +16,27 @@ from spear_deploy.printable import plain
 @click.command("report")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File of the page; default BUNDLE/report.html.")
-def report_command(bundle: Path, output: Path | None) -> None:
+@click.option("--figures", type=click.Path(path_type=Path), help="Folder to write the page's pictures to, as SVG.")
+@click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output.")
+def report_command(bundle: Path, output: Path | None, figures: Path | None, json_output: bool) -> None:
     """Show the report in BUNDLE and write it as one self-contained HTML page."""
     from spear_deploy.report.check import read_report
+    from spear_deploy.report.html import figures as write_figures
     from spear_deploy.report.html import write_page
     from spear_deploy.report.terminal import print_report
 
     report = read_report(bundle)
-    console = console_for()
+    console = console_for(stderr=json_output)
     page = output or bundle / PAGE
     try:
         write_page(page, report)  # shows all that the terminal does, and more
         print_report(report, console)
+        written = [] if figures is None else write_figures(figures, report)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         message = f"holds figures that cannot be shown: {plain(error)}"
         raise InputError.of("E010", bundle / REPORT, message, "deploy again") from error
     console.print(f"\npage: {plain(page)}", markup=False, soft_wrap=True)
+    for each in written:
+        console.print(f"figure: {plain(each)}", markup=False, soft_wrap=True)
+    if json_output:
+        click.echo(json.dumps(report, indent=2))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.measure.collapse import collapse_findings
+from spear_deploy.measure.course import measure_course
 from spear_deploy.measure.distributions import measure_distributions
 from spear_deploy.measure.fidelity import Fidelity, measure_fidelity
 from spear_deploy.measure.measured import Baseline
@@ -55,4 +56,6 @@ def measure_deployed(work: Work, progress: Progress) -> Work:
             network, lowered, decide = measured.network, measured.lowered, work.options.search.decide
             deployed = measure_fidelity(network, lowered, test, execution, tick=tick, decide=decide)
         distributions = measure_distributions(measured.network, measured.lowered, test, execution)
-    return replace(work, deployed=deployed, distributions=distributions)
+        assert work.rule is not None
+        course = measure_course(measured.network, measured.lowered, test, work.rule, execution)
+    return replace(work, deployed=deployed, distributions=distributions, course=course)

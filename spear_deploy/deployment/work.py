@@ -12,6 +12,7 @@ from spear_deploy.deployment.bundle import Bundle
 from spear_deploy.deployment.options import DeployOptions
 from spear_deploy.errors import Finding, SpearError
 from spear_deploy.frontends import Imported
+from spear_deploy.measure.course import Course
 from spear_deploy.measure.distributions import Distributions
 from spear_deploy.measure.fidelity import Fidelity
 from spear_deploy.measure.measured import Baseline, Measured, Performance
@@ -30,8 +31,9 @@ class Work:
     None too where none was needed; ``on_test`` is what the deployed network did on the test samples, which are touched
     once; ``kept`` lists the units that each group keeps; ``unreachable`` is why no search was begun and the unpruned
     network is delivered; ``failure`` is why a backend gave no proof; ``seconds`` is what each step took.  ``fidelity``
-    is that of the unpruned network, ``deployed`` and ``distributions`` are of the deployed one; ``reference`` is the
-    unpruned network fine-tuned as long; ``notes`` are what the run noticed itself.
+    is that of the unpruned network, ``deployed`` and ``distributions`` are of the deployed one, as is its ``course``
+    over the time steps; ``reference`` is the unpruned network fine-tuned as long; ``notes`` are what the run noticed
+    itself.
     """
 
     imported: Imported
@@ -51,6 +53,7 @@ class Work:
     fidelity: Fidelity | None = None
     deployed: Fidelity | None = None
     distributions: Sequence[Distributions] = ()
+    course: Course | None = None
     reference: Reference | None = None
     notes: tuple[Finding, ...] = ()
     bundle: Bundle | None = None

@@ -22,7 +22,9 @@ from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.data import describe_data
+from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
+from spear_deploy.report.pictures.data import picture_data
 from spear_deploy.report.schema import VERSION
 from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.loop import SearchResult
@@ -41,9 +43,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     """Return the report of a deployment whose steps are done; ``seconds`` are those of their parts."""
     baseline, measured, on_test, bundle = work.baseline, work.measured, work.on_test, work.bundle
     compiler = work.compiler
-    assert baseline is not None
-    assert measured is not None
-    assert on_test is not None
+    assert baseline is not None and measured is not None and on_test is not None  # noqa: PT018
     assert bundle is not None
     assert compiler is not None
     assert work.rule is not None
@@ -68,9 +68,11 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "confidence": work.options.confidence,
         "budgets": budgets,
         "accuracy": _accuracy(work, baseline, measured),
+        "on_validation": validation_data(baseline, measured),
         "layers": layer_rows(baseline, measured, on_test.activity),
         "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
+        "pictures": picture_data(work),
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),

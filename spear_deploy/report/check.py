@@ -24,13 +24,13 @@ _SHOWN = 5
 _DAMAGE = (ValueError, RecursionError)
 
 
-def read_report(folder: Path) -> dict[str, Any]:
-    """Return the report in a bundle's folder.
+def read_report(path: Path) -> dict[str, Any]:
+    """Return the report in a bundle's folder, or the one that is this file.
 
     Raises :class:`InputError`: E001 if there is none, E010 if it is damaged or of another version, E053 if its parts
     contradict one another or the bundle beside it; with all findings.
     """
-    path = folder / REPORT
+    path = path / REPORT if path.is_dir() or not path.suffix else path
     if not is_file(path):
         raise InputError.of("E001", path, "there is no report", "run spear-deploy deploy first")
     try:
@@ -43,7 +43,7 @@ def read_report(folder: Path) -> dict[str, Any]:
         more = [f"and {len(departures) - _SHOWN} more"] if len(departures) > _SHOWN else []
         message = "; ".join(["does not follow the schema", *departures[:_SHOWN], *more])
         raise InputError.of("E010", path, message, "deploy again")
-    if contradictions := [*_contradictions(report), *_beside(report, folder)]:
+    if contradictions := [*_contradictions(report), *_beside(report, path.parent)]:
         fix = "trust none of it: deploy again"
         raise InputError(Finding("E053", str(path), contradiction, fix) for contradiction in contradictions)
     return report

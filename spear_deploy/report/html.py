@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from spear_deploy.report import formats, wording
 from spear_deploy.report.fidelity import columns, overview
 from spear_deploy.report.picture import WIDTH, pictures
+from spear_deploy.report.pictures import drawings, write_figures
 from spear_deploy.storage import atomic
 
 
@@ -33,7 +34,8 @@ def write_page(path: Path, report: Mapping[str, Any]) -> None:
         temporary.write_text(page(report), encoding="utf-8", newline="\n")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what templates are filled with: escaping everything, and stopping at what is not there."""
     # Every name comes from a file of somebody else's: nothing is put in unescaped.
     environment = Environment(
         loader=PackageLoader("spear_deploy.report"),
@@ -62,7 +64,7 @@ def page(report: Mapping[str, Any]) -> str:
     """Return the page as text."""
     layers = report["layers"]
     text: str = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -83,9 +85,16 @@ def page(report: Mapping[str, Any]) -> str:
             fidelity=_fidelity(report["fidelity"]),
             pictures=pictures(report["fidelity"]["distributions"]),
             picture_width=WIDTH,
+            drawn=drawings(report),
         )
     )
     return text
+
+
+def figures(folder: Path, report: Mapping[str, Any]) -> list[Path]:
+    """Write the page's drawings as SVG files; return their paths.  Raises :class:`InputError` (E009)."""
+    style: str = environment().get_template("style.css").render()
+    return write_figures(folder, report, style)
 
 
 def _fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +111,7 @@ def notebook_view(report: Mapping[str, Any]) -> str:
     """Return verdict, budgets and layers as a fragment for a notebook's cell."""
     layers = report["layers"]
     text: str = (
-        _environment()
+        environment()
         .get_template("notebook.html")
         .render(
             report=report,

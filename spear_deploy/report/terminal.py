@@ -26,17 +26,17 @@ _DISPENSABLE = ("type", "neurons", "spikes", "synapses", "share")
 
 def print_report(report: Mapping[str, Any], console: Console) -> None:
     """Print the report; names are never read as markup."""
-    # Cropping would undo the width that _Page takes for files.
-    console.print(_Page(Group(*_parts(report))), crop=console.is_terminal)
+    # Cropping would undo the width that Page takes for files.
+    console.print(Page(Group(*_parts(report))), crop=console.is_terminal)
 
 
 def print_fidelity(fidelity: Mapping[str, Any], console: Console) -> None:
     """Print the table of :func:`~spear_deploy.report.fidelity.fidelity_data`."""
-    console.print(_Page(Group(*_fidelity(fidelity))), crop=console.is_terminal)
+    console.print(Page(Group(*_fidelity(fidelity))), crop=console.is_terminal)
 
 
 @dataclass(frozen=True)
-class _Page:
+class Page:
     """Renders its content at the terminal's width; into a file at a fixed one, as lines without trailing blanks."""
 
     content: RenderableType

@@ -52,6 +52,16 @@ def test_report_without_json(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_pat
     assert f"spikes: {folder / 'spikes.h5'}" in spear("run", folder, "-o", folder / "spikes.h5").out
 
 
+def test_figures_and_json_of_a_report(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
+    """--figures writes the page's pictures, --json prints the stored report alone."""
+    folder = compiled[1]
+    done = spear("report", folder, "--figures", tmp_path / "figures", "--json")
+    assert json.loads(done.out) == json.loads((folder / "report.json").read_text())
+    written = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"network.svg", "raster.svg", "accuracy-synops.svg", "lre-pairs.svg"} <= written
+    assert all(name in done.err for name in written)
+
+
 def test_until(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """Stopped after a step: 0, what was found is said, and what an earlier run wrote is left alone."""
     folder = tmp_path / "build"

@@ -1,0 +1,64 @@
+"""``spear-deploy import``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.errors import InputError
+
+
+def _shape(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    words = [word.strip() for word in value.split(",")]
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise InputError.of("E007", "--input", f"{value!r} is no shape", "give 784, or 1,28,28")
+    return tuple(map(int, words))
+
+
+@click.command("import")
+@click.argument("source", metavar="FILE.py:NAME")
+@click.option("--input", "shape", callback=_shape, required=True, metavar="N,N,...", help="Shape of one step of input.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The .nir file to write.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the input that it is checked on."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds that the file's code may take.",
+)
+@click.option("--json", "json_output", is_flag=True, help="Print what was written and the notes as JSON.")
+def import_command(
+    source: str, shape: tuple[int, ...], output: Path, seed: int, timeout: float, json_output: bool
+) -> None:
+    """Write the module NAME of FILE.py (snnTorch, SpikingJelly, Norse, sinabs) as a NIR file, with its semantics.
+
+    This runs FILE.py, in a process of its own with a time limit: import only files that you trust. NAME is a
+    module with its weights, or a function without arguments that returns one. What was imported is run beside the
+    module on random input, and every spike compared.
+    Example: spear-deploy import mynet.py:net --input 1,28,28 -o net.nir
+    """
+    file, colon, name = source.rpartition(":")
+    if not colon or not all(part.isidentifier() for part in name.split(".")):
+        raise InputError.of("E007", source, "names no module of a file", "give FILE.py:NAME, such as mynet.py:net")
+
+    from spear_deploy import frontends
+    from spear_deploy.importers.isolated import import_file
+
+    notes = import_file(Path(file), name, shape, output, seed=seed, timeout=timeout)
+    network = frontends.load(output, None, {}).network
+    console = console_for(stderr=json_output)
+    print_notes(notes, console)
+    told = f"{output}: {len(network.neurons)} populations, {sum(p.size for p in network.neurons):,} neurons"
+    console.print(f"{told}; every spike as in the module", markup=False, soft_wrap=True)
+    console.print(f"next: spear-deploy inspect {output} --chip loihi2", markup=False, soft_wrap=True, style="dim")
+    if json_output:
+        populations = [{"name": each.name, "shape": list(each.shape)} for each in network.populations]
+        found = {"file": str(output), "populations": populations, "notes": [asdict(note) for note in notes]}
+        click.echo(json.dumps(found, indent=2))

@@ -1,0 +1,98 @@
+"""``spear-deploy sweep``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Any
+
+import click
+
+from spear_deploy.backends import BACKENDS
+from spear_deploy.cli.deploy import (
+    INPUT_OPTIONS,
+    LOWERING_OPTIONS,
+    RESUME_OPTIONS,
+    RUN_OPTIONS,
+    SEARCH_OPTIONS,
+    settings_of,
+)
+from spear_deploy.cli.main import console_for, show
+from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, take_semantics, with_options
+from spear_deploy.errors import InputError
+from spear_deploy.progress import Progress
+
+
+def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    words = _words(ctx, param, value)
+    if not words or not all(word.isdecimal() for word in words):
+        raise InputError.of("E007", "--seeds", f"{value!r} is no list of whole numbers", "give 0, or 0,1,2")
+    return tuple(map(int, words))
+
+
+@click.command("sweep")
+@with_options(RUN_OPTIONS)
+@click.option(
+    "--synops",
+    "budgets",
+    callback=_words,
+    metavar="N,N,...",
+    default="80%,60%,50%,40%,30%,20%",
+    show_default=True,
+    help="Budgets of SynOps a sample, as amounts or percentages.",
+)
+@click.option("--seeds", callback=_seeds, metavar="N,N,...", default="0", show_default=True, help="Seeds of each.")
+@click.option(
+    "--max-drop",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="Points of accuracy that the answer may lose, on the validation samples.",
+)
+@click.option("--cores", type=click.IntRange(1), help="Cores at most, at every point.")
+@with_options(SEARCH_OPTIONS, LOWERING_OPTIONS, RESUME_OPTIONS, INPUT_OPTIONS)
+@click.option(
+    "--backend",
+    type=NameIn(BACKENDS.names),
+    default="emulator",
+    show_default=True,
+    help="What proves each point; emulator: none, prove the one that you take with validate.",
+)
+@with_options(BACKEND_OPTIONS)
+def sweep_command(**options: Any) -> int:
+    """Deploy MODEL (.nir, .net) under many budgets, and find the smallest one that loses at most --max-drop points.
+
+    Every point is a bundle in a folder of its own. Judged on the validation samples; what the test samples say stands
+    beside it. With --resume, points that are done are kept, and budgets and seeds may be added.
+    Example: spear-deploy sweep model.nir --semantics snntorch --reset zero --chip loihi2 --data digits
+    --synops 60%,40%,20% --max-drop 1 -o sweep/
+    """
+    from spear_deploy import frontends
+    from spear_deploy.api.sweep import RESULT, SWEEP_PAGE, plan_of
+    from spear_deploy.deployment.folder import as_folder
+    from spear_deploy.report.sweep import print_sweep
+
+    as_json = options.pop("json_output")
+    console = console_for(stderr=as_json)
+    model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
+    budgets, seeds = options.pop("budgets"), options.pop("seeds")
+    semantics, overrides = take_semantics(options)
+    plan = plan_of(budgets, seeds, settings_of(options))
+    if data is None:
+        raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
+    imported = frontends.load(model, semantics, overrides)
+    command = shlex.join(["spear-deploy", *sys.argv[1:]])
+    done = plan.run(imported, data, chip, as_folder(output), Progress(console), command)
+    print_sweep(done.result, console)
+    console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
+    if as_json:
+        click.echo(json.dumps(done.result, indent=2))
+    if done.error is None:
+        return 0
+    show(done.error, console_for(stderr=True))
+    return done.error.exit_code

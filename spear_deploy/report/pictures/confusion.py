@@ -1,0 +1,60 @@
+"""The confusion matrices of the float network and of the deployed one, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from spear_deploy.report.pictures.svg import WIDTH, Drawing, rect, text
+
+_TOP, _LEFT, _GAP = 44, 34, 40
+
+
+def confusion(report: Mapping[str, Any]) -> Drawing | None:
+    """Return the drawing; None for many classes."""
+    found = report["pictures"]["confusion"]
+    if found is None:
+        return None
+    classes = len(found["float"])
+    size = min(34.0, (WIDTH - 2 * _LEFT - _GAP) / 2 / classes)
+    second = _LEFT + classes * size + _GAP + _LEFT
+    body = [
+        *_matrix(found["float"], "float, unpruned", _LEFT, size),
+        *_matrix(found["deployed"], "deployed, on the chip", second, size),
+    ]
+    wrong = [sum(sum(row) - row[label] for label, row in enumerate(found[side])) for side in ("float", "deployed")]
+    told = f"wrong decisions: {wrong[0]} in float, {wrong[1]} deployed; {_worst(found['deployed'])}"
+    caption = f"Rows: labels; columns: decisions, on the test samples. {told[0].upper()}{told[1:]}."
+    return Drawing(
+        "confusion", "Confusion before and after", told, _TOP + classes * size + 14, tuple(body), (), caption
+    )
+
+
+def _matrix(rows: Sequence[Sequence[int]], title: str, left: float, size: float) -> Iterator[Markup]:
+    yield text(left, 14, title, "quiet-text")
+    for label, row in enumerate(rows):
+        middle = _TOP + (label + 0.5) * size + 4
+        yield text(left - 8, middle, label, "tick", "end")
+        yield text(left + (label + 0.5) * size, _TOP - 6, label, "tick", "middle")
+        for decided, count in enumerate(row):
+            x, y = left + decided * size, _TOP + label * size
+            share = count / max(1, sum(row))
+            level = 0 if not count else 1 + min(3, int(4 * share))
+            kind = f"{'right' if label == decided else 'wrong'}-{level}" if level else "track"
+            yield rect(kind, x + 0.5, y + 0.5, size - 1, size - 1, f"label {label} decided {decided}: {count}")
+            if count and size >= 18:
+                yield text(x + size / 2, middle, count, "on-dark" if level > 2 else "small", "middle")
+
+
+def _worst(rows: Sequence[Sequence[int]]) -> str:
+    """Return the commonest mistake in words."""
+    pairs = [
+        (count, label, decided)
+        for label, row in enumerate(rows)
+        for decided, count in enumerate(row)
+        if label != decided
+    ]
+    count, label, decided = max(pairs, default=(0, 0, 0), key=lambda entry: entry[0])
+    return f"most often label {label} as {decided} ({count} samples)" if count else "no mistake"

@@ -1,0 +1,39 @@
+"""LRE's pairs: SynOps before fine-tuning and after it, the plain line, and what is predicted with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from spear_deploy.report.formats import percent
+from spear_deploy.report.pictures.svg import WIDTH, Axis, Drawing, Frame, dot, line
+
+_HEIGHT = 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 276
+
+
+def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
+    """Return the drawing; None without a search."""
+    pairs, lre = report["pictures"]["pairs"], report["lre"]
+    if not pairs or lre is None:
+        return None
+    x = Axis.around([pair["before"] for pair in pairs], _LEFT, _RIGHT)
+    ends = [pair[key] for pair in pairs for key in ("after", "predicted", "low", "high") if pair[key] is not None]
+    y = Axis.around(ends, _BOTTOM, _TOP)
+    frame = Frame(x, y, "SynOps before fine-tuning, of the unpruned network's", "after")
+    body = list(frame.draw([percent(v, 0) for v in x.ticks()], [percent(v, 0) for v in y.ticks()]))
+    first, last = (lre["slope"] * end + lre["intercept"] for end in (x.low, x.high))
+    if all(y.low <= end <= y.high for end in (first, last)):
+        body.append(line("limit-line", x.start, y.at(first), x.end, y.at(last)))
+    for pair in pairs:
+        at = x.at(pair["before"])
+        if pair["low"] is not None:
+            body.append(line("interval", at, y.at(pair["low"]), at, y.at(pair["high"])))
+        body.append(line("predicted-line", at - 7, y.at(pair["predicted"]), at + 7, y.at(pair["predicted"])))
+        words = f"{percent(pair['before'])} before, {percent(pair['after'])} after, {percent(pair['predicted'])} fitted"
+        body.append(dot("measured" if pair["chosen"] else "quiet-dot", at, y.at(pair["after"]), 5, words))
+    plain_line = f"after = {lre['slope']:.3f} x before + {lre['intercept']:.3f}"
+    told = f"{len(pairs)} fine-tuned networks; the plain line is {plain_line}"
+    legend = (("quiet-dot", "fine-tuned on the way"), ("measured", "fine-tuned for its prediction"))
+    caption = "Dashes: what LRE fits, with its 90% interval where it has one. The broken line is the plain one."
+    return Drawing("lre-pairs", "What fine-tuning makes of SynOps", told, _HEIGHT, tuple(body), legend, caption)

@@ -1,0 +1,100 @@
+"""Accuracy against SynOps: of the networks that a search compared, and of the points of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from spear_deploy.report.formats import number, percent, plain, shorten
+from spear_deploy.report.pictures.svg import WIDTH, Axis, Drawing, Frame, curve, dot, line, short, text
+
+_HEIGHT = 340
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 286
+_LABEL_WIDTH = 22
+_NEAR = 15
+"""Units between two labels at least."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One network: ``kind`` is its class, ``label`` what stands beside it, ``note`` what is said of it."""
+
+    synops: float
+    accuracy: float
+    kind: str
+    label: str = ""
+    note: str = ""
+
+    @property
+    def words(self) -> str:
+        """The figures in words."""
+        told = f"{self.note or self.label}: {percent(self.accuracy, 2)} at {number(self.synops)} SynOps a sample"
+        return told.removeprefix(": ")
+
+
+def search_tradeoff(report: Mapping[str, Any]) -> Drawing | None:
+    """Return the networks that a search measured on the validation samples, the deployed one marked."""
+    search, decided = report["search"], report["on_validation"]
+    if search is None:
+        return None
+    unpruned, deployed = decided["unpruned"], decided["deployed"]
+    marks = [Mark(unpruned["synops"], unpruned["accuracy"], "before", "unpruned")]
+    marks += [
+        Mark(each["synops"], each["accuracy"], "quiet-dot", each["of"], f"{each['of']}, compared")
+        for each in search["candidates"]
+    ]
+    deployed_words = f"deployed, from {search['delivered']}"
+    marks.append(Mark(deployed["synops"], deployed["accuracy"], "chosen", "deployed", deployed_words))
+    limits = [row["limit"] for row in report["budgets"] if row["resource"] == "synops"]
+    caption = (
+        "On the validation samples, which decide. Those compared are fine-tuned briefly, the deployed one to the end."
+    )
+    return tradeoff("accuracy-synops", "Accuracy against SynOps", marks, caption, limit=limits[0] if limits else None)
+
+
+def tradeoff(
+    name: str,
+    title: str,
+    marks: Sequence[Mark],
+    caption: str,
+    *,
+    joined: Sequence[Mark] = (),
+    limit: float | None = None,
+) -> Drawing:
+    """Return the drawing of ``marks``; a line goes through those that are ``joined``, and stands at the ``limit``."""
+    synops = [mark.synops for mark in marks] + ([] if limit is None else [limit])
+    x = Axis.around(synops, _LEFT, _RIGHT, least=0)
+    y = Axis.around([mark.accuracy for mark in marks], _BOTTOM, _TOP)
+    frame = Frame(x, y, "SynOps a sample", "accuracy")
+    digits = 0 if y.high - y.low > 0.05 else 1 if y.high - y.low > 0.005 else 2
+    body = list(frame.draw([short(v) for v in x.ticks()], [percent(v, digits) for v in y.ticks()]))
+    if limit is not None:
+        body += [line("limit-line", x.at(limit), _BOTTOM, x.at(limit), _TOP)]
+        body += [text(x.at(limit) + 5, _TOP - 10, f"budget {short(limit)}", "tick")]
+    if len(joined) > 1:
+        body.append(curve("front", [(x.at(mark.synops), y.at(mark.accuracy)) for mark in joined]))
+    for mark in marks:
+        radius = 7 if mark.kind.startswith("chosen") else 5
+        body.append(dot(mark.kind, x.at(mark.synops), y.at(mark.accuracy), radius, mark.words))
+    body += _labels(marks, x, y)
+    return Drawing(name, title, "; ".join(mark.words for mark in marks), _HEIGHT, tuple(body), caption=caption)
+
+
+def _labels(marks: Sequence[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
+    """Yield the names of the marks, each where no other is written yet: beside its mark, or further down."""
+    written: list[tuple[float, float, float]] = []
+    for mark in sorted(marks, key=lambda each: (each.kind != "chosen", each.synops)):
+        if not mark.label:
+            continue
+        words = shorten(plain(mark.label), _LABEL_WIDTH)
+        width = 7.5 * len(words)
+        at = x.at(mark.synops)
+        left = at + 10 if at + 10 + width < WIDTH else at - 10 - width
+        top = y.at(mark.accuracy) + 4
+        while any(abs(top - t) < _NEAR and left < x0 + w and x0 < left + width for x0, t, w in written):
+            top += _NEAR
+        written.append((left, top, width))
+        yield text(left, top, words)

@@ -1,0 +1,142 @@
+"""The pictures: complete, told in words, safe, the same every time, and true to their data."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spear_deploy.report.html import figures, page
+from spear_deploy.report.pictures import PICTURES, drawings
+from spear_deploy.report.pictures.svg import WIDTH, Axis
+from spear_deploy.report.pictures.tradeoff import Mark, tradeoff
+
+NAMES = {
+    "network": ["network", "shares", "cores"],
+    "behaviour": ["confusion", "accuracy-steps", "rates", "raster"],
+    "search": ["accuracy-synops", "lre-pairs", "reward"],
+}
+
+
+def _drawn(report):
+    return {drawing.name: drawing for part in drawings(report).values() for drawing in part}
+
+
+def test_every_picture_is_drawn(report):
+    """All of the table, each well-formed, with title and words that it is labelled by; the same bytes again."""
+    assert {part: [each.name for each in drawn] for part, drawn in drawings(report).items()} == NAMES
+    assert set(PICTURES) == set(NAMES)
+    for name, drawing in _drawn(report).items():
+        tree = ElementTree.fromstring(drawing.svg())
+        assert tree.get("role") == "img"
+        told = [tree.find(tag) for tag in ("title", "desc")]
+        assert tree.get("aria-labelledby").split() == [each.get("id") for each in told]
+        assert all(each.text for each in told), name
+        assert drawing.svg() == _drawn(report)[name].svg()
+
+
+def test_nothing_lies_outside(report):
+    """No element leaves its drawing, where it would be cut."""
+    for name, drawing in _drawn(report).items():
+        for element in ElementTree.fromstring(drawing.svg()):
+            for key, most in (("x", WIDTH), ("cx", WIDTH), ("y", drawing.height), ("cy", drawing.height)):
+                at = float(element.get(key, 0))
+                size = float(element.get({"x": "width", "y": "height"}.get(key, ""), 0))
+                assert -0.1 <= at <= at + size <= most + 0.1, (name, ElementTree.tostring(element))
+
+
+def test_a_page_is_small_and_names_are_escaped(report):
+    """Below 500 kB; what a file calls its populations is text."""
+    evil = '<script>alert("x")</script>'
+    report["pictures"]["graph"]["nodes"][1]["name"] = evil
+    report["pictures"]["graph"]["edges"] = []
+    report["pictures"]["course"]["populations"][1]["name"] = evil
+    report["pictures"]["cores"]["populations"][0]["name"] = evil
+    text = page(report)
+    assert "<script" not in text
+    assert len(text.encode()) < 500_000
+
+
+def test_a_report_without_a_search_or_pictures(report):
+    """What there is nothing to show of is left out; an earlier report has a page all the same."""
+    report["pictures"].update(pairs=[], confusion=None)
+    report["search"] = report["lre"] = None
+    assert [each.name for each in drawings(report)["search"]] == []
+    assert "confusion" not in _drawn(report)
+    assert _drawn(report)
+    del report["pictures"]
+    assert not _drawn(report)
+    assert "<figure>" not in page(report)
+
+
+def test_methods_without_rewards(report):
+    """No picture, whatever a method calls its rewards."""
+    for given_rewards in (None, [], [0.5], ["high", "low"], 3):
+        report["search"]["figures"]["rewards"] = given_rewards
+        assert "reward" not in _drawn(report)
+
+
+def test_rasters_show_every_spike(report):
+    """The lengths of all strokes are the steps in which neurons of the data fire."""
+    populations = report["pictures"]["course"]["populations"]
+    wanted = sum(row.count("1") for each in populations for side in ("float", "chip") for row in each[f"raster_{side}"])
+    step = (WIDTH - 130 - 16) / 2 / 16
+    drawn = sum(float(length) for length in re.findall(r"h([\d.]+)", str(_drawn(report)["raster"].svg())))
+    assert drawn / step == pytest.approx(wanted, rel=0.01)
+
+
+def test_confusion_counts_the_samples(report):
+    """Both matrices hold every test sample; their diagonals are the accuracies of the report."""
+    found, accuracy = report["pictures"]["confusion"], report["accuracy"]
+    for side, key in (("float", "float"), ("deployed", "quantised")):
+        matrix = found[side]
+        assert sum(map(sum, matrix)) == report["data"]["test"]
+        right = sum(row[label] for label, row in enumerate(matrix))
+        assert right / report["data"]["test"] == pytest.approx(accuracy[key])
+    assert "wrong decisions: 4 in float, 8 deployed" in _drawn(report)["confusion"].words
+
+
+def test_thousands_of_cores_are_drawn_in_bounds(report):
+    """A tile then stands for several cores, and says so."""
+    report["pictures"]["cores"]["populations"][0]["cores"] = 100_000
+    drawing = _drawn(report)["cores"]
+    assert "a tile is 251 cores" in drawing.caption
+    assert drawing.svg().count("<rect") < 1000
+
+
+def test_figures_stand_alone(report, tmp_path):
+    """Each is an SVG file with its colours and its name space, the same bytes again."""
+    written = figures(tmp_path, report)
+    assert [each.stem for each in written] == [name for names in NAMES.values() for name in names]
+    first = [each.read_bytes() for each in written]
+    assert [each.read_bytes() for each in figures(tmp_path, report)] == first
+    for path in written:
+        tree = ElementTree.parse(path).getroot()
+        assert tree.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "--accent" in tree.find("{*}style").text
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1)), min_size=1, max_size=9))
+def test_any_points_can_be_drawn(points):
+    """One, equal ones, far apart: within the drawing, in the order of their values."""
+    marks = [Mark(synops, accuracy, "measured", "a") for synops, accuracy in points]
+    tree = ElementTree.fromstring(tradeoff("t", "t", marks, "").svg())
+    drawn = [(float(c.get("cx")), float(c.get("cy"))) for c in tree.iter("circle")]
+    assert len(drawn) == len(points)
+    assert all(0 <= x <= WIDTH and 0 <= y <= 340 for x, y in drawn)
+    for (synops, _), (x, _) in zip(points, drawn, strict=True):
+        assert all(
+            x <= other_x + 0.11 for (other, _), (other_x, _) in zip(points, drawn, strict=True) if other >= synops
+        )
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(2, 8))
+def test_ticks_are_few_round_and_inside(low, span, most):
+    """At most one more than asked for."""
+    axis = Axis(low, low + span, 0, 1)
+    ticks = axis.ticks(most)
+    assert len(ticks) <= most + 1
+    assert all(low - 1e-6 * span <= tick <= low + span + 1e-6 * span for tick in ticks)
