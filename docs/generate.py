@@ -6,8 +6,10 @@ Whole pages lie in ``docs/chips`` and ``docs/reference``.  Within other pages a 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -160,6 +162,14 @@ def settings_table() -> str:
     return _table(("keyword", "type", "meaning"), rows)
 
 
+def quantisation_table() -> str:
+    """Return the results of ``benchmarks/quantisation.py`` that are checked in."""
+    if str(ROOT) not in sys.path:  # as a script this file has only its own folder there
+        sys.path.insert(0, str(ROOT))
+    benchmark = importlib.import_module("benchmarks.quantisation")
+    return str(benchmark.table(benchmark.known()))
+
+
 def steps_table() -> str:
     """Return the steps of a deployment."""
     rows = [
@@ -209,6 +219,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "budgets": budgets_table,
     "nodes": nodes_table,
     "presets": presets_table,
+    "quantisation": quantisation_table,
     "semantics": semantics_table,
     "settings": settings_table,
     "steps": steps_table,

@@ -49,7 +49,10 @@ NOT_RUN = {
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
-    "python -m benchmarks.quantisation": "a quarter of an hour",
+    "python -m benchmarks.quantisation": "minutes; what is checked in is not run again",
+    "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
+        "half an hour, and needs the data sets"
+    ),
     "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
     "pip install -c constraints.txt .": "backend install lava, and xylo, do",
