@@ -139,13 +139,11 @@ def scan_of(
     def scan(  # type: ignore[no-untyped-def]
         total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips
     ):
-        steps, batch, _ = total.shape
-        rows, width = keep_v.shape
+        (steps, batch, _), (rows, width) = total.shape, keep_v.shape
         for b in range(batch):
             for r in range(rows):  # what a row keeps lies next to the processor for all of its steps
-                us, vs = u[sample + b, r], v[sample + b, r]
+                us, vs, first = u[sample + b, r], v[sample + b, r], origin + r * stride
                 ku, kv, threshold, offset = keep_u[r], keep_v[r], vth[r], bias[r]
-                first = origin + r * stride
                 for t in range(steps):
                     a, sent = total[t, b, first : first + width], out[step + t, sample + b, r]
                     found = _advance(a, shift, us, ku, vs, kv, threshold, offset, sent, widths, kind)
