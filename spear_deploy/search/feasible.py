@@ -31,15 +31,15 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
             message = f"the smallest network that may be built {need}; {floor_of(evaluator.cost, space)}"
             raise BudgetNotMetError.of("E041", budget.resource.name, message, _fix(space))
     placement = evaluator.placement(space.smallest)
-    for finding in placement.findings:
-        message = f"the smallest network that may be built does not fit: {finding.message}"
-        raise BudgetNotMetError.of("E041", finding.where, message, _fix(space))
     for budget in goal.budgets:
         of_placement = budget.resource.of_placement
         if of_placement is not None and not budget.allows(of_placement(placement)):
             need = f"takes {of_placement(placement):g}, the budget is {budget.limit:g}"
             message = f"the smallest network that may be built {need}"
             raise BudgetNotMetError.of("E041", budget.resource.name, message, _fix(space))
+    for finding in placement.findings:
+        message = f"the smallest network that may be built does not fit: {finding.message}"
+        raise BudgetNotMetError.of("E041", finding.where, message, _fix(space))
 
 
 def _fix(space: Space) -> str:
