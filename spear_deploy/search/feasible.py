@@ -40,9 +40,6 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
             message = f"the smallest network that may be built {need}; {floor_of(evaluator.cost, space)}"
             helps = possible <= _HOPELESS * budget.limit
             findings.append(Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=helps)))
-    for obstacle in evaluator.placement(smallest).findings:
-        message = f"the smallest network that may be built does not fit: {obstacle.message}"
-        findings.append(Finding("E041", obstacle.where, message, obstacle.fix))
     for budget in goal.budgets:
         of_placement = budget.resource.of_placement
         if of_placement is None:
@@ -52,6 +49,9 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
             message = f"the smallest network that may be built takes {needed:g}, the budget is {budget.limit:g}"
             fix = _fix(budget, needed, space, helps=budget.allows(possible))
             findings.append(Finding("E041", budget.resource.name, message, fix))
+    for obstacle in evaluator.placement(smallest).findings:
+        message = f"the smallest network that may be built does not fit: {obstacle.message}"
+        findings.append(Finding("E041", obstacle.where, message, obstacle.fix))
     if findings:
         raise BudgetNotMetError(findings)
 
