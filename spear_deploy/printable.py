@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rich.text import Text
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def plain(text: object) -> str:
@@ -17,6 +20,8 @@ def plain_lines(text: object) -> str:
 
 def cells(*texts: object) -> tuple[Text, ...]:
     """Return the cells of a table's row: what they hold is no markup, and no line obeys."""
+    from rich.text import Text  # half of the time that --help takes
+
     return tuple(Text(plain_lines(text)) for text in texts)
 
 

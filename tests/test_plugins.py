@@ -75,8 +75,7 @@ def test_a_budget(tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
         assert sum(layer["neurons"] for layer in done.report["layers"]) == row["measured"] < 21
         options = ["compile", str(tiny_nir), "--chip", "loihi2", "--data", str(tiny_npz), "--synops", "100%"]
         options += ["--neurons", "2", "-o", str(tmp_path / "out")]
-        with pytest.raises(spear_deploy.errors.BudgetNotMetError, match="neurons"):
-            cli.main(options, standalone_mode=False)
+        assert cli.main(options, standalone_mode=False) == 4
 
 
 @pytest.mark.parametrize(("figure", "shown"), [(np.float32(3), 3.0), (np.int64(3), 3)])
@@ -146,13 +145,13 @@ def halved(op: Any) -> Any:
 
 @pytest.mark.parametrize(("method", "figure"), [(Halves, "halved"), (Lighter, "before")])
 def test_a_method(method: Any, figure: str, tiny_nir: Path, tiny_npz: Path) -> None:
-    """It is chosen by its name, its proposals are what is fine-tuned, and its figures are in the report."""
+    """It is chosen by its name, its proposals are fine-tuned and compared, and its figures are in the report."""
     with added(METHODS, "mine", method):
         done = spear_deploy.deploy(tiny_nir, tiny_npz, synops="70%", method="mine", **QUICK)
     assert done.report["search"]["method"] == "mine"
     assert figure in done.report["search"]["figures"]
-    units = [layer["units_after"] for layer in done.report["layers"]]
-    assert units == ([10, 8, 3] if method is Lighter else [5, 4, 3]) or units == [5, 8, 3]
+    (own,) = (each for each in done.report["search"]["candidates"] if each["of"] == "mine")
+    assert method is Lighter or own["units"] in ({"hidden1": 5, "hidden2": 4}, {"hidden1": 5, "hidden2": 8})
 
 
 class Wrong:

@@ -126,7 +126,7 @@ class Plan:
             )
             point, report = _run_point(request, budget, folder / name, progress, command)
             points.append(point)
-            reference = reference or (None if report is None else Reference.of(report))
+            reference = reference or Reference.of(report)
             result = sweep_data(points, reference, self._max_drop, command)
             write_json(folder / RESULT, {**result, "identity": identity})
         write_sweep_page(folder / SWEEP_PAGE, result)
@@ -174,17 +174,13 @@ def point_name(budget: str, seed: int) -> str:
 
 def _run_point(
     request: Request, budget: str, folder: Path, progress: Progress, command: str
-) -> tuple[Point, dict[str, Any] | None]:
+) -> tuple[Point, dict[str, Any]]:
     """Return a point and its report: from its folder if it is done there, else by a deployment."""
     report = _finished(folder)
     if report is not None:
         progress.say(f"{folder.name}: done already")
         return point_of(report, budget, folder.name), report
-    try:
-        report = request.run(folder, progress, command).report
-    except BudgetNotMetError as error:
-        seed = request.settings.get("seed", 0)
-        return Point(budget, seed, folder.name, error=str(error.findings[0]).splitlines()[0]), None
+    report = request.run(folder, progress, command).report
     assert report is not None  # no sweep stops a deployment behind a step
     return point_of(report, budget, folder.name), report
 

@@ -107,7 +107,7 @@ def with_what_is_kept(error: InputError, folder: Path) -> InputError:
     if not is_file(folder / JOURNAL):
         return error
     kept = f"; {folder / JOURNAL} keeps what was found: the same command with --resume goes on"
-    return InputError(replace(each, fix=each.fix + kept) if each.code == "E009" else each for each in error.findings)
+    return type(error)(replace(each, fix=each.fix + kept) if each.code == "E009" else each for each in error.findings)
 
 
 def refuse_folder(folder: Path) -> None:

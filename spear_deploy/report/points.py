@@ -38,7 +38,7 @@ class Point:
         budget: as it was asked for, such as 50%.
         seed: of every random choice.
         folder: of the bundle, inside the sweep's.
-        limit: the budget in SynOps a sample; None where no network could be built.
+        limit: the budget in SynOps a sample; None where it is not known.
         val, test: on the validation and on the test samples; None where no network could be built.
         cores: of the deployed network.
         within: whether all budgets are kept.
@@ -77,8 +77,11 @@ class Level:
 
 def point_of(report: Mapping[str, Any], budget: str, folder: str) -> Point:
     """Return the point of a finished deployment from its report."""
-    decided, accuracy, synops = report["on_validation"], report["accuracy"], report["synops"]["measured"]["mean"]
     (limit,) = (row["limit"] for row in report["budgets"] if row["resource"] == "synops")
+    for note in report["notes"]:
+        if note["code"] == "E041":  # the unpruned network was delivered, which is no point of this budget
+            return Point(budget, report["seed"], folder, limit, error=f"E041 {note['where']}: {note['message']}")
+    decided, accuracy, synops = report["on_validation"], report["accuracy"], report["synops"]["measured"]["mean"]
     deployed, told = decided["deployed"], verdict(report)
     return Point(
         budget,

@@ -107,6 +107,7 @@ def test_budget_not_met(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Pa
     """A search that ends beyond the budget exits with 4; bundle and report are written all the same."""
     folder = tmp_path / "build"
     options = ("--synops", "22%", "--lowest-ratio", 0.5, "--episodes", 4, "--candidates", 1, "--epochs", 0.01)
+    options += ("--method", "uniform")
     done = spear("compile", tiny_nir, "--chip", "loihi2", "--data", tiny_npz, *options, "-o", folder, "--json")
     assert done.code == 4
     assert "E040 synops" in done.err
@@ -230,7 +231,7 @@ def test_backends(spear: Run) -> None:
     listed = spear("backend", "list")
     assert listed.code == 0
     rows = {line.split()[0]: line for line in listed.out.splitlines()}
-    assert list(rows) == ["emulator", "lava", "netx", "reference", "speck"]
+    assert list(rows) == ["emulator", "lava", "netx", "reference", "speck", "xylo"]
     assert "ready" in rows["emulator"]
     for name in ("lava", "netx"):
         assert "ready" not in rows[name]

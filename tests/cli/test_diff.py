@@ -22,6 +22,9 @@ def bundles(tmp_path: Path) -> tuple[Path, Path]:
     shutil.copy(REAL, folders[0] / "report.json")
     report = json.loads(REAL.read_text())
     report["synops"]["measured"]["mean"] *= 1.1
+    report["budgets"][0]["measured"] *= 1.1
+    for layer in report["layers"]:
+        layer["synops_measured"] *= 1.1
     (folders[1] / "report.json").write_text(json.dumps(report))
     return folders
 

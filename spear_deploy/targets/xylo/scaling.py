@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from spear_deploy.network import Network
 from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets.observation import Observation
-from spear_deploy.targets.xylo.emulator import XyloEmulator
 from spear_deploy.targets.xylo.layer import Layer
 from spear_deploy.targets.xylo.program import Shifts, XyloProgram
 from spear_deploy.targets.xylo.registers import Registers
@@ -72,6 +71,8 @@ def choose(
 
 def follow(program: XyloProgram, seen: Observation) -> dict[str, Followed]:
     """Run a program on what was seen; return how each of its populations follows."""
+    from spear_deploy.targets.xylo.emulator import XyloEmulator  # numba, which reading a profile does without
+
     recording = XyloEmulator(program).run(_coded(program, seen), clips=True)
     return {p.name: _followed(p.name, recording, seen) for p in program.populations}
 

@@ -17,7 +17,6 @@ from spear_deploy.placement import Placement
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
 from spear_deploy.targets.xylo import program_file
-from spear_deploy.targets.xylo.emulator import XyloEmulator
 from spear_deploy.targets.xylo.grids import grids_of
 from spear_deploy.targets.xylo.layer import layers_of
 from spear_deploy.targets.xylo.lower import all_figures, to_integers
@@ -107,6 +106,8 @@ class XyloTarget:
         if execution.device != "cpu":
             fix = "leave --device out: a core of a thousand neurons runs fastest on the processor"
             raise InputError.of("E008", f"--device {execution.device}", "Xylo is emulated on the processor alone", fix)
+        from spear_deploy.targets.xylo.emulator import XyloEmulator
+
         return XyloEmulator(program, execution)
 
     def reference(self, program: XyloProgram, execution: Execution) -> Emulator:
