@@ -155,15 +155,32 @@ def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         methods = [name for name in (DEFAULT, *METHODS.names()) if any(each["method"] == name for each in rows)]
         unpruned = next(100 * each["float"] for each in rows if "float" in each)
         yield f"### {network} (unpruned {unpruned:.1f} %)\n"
-        yield "| method | " + " | ".join(f"{budget} %" for budget in budgets) + " | test/budget | CPU s |"
-        yield "|---|" + "---|" * (len(budgets) + 2)
+        heads = [*(f"{budget} %" for budget in budgets), "default is ahead by", "test SynOps / budget", "batches"]
+        yield "| method | " + " | ".join(heads) + " |"
+        yield "|---|" + "---|" * len(heads)
         for method in methods:
             own = [each for each in rows if each["method"] == method]
             cells = [cell([each for each in own if each["budget"] == budget]) for budget in budgets]
             uses = [each["on_test"] for each in own if each.get("within")]
             use = f"{np.median(uses):.3f}, at most {max(uses):.3f}" if uses else ""
-            yield f"| `{method}` | " + " | ".join(cells) + f" | {use} | {np.mean([e['seconds'] for e in own]):.0f} |"
+            steps = f"{np.mean([each['steps'] for each in own if 'steps' in each] or [0]):,.0f}"
+            yield f"| `{method}` | " + " | ".join((*cells, ahead(rows, own), use, steps)) + " |"
         yield ""
+
+
+def ahead(rows: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]) -> str:
+    """Return by how many points the default is better than a method: mean and standard error of pairs of runs.
+
+    A pair is of the same budget and seed, both within the budget.
+    """
+    default = {
+        (each["budget"], each["seed"]): each for each in rows if each["method"] == DEFAULT and each.get("within")
+    }
+    pairs = [(default.get((each["budget"], each["seed"])), each) for each in own if each.get("within")]
+    gains = [100 * (best["accuracy"] - each["accuracy"]) for best, each in pairs if best is not None]
+    if len(gains) < 2 or own[0]["method"] == DEFAULT:
+        return ""
+    return f"{np.mean(gains):+.1f} ± {np.std(gains, ddof=1) / len(gains) ** 0.5:.1f} ({len(gains)} pairs)"
 
 
 def cell(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -173,7 +190,7 @@ def cell(runs: Sequence[Mapping[str, Any]]) -> str:
         return ""
     if not within:
         return f"0 of {len(runs)}"
-    spread = f" +- {np.std(within, ddof=1):.1f}" if len(within) > 1 else ""
+    spread = f" ± {np.std(within, ddof=1):.1f}" if len(within) > 1 else ""
     missed = f" ({len(within)} of {len(runs)})" if len(within) < len(runs) else ""
     return f"{np.mean(within):.1f}{spread}{missed}"
 

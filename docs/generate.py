@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
 import click
@@ -164,10 +165,14 @@ def settings_table() -> str:
 
 def quantisation_table() -> str:
     """Return the results of ``benchmarks/quantisation.py`` that are checked in."""
-    if str(ROOT) not in sys.path:  # as a script this file has only its own folder there
-        sys.path.insert(0, str(ROOT))
-    benchmark = importlib.import_module("benchmarks.quantisation")
+    benchmark = _benchmark("quantisation")
     return str(benchmark.table(benchmark.known()))
+
+
+def pruning_tables() -> str:
+    """Return the results of ``benchmarks/pruning.py`` that are checked in."""
+    benchmark = _benchmark("pruning")
+    return "\n".join(benchmark.tables(benchmark.known(benchmark.RESULTS))).strip()
 
 
 def steps_table() -> str:
@@ -219,6 +224,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "budgets": budgets_table,
     "nodes": nodes_table,
     "presets": presets_table,
+    "pruning": pruning_tables,
     "quantisation": quantisation_table,
     "semantics": semantics_table,
     "settings": settings_table,
@@ -228,6 +234,12 @@ BLOCKS: dict[str, Callable[[], str]] = {
 
 
 # Parts of them
+
+
+def _benchmark(name: str) -> ModuleType:
+    if str(ROOT) not in sys.path:  # as a script this file has only its own folder there
+        sys.path.insert(0, str(ROOT))
+    return importlib.import_module(f"benchmarks.{name}")
 
 
 def _page(title: str, *parts: str) -> str:

@@ -49,6 +49,7 @@ NOT_RUN = {
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
+    "python -m benchmarks.pruning --network digits --budgets 15 5": "an hour; what is checked in is not run again",
     "python -m benchmarks.quantisation": "minutes; what is checked in is not run again",
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
         "half an hour, and needs the data sets"

@@ -37,7 +37,7 @@ def test_diff(spear: Run, bundles: tuple[Path, Path]) -> None:
     assert "(+10.0%)" in done.out
     found = json.loads(spear("diff", bundles[0] / "report.json", bundles[1], "--json").out)
     assert [row["name"] for row in found["figures"] if row["worse"]] == ["synops"]
-    assert "| SynOps a sample | 72,794 | 80,074 | +7,279 (+10.0%) |" in spear("diff", *bundles, "--markdown").out
+    assert "| SynOps a sample | 75,570 | 83,127 | +7,557 (+10.0%) |" in spear("diff", *bundles, "--markdown").out
 
 
 def test_gate(spear: Run, bundles: tuple[Path, Path]) -> None:

@@ -111,6 +111,10 @@ def text(x: float, y: float, words: object, kind: str = "", anchor: str = "start
     return Markup("<text{}{}{}>{}</text>").format(place, style, side, escape(plain(words)))
 
 
+_ALIKE = 1e-9
+"""Values no further apart are drawn as one: what is counted or measured here never differs by so little."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """From values ``low`` .. ``high`` to positions ``start`` .. ``end``."""
@@ -141,7 +145,7 @@ class Axis:
     def around(cls, values: Sequence[float], start: float, end: float, *, least: float | None = None) -> Axis:
         """Return the axis that holds all values with some room; from ``least`` on, if that is given."""
         low, high = min(values, default=0.0), max(values, default=1.0)
-        room = 0.08 * (high - low) if not isclose(low, high) else max(abs(high) * 0.1, 1e-6)
+        room = 0.08 * (high - low) if not isclose(low, high, abs_tol=_ALIKE) else max(abs(high) * 0.1, 1e-6)
         return cls(low - room if least is None else min(least, low), high + room, start, end)
 
 
