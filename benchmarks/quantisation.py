@@ -80,7 +80,7 @@ class Plan:
 
 PLANS = {
     "digits": Plan("digits", (8, 4, 3, 2), 100),
-    "braille": Plan("Braille", (8, 4), 40),
+    "braille": Plan("Braille", (8, 4), 200, 5e-4),
     "nmnist": Plan("N-MNIST", (8, 4), 40, 5e-4),
     "fashion": Plan("Fashion-MNIST", (8, 4, 2), 60, 1e-3),
 }
