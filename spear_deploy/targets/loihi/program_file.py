@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
 from spear_deploy.network.neuron import Comparison, ResetKind
-from spear_deploy.network.ops import Pair, Shape
 from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.program_check import check_program
 from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.stored import integers, pair_of, shape_of, subgroup
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
@@ -70,13 +70,13 @@ def read_program(path: Path) -> LoihiProgram:
         attrs: Mapping[str, Any] = root.attrs
         if attrs["schema"] != SCHEMA:
             raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
-        groups = [(str(name), _group(root, "populations", name)) for name in attrs["order"]]
+        groups = [(str(name), subgroup(root, "populations", name)) for name in attrs["order"]]
         ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
         populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
         if [str(name) for name in attrs["inputs"]] != [port.name for port in ports]:
             raise ValueError(f"the inputs are not {attrs['inputs']}")
-        names = _group(root, "projections").members
-        projections = tuple(_read_projection(n, _group(root, "projections", n)) for n in names)
+        names = subgroup(root, "projections").members
+        projections = tuple(_read_projection(n, subgroup(root, "projections", n)) for n in names)
         outputs = tuple(str(name) for name in attrs["outputs"])
         arithmetic = Arithmetic(**{name: int(attrs.get(name, width)) for name, width in asdict(LAVA).items()})
         program = LoihiProgram(str(attrs["chip"]), ports, populations, projections, outputs, arithmetic)
@@ -98,20 +98,10 @@ def _write_projection(group: h5py.Group, projection: LoihiProjection) -> None:
     group.attrs.update({"dilation": synapses.dilation, "groups": synapses.groups})
 
 
-def _group(group: Group, *names: str) -> Group:
-    """Return the group at a path of ``names``; raise KeyError if there is none."""
-    for name in names:
-        member = group.members[name]
-        if not isinstance(member, Group):
-            raise KeyError(f"{name} is no group")
-        group = member
-    return group
-
-
 def _read_port(name: str, group: Group) -> InputPort:
     attrs: Mapping[str, Any] = group.attrs
     largest = float(attrs["largest"]) if "largest" in attrs else None
-    return InputPort(name, _shape(attrs), int(attrs["max_value"]), float(attrs["scale"]), largest)
+    return InputPort(name, shape_of(attrs["shape"]), int(attrs["max_value"]), float(attrs["scale"]), largest)
 
 
 def _read_population(name: str, group: Group) -> LoihiPopulation:
@@ -131,16 +121,16 @@ def _read_population(name: str, group: Group) -> LoihiPopulation:
     if scale.dtype.kind not in "iuf":
         raise ValueError(f"the scale of population {name!r} holds no numbers")
     fields: dict[str, Any] = {**registers, "reset": reset, "reset_delay": reset_delay, "compare": compare}
-    return LoihiPopulation(name, _shape(attrs), kind, depth, scale.astype(np.float64), **fields)
+    return LoihiPopulation(name, shape_of(attrs["shape"]), kind, depth, scale.astype(np.float64), **fields)
 
 
 def _read_projection(name: str, group: Group) -> LoihiProjection:
     attrs: Mapping[str, Any] = group.attrs
-    source, target, weight = str(attrs["source"]), str(attrs["target"]), _integers(group, "weight")
+    source, target, weight = str(attrs["source"]), str(attrs["target"]), integers(group, "weight")
     if attrs["kind"] == "dense":
         synapses: Synapses = DenseSynapses(name, source, target, weight)
     elif attrs["kind"] == "conv":
-        stride, padding, dilation = (_pair(attrs[key]) for key in ("stride", "padding", "dilation"))
+        stride, padding, dilation = (pair_of(attrs[key]) for key in ("stride", "padding", "dilation"))
         groups = int(attrs["groups"])
         synapses = ConvSynapses(name, source, target, weight, stride, padding, dilation, groups)
     else:
@@ -153,23 +143,8 @@ def _read_projection(name: str, group: Group) -> LoihiProjection:
     return LoihiProjection(synapses, exponent, int(attrs["delay"]), raised)
 
 
-def _integers(group: Group, name: str) -> NDArray[np.integer]:
-    array = np.asarray(group.members[name])
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} holds no integers")
-    return array
-
-
 def _register(group: Group, name: str) -> NDArray[np.int32]:
-    array = _integers(group, name)
+    array = integers(group, name)
     if array.size and not -(1 << 31) <= int(array.min()) <= int(array.max()) < 1 << 31:
         raise ValueError(f"{name} is {array.min()} to {array.max()}")
     return array.astype(np.int32)
-
-
-def _shape(attrs: Mapping[str, Any]) -> Shape:
-    return tuple(int(n) for n in attrs["shape"])
-
-
-def _pair(value: Any) -> Pair:
-    return int(value[0]), int(value[1])

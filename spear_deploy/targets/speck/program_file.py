@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import InputError
-from spear_deploy.network.ops import Conv2d, Pair, Shape
-from spear_deploy.storage import atomic
+from spear_deploy.network.ops import Conv2d, Shape
+from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.speck.layers import as_map
 from spear_deploy.targets.speck.program import Originals, Reset, Source, SpeckLayer, SpeckProgram
+from spear_deploy.targets.stored import pair_of, shape_of, subgroup
 from spear_deploy.untrusted import UnreadableError, hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
@@ -27,7 +28,7 @@ _CODES = {"weight": np.int8, "bias": np.int8}
 
 def write_program(path: Path, program: SpeckProgram) -> None:
     """Write ``program.h5`` atomically; equal programs give equal bytes."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs.update({"schema": SCHEMA, "chip": program.chip, "outputs": list(program.outputs)})
         file.attrs["inputs"] = [port.name for port in program.inputs]
         file.attrs["order"] = [layer.name for layer in program.populations]
@@ -63,8 +64,8 @@ def read_program(path: Path) -> SpeckProgram:
         attrs: Mapping[str, Any] = root.attrs
         if attrs["schema"] != SCHEMA:
             raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
-        ports = tuple(_port(str(name), _group(root, "inputs", str(name))) for name in attrs["inputs"])
-        layers = tuple(_layer(str(name), _group(root, "layers", str(name))) for name in attrs["order"])
+        ports = tuple(_port(str(name), subgroup(root, "inputs", str(name))) for name in attrs["inputs"])
+        layers = tuple(_layer(str(name), subgroup(root, "layers", str(name))) for name in attrs["order"])
         program = SpeckProgram(str(attrs["chip"]), ports, layers, tuple(str(name) for name in attrs["outputs"]))
         _check(program)
         return program
@@ -93,23 +94,14 @@ def _check(program: SpeckProgram) -> None:
         shapes[layer.name] = layer.shape
 
 
-def _group(group: Group, *names: str) -> Group:
-    for name in names:
-        member = group.members[name]
-        if not isinstance(member, Group):
-            raise KeyError(f"{name} is no group")
-        group = member
-    return group
-
-
 def _port(name: str, group: Group) -> InputPort:
     attrs: Mapping[str, Any] = group.attrs
-    return InputPort(name, _shape(attrs["shape"]), int(attrs["max_value"]))
+    return InputPort(name, shape_of(attrs["shape"]), int(attrs["max_value"]))
 
 
 def _layer(name: str, group: Group) -> SpeckLayer:
     attrs: Mapping[str, Any] = group.attrs
-    original = _group(group, "float")
+    original = subgroup(group, "float")
     reset: Reset = "zero" if attrs["reset"] == "zero" else "subtract"
     if attrs["reset"] != reset:
         raise ValueError(f"layer {name!r} has the unknown reset {attrs['reset']!r}")
@@ -117,13 +109,13 @@ def _layer(name: str, group: Group) -> SpeckLayer:
     floats: Mapping[str, Any] = original.attrs
     return SpeckLayer(
         name=name,
-        shape=_shape(attrs["shape"]),
+        shape=shape_of(attrs["shape"]),
         core=int(attrs["core"]),
         sources=tuple(Source(str(projection), str(source), int(pool)) for projection, source, pool in named),
         weight=_integers(group, "weight"),
         bias=_integers(group, "bias") if "bias" in group.members else None,
-        stride=_pair(attrs["stride"]),
-        padding=_pair(attrs["padding"]),
+        stride=pair_of(attrs["stride"]),
+        padding=pair_of(attrs["padding"]),
         threshold=int(attrs["threshold"]),
         low=int(attrs["low"]),
         reset=reset,
@@ -142,11 +134,3 @@ def _integers(group: Group, name: str) -> NDArray[np.int32]:
     if array.dtype != np.int8:
         raise ValueError(f"{name} holds {array.dtype}, not int8")
     return array.astype(np.int32)
-
-
-def _shape(values: Any) -> Shape:
-    return tuple(int(n) for n in values)
-
-
-def _pair(values: Any) -> Pair:
-    return int(values[0]), int(values[1])

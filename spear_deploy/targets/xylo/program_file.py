@@ -8,14 +8,13 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from spear_deploy.errors import InputError
-from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import DenseSynapses
-from spear_deploy.storage import atomic
+from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.stored import integers, shape_of, subgroup
 from spear_deploy.targets.xylo.program import REGISTERS, Shifts, XyloPopulation, XyloProgram
 from spear_deploy.targets.xylo.registers import XYLOSIM, Arithmetic
 from spear_deploy.untrusted import UnreadableError, hdf5
@@ -26,7 +25,7 @@ SCHEMA = "xylo 1"
 
 def write_program(path: Path, program: XyloProgram) -> None:
     """Write ``program.h5`` atomically; equal programs give equal bytes."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_hdf5(path) as file:
         file.attrs.update({"schema": SCHEMA, "chip": program.chip, "outputs": list(program.outputs)})
         file.attrs["inputs"] = [port.name for port in program.inputs]
         file.attrs["order"] = [population.name for population in program.populations]
@@ -60,9 +59,9 @@ def read_program(path: Path) -> XyloProgram:
             raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
         program = XyloProgram(
             str(attrs["chip"]),
-            tuple(_read_port(str(name), _group(root, "inputs", str(name))) for name in attrs["inputs"]),
-            tuple(_read_population(str(name), _group(root, "populations", str(name))) for name in attrs["order"]),
-            tuple(_read_synapses(n, _group(root, "projections", n)) for n in _group(root, "projections").members),
+            tuple(_read_port(str(name), subgroup(root, "inputs", str(name))) for name in attrs["inputs"]),
+            tuple(_read_population(str(name), subgroup(root, "populations", str(name))) for name in attrs["order"]),
+            tuple(_read_synapses(n, subgroup(root, "projections", n)) for n in subgroup(root, "projections").members),
             Shifts(**{name: int(attrs[f"shift_{name}"]) for name in asdict(Shifts())}),
             tuple(str(name) for name in attrs["outputs"]),
             Arithmetic(**{name: int(attrs.get(name, width)) for name, width in asdict(XYLOSIM).items()}),
@@ -106,42 +105,21 @@ def _check_synapses(each: DenseSynapses, program: XyloProgram) -> None:
         raise ValueError(f"projection {each.name!r} has a weight of shape {each.weight.shape}")
 
 
-def _group(group: Group, *names: str) -> Group:
-    """Return the group at a path of ``names``; raise KeyError if there is none."""
-    for name in names:
-        member = group.members[name]
-        if not isinstance(member, Group):
-            raise KeyError(f"{name} is no group")
-        group = member
-    return group
-
-
 def _read_port(name: str, group: Group) -> InputPort:
     attrs: Mapping[str, Any] = group.attrs
     most = int(attrs["max_value"])
     if not 1 <= most <= 255:
         raise ValueError(f"input {name!r} takes up to {most}")
-    return InputPort(name, _shape(attrs), most)
+    return InputPort(name, shape_of(attrs["shape"]), most)
 
 
 def _read_population(name: str, group: Group) -> XyloPopulation:
     attrs: Mapping[str, Any] = group.attrs
-    registers = {register: _integers(group, register) for register in REGISTERS}
-    scale = np.asarray(group.members["scale"], np.float64)
-    return XyloPopulation(name, _shape(attrs), bool(attrs["is_output"]), int(attrs["depth"]), scale, **registers)
+    registers = {register: integers(group, register).astype(np.int32) for register in REGISTERS}
+    shape, scale = shape_of(attrs["shape"]), np.asarray(group.members["scale"], np.float64)
+    return XyloPopulation(name, shape, bool(attrs["is_output"]), int(attrs["depth"]), scale, **registers)
 
 
 def _read_synapses(name: str, group: Group) -> DenseSynapses:
     attrs: Mapping[str, Any] = group.attrs
-    return DenseSynapses(name, str(attrs["source"]), str(attrs["target"]), _integers(group, "weight"))
-
-
-def _integers(group: Group, name: str) -> np.ndarray:
-    array = np.asarray(group.members[name])
-    if array.dtype.kind not in "iu":
-        raise ValueError(f"{name} holds no integers")
-    return array.astype(np.int32)
-
-
-def _shape(attrs: Mapping[str, Any]) -> Shape:
-    return tuple(int(n) for n in attrs["shape"])
+    return DenseSynapses(name, str(attrs["source"]), str(attrs["target"]), integers(group, "weight").astype(np.int32))
