@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spear_deploy.backends.in_environment import InEnvironment, by_sample
 from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
 from spear_deploy.backends.supervised import NetworkFile, Record, run_supervised
 from spear_deploy.errors import Finding, UnsupportedError
@@ -38,24 +39,12 @@ def run_lava(
     return run_supervised("lava", command, network, inputs, timeout=timeout, progress=progress)
 
 
-class LavaBackend:
+class LavaBackend(InEnvironment):
     """Lava's fixed-point models, under a supervisor in a process of their own."""
 
     name = "lava"
     targets: frozenset[str] | None = frozenset({"loihi"})
-    is_independent = True
-
-    def require(self) -> str:
-        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
-        return str(ENVIRONMENT.python())
-
-    def install(self, report: Callable[[str], None]) -> str:
-        """Make or update the environment; raise :class:`BackendError` (E063)."""
-        return str(ENVIRONMENT.install(report))
-
-    def check(self) -> Mapping[str, Any]:
-        """Run a small network and compare it."""
-        return ENVIRONMENT.check()
+    environment = ENVIRONMENT
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find registers that Lava's models do not have (E034)."""
@@ -77,8 +66,7 @@ class LavaBackend:
         assert isinstance(program, LoihiProgram)
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
-        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
-        record = run_lava(lambda path: write_program(path, program), by_sample, timeout=timeout, progress=tick)
+        record = run_lava(lambda path: write_program(path, program), by_sample(inputs), timeout=timeout, progress=tick)
         return recording_of(program, record, inputs)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends.environment import Environment
-from spear_deploy.backends.supervised import NetworkFile, run_supervised
+from spear_deploy.backends.in_environment import InEnvironment
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
@@ -27,24 +26,12 @@ ENVIRONMENT = Environment(
 """Where sinabs lives: without its dependencies, of which samna's wheel runs pip on import."""
 
 
-class SpeckBackend:
+class SpeckBackend(InEnvironment):
     """sinabs' discretised DYNAP-CNN network, in a process of its own."""
 
     name = "speck"
     targets: frozenset[str] | None = frozenset({"speck"})
-    is_independent = True
-
-    def require(self) -> str:
-        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
-        return str(ENVIRONMENT.python())
-
-    def install(self, report: Callable[[str], None]) -> str:
-        """Make or update the environment; raise :class:`BackendError` (E063)."""
-        return str(ENVIRONMENT.install(report))
-
-    def check(self) -> Mapping[str, Any]:
-        """Run a small network and compare it."""
-        return ENVIRONMENT.check()
+    environment = ENVIRONMENT
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find what sinabs fails on though the chip can hold it (E089)."""
@@ -72,15 +59,8 @@ class SpeckBackend:
         assert isinstance(program, SpeckProgram)
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
-        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
-        network = NetworkFile("--program", lambda path: write_program(path, program))
-        command = [*ENVIRONMENT.command(), "run"]
-        record = run_supervised(self.name, command, network, by_sample, timeout=timeout, progress=tick)
-        spikes: dict[str, NDArray[Any]] = dict(inputs)
-        for layer in program.populations:
-            counts = record.spikes[layer.name].reshape(*record.spikes[layer.name].shape[:2], *layer.shape)
-            spikes[layer.name] = np.moveaxis(counts, 0, 1)
-        return Recording(spikes, {}, seconds=record.seconds_total)
+        shapes = {layer.name: layer.shape for layer in program.populations}
+        return self.count(lambda path: write_program(path, program), shapes, inputs, timeout=timeout, tick=tick)
 
 
 def _refusal(where: str, message: str) -> Finding:

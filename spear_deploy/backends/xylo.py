@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends.environment import Environment
-from spear_deploy.backends.supervised import NetworkFile, run_supervised
+from spear_deploy.backends.in_environment import InEnvironment
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
@@ -22,24 +21,12 @@ ENVIRONMENT = Environment(name="xylo", module="spear_deploy_xylo", pythons=("3.1
 """Where xylosim lives; beyond Python 3.10 it is built, which takes a C++ compiler."""
 
 
-class XyloBackend:
+class XyloBackend(InEnvironment):
     """xylosim 0.1.3, SynSense's own simulator, under a supervisor in a process of its own."""
 
     name = "xylo"
     targets: frozenset[str] | None = frozenset({"xylo"})
-    is_independent = True
-
-    def require(self) -> str:
-        """Return the interpreter's path; raise :class:`BackendError` (E060)."""
-        return str(ENVIRONMENT.python())
-
-    def install(self, report: Callable[[str], None]) -> str:
-        """Make or update the environment; raise :class:`BackendError` (E063)."""
-        return str(ENVIRONMENT.install(report))
-
-    def check(self) -> Mapping[str, Any]:
-        """Run a small program and compare it."""
-        return ENVIRONMENT.check()
+    environment = ENVIRONMENT
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find widths that xylosim does not have (E034)."""
@@ -61,15 +48,8 @@ class XyloBackend:
         assert isinstance(program, XyloProgram)
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
-        by_sample = {name: np.ascontiguousarray(np.moveaxis(x, 0, 1)) for name, x in inputs.items()}
-        network = NetworkFile("--program", lambda path: write_program(path, program))
-        command = [*ENVIRONMENT.command(), "run"]
-        record = run_supervised(self.name, command, network, by_sample, timeout=timeout, progress=tick)
-        spikes: dict[str, NDArray[Any]] = dict(inputs)
-        for population in program.populations:
-            counts = record.spikes[population.name]
-            spikes[population.name] = np.moveaxis(counts.reshape(*counts.shape[:2], *population.shape), 0, 1)
-        return Recording(spikes, {}, seconds=record.seconds_total)
+        shapes = {population.name: population.shape for population in program.populations}
+        return self.count(lambda path: write_program(path, program), shapes, inputs, timeout=timeout, tick=tick)
 
 
 XYLO = XyloBackend()
