@@ -21,15 +21,11 @@ from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.lre import Pair
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.removal import remove
-from spear_deploy.search.space import FEWEST, KeepCounts, Space, counts_of, keep_count
+from spear_deploy.search.space import CLOSE, FEWEST, STAGE, KeepCounts, Space, counts_of, keep_count, stages_to
 from spear_deploy.train.config import FinetuneConfig
 
-_STAGE = 0.75
-"""The share of the SynOps that a stage leaves."""
 _FINE_STAGE = 0.9
 """The same where only a budget of the placement is missed: what a unit takes of it is not known, so steps are small."""
-_CLOSE = 1.05
-"""So near the target there is no further stage: fine-tuning presses the rest."""
 _SAMPLES = 512
 """Training samples that the importance within a stage is averaged over."""
 
@@ -76,12 +72,12 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
     path = [Stage(network, kept, 1.0, 0)]
     config = between_stages(evaluator.options, rate)
     cost, pairs = evaluator.cost, list[Pair]()
-    stages = max(1, round(np.log(max(target, 1e-3)) / np.log(_STAGE)))
+    stages = stages_to(target)
     while not evaluator.execution.deadline.passed and (
-        cost.total > _CLOSE * target * whole or not space.fits(counts_of(kept))
+        cost.total > CLOSE * target * whole or not space.fits(counts_of(kept))
     ):
-        over = cost.total > _CLOSE * target * whole
-        wanted = max(target * whole, _STAGE * cost.total) if over else _FINE_STAGE * cost.total
+        over = cost.total > CLOSE * target * whole
+        wanted = max(target * whole, STAGE * cost.total) if over else _FINE_STAGE * cost.total
         importance = evaluator.importance_in(network, _SAMPLES)
         left = remove(importance, cost, wanted, _fewest(space, FEWEST))
         if cost.of(left) > wanted:  # a budget that small layers cannot keep

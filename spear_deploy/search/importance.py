@@ -6,12 +6,13 @@ The change of the loss if a unit fell silent is, to first order, |sum over time 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
@@ -33,19 +34,13 @@ def unit_importance(
     decide: str | None = None,
 ) -> Mapping[str, NDArray[np.float64]]:
     """Return the importance of every unit of each group, (units,), for decisions by the rule of that name."""
-    evidence = EVIDENCE[network_rule(network, decide).name]
-    (port,) = network.inputs
     device = (execution or Execution()).device
     simulator = FloatSimulator(network).to(device)
     members = {name: group.name for group in groups.groups for name in group.populations}
     total = {group.name: np.zeros(group.units) for group in groups.groups}
-    for x, labels in split.batches(batch):
-        out = simulator({port.name: to_tensor(x, device)})
+    for out, loss in _losses(simulator, network, split.batches(batch), decide, device):
         for name in members:
             out[name].retain_grad()
-        loss = functional.cross_entropy(
-            evidence.of(out[network.outputs[0]]), torch.from_numpy(labels).to(device), reduction="sum"
-        )
         loss.backward()
         for name, group in members.items():
             spikes, gradient = out[name], out[name].grad
@@ -67,20 +62,32 @@ def weight_importance(
     The gradient is that of a batch, and its size is averaged over the batches: in a trained network the gradients of
     all samples together cancel.  The loss is that of decisions by the rule of that name.
     """
-    evidence = EVIDENCE[network_rule(network, decide).name]
-    (port,) = network.inputs
     simulator = FloatSimulator(network).to(execution.device)
     parameters = {place: simulator.get_parameter(name) for place, name in parameter_names(network).items()}
     total = {place: np.zeros(tuple(parameter.shape)) for place, parameter in parameters.items()}
-    for x, labels in split.batches(batch):
+    for _, loss in _losses(simulator, network, split.batches(batch), decide, execution.device):
         simulator.zero_grad(set_to_none=True)
-        out = simulator({port.name: to_tensor(x, execution.device)})
-        wanted = torch.from_numpy(labels).to(execution.device)
-        functional.cross_entropy(evidence.of(out[network.outputs[0]]), wanted, reduction="sum").backward()
+        loss.backward()
         for place, parameter in parameters.items():
             if parameter.grad is not None:
                 total[place] += (parameter * parameter.grad).detach().abs().double().cpu().numpy()
     return {place: value / max(1, len(split)) for place, value in total.items()}
+
+
+def _losses(
+    simulator: FloatSimulator,
+    network: Network,
+    batches: Iterable[tuple[NDArray[np.generic], NDArray[np.intp]]],
+    decide: str | None,
+    device: str,
+) -> Iterator[tuple[Mapping[str, Tensor], Tensor]]:
+    """Yield of each batch what all populations sent, and the cross-entropy of its samples together."""
+    evidence = EVIDENCE[network_rule(network, decide).name]
+    (port,) = network.inputs
+    for x, labels in batches:
+        out = simulator({port.name: to_tensor(x, device)})
+        wanted = torch.from_numpy(labels).to(device)
+        yield out, functional.cross_entropy(evidence.of(out[network.outputs[0]]), wanted, reduction="sum")
 
 
 def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.intp]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from math import log
-
 from spear_deploy.printable import duration
 from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.space import stages_to
 
-_STAGE = 0.75
-"""What a stage of gradual pruning leaves of the SynOps."""
 _OF_FLOAT = 2.0
 """Until it is measured: training as the chip computes takes so many times as long as training in float."""
 _WORTH_TELLING = 10.0
@@ -42,10 +39,9 @@ def outlook(options: SearchOptions, pace: Pace, target: float, samples: int) -> 
     in_float, on_chip = pace.of("float"), pace.of("chip")
     if in_float is None or on_chip is None:  # resumed: nothing has been trained yet
         return ""
-    stages = max(1, round(log(max(target, 1e-3)) / log(_STAGE)))
     compared = options.candidates + len(options.beside)
     chip = compared * options.compare.steps(samples) + options.finish.steps(samples) + options.reference.steps(samples)
-    seconds = stages * options.stage.steps(samples) * in_float + chip * on_chip
+    seconds = stages_to(target) * options.stage.steps(samples) * in_float + chip * on_chip
     if seconds < _WORTH_TELLING:
         return ""
     return f"about {duration(seconds)} of training to come, at most; --time-limit ends it with the best network so far"

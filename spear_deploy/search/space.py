@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import log
 from typing import TypeAlias
 
 from spear_deploy.network.units import Units
 
 KeepCounts: TypeAlias = Mapping[str, int]
 """How many units each group keeps."""
+
+
+STAGE = 0.75
+"""The share of the SynOps that a stage of gradual pruning leaves."""
+CLOSE = 1.05
+"""So near the target there is no further stage: fine-tuning presses the rest."""
+
+
+def stages_to(share: float) -> int:
+    """Return about how many stages lead to a share of the SynOps."""
+    return max(1, round(log(max(share, 1e-3)) / log(STAGE)))
 
 
 @dataclass(frozen=True)

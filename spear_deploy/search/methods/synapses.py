@@ -17,14 +17,11 @@ from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.space import CLOSE, STAGE, stages_to
 from spear_deploy.search.synapses import Synapses, masked, weights_of
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
-_STAGE = 0.75
-"""The share of the SynOps that a stage leaves."""
-_CLOSE = 1.05
-"""So near the target there is no further stage: fine-tuning presses the rest."""
 _SAMPLES, _RATES = 512, 256
 """Samples that the importance (training) and the rates (validation) within a stage are averaged over."""
 _NOTHING = 1e-12
@@ -41,13 +38,13 @@ class GradualSynapses(Once):
         task = self.task
         start = task.path.down_to(_UNITS * task.target, task.space.fits)
         network, stages = start.network, 0
-        expected = max(1, round(np.log(min(1.0, task.target / start.share)) / np.log(_STAGE)))
+        expected = stages_to(task.target / start.share)
         while True:
             synapses = self._synapses(network)
             share = synapses.synops / task.cost.total
-            if share <= _CLOSE * task.target:
+            if share <= CLOSE * task.target:
                 break
-            thinner = self._thinned(synapses, max(task.target / share, _STAGE))
+            thinner = self._thinned(synapses, max(task.target / share, STAGE))
             if thinner.content_hash == network.content_hash:
                 break
             network, stages = task.refine(thinner), stages + 1
