@@ -11,7 +11,7 @@ from math import hypot
 from typing import Any
 
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError
-from spear_deploy.report.formats import plain
+from spear_deploy.printable import plain
 from spear_deploy.report.wording import standard_error, totals
 
 Report = Mapping[str, Any]

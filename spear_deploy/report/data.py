@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from spear_deploy.data import Dataset
-from spear_deploy.report.formats import plain, plural
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import plural
 
 
 def describe_data(data: Dataset) -> dict[str, Any]:

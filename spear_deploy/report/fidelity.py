@@ -8,7 +8,8 @@ from typing import Any
 
 from spear_deploy.measure.distributions import Beside, Distributions
 from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity, accuracy_error
-from spear_deploy.report.formats import number, percent, plain, shorten
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import number, percent, shorten
 from spear_deploy.report.tables import Column
 
 _NAME_WIDTH = 24

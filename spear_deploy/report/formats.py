@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from math import floor, log10
 
-from spear_deploy import printable
-
 _SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
 _BITS_OF_KIB = 8 * 1024
-
-plain, duration = printable.plain, printable.duration
 
 
 def number(value: float | None) -> str:

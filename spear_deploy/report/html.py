@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from spear_deploy import printable
 from spear_deploy.report import formats, wording
 from spear_deploy.report.fidelity import columns, overview
 from spear_deploy.report.picture import WIDTH, pictures
@@ -49,10 +50,10 @@ def environment() -> Environment:
         number=formats.number,
         percent=formats.percent,
         kib=formats.kib,
-        duration=formats.duration,
+        duration=printable.duration,
         resource=wording.resource,
         amount=formats.amount,
-        plain=formats.plain,
+        plain=printable.plain,
         joules=formats.joules,
         noted=wording.noted,
         transposed=lambda cells: zip(*cells, strict=True),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from math import ceil, floor, log2
 from typing import Any
 
-from spear_deploy.report.formats import percent, plain, shorten
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import percent, shorten
 
 WIDTH = 1000
 """Units of the drawing; the axis starts behind the names."""

@@ -9,9 +9,8 @@ from rich.console import Console
 
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.activity import Activity
-from spear_deploy.printable import plain_lines
+from spear_deploy.printable import plain, plain_lines
 from spear_deploy.report.data import data_parts, describe_data
-from spear_deploy.report.formats import plain
 
 
 def found_so_far(work: Work) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console, Group
 from rich.text import Text
 
-from spear_deploy.report.formats import number, percent, plain, plural
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import number, percent, plural
 from spear_deploy.report.html import environment
 from spear_deploy.report.pictures.svg import Drawing
 from spear_deploy.report.pictures.tradeoff import Mark, tradeoff

@@ -11,8 +11,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from spear_deploy.printable import plain
 from spear_deploy.report.fidelity import DISPENSABLE, columns, overview
-from spear_deploy.report.formats import amount, compact, kib, percent, plain, ratio, shorten
+from spear_deploy.report.formats import amount, compact, kib, percent, ratio, shorten
 from spear_deploy.report.tables import Column, FittingTable, plain_table
 from spear_deploy.report.wording import facts, resource, summary, totals, use, verdict
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
+from spear_deploy.printable import duration, plain
 from spear_deploy.report.data import data_words
-from spear_deploy.report.formats import amount, duration, joules, number, percent, plain, plural, ratio
+from spear_deploy.report.formats import amount, joules, number, percent, plural, ratio
 
 Report = Mapping[str, Any]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spear_deploy import printable
 from spear_deploy.report import formats
 
 
@@ -25,7 +26,7 @@ def test_energy(value, text):
 @pytest.mark.parametrize(("seconds", "text"), [(0.411, "0.4s"), (99.9, "99.9s"), (146.9, "2m27s"), (3900, "1h05m")])
 def test_duration(seconds, text):
     """One word each."""
-    assert formats.duration(seconds) == text
+    assert printable.duration(seconds) == text
 
 
 def test_compact_keeps_seven_digits():
@@ -36,4 +37,4 @@ def test_compact_keeps_seven_digits():
 
 def test_control_characters_are_not_passed_on():
     """A name cannot move the cursor or end a line."""
-    assert formats.plain("a\x1b[2Jb\nc") == "a?[2Jb?c"
+    assert printable.plain("a\x1b[2Jb\nc") == "a?[2Jb?c"

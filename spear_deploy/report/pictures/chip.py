@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from spear_deploy.report.formats import number, percent, plain, ratio, shorten
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import number, percent, ratio, shorten
 from spear_deploy.report.pictures.svg import WIDTH, Drawing, rect, text
 
 _COLOURS = 8

@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from spear_deploy.report.formats import number, plain, shorten
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import number, shorten
 from spear_deploy.report.pictures.svg import WIDTH, Drawing, curve, rect, shape, text
 
 _ROW, _BAR, _TOP = 46.0, 18.0, 6.0

@@ -12,7 +12,7 @@ from math import ceil, floor, isclose, log10
 
 from markupsafe import Markup, escape
 
-from spear_deploy.report.formats import plain
+from spear_deploy.printable import plain
 
 WIDTH = 720
 """Units of every drawing: about the pixels that a page gives it."""

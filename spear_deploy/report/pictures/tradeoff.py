@@ -8,7 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from spear_deploy.report.formats import number, percent, plain, shorten
+from spear_deploy.printable import plain
+from spear_deploy.report.formats import number, percent, shorten
 from spear_deploy.report.pictures.svg import WIDTH, Axis, Drawing, Frame, curve, dot, line, short, text
 
 _HEIGHT = 340

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spear_deploy.chips import Sourced, estimate
+from spear_deploy.chips import estimate
 from spear_deploy.errors import SpearError
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.targets import InputRange, LoweringOptions, load_chip
 from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.program import REGISTERS
 from spear_deploy.targets.loihi.target import LOIHI
+from tests.targets.figures import paths
 
 OTHER = {
     "chips": 2,
@@ -44,14 +45,6 @@ OTHER = {
     "cores_per_chip": 2,
 }
 """Another value of each figure; truths are turned round and energies doubled."""
-
-
-def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(value, Sourced):
-        return [path]
-    if not is_dataclass(value):
-        return []
-    return [found for field in fields(value) for found in paths(getattr(value, field.name), (*path, field.name))]
 
 
 def changed(value: Any, path: tuple[str, ...], name: str = "") -> Any:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spear_deploy.chips import Sourced
 from spear_deploy.errors import InputError, SpearError
 from spear_deploy.network import Conv2d, Flatten, Linear, SumPool2d
 from spear_deploy.targets import InputRange, LoweringOptions, load_chip
 from spear_deploy.targets.speck.profile import SpeckProfile
 from spear_deploy.targets.speck.target import SPECK
+from tests.targets.figures import changed, paths
 from tests.targets.speck.networks import chain, conv
 from tests.targets.speck.test_rules import three_destinations
 
@@ -35,20 +35,6 @@ SMALLER = {
     "readout_classes": 2,
 }
 """Another value of each figure."""
-
-
-def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(value, Sourced):
-        return [path]
-    if not is_dataclass(value):
-        return []
-    return [found for field in fields(value) for found in paths(getattr(value, field.name), (*path, field.name))]
-
-
-def changed(value: Any, path: tuple[str, ...]) -> Any:
-    if len(path) == 1:
-        return replace(value, **{path[0]: replace(getattr(value, path[0]), value=SMALLER[path[0]])})
-    return replace(value, **{path[0]: changed(getattr(value, path[0]), path[1:])})
 
 
 def outcome(chip: SpeckProfile) -> list[Any]:
@@ -81,7 +67,7 @@ CHIP = load_chip("speck2f")
 def test_every_figure_is_used(path: tuple[str, ...]) -> None:
     """Another value changes what comes out."""
     assert isinstance(CHIP, SpeckProfile)
-    assert outcome(changed(CHIP, path)) != outcome(CHIP)
+    assert outcome(changed(CHIP, path, SMALLER)) != outcome(CHIP)
 
 
 def test_cores_have_all_three_memories() -> None:

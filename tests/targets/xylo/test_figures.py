@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from spear_deploy.chips import Sourced
 from spear_deploy.errors import SpearError
 from spear_deploy.targets import InputRange, LoweringOptions, load_chip
 from spear_deploy.targets.xylo.profile import XyloProfile
 from spear_deploy.targets.xylo.target import XYLO
+from tests.targets.figures import changed, paths
 
 from .networks import network, spikes
 
@@ -33,21 +32,6 @@ OTHER = {
     "per_hidden": 1,
     "per_output": 2,
 }
-
-
-def paths(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(value, Sourced):
-        return [path]
-    if not is_dataclass(value):
-        return []
-    return [found for field in fields(value) for found in paths(getattr(value, field.name), (*path, field.name))]
-
-
-def changed(value: Any, path: tuple[str, ...]) -> Any:
-    if len(path) == 1:
-        figure = getattr(value, path[0])
-        return replace(value, **{path[0]: replace(figure, value=OTHER[path[0]])})
-    return replace(value, **{path[0]: changed(getattr(value, path[0]), path[1:])})
 
 
 def outcome(chip: XyloProfile) -> Any:
@@ -73,4 +57,4 @@ FIGURES = [(chip, path) for chip in (AUDIO2, AUDIO3) for path in paths(chip)]
 )
 def test_every_figure_is_used(chip: XyloProfile, path: tuple[str, ...]) -> None:
     """No figure is told that nothing depends on."""
-    assert outcome(changed(chip, path)) != outcome(chip)
+    assert outcome(changed(chip, path, OTHER)) != outcome(chip)
