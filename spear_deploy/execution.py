@@ -13,13 +13,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from spear_deploy.deadline import Deadline
 from spear_deploy.errors import InputError
+from spear_deploy.sizes import bytes_as_text
 
 _PROCESS_STATE = threading.RLock()
 """Held while a library's global state is not its user's."""
+
+_LIBRARIES = 1 << 30
+"""Bytes for libraries (0.35 GiB), kernels being compiled (0.15 GiB) and the emulators' batches (0.25 GiB each way)."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,6 +34,9 @@ Result = TypeVar("Result")
 class Execution:
     """``threads`` compute at a time; ``device`` is torch's name; ``workers`` are processes; ``seed`` draws.
 
+    ``memory`` bounds what the process takes, in bytes, of which data and the like are ``held`` for the whole run:
+    batches go in as many parts as that asks for.  Sums of floats depend on the parts, so that the bound is a fixed one
+    rather than a share of what happens to be free.
     After the ``deadline`` no training is begun or gone on with: what there is then is what a run delivers.
     """
 
@@ -36,12 +44,25 @@ class Execution:
     device: str = "cpu"
     workers: int = 1
     seed: int = 0
+    memory: int = 4 << 30
+    held: int = field(default=0, compare=False, repr=False)
     deadline: Deadline = field(default=Deadline(), compare=False, repr=False)
 
     @property
     def identity(self) -> dict[str, str | int]:
         """What results depend on, as JSON; what a deadline cuts short is no result that another run goes on with."""
-        return {"threads": self.threads, "device": self.device, "workers": self.workers, "seed": self.seed}
+        return {
+            "threads": self.threads,
+            "device": self.device,
+            "workers": self.workers,
+            "seed": self.seed,
+            "memory": self.memory,
+        }
+
+    @property
+    def room(self) -> int:
+        """Bytes that are left for the passes of networks."""
+        return self.memory - _LIBRARIES - self.held
 
     def check_device(self) -> None:
         """Raise :class:`InputError` (E008) for a device that cannot compute here."""
@@ -53,6 +74,14 @@ class Execution:
             message = f"cannot compute: {str(error).splitlines()[0]}"
             fix = "leave it out, or name cuda with a GPU"
             raise InputError.of("E008", f"--device {self.device}", message, fix) from error
+
+    def check_memory(self, needed: int) -> None:
+        """Raise :class:`InputError` (E019) where so many bytes are not free; where that cannot be told, do nothing."""
+        free = free_memory()
+        if free is not None and needed > free:
+            message = f"the run takes up to {bytes_as_text(needed)}, and {bytes_as_text(free)} are free"
+            fix = f"give --memory {bytes_as_text(max(1 << 20, free * 3 // 4))}, or end what else is running"
+            raise InputError.of("E019", f"--memory {bytes_as_text(self.memory)}", message, fix)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -74,6 +103,29 @@ class Execution:
                 yield
         finally:
             numba.set_num_threads(before)
+
+
+def free_memory() -> int | None:
+    """Return the bytes that this process can still take, by Linux and its control group; None where neither tells."""
+    found = [_available(), _left_in_group()]
+    return min((count for count in found if count is not None), default=None)
+
+
+def _available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _left_in_group() -> int | None:
+    group = Path("/sys/fs/cgroup")
+    try:
+        most, now = ((group / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+    except OSError:
+        return None
+    return int(most) - int(now) if most.isdigit() else None
 
 
 @contextmanager

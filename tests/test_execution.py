@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spear_deploy.errors import InputError
 from spear_deploy.execution import Execution, PrivateRandom, map_threads, split_evenly, torch_threads
 
 
@@ -124,3 +125,10 @@ def test_blocks_within_each_other():
 
 def drawn_state() -> object:
     return random.getstate()
+
+
+def test_memory_that_is_not_free():
+    """More than the machine has free is E019, with a bound that is free; a little is not."""
+    Execution().check_memory(1 << 20)
+    with pytest.raises(InputError, match=r"takes up to 1024000GiB, and .* are free\n +fix: give --memory "):
+        Execution().check_memory(1000 << 40)

@@ -59,7 +59,7 @@ def test_activity_depends_on_the_convention(
     """One file, three readings: equal accuracy, activity four times apart.  To 0.1 point and 0.1 %, 1,100 samples."""
     network = load(shared / "nir/nmnist_scnn.nir", preset(name), fields).network
     data = load_data("nmnist-small", DataOptions(folder=shared / "data", bin_ms=1.0))
-    parts = [measure_float(network, split, batch=16) for split in (data.train, data.val, data.test)]
+    parts = [measure_float(network, split) for split in (data.train, data.val, data.test)]
     right = np.concatenate([part.scores.argmax(axis=1) == part.labels for part in parts])
     assert len(right) == 1100
     assert 100 * right.mean() == pytest.approx(accuracy, abs=0.1)

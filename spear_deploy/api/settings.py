@@ -20,6 +20,7 @@ from spear_deploy.network import Network
 from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import EFFORTS
+from spear_deploy.sizes import bytes_of
 from spear_deploy.targets import LoweringOptions
 from spear_deploy.train.config import FinetuneConfig
 
@@ -42,6 +43,8 @@ class Settings(TypedDict, total=False):
         epochs: epochs of the closing fine-tuning at most.
         seed: of every random choice.
         threads: that compute; another number rounds differently.
+        memory: bound of what the process takes, in bytes or as text such as ``"4GiB"``; batches go in parts that fit,
+            and another number of parts rounds differently.
         device: torch's name, for training and emulation.
         backend: what proves the result spike by spike; None: the emulator's word stands.
         time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
@@ -80,6 +83,7 @@ class Settings(TypedDict, total=False):
     epochs: float | None
     seed: int
     threads: int
+    memory: str | int | None
     device: str
     backend: str | None
     time_limit: float | None
@@ -121,6 +125,8 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             findings.append(Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(choices)))
         elif name in _NUMBERS and not _NUMBERS[name].allows(value):
             findings.append(Finding("E007", f"{name} {value!r}", "cannot be used", f"give {_NUMBERS[name]}"))
+        elif name == "memory" and value is not None:
+            findings += _memory_findings(value)
     if findings:
         raise InputError(findings)
 
@@ -200,7 +206,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         LoweringOptions(given("weight_bits"), given("keep_to")),
         backend=backend,
         search=search,
-        execution=Execution(**_settings_given(settings, "threads", "device", "seed")),
+        execution=_execution(settings),
         validate_samples=settings.get("samples", DeployOptions.validate_samples),
         backend_timeout=given("timeout"),
         time_limit=given("time_limit"),
@@ -211,6 +217,25 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         until=given("until"),
         confidence=settings.get("confidence", DeployOptions.confidence),
     )
+
+
+def _execution(settings: Mapping[str, Any]) -> Execution:
+    execution, memory = Execution(**_settings_given(settings, "threads", "device", "seed")), settings.get("memory")
+    if memory is None:
+        return execution
+    if findings := _memory_findings(memory):
+        raise InputError(findings)
+    return replace(execution, memory=bytes_of(memory))
+
+
+def _memory_findings(memory: Any) -> list[Finding]:
+    try:
+        bytes_of(memory)
+    except (TypeError, ValueError):
+        return [
+            Finding("E007", f"memory {memory!r}", "cannot be used", "give a size such as 4GiB, or a number of bytes")
+        ]
+    return []
 
 
 def data_options(settings: Mapping[str, Any], network: Network | None = None) -> DataOptions:

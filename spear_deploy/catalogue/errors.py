@@ -100,6 +100,13 @@ ERRORS: dict[str, tuple[str, str]] = {
             "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
         ),
     ),
+    "E019": (
+        "not enough memory",
+        (
+            "A pass through one sample takes more than --memory leaves, or the run more than is free.\n"
+            "What a pass keeps grows with the time steps and with the neurons; batches are cut into parts anyway."
+        ),
+    ),
     "E020": (
         "semantics missing",
         (

@@ -58,6 +58,12 @@ RUN_OPTIONS = (
         show_default=True,
         help="Threads that compute; another number rounds differently. More help large networks only.",
     ),
+    click.option(
+        "--memory",
+        metavar="SIZE",
+        help="Bound of what the process takes; batches go in parts that fit, and other parts round differently. "
+        "[default: 4GiB]",
+    ),
     click.option("--device", default="cpu", show_default=True, help="Torch device that trains and emulates."),
 )
 SEARCH_OPTIONS = (

@@ -6,7 +6,7 @@ A :class:`Split` gives batches as the networks take them: time first, (T, B, *sh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain, islice, repeat
@@ -123,12 +123,21 @@ class Dataset:
         """Whether all inputs are integers."""
         return self.train.samples.integral and self.test.samples.integral
 
+    @property
+    def _held(self) -> Iterable[Samples]:
+        """The samples of all splits, each once."""
+        return {id(split.samples): split.samples for split in self.parts.values()}.values()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the samples take."""
+        return sum(samples.nbytes for samples in self._held)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over all samples and labels, and over which are of which split: tells edited data from the same."""
         digest = hashlib.sha256()
-        held = {id(split.samples): split.samples for split in self.parts.values()}
-        for samples in held.values():
+        for samples in self._held:
             digest.update(samples.digest())
         for split in self.parts.values():
             digest.update(np.ascontiguousarray(split.indices, np.int64).data)

@@ -43,6 +43,10 @@ class Samples(Protocol):
     def batch(self, indices: Array) -> Array:
         """Return (T, B, *shape) for the samples of these indices."""
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that all samples take."""
+
     def digest(self) -> bytes:
         """Return the SHA-256 of all that decides what any batch holds."""
 
@@ -77,6 +81,11 @@ class ValueSamples:
         """Return (T, B, *shape)."""
         chosen = self.values[indices]
         return regular_rate(chosen, self.steps) if self.encoding == "rate" else constant(chosen, self.steps)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that all samples take."""
+        return self.values.nbytes
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the values and of how they are coded."""
@@ -116,6 +125,11 @@ class SpikeSamples:
         """Return (T, B, *shape)."""
         return np.moveaxis(self.spikes[indices], 1, 0)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that all samples take."""
+        return self.spikes.nbytes
+
     def digest(self) -> bytes:
         """Return the SHA-256 of all spikes."""
         return _digest(self.spikes)
@@ -151,6 +165,11 @@ class EventSamples:
             bins = (self.t[events] - self.t[events][:1]) // self.bin_us
             np.add.at(frames[:, column], (bins, self.address[events]), 1)
         return frames.reshape(self.steps, len(indices), *self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that all samples take."""
+        return sum(array.nbytes for array in (self.t, self.address, self.offsets))
 
     def digest(self) -> bytes:
         """Return the SHA-256 of all events and of how they are binned."""

@@ -27,6 +27,7 @@ from spear_deploy.deployment.folder import (
     refuse_earlier,
     refuse_folder,
 )
+from spear_deploy.deployment.memory import memory_outlook
 from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
@@ -110,7 +111,10 @@ def _check(work: Work, progress: Progress) -> Work:
     refuse_folder(work.options.output)
     if work.options.writes and not work.options.force:
         refuse_earlier(work.options.output, resume=work.options.resume)
-    return replace(work, lowered=lowered)
+    execution = replace(work.options.execution, held=data.nbytes)
+    options = replace(work.options, execution=execution)
+    progress.say(memory_outlook(compiler, first, data.steps, options))
+    return replace(work, lowered=lowered, options=options)
 
 
 def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:

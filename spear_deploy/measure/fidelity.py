@@ -17,13 +17,19 @@ from numpy.typing import NDArray
 from spear_deploy.data import Split
 from spear_deploy.execution import Execution
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.runs import float_recorder, float_run, program_batch, program_recorder, program_run
+from spear_deploy.measure.runs import (
+    float_batch,
+    float_recorder,
+    float_run,
+    program_batch,
+    program_recorder,
+    program_run,
+)
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Clips, Recording
 from spear_deploy.targets import Grid, Lowered
 
-_LARGEST_BATCH = 128
 _ROUNDING = 0.5 + 1e-6
 """Steps by which rounding to the nearest integer may move a weight."""
 
@@ -161,7 +167,7 @@ def measure_fidelity(
     in_float, on_chip = float_run(network, execution), program_run(program, execution, clips=True)
     recorders = float_recorder(network, decide, program.counted), program_recorder(program, decide)
     tallies = {p.name: _Tally(lowered.grids.membranes.get(p.name)) for p in network.neurons}
-    batch = min(_LARGEST_BATCH, program_batch(program, split, execution))
+    batch = min(float_batch(network, split, execution), program_batch(program, split, execution))
     inputs, done = {port.name: Clips() for port in network.inputs}, 0
     for x, labels in split.batches(batch):
         recordings = in_float(x), on_chip(x)

@@ -18,10 +18,14 @@ from spear_deploy.network import Network
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Clips, Recording
+from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.targets import TARGETS, Program
 from spear_deploy.targets.ports import InputPort
+
+_LARGEST_BATCH = 128
+"""Samples that a float network runs at once at most."""
 
 Run: TypeAlias = Callable[[NDArray[Any]], Recording]
 """Runs a batch of values (T, B, *shape): what spikes, and the membranes of readouts."""
@@ -32,7 +36,6 @@ def measure_float(
     split: Split,
     execution: Execution | None = None,
     *,
-    batch: int = 128,
     tick: Tick | None = None,
     decide: str | None = None,
     counted: frozenset[str] = frozenset(),
@@ -44,6 +47,7 @@ def measure_float(
 
     Raises :class:`InputError` (E008, E015) for a rule that there is not, or that the output does not suit.
     """
+    batch = float_batch(network, split, execution)
     return _measure(float_run(network, execution), float_recorder(network, decide, counted), split, batch, tick)
 
 
@@ -105,6 +109,13 @@ def program_recorder(program: Program, decide: str | None = None) -> ActivityRec
     """Return what keeps the activity of a program; ``decide`` as for :func:`measure_float`."""
     rule = program_rule(program, decide)
     return ActivityRecorder(program.fan_outs, program.outputs[0], program.counted, rule)
+
+
+def float_batch(network: Network, split: Split, execution: Execution | None = None) -> int:
+    """Return how many samples of a split the float network runs at once; raise :class:`InputError` (E019) for none."""
+    execution = execution or Execution()
+    simulator = FloatSimulator(network).to(execution.device)
+    return memory_of_running(simulator, split.samples.steps).together(execution, _LARGEST_BATCH)
 
 
 def program_batch(program: Program, split: Split, execution: Execution | None = None) -> int:

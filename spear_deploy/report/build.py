@@ -55,7 +55,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "versions": versions(),
         "hashes": _hashes(baseline, measured, bundle),
         "seed": execution.seed,
-        "execution": {"threads": execution.threads, "device": execution.device},
+        "execution": {"threads": execution.threads, "memory": execution.memory, "device": execution.device},
         "target": work.chip.target,
         "emulated": TARGETS.get(work.chip.target).emulated,
         "chip": work.chip.name,

@@ -25,15 +25,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.data import Split
-from spear_deploy.execution import Execution
+from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Conv2d, Linear, LinearOp, Network, Population, Projection
 from spear_deploy.network.units import Units, unit_groups
+from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import Chain, FloatSimulator, delayed
 from spear_deploy.simulate.tensors import to_tensor
 
 RIDGE = 1e-3
 """Share of the mean diagonal that is added to it: chosen, and used in all our measured recipes."""
 _BATCH = 16
+_FEATURE_BYTES = 1 << 28
+"""What the weights of a layer see is laid out for so many steps at once as this holds."""
 
 Array = NDArray[np.float64]
 
@@ -51,7 +54,8 @@ def compensate(
     The weights of a projection's last Linear or ungrouped Conv2d are fitted where nothing stands behind it, and its
     bias, where it has one; weights of 0 stay 0.
     """
-    device = (execution or Execution()).device
+    execution = execution or Execution()
+    device = execution.device
     rows = {
         name: torch.as_tensor(kept[group.name], device=device)
         for group in unit_groups(network).groups
@@ -61,7 +65,7 @@ def compensate(
     for population in pruned.neurons:
         for projection in pruned.into(population.name):
             if _is_fitted(projection) and not _is_as_before(network, projection, rows.get(population.name)):
-                pruned = _fit(_Pair(network, pruned, rows, device), projection.name, split)
+                pruned = _fit(_Pair(network, pruned, rows, execution), projection.name, split)
     return pruned
 
 
@@ -82,7 +86,12 @@ class _Pair:
     network: Network
     pruned: Network
     rows: Mapping[str, Tensor]
-    device: str
+    execution: Execution
+
+    @property
+    def device(self) -> str:
+        """Torch's name of what computes."""
+        return self.execution.device
 
     def runs(self, target: str, split: Split) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
         """Yield, batch by batch, what the pruned network's populations send, and the current its target lacks."""
@@ -90,7 +99,9 @@ class _Pair:
         (port,) = self.network.inputs
         component = next(c for c in self.pruned.components if target in c)
         looped = component if component in self.pruned.loops else ()
-        for x, _ in split.batches(_BATCH):
+        memory = memory_of_running(full, split.samples.steps)
+        both = replace(memory, sample=3 * memory.sample)  # two networks, and the filtered currents of one layer
+        for x, _ in split.batches(both.together(self.execution, _BATCH)):
             inputs = {port.name: to_tensor(x, self.device)}
             taught, sent = inputs | full(inputs), inputs | student(inputs)
             sent |= {name: self._kept(name, taught[name]) for name in looped}
@@ -131,14 +142,18 @@ def _fit(pair: _Pair, name: str, split: Split) -> Network:
     inputs = op.weight[0].size + (op.bias is not None)
     gram, moments = np.zeros((inputs, inputs)), np.zeros((inputs, len(op.weight)))
     for sent, lacking in pair.runs(projection.target, split):
-        features = _features(op, filtered(before(delayed(sent[projection.source], projection.delay)), *decays))
-        if op.bias is not None:
-            constant = filtered(torch.ones(len(lacking), 1, device=pair.device), *decays)
-            per_step = len(features) // len(constant)
-            features = torch.cat([features, constant.repeat_interleave(per_step, dim=0)], dim=1)
-        wanted = _outputs(filtered(lacking, *decays))
-        gram += (features.T @ features).cpu().numpy()
-        moments += (features.T @ wanted).cpu().numpy()
+        arriving = filtered(before(delayed(sent[projection.source], projection.delay)), *decays)
+        constant = filtered(torch.ones(len(lacking), 1, device=pair.device), *decays)
+        wanted = filtered(lacking, *decays)
+        step_bytes = 4 * inputs * wanted[0].numel() // len(op.weight)
+        for some in split_evenly(len(wanted), max(1, _FEATURE_BYTES // step_bytes), threads=1):
+            steps = slice(some.start, some.stop)
+            features = _features(op, arriving[steps])
+            if op.bias is not None:
+                per_step = len(features) // len(some)
+                features = torch.cat([features, constant[steps].repeat_interleave(per_step, dim=0)], dim=1)
+            gram += (features.T @ features).cpu().numpy()
+            moments += (features.T @ _outputs(wanted[steps])).cpu().numpy()
     fitted = _added(op, _solved(gram, moments, _exists(op)))
     chosen = tuple(replace(p, ops=(*p.ops[:-1], fitted)) if p.name == name else p for p in pair.pruned.projections)
     return replace(pair.pruned, projections=chosen)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data import Split
 from spear_deploy.execution import Execution
-from spear_deploy.measure.runs import float_run
+from spear_deploy.measure.runs import float_batch, float_run
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.network.units import UnitGroups, Units
@@ -92,7 +92,7 @@ def mean_spikes(network: Network, split: Split, execution: Execution | None = No
     """Return the spikes a sample of each neuron of each population that spikes, (neurons,), inputs included."""
     run, total = float_run(network, execution), dict[str, Array]()
     counted = {p.name for p in network.neurons if p.neuron.spikes == "integer"}
-    for x, _ in split.batches(128):
+    for x, _ in split.batches(float_batch(network, split, execution)):
         for name, sent in run(x).spikes.items():
             flat = sent.reshape(*sent.shape[:2], -1)
             events = flat if name in counted else flat != 0

@@ -7,6 +7,7 @@ The change of the loss if a unit fell silent is, to first order, |sum over time 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
 from spear_deploy.search.synapses import Place, parameter_names
+from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import EVIDENCE
@@ -34,11 +36,13 @@ def unit_importance(
     decide: str | None = None,
 ) -> Mapping[str, NDArray[np.float64]]:
     """Return the importance of every unit of each group, (units,), for decisions by the rule of that name."""
-    device = (execution or Execution()).device
-    simulator = FloatSimulator(network).to(device)
+    execution = execution or Execution()
+    simulator = FloatSimulator(network).to(execution.device)
+    memory = memory_of_training(simulator, split.samples.steps)
+    together = replace(memory, sample=2 * memory.sample).together(execution, batch)  # the gradients of all spikes too
     members = {name: group.name for group in groups.groups for name in group.populations}
     total = {group.name: np.zeros(group.units) for group in groups.groups}
-    for out, loss in _losses(simulator, network, split.batches(batch), decide, device):
+    for out, loss in _losses(simulator, network, split.batches(together), decide, execution.device):
         for name in members:
             out[name].retain_grad()
         loss.backward()
@@ -65,9 +69,12 @@ def weight_importance(
     simulator = FloatSimulator(network).to(execution.device)
     parameters = {place: simulator.get_parameter(name) for place, name in parameter_names(network).items()}
     total = {place: np.zeros(tuple(parameter.shape)) for place, parameter in parameters.items()}
-    for _, loss in _losses(simulator, network, split.batches(batch), decide, execution.device):
+    together = memory_of_training(simulator, split.samples.steps).together(execution, batch)
+    for start in range(0, len(split), batch):
         simulator.zero_grad(set_to_none=True)
-        loss.backward()
+        chosen = split.take(np.arange(start, min(start + batch, len(split))))
+        for _, loss in _losses(simulator, network, chosen.batches(together), decide, execution.device):
+            loss.backward()
         for place, parameter in parameters.items():
             if parameter.grad is not None:
                 total[place] += (parameter * parameter.grad).detach().abs().double().cpu().numpy()

@@ -14,6 +14,8 @@ import torch.nn.functional as functional
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
+from spear_deploy.execution import Execution
+from spear_deploy.measure.runs import float_batch
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
@@ -38,7 +40,7 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
         if rate not in losses:
             config = replace(options.trial, learning_rate=rate)
             tuned = evaluator.tune_in_float(network, config)
-            losses[rate] = mean_loss(tuned, split, evaluator.execution.device, options.decide)
+            losses[rate] = mean_loss(tuned, split, evaluator.execution, options.decide)
             tick(len(losses), 3)
         return losses[rate]
 
@@ -48,11 +50,12 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
     return best
 
 
-def mean_loss(network: Network, split: Split, device: str, decide: str | None) -> float:
+def mean_loss(network: Network, split: Split, execution: Execution, decide: str | None) -> float:
     """Return the mean cross-entropy of a float network on a split."""
+    device = execution.device
     simulator, (port,) = FloatSimulator(network).to(device), network.inputs
     rule, total = network_rule(network, decide).name, 0.0
-    for x, labels in split.batches(128):
+    for x, labels in split.batches(float_batch(network, split, execution)):
         with torch.no_grad():
             sent = simulator({port.name: to_tensor(x, device)})[network.outputs[0]]
             wanted = torch.from_numpy(labels).to(device)

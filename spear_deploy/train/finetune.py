@@ -8,6 +8,9 @@ distillation from the unpruned network, plus the augmented Lagrangian of the con
 
 so that it presses while the network spends more than the target and lets go when it does not.  The upper bound keeps
 the multiplier from winding up where a target is out of reach.
+
+A batch that does not fit the execution's memory in one pass goes in parts, about equally large, whose gradients add up;
+``g`` is then each part's own, weighted like its loss.
 """
 
 from __future__ import annotations
@@ -23,10 +26,11 @@ from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
-from spear_deploy.execution import Execution
+from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
+from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.config import Aims, FinetuneConfig
@@ -67,13 +71,15 @@ def finetune(
     ``simulator`` says what the network is trained as: the forward of a chip's integers, say, so that what is trained is
     what is deployed.  ``epochs`` may be a fraction: that share of the split is seen.  A teacher in ``aims`` is one of
     the same split.  It ends early at the deadline of ``execution``, with the network as it is then.
+
+    Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.
     """
     execution = execution or Execution()
-    device, cut_at = execution.device, None
+    cut_at = None
     rng = np.random.default_rng(seed)
-    (port,) = network.inputs
-    student = simulator(network).to(device)
-    objective = _Objective(student, config, aims or Aims())
+    student = simulator(network).to(execution.device)
+    objective = _Objective(student, config, aims or Aims(), execution.device)
+    together = memory_of_training(student, split.samples.steps).together(execution, config.batch)
     optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
     total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
@@ -81,13 +87,10 @@ def finetune(
         if execution.deadline.passed:
             cut_at = done - 1
             break
-        x, labels = split.batch(positions)
-        inputs = {port.name: to_tensor(x, device)}
-        out = student(inputs)
-        loss = objective.loss(out, torch.from_numpy(labels).to(device), positions)
-        loss = loss + objective.pressure(inputs, out)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        for part in split_evenly(len(positions), together, threads=1):
+            objective.add_gradients(split, positions[part.start : part.stop], of=len(positions))
+        objective.end_batch()
         optimiser.step()
         schedule.step()
         if tick:
@@ -96,16 +99,26 @@ def finetune(
 
 
 class _Objective:
-    """The loss of a batch; its multiplier of the SynOps term moves with each."""
+    """What is to be small: gradients add up part by part of a batch, and the multiplier moves at its end."""
 
-    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
+    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims, device: str) -> None:
+        self._student, self._device, (self._port,) = student, device, student.structure.inputs
         self._output, self._config, self._target = student.structure.outputs[0], config, aims.synops_target
         self._rule = network_rule(student.structure, config.decide).name
         self._teacher: Teacher | None = aims.teacher if config.distillation else None
         self._meter = None if aims.synops_target is None else SynopsMeter(student)
-        self.multiplier = aims.multiplier
+        self.multiplier, self._excess = aims.multiplier, 0.0
 
-    def loss(self, out: Mapping[str, Tensor], labels: Tensor, positions: NDArray[np.intp]) -> Tensor:
+    def add_gradients(self, split: Split, positions: NDArray[np.intp], *, of: int) -> None:
+        """Add the gradients of a part of a batch ``of`` so many samples: those at these positions of the split."""
+        x, labels = split.batch(positions)
+        inputs = {self._port.name: to_tensor(x, self._device)}
+        out = self._student(inputs)
+        share = len(positions) / of
+        loss = self._loss(out, torch.from_numpy(labels).to(self._device), positions)
+        (share * (loss + self._pressure(inputs, out, share))).backward()
+
+    def _loss(self, out: Mapping[str, Tensor], labels: Tensor, positions: NDArray[np.intp]) -> Tensor:
         """Return the loss of what the student did on the samples at these positions of the split."""
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, labels)
@@ -113,15 +126,19 @@ class _Objective:
             loss = loss + self._config.distillation * _distance(scores, self._teacher.logits(positions))
         return loss
 
-    def pressure(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor | float:
-        """Return the terms of the SynOps constraint, and move its multiplier."""
+    def _pressure(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor], share: float) -> Tensor | float:
+        """Return the terms of the SynOps constraint for what is this ``share`` of a batch."""
         if self._meter is None or self._target is None:
             return 0.0
         excess = self._meter(inputs, out) / self._target - 1.0
         terms = self.multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
-        moved = self.multiplier + self._config.dual_step * float(excess.detach())
-        self.multiplier = min(_LARGEST_MULTIPLIER, max(0.0, moved))
+        self._excess += share * float(excess.detach())
         return terms
+
+    def end_batch(self) -> None:
+        """Move the multiplier by what the batch spent beyond the target."""
+        moved = self.multiplier + self._config.dual_step * self._excess
+        self.multiplier, self._excess = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0
 
 
 def _distance(scores: Tensor, target: Tensor) -> Tensor:

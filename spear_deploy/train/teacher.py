@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,15 +11,16 @@ from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
-from spear_deploy.execution import Execution
+from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Network
+from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import logits
 
 _BLOCK = 64
-"""Samples that are run together.  Always the same ones: sums of floats may depend on what else is in a batch, and a
-resumed run, which asks in another order, has to see the same bits."""
+"""Samples that are run together, where memory allows.  Always the same ones: sums of floats may depend on what else is
+in a batch, and a resumed run, which asks in another order, has to see the same bits."""
 
 
 class Teacher:
@@ -26,7 +29,8 @@ class Teacher:
     def __init__(
         self, network: Network, split: Split, *, decide: str | None = None, execution: Execution | None = None
     ) -> None:
-        self._device = (execution or Execution()).device
+        self._execution = execution or Execution()
+        self._device = self._execution.device
         self._simulator = FloatSimulator(network).requires_grad_(False).to(self._device)
         self._output, (port,) = network.outputs[0], network.inputs
         self._port, self._split = port.name, split
@@ -42,9 +46,15 @@ class Teacher:
         return torch.from_numpy(self._logits[positions]).to(self._device)
 
     def _compute(self, block: int) -> None:
-        part = slice(block * _BLOCK, (block + 1) * _BLOCK)
-        x = self._split.samples.batch(self._split.indices[part])
-        with torch.no_grad():
-            out = self._simulator({self._port: to_tensor(x, self._device)})
-            self._logits[part] = logits(self._rule, out[self._output]).cpu().numpy()
+        first = block * _BLOCK
+        for part in split_evenly(min(_BLOCK, len(self._split) - first), self._together, threads=1):
+            positions = np.arange(first + part.start, first + part.stop)
+            x, _ = self._split.batch(positions)
+            with torch.no_grad():
+                out = self._simulator({self._port: to_tensor(x, self._device)})
+                self._logits[positions] = logits(self._rule, out[self._output]).cpu().numpy()
         self._is_known[block] = True
+
+    @cached_property
+    def _together(self) -> int:
+        return memory_of_running(self._simulator, self._split.samples.steps).together(self._execution, _BLOCK)

@@ -38,6 +38,8 @@ def test_values_that_are_no_such_number(name: str, value: Any) -> None:
         ("epochs", 0.01, 0),
         ("seed", 2**32 - 1, 2**32),
         ("threads", 1, 0),
+        ("memory", 1 << 30, 0),
+        ("memory", 1, True),
         ("timeout", 0.5, 0),
         ("samples", 1, 0),
         ("weight_bits", 1, 0),

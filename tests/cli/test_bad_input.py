@@ -238,6 +238,17 @@ def test_numbers_of_samples(samples: str, refuse: Refuse) -> None:
     refuse(2, "E007", "--samples", "or all", samples=samples)
 
 
+@pytest.mark.parametrize("memory", ["much", "0", "-1GiB", "4GB of it"])
+def test_sizes_of_memory(memory: str, refuse: Refuse) -> None:
+    """What is no size, or none of at least a byte: 2."""
+    refuse(2, "E007", "memory", "4GiB", memory=memory)
+
+
+def test_memory_that_holds_no_sample(refuse: Refuse) -> None:
+    """A bound below what libraries and one sample take: 2, before anything is measured, with one that would do."""
+    refuse(2, "E019", "--memory 900MiB", "one sample of", "give --memory 1.1GiB", memory="900MiB")
+
+
 def test_neurons_the_chip_does_not_have(refuse: Refuse) -> None:
     """Semantics that the chip's neuron cannot follow: 3, with the population and what reading them otherwise does."""
     refuse(3, "E031", "N007", "--adapt", model=DIGITS, semantics="snntorch", data="digits", spikes="integer")

@@ -19,6 +19,7 @@ from spear_deploy.network import Input, Linear, Network, Neuron, Population, Pro
 from spear_deploy.recording import Clips
 from spear_deploy.simulate.record import simulate
 from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
+from tests.bounded import running_together
 from tests.strategies import generators, networks, spikes, split_of
 
 
@@ -55,9 +56,7 @@ def test_figures_are_those_of_single_runs(network, seed, batch):
     """Spikes, distances and activities, however batched, at 3 bits of weight so that float and chip differ."""
     split = random_split(np.random.default_rng(seed), network.inputs[0].shape)
     lowered = lower(network, 3)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fidelity_module, "_LARGEST_BATCH", batch)
-        found = measure_fidelity(network, lowered, split)
+    found = measure_fidelity(network, lowered, split, running_together(network, 7, batch))
     in_float, on_chip = measure_float(network, split), measure_program(lowered.program, split)
     for measured, again in ((found.in_float, in_float), (found.on_chip, on_chip)):
         np.testing.assert_array_equal(measured.total, again.total)

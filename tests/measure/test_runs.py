@@ -18,6 +18,7 @@ from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.targets.loihi.quantise import quantise
 from spear_deploy.targets.ports import InputRange
+from tests.bounded import running_together
 from tests.strategies import REGISTERS, networks, spikes, split_of
 
 
@@ -80,7 +81,8 @@ def test_batches_do_not_change_the_record(network):
     x = spikes(np.random.default_rng(0), 5, 4, *network["in"].shape)
     seen: list[tuple[int, int]] = []
     together = measure_float(network, split_of(x))
-    apart = measure_float(network, split_of(x), batch=2, tick=lambda done, total: seen.append((done, total)))
+    two = running_together(network, 4, 2)
+    apart = measure_float(network, split_of(x), two, tick=lambda done, total: seen.append((done, total)))
     assert seen == [(2, 5), (4, 5), (5, 5)]
     np.testing.assert_array_equal(together.total, apart.total)
     np.testing.assert_array_equal(together.total_all, apart.total_all)

@@ -16,10 +16,11 @@ from spear_deploy.measure.measured import Baseline
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.network.units import unit_groups
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.importance import most_important, unit_importance
+from spear_deploy.search.importance import most_important, unit_importance, weight_importance
 from spear_deploy.search.methods import Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.simulate.simulator import FloatSimulator
+from tests.bounded import training_together
 
 
 def with_rows(network: Network, projection: str, rows: list[int], factor: float) -> Network:
@@ -114,3 +115,15 @@ def test_every_group_has_an_importance(tiny_network: Network, tiny_data: Dataset
     importance = unit_importance(tiny_network, unit_groups(tiny_network), tiny_data.train)
     assert {name: value.shape for name, value in importance.items()} == {"hidden1": (10,), "hidden2": (8,)}
     assert all(np.all(value >= 0) and np.any(value > 0) for value in importance.values())
+
+
+def test_a_bound_of_memory_changes_rounding_alone(tiny_network: Network, tiny_data: Dataset) -> None:
+    """Importance of units and of weights is that of whole batches where few samples go together."""
+    split, groups = tiny_data.train.head(40), unit_groups(tiny_network)
+    bound = training_together(tiny_network, split.samples.steps, 6)
+    whole, parts = (unit_importance(tiny_network, groups, split, each) for each in (Execution(), bound))
+    for name, importance in whole.items():
+        np.testing.assert_allclose(parts[name], importance, rtol=1e-4, atol=1e-9)
+    of_weights, in_parts = (weight_importance(tiny_network, split, each) for each in (Execution(), bound))
+    for place, importance in of_weights.items():
+        np.testing.assert_allclose(in_parts[place], importance, rtol=1e-3, atol=1e-7)

@@ -14,6 +14,7 @@ from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
 from spear_deploy.train.teacher import Teacher
+from tests.bounded import training_together
 
 
 def loss(network: Network, split: Split) -> float:
@@ -100,3 +101,21 @@ def test_distillation_pulls_towards_the_teacher(
     alone = finetune(untrained_network, tiny_data.train, config, seed=0).network
     target = scores(tiny_network)
     assert (scores(taught) - target).abs().mean() < (scores(alone) - target).abs().mean()
+
+
+@pytest.mark.parametrize("share", [None, 0.9])
+def test_a_batch_in_parts_is_the_batch(share: float | None, untrained_network: Network, tiny_data: Dataset) -> None:
+    """Where memory holds 7 samples, a batch of 24 goes in four parts; their gradients add up to its own."""
+    split = tiny_data.train
+    target = None if share is None else share * synops(untrained_network, split)
+    aims, config = Aims(Teacher(untrained_network, split), target), FinetuneConfig(epochs=1, batch=24, penalty=0.0)
+    bound = training_together(untrained_network, split.samples.steps, 7)
+    whole, parts = (
+        finetune(untrained_network, split, config, seed=5, aims=aims, execution=execution)
+        for execution in (None, bound)
+    )
+    for name, weights in whole.parameters.items():
+        np.testing.assert_allclose(parts.parameters[name], weights, atol=1e-5)
+    assert parts.multiplier == pytest.approx(whole.multiplier, abs=1e-9)
+    again = finetune(untrained_network, split, config, seed=5, aims=aims, execution=bound)
+    assert again.network.content_hash == parts.network.content_hash

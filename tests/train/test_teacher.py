@@ -10,6 +10,7 @@ from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.train.losses import logits
 from spear_deploy.train.teacher import Teacher
+from tests.bounded import running_together
 
 
 def test_logits_are_those_of_the_network(tiny_network: Network, tiny_data: Dataset) -> None:
@@ -28,3 +29,12 @@ def test_the_order_of_asking_changes_no_bit(tiny_network: Network, tiny_data: Da
     late = Teacher(tiny_network, split)
     for positions in np.array_split(np.random.default_rng(0).permutation(len(split)), 9):
         assert torch.equal(late.logits(positions), whole[positions])
+
+
+def test_a_bound_of_memory_changes_rounding_alone(tiny_network: Network, tiny_data: Dataset) -> None:
+    """Five samples in a pass give the logits of all together."""
+    split = tiny_data.train
+    positions = np.arange(len(split))
+    whole = Teacher(tiny_network, split).logits(positions)
+    bound = Teacher(tiny_network, split, execution=running_together(tiny_network, split.samples.steps, 5))
+    torch.testing.assert_close(bound.logits(positions), whole)

@@ -29,7 +29,7 @@ from spear_deploy.search.methods.choice import selected, share
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.methods.training import batches, loss_of, steps_of
+from spear_deploy.search.methods.training import Descent, batches, steps_of
 from spear_deploy.search.space import counts_of
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
@@ -76,13 +76,18 @@ class Gates(Once):
         optimiser = torch.optim.Adam(simulator.parameters())
         optimiser.add_param_group({"params": [*gates.values()], "lr": min(0.5, _WAY / steps_of(task))})
         press = Press(task)
+        descent = Descent(task, simulator)
         for batch in batches(task):
-            simulator.factors.update({name: drawn(a, generator) for name, a in gates.items()})
-            loss = loss_of(task, simulator(batch.inputs), batch.labels)
-            loss = loss + press(expected_share(task.cost, {n: probability(a) for n, a in gates.items()}), batch.done)
+            z = {name: drawn(a, generator) for name, a in gates.items()}
+            factors = {name: each.detach().requires_grad_() for name, each in z.items()}
+            simulator.factors.update(factors)
             optimiser.param_groups[0]["lr"] = batch.rate
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            descent.add_gradients(batch)
+            pressed = press(expected_share(task.cost, {n: probability(a) for n, a in gates.items()}), batch.done)
+            pressed.backward()
+            for name, factor in factors.items():  # what the passes found of the factors goes on to the gates
+                z[name].backward(factor.grad)
             optimiser.step()
         return simulator.to_network(), gates
 

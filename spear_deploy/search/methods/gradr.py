@@ -22,7 +22,7 @@ from torch import Tensor
 from spear_deploy.network import Network
 from spear_deploy.search.methods.once import Once, whole
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.training import batches, loss_of, rate_at, steps_of
+from spear_deploy.search.methods.training import Descent, batches, rate_at, steps_of
 from spear_deploy.search.synapses import (
     SAMPLES,
     Array,
@@ -125,9 +125,10 @@ class GradR(Once):
         ours = {id(parameter) for parameter in parameters.values()}
         others = [parameter for parameter in simulator.parameters() if id(parameter) not in ours]
         adam = torch.optim.Adam(others) if others else None
+        descent = Descent(self.task, simulator)
         for batch in batches(self.task):
             simulator.zero_grad(set_to_none=True)
-            loss_of(self.task, simulator(batch.inputs), batch.labels).backward()
+            descent.add_gradients(batch)
             for place, weight in parameters.items():
                 rewired[place].step(torch.zeros_like(weight) if weight.grad is None else weight.grad, batch.rate)
                 weight.data.copy_(rewired[place].weight)

@@ -31,7 +31,7 @@ from spear_deploy.search.methods.choice import filled, selected, share, top
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.methods.training import batches, loss_of
+from spear_deploy.search.methods.training import Descent, batches
 from spear_deploy.search.space import counts_of
 
 ROUNDS = 8
@@ -57,16 +57,20 @@ class SCA(Once):
         optimiser = torch.optim.Adam(simulator.parameters())
         there = _There({group.name: group.units for group in groups.groups}, task.execution.device)
         done, activity = 0, {name: np.ones(units) for name, units in task.space.units.items()}
+        descent = Descent(task, simulator)
         for batch in batches(task):
             while done < ROUNDS and batch.done >= LAST * (done + 1) / ROUNDS:
                 done += 1
                 simulator.factors.update(there.scales)
-                activity = membrane_activity(simulator, groups, batch.inputs)
+                activity = {name: np.zeros(units) for name, units in task.space.units.items()}
+                for part, inputs, _ in descent.passes(batch):
+                    in_part = membrane_activity(simulator, groups, inputs)
+                    activity = {name: total + part * in_part[name] for name, total in activity.items()}
                 self._round(done, there, activity)
             simulator.factors.update(there.scales)
             optimiser.param_groups[0]["lr"] = batch.rate
             optimiser.zero_grad(set_to_none=True)
-            loss_of(task, simulator(batch.inputs), batch.labels).backward()
+            descent.add_gradients(batch)
             optimiser.step()
             there.collect()
         # A training of very few steps may end before its last round: what is left to remove goes at the end.

@@ -24,7 +24,7 @@ from spear_deploy.search.methods.choice import selected, share
 from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.training import batches, loss_of, steps_of
+from spear_deploy.search.methods.training import Descent, batches, steps_of
 from spear_deploy.search.space import counts_of
 
 _MEASURED = 0.1
@@ -49,11 +49,12 @@ class Slimming(Once):
         ways = np.array([1 + np.cos(np.pi * step / total) for step in range(total)])
         ways[:resting] = 0.0
         ways /= max(ways.sum(), 1e-12)
+        descent = Descent(task, simulator)
         for step, batch in enumerate(batches(task)):
             simulator.factors.update(scales.leaves())
             optimiser.param_groups[0]["lr"] = batch.rate
             optimiser.zero_grad(set_to_none=True)
-            loss_of(task, simulator(batch.inputs), batch.labels).backward()
+            descent.add_gradients(batch)
             optimiser.step()
             scales.step(float(ways[step]))
         values = {name: gamma.double().cpu().numpy() for name, gamma in scales.values.items()}

@@ -12,23 +12,26 @@ from math import cos, pi
 import numpy as np
 import torch
 import torch.nn.functional as functional
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.decision import network_rule
+from spear_deploy.execution import split_evenly
 from spear_deploy.search.methods.protocol import Task
+from spear_deploy.simulate.memory import memory_of_training
+from spear_deploy.simulate.simulator import NetworkSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import logits
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """A step's ``inputs``, (T, B, *shape) each, with labels (B,); ``done`` is the share of all steps before it.
+    """The ``positions`` (B,) of a step's samples in the training split; ``done`` is the share of all steps before it.
 
     ``rate`` is the learning rate by the closing fine-tuning's schedule, half a cosine down to zero.
     """
 
-    inputs: Mapping[str, Tensor]
-    labels: Tensor
+    positions: NDArray[np.intp]
     rate: float
     done: float
 
@@ -46,16 +49,33 @@ def rate_at(task: Task, step: int) -> float:
 def batches(task: Task) -> Iterator[Batch]:
     """Yield the training split's batches, epoch after epoch, as many as a method may train on."""
     rng, total, split = np.random.default_rng(task.execution.seed), steps_of(task), task.data.train
-    (port,) = task.network.inputs
-    device = task.execution.device
     for step, positions in enumerate(split.drawn(task.training.batch, rng, total)):
-        x, labels = split.batch(positions)
-        inputs = {port.name: to_tensor(x, device)}
-        yield Batch(inputs, torch.from_numpy(labels).to(device), rate_at(task, step), step / total)
+        yield Batch(positions, rate_at(task, step), step / total)
         task.tick(step + 1, total)
 
 
-def loss_of(task: Task, out: Mapping[str, Tensor], labels: Tensor) -> Tensor:
-    """Return the cross-entropy of what the populations sent, under the decision rule."""
-    rule = network_rule(task.network, task.training.decide).name
-    return functional.cross_entropy(logits(rule, out[task.network.outputs[0]]), labels)
+class Descent:
+    """Adds up gradients of the loss of a simulator's network, in as many passes as memory asks for.
+
+    Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.
+    """
+
+    def __init__(self, task: Task, simulator: NetworkSimulator) -> None:
+        self._task, self._simulator = task, simulator
+        self._rule = network_rule(task.network, task.training.decide).name
+        memory = memory_of_training(simulator, task.data.steps)
+        self._together = memory.together(task.execution, task.training.batch)
+
+    def add_gradients(self, batch: Batch) -> None:
+        """Go back from the mean cross-entropy of a batch under the decision rule to all leaves."""
+        for share, inputs, labels in self.passes(batch):
+            scores = logits(self._rule, self._simulator(inputs)[self._task.network.outputs[0]])
+            (share * functional.cross_entropy(scores, labels)).backward()
+
+    def passes(self, batch: Batch) -> Iterator[tuple[float, Mapping[str, Tensor], Tensor]]:
+        """Yield the share of the batch that goes in each pass, its inputs (T, B, *shape) and its labels (B,)."""
+        device, (port,) = self._task.execution.device, self._task.network.inputs
+        for part in split_evenly(len(batch.positions), self._together, threads=1):
+            x, labels = self._task.data.train.batch(batch.positions[part.start : part.stop])
+            share = len(labels) / len(batch.positions)
+            yield share, {port.name: to_tensor(x, device)}, torch.from_numpy(labels).to(device)

@@ -123,6 +123,8 @@ class IntegerRun(torch.autograd.Function):
     ) -> Tensor:
         """Keep the run for the backward pass."""
         ctx.core, ctx.x, ctx.run, ctx.share = core, x, run, share
+        # Named to torch too, so that who counts what a pass keeps sees these.
+        ctx.save_for_backward(torch.from_numpy(run.membranes), torch.from_numpy(run.spikes))
         return torch.from_numpy(run.spikes.astype(np.float32))
 
     @staticmethod

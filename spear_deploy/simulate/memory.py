@@ -1,0 +1,109 @@
+"""What a pass of a network through its samples takes of memory, and how many samples therefore go together.
+
+It is counted, not guessed: a sample of few steps is run, and what its pass leaves for the backward pass, or for whom
+it is run, is seen through torch's hooks.  All of it but the weights grows with the steps.  On top comes what lives for
+one layer at a time, so many times the largest array: measured over the benchmarks' networks, in float and as a chip
+computes.  ``tests/simulate/test_memory.py`` holds the sum against the peaks of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from spear_deploy.errors import InputError
+from spear_deploy.execution import Execution
+from spear_deploy.simulate.simulator import NetworkSimulator
+from spear_deploy.sizes import bytes_as_text
+
+_PROBED = (5, 10)
+"""Steps of the two passes from whose difference it is told what grows with the steps."""
+_OF_LARGEST_TRAINED, _OF_LARGEST_RUN = 5, 3
+"""Arrays as large as the largest of a layer that live for a moment (measured: at most 4.6 and 2.9)."""
+_OF_WEIGHTS = 10
+"""Weights, gradients, Adam's two means, masks, rounded copies: so many of each parameter at most."""
+
+
+@dataclass(frozen=True)
+class PassMemory:
+    """Bytes that a pass takes: of ``weights``, and of each ``sample`` in it; a sample has ``steps`` steps."""
+
+    weights: int
+    sample: int
+    steps: int
+
+    def together(self, execution: Execution, most: int) -> int:
+        """Return how many samples, ``most`` at most, go together within the execution's bound.
+
+        Raises :class:`InputError` (E019) where not even one does.
+        """
+        room = execution.room - self.weights
+        if self.sample > room:
+            needed = execution.memory - room + self.sample
+            raise InputError.of(
+                "E019",
+                f"--memory {bytes_as_text(execution.memory)}",
+                f"one sample of {self.steps} steps takes {bytes_as_text(self.sample)} in a pass, beside "
+                f"{bytes_as_text(execution.memory - room)} for libraries, data and weights",
+                f"give --memory {bytes_as_text(needed, up=True)} or more, or fewer steps",
+            )
+        return min(most, room // max(1, self.sample))
+
+    def peak(self, execution: Execution, most: int) -> int:
+        """Return the bytes that the process takes at most while ``most`` samples, or as many as fit, go together."""
+        return execution.memory - execution.room + self.weights + self.together(execution, most) * self.sample
+
+
+def memory_of_training(simulator: NetworkSimulator, steps: int) -> PassMemory:
+    """Return what a forward and backward pass takes."""
+    return _grown(simulator, steps, _OF_LARGEST_TRAINED, _left_by_training)
+
+
+def memory_of_running(simulator: NetworkSimulator, steps: int) -> PassMemory:
+    """Return what a forward pass takes, with what all populations send."""
+    return _grown(simulator, steps, _OF_LARGEST_RUN, _left_by_running)
+
+
+def _grown(
+    simulator: NetworkSimulator, steps: int, momentary: int, probe: Callable[[NetworkSimulator, int], list[Tensor]]
+) -> PassMemory:
+    """Return the memory by what two passes of few steps left; ``momentary`` arrays like the largest come on top."""
+    few, more = (probe(simulator, count) for count in _PROBED)
+    kept = (_held(more) - _held(few)) / (_PROBED[1] - _PROBED[0])
+    largest = max(each.untyped_storage().nbytes() for each in more if len(each) == _PROBED[1]) / _PROBED[1]
+    weights = sum(parameter.nbytes for parameter in simulator.parameters())
+    return PassMemory(_OF_WEIGHTS * weights, ceil(steps * (kept + momentary * largest)), steps)
+
+
+def _held(tensors: Iterable[Tensor]) -> int:
+    """Return the bytes of all storages, each counted once."""
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage() for each in tensors}
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def _left_by_training(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
+    left: list[Tensor] = []
+
+    def keep(saved: Tensor) -> Tensor:
+        left.append(saved)
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        return [*_run(simulator, steps), *left]
+
+
+def _left_by_running(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
+    with torch.no_grad():
+        return _run(simulator, steps)
+
+
+def _run(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
+    """Run one silent sample; return inputs and all that is sent."""
+    parameter = next(simulator.parameters(), None)
+    device = "cpu" if parameter is None else parameter.device
+    silence = {port.name: torch.zeros(steps, 1, *port.shape, device=device) for port in simulator.structure.inputs}
+    return [*silence.values(), *simulator(silence).values()]
