@@ -18,7 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 286
 _LABEL_WIDTH = 22
 _NEAR = 15
 """Units between two labels at least."""
-_DOT, _BASELINE = 8, 4
+_DOT, _BASELINE = 8.0, 4.0
 """Half of what a dot takes, and how far below its middle a label is written."""
 
 
