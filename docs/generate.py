@@ -22,6 +22,7 @@ from spear_deploy.api.settings import Settings
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES
 from spear_deploy.catalogue import CATALOGUE
+from spear_deploy.catalogue.examples import RAISED, example
 from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.cli.chips import figures, in_text
 from spear_deploy.cli.main import cli
@@ -46,6 +47,7 @@ def files() -> dict[Path, str]:
     pages[ROOT / "docs/reference/python.md"] = python_page()
     pages[ROOT / "docs/reference/commands.md"] = commands_page()
     pages[ROOT / "docs/reference/errors.md"] = errors_page()
+    pages |= {ROOT / "docs/reference/errors" / f"{code}.md": code_page(code) for code in CATALOGUE}
     pages[ROOT / "docs/reference/entries.md"] = entries_page()
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
@@ -55,9 +57,9 @@ def files() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write them, and remove chip pages whose chip is gone."""
+    """Write them, and remove pages of chips and codes that are gone."""
     wanted = files()
-    for folder in ("docs/chips", "docs/reference"):
+    for folder in ("docs/chips", "docs/reference", "docs/reference/errors"):
         (ROOT / folder).mkdir(exist_ok=True)
         for path in (ROOT / folder).glob("*.md"):
             if path not in wanted:
@@ -112,12 +114,33 @@ def commands_page() -> str:
 
 def errors_page() -> str:
     """The catalogue."""
-    rows = [(code, title, " ".join(text.split())) for code, (title, text) in CATALOGUE.items()]
+    rows = [(f"[{code}](errors/{code}.md)", title, _joined(text)) for code, (title, text) in CATALOGUE.items()]
     return _page(
         "Errors and notes",
-        "`spear-deploy explain CODE` prints one. Codes with E end a run, codes with N are notes.",
+        "`spear-deploy explain CODE` prints one, with an example that raises it and what mends it. Codes with E end a "
+        "run, codes with N are notes.",
         _table(("code", "title", "what it means"), rows),
     )
+
+
+def code_page(code: str) -> str:
+    """One code: what it means, the rules behind it, an example and what mends it."""
+    title, text = CATALOGUE[code]
+    rules = rules_of(code)
+    stated = ["## Rules", _table(("rule", "fix", "chips"), rules)] if rules else []
+    heading = "## Example" if RAISED in example(code) else "## How it comes about"
+    return _page(f"{code}: {title}", _joined(text), *stated, heading, example(code).rstrip())
+
+
+def rules_of(code: str) -> list[tuple[str, str, str]]:
+    """Return the rules that a code stands for: text, fix, and the chips that state it so."""
+    chips: dict[tuple[str, str], list[str]] = {}
+    for chip in map(load_chip, chip_names()):
+        for rule, values in TARGETS.get(chip.target).rules(chip):
+            if rule.code == code:
+                fix = rule.fix and _upper(f"{rule.fix}.")
+                chips.setdefault((rule.text_for(values), fix), []).append(f"`{chip.name}`")
+    return [(text, fix, ", ".join(names)) for (text, fix), names in chips.items()]
 
 
 def entries_page() -> str:
@@ -258,6 +281,10 @@ def _cell(value: Any) -> str:
 def _prose(text: str) -> str:
     """Return a docstring's text in Markdown."""
     return _ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _upper(text: str) -> str:
