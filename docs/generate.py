@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -32,6 +33,7 @@ from spear_deploy.frontends.nir.ops import STEP_TYPES
 from spear_deploy.frontends.semantics import PRESETS, Semantics
 from spear_deploy.placement import Placement, PopulationPlacement
 from spear_deploy.recording import Recording
+from spear_deploy.report.schema import schema
 from spear_deploy.search.methods import METHODS
 from spear_deploy.targets import TARGETS, load_chip
 
@@ -49,6 +51,8 @@ def files() -> dict[Path, str]:
     pages[ROOT / "docs/reference/errors.md"] = errors_page()
     pages |= {ROOT / "docs/reference/errors" / f"{code}.md": code_page(code) for code in CATALOGUE}
     pages[ROOT / "docs/reference/entries.md"] = entries_page()
+    pages[ROOT / "docs/reference/rules.md"] = rules_page()
+    pages[ROOT / "docs/reference/schema.md"] = schema_page()
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if _BLOCK.search(text):
@@ -141,6 +145,31 @@ def rules_of(code: str) -> list[tuple[str, str, str]]:
                 fix = rule.fix and _upper(f"{rule.fix}.")
                 chips.setdefault((rule.text_for(values), fix), []).append(f"`{chip.name}`")
     return [(text, fix, ", ".join(names)) for (text, fix), names in chips.items()]
+
+
+def rules_page() -> str:
+    """All rules of all chips."""
+    rows = [(f"[{code}](errors/{code}.md)", *rule) for code in CATALOGUE for rule in rules_of(code)]
+    return _page(
+        "Rules of chips",
+        "What chips ask of a network, of its data, of the integers and of the cores. A finding quotes the rule that it "
+        "breaks, with the value found and the limit. Codes with N are notes. Each chip's page has its own, beside its "
+        "figures and where they come from.",
+        _table(("code", "rule", "fix", "chips"), rows),
+    )
+
+
+def schema_page() -> str:
+    """What ``report.json`` holds."""
+    whole = schema()
+    lead = (
+        "`report.json` of a bundle, and what `--json` prints. Every property is required, and `null` where a run has "
+        "nothing to say; `[]` stands for each item of a list, `*` for each name."
+    )
+    parts = [lead, _table(("property", "type", "meaning"), _properties(whole, ""))]
+    for name, definition in whole["$defs"].items():
+        parts += [f"## {name}", definition.get("description", ""), _schema_table(definition)]
+    return _page("report.json", *(part for part in parts if part))
 
 
 def entries_page() -> str:
@@ -281,6 +310,46 @@ def _cell(value: Any) -> str:
 def _prose(text: str) -> str:
     """Return a docstring's text in Markdown."""
     return _ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def _schema_table(definition: Mapping[str, Any]) -> str:
+    """Return the properties of a part of the schema; of a plain value its type."""
+    rows = list(_properties(definition, ""))
+    return _table(("property", "type", "meaning"), rows) if rows else f"{_upper(_schema_type(definition))}."
+
+
+def _properties(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield every property below a part of the schema: path, type, description."""
+    for name, child in node.get("properties", {}).items():
+        yield from _property(child, f"{path}.{name}".lstrip("."))
+    if isinstance(child := node.get("additionalProperties"), dict):
+        yield from _property(child, f"{path}.*".lstrip("."))
+    for choice in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+        yield from _properties(choice, path)
+
+
+def _property(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    yield f"`{path}`", _schema_type(node), node.get("description", "")
+    yield from _properties(node, path)
+    if isinstance(items := node.get("items"), dict):
+        yield from _properties(items, f"{path}[]")
+
+
+def _schema_type(node: Mapping[str, Any]) -> str:
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "enum" in node:
+        return ", ".join(f"`{json.dumps(value)}`" for value in node["enum"])
+    if "const" in node:
+        return f"`{json.dumps(node['const'])}`"
+    if choices := node.get("oneOf") or node.get("anyOf"):
+        return " or ".join(_schema_type(choice) for choice in choices)
+    kinds = node.get("type", "any")
+    listed = " or ".join(kinds if isinstance(kinds, list) else [kinds])
+    if isinstance(items := node.get("items"), dict):
+        return f"{listed} of {_schema_type(items)}"
+    return listed
 
 
 def _joined(text: str) -> str:
