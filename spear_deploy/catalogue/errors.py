@@ -214,6 +214,13 @@ ERRORS: dict[str, tuple[str, str]] = {
             "or that a function without arguments returns. The message has its own last words, or the time limit."
         ),
     ),
+    "E049": (
+        "project file that cannot be used",
+        (
+            "A project file is TOML whose keys are the options of deploy, by their names, without tables.\n"
+            "All that is wrong with it is told at once, with the line."
+        ),
+    ),
     "E050": ("spikes differ", "Emulator and backend disagree; the first divergence is in the report."),
     "E051": (
         "golden spikes differ",

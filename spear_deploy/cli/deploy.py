@@ -21,7 +21,8 @@ from spear_deploy.cli.options import (
     take_semantics,
     with_options,
 )
-from spear_deploy.deployment.options import STEP_NAMES
+from spear_deploy.cli.project import write_project
+from spear_deploy.deployment.options import PROJECT, STEP_NAMES
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
@@ -192,6 +193,7 @@ def run_deploy(options: dict[str, Any]) -> int:
     from spear_deploy import frontends
 
     # What needs no torch comes first: mistakes should be told at once.
+    asked = dict(options)
     as_json = options.pop("json_output")
     console = console_for(stderr=as_json)  # standard output then carries the report alone
     model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
@@ -214,6 +216,9 @@ def run_deploy(options: dict[str, Any]) -> int:
     title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"
     console.print(title, style="bold", markup=False)
     deployment = request.run(output, Progress(console), shlex.join(["spear-deploy", *sys.argv[1:]]))
+    if deployment.report is not None:
+        proven = settings.get("backend") or "emulator"
+        write_project(output / PROJECT, {**asked, "backend": proven, "samples": asked["samples"] or "all"})
     return _show(deployment, as_json=as_json)
 
 

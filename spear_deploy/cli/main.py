@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "deploy": ("deploy", "Prune, quantise, place and prove a network within its budgets."),
     "compile": ("deploy", "As deploy, without running a backend."),
+    "build": ("build", "As deploy, with options from a project file, spear.toml."),
     "sweep": ("sweep", "Deploy under many budgets, and say which one is worth taking."),
     "run": ("run", "Run a bundle on data and save its spikes."),
     "validate": ("validate", "Compare a backend with the emulator, spike by spike."),

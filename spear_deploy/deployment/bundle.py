@@ -5,6 +5,7 @@ model.nir       the pruned float network, readable by any NIR tool
 samples.npz     x (N, T, *shape) integer payloads and y (N,): what validation runs
 manifest.json   target, chip, versions, origin, and the SHA-256 of each file; written last
 report.json     the result of the deployment (report/schema.json)
+spear.toml      the options of the run, from the command line: build repeats it
 search.jsonl    the journal of the search
 """
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPORT, SAMPLES
+from spear_deploy.deployment.options import PROJECT
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
 from spear_deploy.storage import is_file, real_path, writing
@@ -24,7 +25,7 @@ from spear_deploy.storage import is_file, real_path, writing
 JOURNAL = "search.jsonl"
 WEIGHTS = "search.weights"
 """Folder of what an interrupted run has trained; there is none once the bundle is written."""
-_OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL}
+_OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL, PROJECT}
 
 
 def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
@@ -133,7 +134,8 @@ def refuse_folder(folder: Path) -> None:
 def _is_report_alone(folder: Path, held: set[str]) -> bool:
     """Say whether a folder holds nothing but what a run leaves whose budget was out of reach."""
     try:
-        return held <= {REPORT, PAGE} and "confidence" in json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        return held <= {REPORT, PAGE, PROJECT} and "confidence" in report
     except (OSError, ValueError, TypeError):
         return False
 
@@ -172,5 +174,5 @@ def clear_leftovers(folder: Path) -> None:
 def clear_results(folder: Path) -> None:
     """Remove an earlier run's bundle and report, once there are new ones to write; raises :class:`InputError`, E009."""
     with writing(folder):
-        for name in (MANIFEST, PROGRAM, MODEL, SAMPLES, REPORT, PAGE):
+        for name in (MANIFEST, PROGRAM, MODEL, SAMPLES, REPORT, PAGE, PROJECT):
             (folder / name).unlink(missing_ok=True)

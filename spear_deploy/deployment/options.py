@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from spear_deploy.targets import LoweringOptions
 
 
+PROJECT = "spear.toml"
+"""The file of a folder that repeats its run, and what ``build`` looks for."""
 STEP_NAMES = ("check", "adapt", "baseline", "search", "bundle", "validate")
 """The steps of a deployment in order; :data:`spear_deploy.deployment.steps.STEPS` says what they do."""
 

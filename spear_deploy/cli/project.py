@@ -1,0 +1,125 @@
+"""``spear.toml``: a file that holds what a command line of ``deploy`` holds, option for option.
+
+Its keys are the names of the options (``max_drop`` or ``max-drop``), its values what follows them; flags are true or
+false.  Paths are relative to the file.  A bundle carries one that repeats its run.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spear_deploy.errors import Finding, InputError
+from spear_deploy.storage import atomic, exists
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+NEEDED = ("model", "chip", "data", "output")
+"""Keys that no run can do without."""
+_OF_ONE_RUN = frozenset({"help", "json_output", "resume", "force", "until"})
+"""Options that say how to go about one run, not what is to be made."""
+_PATHS = ("model", "output", "data_dir")
+_PATHS_OR_NAMES = ("data", "chip", "semantics")
+"""What names a file where there is one of that name, and something built in where there is none."""
+
+
+def read_project(
+    path: Path, parameters: Sequence[click.Parameter], context: click.Context, given: Collection[str]
+) -> dict[str, Any]:
+    """Return the values of the parameters that a project file holds, converted as the command line converts them.
+
+    ``given`` are the parameters that the command line gives itself.  Raises :class:`InputError`: E001 for a file that
+    cannot be read, E049 with all findings, each with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        held = tomllib.loads(text)
+    except OSError as error:
+        fix = "write one, or name another; docs/project.md shows one"
+        raise InputError.of("E001", path, f"cannot be read: {error.strerror}", fix) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError.of("E049", path, f"is no TOML: {error}", "mend it there") from error
+    known = {str(each.name): each for each in parameters if each.name not in _OF_ONE_RUN}
+    values: dict[str, Any] = {}
+    findings = []
+    for key, value in held.items():
+        name, where = key.replace("-", "_"), f"{path}, line {_line_of(key, text)}, {key}"
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            fix = f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
+            findings.append(Finding("E049", where, "there is no such option", fix))
+            continue
+        try:
+            values[name] = _placed(name, _converted(known[name], value, context), path.parent)
+        except click.BadParameter as error:
+            fix = f"see spear-deploy deploy --help for {known[name].opts[0]}"
+            findings.append(Finding("E049", where, f"{value!r} cannot be used: {error.message}", fix))
+        except InputError as error:
+            findings += [Finding("E049", where, each.message, each.fix) for each in error.findings]
+    for name in NEEDED:
+        if name not in values and name not in given and name not in held:
+            findings.append(Finding("E049", str(path), f"says no {name}", f'add {name} = "...", or give --{name}'))
+    if findings:
+        raise InputError(findings)
+    return values
+
+
+def _line_of(key: str, text: str) -> int:
+    """Return the number of the line that gives a key its value."""
+    pattern = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[=.\]]|\s*\[+\s*["']?{re.escape(key)}["']?\s*[.\]]""")
+    lines = text.splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if pattern.match(line)), 1)
+
+
+def _converted(parameter: click.Parameter, value: Any, context: click.Context) -> Any:
+    """Return a value as the command line would; raise :class:`click.BadParameter` for what it cannot be."""
+    is_flag = isinstance(parameter, click.Option) and parameter.is_flag
+    if is_flag != isinstance(value, bool):
+        raise click.BadParameter("give true or false" if is_flag else "it is no flag")
+    if not isinstance(value, str | int | float):
+        raise click.BadParameter("it is neither text nor a number")
+    return parameter.process_value(context, value if is_flag else str(value))
+
+
+def _placed(name: str, value: Any, folder: Path) -> Any:
+    """Return a value whose path, if it is one, leads from the folder of the file."""
+    if name in _PATHS:
+        return folder / value
+    if name in _PATHS_OR_NAMES and exists(folder / value):
+        return str(folder / value)
+    return value
+
+
+def write_project(path: Path, options: Mapping[str, Any]) -> None:
+    """Write a project file that repeats a run of these options; raise :class:`InputError`, E009."""
+    lines = [f"{name} = {_in_toml(value)}" for name, value in _held(options, path.parent)]
+    with atomic(path) as temporary:
+        text = "\n".join(["# Repeats this run: spear-deploy build spear.toml -o elsewhere/", *lines])
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _held(options: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield what is to be written of options, those first that no run can do without; paths lead from the folder."""
+    ordered = [*NEEDED, *(name for name in options if name not in NEEDED)]
+    for name in ordered:
+        value = options[name]
+        if name in _OF_ONE_RUN or value is None or value is False:
+            continue
+        is_path = name in _PATHS or (name in _PATHS_OR_NAMES and exists(Path(value)))
+        yield name, Path(os.path.relpath(value, folder)).as_posix() if is_path else value
+
+
+def _in_toml(value: Any) -> str:
+    """Write a truth, a number or text."""
+    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)

@@ -1,0 +1,96 @@
+"""Project files: what they hold is what the command line holds, and a bundle carries one that repeats its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from spear_deploy.cli.build import build_command
+from spear_deploy.cli.project import read_project, write_project
+from spear_deploy.errors import InputError
+from spear_deploy.storage import sha256
+from tests.cli.conftest import Run
+
+QUICK = ("--backend", "emulator", "--method", "uniform", "--epochs", "1", "--effort", "quick")
+
+
+def held_in(text: str, folder: Path, *given: str) -> dict[str, object]:
+    path, context = folder / "spear.toml", click.Context(build_command)
+    path.write_text(text, encoding="utf-8")
+    return read_project(path, build_command.get_params(context), context, given)
+
+
+def test_a_bundle_repeats_its_run(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Built from the file in its folder, a run gives the same integers and samples; options given here win."""
+    first, again, other = (tmp_path / name for name in ("first", "again", "other"))
+    given = ("--chip", "loihi2", "--data", tiny_npz, "--synops", "70%", "--seed", "3", "--samples", "all", *QUICK)
+    assert spear("deploy", tiny_nir, *given, "-o", first).code == 0
+    done = spear("build", first / "spear.toml", "-o", again)
+    assert done.code == 0, done.err
+    for name in ("program.h5", "model.nir", "samples.npz"):
+        assert sha256(first / name) == sha256(again / name)
+    assert 'samples = "all"' in (again / "spear.toml").read_text()
+    assert spear("build", first / "spear.toml", "--synops", "60%", "-o", other).code == 0
+    assert sha256(first / "program.h5") != sha256(other / "program.h5")
+    assert spear("build", first / "spear.toml", "-o", again, "--force").code == 0
+
+
+def test_values_become_what_the_command_line_makes_of_them(tmp_path: Path) -> None:
+    """Numbers, texts and flags; dashes are underscores; paths lead from the file, names of what is built in do not."""
+    (tmp_path / "chip.toml").write_text("")
+    lines = ['model = "sub/net.nir"', 'chip = "chip.toml"', 'data = "digits"', 'output = "out"', "max-drop = 2"]
+    lines += ['synops = "50%"', "seed = 7", "adapt = true", "reset_delay = false", 'samples = "all"', "epochs = 0.5"]
+    held = held_in("\n".join([*lines, 'semantics = "nir"']), tmp_path)
+    assert held == {
+        "model": tmp_path / "sub" / "net.nir",
+        "chip": str(tmp_path / "chip.toml"),
+        "data": "digits",
+        "output": tmp_path / "out",
+        "max_drop": "2",
+        "synops": "50%",
+        "seed": 7,
+        "adapt": True,
+        "reset_delay": False,
+        "samples": None,
+        "epochs": 0.5,
+        "semantics": "nir",
+    }
+
+
+def test_all_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
+    """Keys that there are not, values that cannot be meant, tables, what is missing: at once."""
+    lines = ["# comment", 'model = "net.nir"', "", 'chp = "loihi2"', 'steps = "many"', 'adapt = "yes"', "seed = true"]
+    lines += ["resume = true", "epochs = -1", '"method" = "none"', "samples = 0", "", "[synops]", "mean = 1"]
+    with pytest.raises(InputError) as caught:
+        held_in("\n".join(lines), tmp_path, "output")
+    found = {str(finding.where).partition("line ")[2].partition(",")[0] for finding in caught.value.findings}
+    assert found == {"4", "5", "6", "7", "8", "9", "10", "11", "13", ""}
+    told = [str(finding) for finding in caught.value.findings]
+    assert {finding.code for finding in caught.value.findings} == {"E049"}
+    assert "did you mean chip?" in told[0]
+    assert [line.partition("says no ")[2].split()[0] for line in told if "says no" in line] == ["chip", "data"]
+
+
+@pytest.mark.parametrize("text", ["model = ", "model = 'a'\nmodel = 'b'", "\x00", "a = " + "[" * 5000])
+def test_what_is_no_toml(text: str, tmp_path: Path) -> None:
+    """Told with what the parser says of it."""
+    with pytest.raises(InputError, match="E049 .* is no TOML"):
+        held_in(text, tmp_path)
+
+
+def test_no_file(spear: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """E001, with a page that shows one; a folder is none either."""
+    monkeypatch.chdir(tmp_path)
+    for arguments in ((), ("absent.toml",), (str(tmp_path),)):
+        done = spear("build", *arguments)
+        assert (done.code, "E001" in done.err, "docs/project.md" in done.err) == (2, True, True)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    """Quotes, newlines and other scripts in names survive."""
+    options = {"model": tmp_path / 'a "b"\\c.nir', "chip": "loihi2", "data": "däta\n", "output": tmp_path / "o"}
+    write_project(tmp_path / "spear.toml", {**options, "seed": 3, "adapt": True, "net": False, "dt": None})
+    held = held_in((tmp_path / "spear.toml").read_text(encoding="utf-8"), tmp_path)
+    assert held == {**options, "seed": 3, "adapt": True}
