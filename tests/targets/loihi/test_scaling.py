@@ -135,6 +135,20 @@ def test_graded_input_with_an_outlier() -> None:
     assert "300" in note.message
 
 
+@pytest.mark.parametrize("samples", [8, 30])
+def test_an_outlier_that_is_held(samples: int) -> None:
+    """A value of 300 that one sample holds in all steps is clipped, however many of all values that makes."""
+    rng = np.random.default_rng(7)
+    weight = rng.normal(0.1, 0.3, (8, 10))
+    x = np.repeat(rng.random((1, samples, 10)).astype(np.float32) * np.float32(0.7), 50, axis=0)
+    x[:, 0, 3] = 300
+    chip = lower(network(weight, integrators(8)), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float), count(weight, 1.0, x)
+    usual = slice(1, None)
+    assert abs(spikes[usual].sum() - wanted[usual].sum()) <= 0.06 * wanted[usual].sum()
+    assert "N020" in {note.code for note in chip.notes}
+
+
 @pytest.mark.parametrize("largest", [254.7, 255.0])
 def test_values_up_to_the_largest_payload_are_no_counts(largest: float) -> None:
     """Resized bytes: 255 steps for values up to 255 are a scale like any other."""
