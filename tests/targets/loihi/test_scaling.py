@@ -76,6 +76,20 @@ def test_an_outlier_costs_its_own_neuron_alone(factor: float, subtract: bool) ->
     assert abs(spikes.sum() - wanted.sum()) <= 0.05 * wanted.sum()
 
 
+@pytest.mark.parametrize("factor", [1e3, 3e3, 1e4])
+def test_a_column_of_outliers(factor: float) -> None:
+    """Weights that every neuron gets from one source that seldom fires are clipped; the others keep their steps."""
+    rng = np.random.default_rng(5)
+    weight = rng.uniform(0.02, 0.5, (6, 10))
+    weight[:, 4] *= factor
+    x = (rng.random((60, 8, 10)) < np.where(np.arange(10) == 4, 0.01, 0.2)).astype(np.uint8)
+    chip = lower(network(weight, integrators(6)), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=(0, 1), dtype=float), count(weight, 1.0, x).sum(axis=0)
+    np.testing.assert_allclose(spikes, wanted, rtol=0.05)
+    (note,) = [note for note in chip.notes if note.code == "N021"]
+    assert "6 weights up to" in note.message
+
+
 @pytest.mark.parametrize("theta", [1e3, 1e6, np.inf])
 def test_a_threshold_that_switches_a_neuron_off(theta: float) -> None:
     """It is clipped, said so, and the others keep their mantissas."""
