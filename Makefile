@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test slow lint docs clean
+.PHONY: help demo test slow lint docs site clean
 
 help:            ## show the targets
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,10 @@ lint: $(VENV)/.test    ## ruff, import-linter and mypy
 
 docs: $(VENV)/.test    ## write the generated pages of the documentation
 	$(BIN)/python docs/generate.py
+
+site: $(VENV)/.test    ## build the documentation as a site in build/site
+	$(PIP) mkdocs-material
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -22,6 +23,7 @@ from spear_deploy.api.settings import Settings
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES
 from spear_deploy.catalogue import CATALOGUE
+from spear_deploy.catalogue.examples import RAISED, example
 from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.cli.chips import figures, in_text
 from spear_deploy.cli.main import cli
@@ -31,6 +33,7 @@ from spear_deploy.frontends.nir.ops import STEP_TYPES
 from spear_deploy.frontends.semantics import PRESETS, Semantics
 from spear_deploy.placement import Placement, PopulationPlacement
 from spear_deploy.recording import Recording
+from spear_deploy.report.schema import schema
 from spear_deploy.search.methods import METHODS
 from spear_deploy.targets import TARGETS, load_chip
 
@@ -46,7 +49,10 @@ def files() -> dict[Path, str]:
     pages[ROOT / "docs/reference/python.md"] = python_page()
     pages[ROOT / "docs/reference/commands.md"] = commands_page()
     pages[ROOT / "docs/reference/errors.md"] = errors_page()
+    pages |= {ROOT / "docs/reference/errors" / f"{code}.md": code_page(code) for code in CATALOGUE}
     pages[ROOT / "docs/reference/entries.md"] = entries_page()
+    pages[ROOT / "docs/reference/rules.md"] = rules_page()
+    pages[ROOT / "docs/reference/schema.md"] = schema_page()
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = path.read_text(encoding="utf-8")
         if _BLOCK.search(text):
@@ -55,9 +61,9 @@ def files() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write them, and remove chip pages whose chip is gone."""
+    """Write them, and remove pages of chips and codes that are gone."""
     wanted = files()
-    for folder in ("docs/chips", "docs/reference"):
+    for folder in ("docs/chips", "docs/reference", "docs/reference/errors"):
         (ROOT / folder).mkdir(exist_ok=True)
         for path in (ROOT / folder).glob("*.md"):
             if path not in wanted:
@@ -112,12 +118,58 @@ def commands_page() -> str:
 
 def errors_page() -> str:
     """The catalogue."""
-    rows = [(code, title, " ".join(text.split())) for code, (title, text) in CATALOGUE.items()]
+    rows = [(f"[{code}](errors/{code}.md)", title, _joined(text)) for code, (title, text) in CATALOGUE.items()]
     return _page(
         "Errors and notes",
-        "`spear-deploy explain CODE` prints one. Codes with E end a run, codes with N are notes.",
+        "`spear-deploy explain CODE` prints one, with an example that raises it and what mends it. Codes with E end a "
+        "run, codes with N are notes.",
         _table(("code", "title", "what it means"), rows),
     )
+
+
+def code_page(code: str) -> str:
+    """One code: what it means, the rules behind it, an example and what mends it."""
+    title, text = CATALOGUE[code]
+    rules = rules_of(code)
+    stated = ["## Rules", _table(("rule", "fix", "chips"), rules)] if rules else []
+    heading = "## Example" if RAISED in example(code) else "## How it comes about"
+    return _page(f"{code}: {title}", _joined(text), *stated, heading, example(code).rstrip())
+
+
+def rules_of(code: str) -> list[tuple[str, str, str]]:
+    """Return the rules that a code stands for: text, fix, and the chips that state it so."""
+    chips: dict[tuple[str, str], list[str]] = {}
+    for chip in map(load_chip, chip_names()):
+        for rule, values in TARGETS.get(chip.target).rules(chip):
+            if rule.code == code:
+                fix = rule.fix and _upper(f"{rule.fix}.")
+                chips.setdefault((rule.text_for(values), fix), []).append(f"`{chip.name}`")
+    return [(text, fix, ", ".join(names)) for (text, fix), names in chips.items()]
+
+
+def rules_page() -> str:
+    """All rules of all chips."""
+    rows = [(f"[{code}](errors/{code}.md)", *rule) for code in CATALOGUE for rule in rules_of(code)]
+    return _page(
+        "Rules of chips",
+        "What chips ask of a network, of its data, of the integers and of the cores. A finding quotes the rule that it "
+        "breaks, with the value found and the limit. Codes with N are notes. Each chip's page has its own, beside its "
+        "figures and where they come from.",
+        _table(("code", "rule", "fix", "chips"), rows),
+    )
+
+
+def schema_page() -> str:
+    """What ``report.json`` holds."""
+    whole = schema()
+    lead = (
+        "`report.json` of a bundle, and what `--json` prints. Every property is required, and `null` where a run has "
+        "nothing to say; `[]` stands for each item of a list, `*` for each name."
+    )
+    parts = [lead, _table(("property", "type", "meaning"), _properties(whole, ""))]
+    for name, definition in whole["$defs"].items():
+        parts += [f"## {name}", definition.get("description", ""), _schema_table(definition)]
+    return _page("report.json", *(part for part in parts if part))
 
 
 def entries_page() -> str:
@@ -258,6 +310,50 @@ def _cell(value: Any) -> str:
 def _prose(text: str) -> str:
     """Return a docstring's text in Markdown."""
     return _ROLE.sub(r"`\1`", text).replace("``", "`")
+
+
+def _schema_table(definition: Mapping[str, Any]) -> str:
+    """Return the properties of a part of the schema; of a plain value its type."""
+    rows = list(_properties(definition, ""))
+    return _table(("property", "type", "meaning"), rows) if rows else f"{_upper(_schema_type(definition))}."
+
+
+def _properties(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield every property below a part of the schema: path, type, description."""
+    for name, child in node.get("properties", {}).items():
+        yield from _property(child, f"{path}.{name}".lstrip("."))
+    if isinstance(child := node.get("additionalProperties"), dict):
+        yield from _property(child, f"{path}.*".lstrip("."))
+    for choice in (*node.get("oneOf", ()), *node.get("anyOf", ())):
+        yield from _properties(choice, path)
+
+
+def _property(node: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    yield f"`{path}`", _schema_type(node), node.get("description", "")
+    yield from _properties(node, path)
+    if isinstance(items := node.get("items"), dict):
+        yield from _properties(items, f"{path}[]")
+
+
+def _schema_type(node: Mapping[str, Any]) -> str:
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "enum" in node:
+        return ", ".join(f"`{json.dumps(value)}`" for value in node["enum"])
+    if "const" in node:
+        return f"`{json.dumps(node['const'])}`"
+    if choices := node.get("oneOf") or node.get("anyOf"):
+        return " or ".join(_schema_type(choice) for choice in choices)
+    kinds = node.get("type", "any")
+    listed = " or ".join(kinds if isinstance(kinds, list) else [kinds])
+    if isinstance(items := node.get("items"), dict):
+        return f"{listed} of {_schema_type(items)}"
+    return listed
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _upper(text: str) -> str:

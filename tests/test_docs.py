@@ -6,6 +6,7 @@ Commands are run in a folder that holds what they name; those that are not run h
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -33,6 +34,8 @@ PAGES = sorted(
         *ROOT.glob("backends/*/README.md"),
     ]
 )
+WALKED = [ROOT / "docs" / "tutorial.md", *sorted(ROOT.glob("docs/howto/*.md"))]
+"""Pages whose fenced blocks are run from the first to the last: files, Python, commands."""
 PROGRAMS = ("spear-deploy ", "pre-commit ", "python ", "pytest ", "make ", "pip ", ".ci/")
 
 NOT_RUN = {
@@ -40,6 +43,10 @@ NOT_RUN = {
     "make test": "this is it",
     "make slow": "this is it",
     "make lint": "continuous integration does",
+    "make site": "continuous integration does",
+    "pip wheel --no-deps --wheel-dir wheels .": "downloads what builds it",
+    "pip download --dest wheels 'wheels/spear_deploy-0.1.0-py3-none-any.whl[search]'": "a gigabyte",
+    "pip install --no-index --find-links wheels 'spear-deploy[search]'": "as above",
     "make docs": "test_generated_pages_are_fresh does what it does",
     ".ci/run": "this is part of it",
     "pip install .": "what make demo installs holds it",
@@ -171,12 +178,36 @@ def test_the_cell_that_readme_leads_with(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     "page",
-    [p for p in PAGES if blocks_of(p) and p != ROOT / "README.md" and "reference" not in p.parts],
+    [p for p in PAGES if blocks_of(p) and p not in (ROOT / "README.md", *WALKED) and "reference" not in p.parts],
     ids=lambda page: page.name,
 )
 def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every block of a page runs, after the ones before it, and what it asserts holds."""
     run_blocks(page, tmp_path, monkeypatch, {})
+
+
+def walk(page: Path, folder: Path) -> None:
+    """Run a page from the first block to the last in a folder: a block with a title is the file of that name."""
+    names: dict[str, Any] = {}
+    fences = re.findall(r"```(\w*)(?: title=\"([^\"]+)\")?\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for kind, title, block in fences:
+        if title:
+            (folder / title).write_text(block, encoding="utf-8")
+        elif kind == "python":
+            exec(compile(block, str(page), "exec"), names)
+        elif kind == "sh":
+            for command in block.splitlines():
+                execute(command, folder)
+        else:
+            assert kind == "text", "what is not run is said to be text"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WALKED, ids=lambda page: page.name)
+def test_pages_can_be_walked(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who does what a page says, in its order and in one folder, comes to its end."""
+    monkeypatch.chdir(tmp_path)
+    walk(page, tmp_path)
 
 
 # Commands
@@ -277,7 +308,12 @@ NEEDS_SHARED = ("DIR", "DATA", "build/zero", "nmnist")
 
 
 def execute(command: str, folder: Path) -> str:
-    """Run a command as a shell would in an activated environment; return what it printed."""
+    """Run a command as a shell would in an activated environment; return what it printed.
+
+    A comment at its end says the exit code where it is not 0.  What pip installs lies in the folder.
+    """
+    plugins = folder / "plugins"
+    command, _, comment = command.partition("  # exit code ")
     words = shlex.split(re.sub(r"\[[^\]]*\]", "", command))
     if words[:2] == ["python", "-m"] and words[2] == "spear_deploy_lava":
         words = [*ENVIRONMENT.command("netx" if "--net" in words else None), *words[3:]]
@@ -287,8 +323,19 @@ def execute(command: str, folder: Path) -> str:
         words[0] = sys.executable
     else:
         words[:1] = [sys.executable, "-m", words[0].replace("-", "_")]
-    ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=1500, check=False)
-    assert ran.returncode == 0, f"{command}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    if words[2:4] == ["pip", "install"]:
+        words[4:4] = ["--quiet", "--no-deps", "--target", str(plugins)]
+    paths = os.pathsep.join([str(ROOT), str(plugins)])
+    ran = subprocess.run(
+        words,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+    )
+    assert ran.returncode == int(comment or 0), f"{command}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
     return ran.stdout
 
 
@@ -333,7 +380,7 @@ def test_generated_pages_are_fresh() -> None:
 
 def links(page: Path) -> Iterator[Path]:
     """Yield where links lead, and the files of the repository that the text names."""
-    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             yield page.parent / target

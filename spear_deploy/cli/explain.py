@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 
 import click
 
 from spear_deploy.catalogue import CATALOGUE
+from spear_deploy.catalogue.examples import example
 from spear_deploy.cli.main import console_for
 from spear_deploy.errors import InputError
 
@@ -15,7 +17,7 @@ from spear_deploy.errors import InputError
 @click.argument("code", required=False)
 @click.option("--chip", default="loihi2", show_default=True, help="Fill in this chip's figures.")
 def explain_command(code: str | None, chip: str) -> None:
-    """Explain the error or note CODE, with the chip's rules behind it; without one, list all."""
+    """Explain the error or note CODE, with the chip's rules behind it and an example; without one, list all."""
     console = console_for()
     if code is None:
         for name, (title, _) in CATALOGUE.items():
@@ -41,3 +43,17 @@ def explain_command(code: str | None, chip: str) -> None:
         console.print(f"\n[bold]rules of {profile.name}[/]")
         for line in stated:
             console.print(f"  {line}", markup=False, soft_wrap=True)
+
+    console.print()
+    for line in _as_text(example(code)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _as_text(markdown: str) -> Iterator[str]:
+    """Yield the lines of Markdown as a terminal shows them: blocks of code are indented instead of fenced."""
+    in_code = False
+    for line in markdown.splitlines():
+        if line.startswith("```"):
+            in_code = not in_code
+        else:
+            yield f"    {line}" if in_code and line else line

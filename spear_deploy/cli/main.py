@@ -129,6 +129,7 @@ def _run(signals: Sequence[int]) -> Any:
     except ModuleNotFoundError as error:
         return _told(missing_package(error))
     except (KeyboardInterrupt, click.Abort):
+        _forget_interrupt()
         resumable = "deploy, compile and sweep"
         console_for(stderr=True).print(f"interrupted; {resumable} go on with the same command and --resume")
         return 128 + signals[0] if signals else INTERRUPTED
@@ -142,6 +143,16 @@ def _run(signals: Sequence[int]) -> Any:
         return _told(unwritten(error.filename or "standard output", error))
     except Exception:
         return _bug()
+
+
+def _forget_interrupt() -> None:
+    """Let Python end with the code that it is given.
+
+    Where the exception passed through ``exec`` of a string, as when a library that makes classes so is being imported,
+    Python keeps in mind that it was not handled there, and ends by SIGINT whatever the code; another ``exec`` clears
+    that.
+    """
+    exec("")
 
 
 def _told(error: SpearError) -> int:

@@ -224,7 +224,9 @@ def _search(work: Work, progress: Progress) -> Work:
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:
     """Deliver the network as it came in."""
-    return replace(work, measured=baseline.measured, on_test=baseline.on_test(baseline.lowered, baseline.chip_test))
+    on_test = baseline.on_test(baseline.lowered, baseline.chip_test)
+    work = replace(work, measured=baseline.measured, on_test=on_test)
+    return replace(work, notes=(*work.notes, *beyond_on_test(work)))
 
 
 def _identity(work: Work) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from spear_deploy.cli import explain, main
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, MismatchError, SpearError
 from tests.cli.conftest import Run
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMAND = "from spear_deploy.cli.main import main; main()"
 
 
@@ -268,3 +269,18 @@ def test_closed_output_is_no_bug(tmp_path: Path) -> None:
         )
     assert b"Traceback" not in done.stderr
     assert b"bug" not in done.stderr
+
+
+def test_a_signal_while_a_class_is_made_ends_a_run_by_its_code(tmp_path: Path) -> None:
+    """Libraries make classes by exec while they are imported; a signal that comes then is 143 too."""
+    (tmp_path / "interrupted.py").write_text(
+        "import os, signal\n"
+        "from spear_deploy.cli import explain, main\n"
+        "main.console_for(stderr=True).print('begun')\n"  # as progress does: what prints is imported then
+        "explain.explain_command.callback = lambda **_: exec('os.kill(os.getpid(), signal.SIGTERM); [0] * 9')\n"
+        "main.main()\n"
+    )
+    command = [sys.executable, "-m", "interrupted", "explain", "E001"]
+    place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(command, capture_output=True, text=True, env=place, check=False)
+    assert (done.returncode, "--resume" in done.stderr) == (143, True), done

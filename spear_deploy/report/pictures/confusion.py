@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from spear_deploy.report.formats import plural
 from spear_deploy.report.pictures.svg import WIDTH, Drawing, rect, text
 
 _TOP, _LEFT, _GAP = 44, 34, 40
@@ -57,4 +58,4 @@ def _worst(rows: Sequence[Sequence[int]]) -> str:
         if label != decided
     ]
     count, label, decided = max(pairs, default=(0, 0, 0), key=lambda entry: entry[0])
-    return f"most often label {label} as {decided} ({count} samples)" if count else "no mistake"
+    return f"most often label {label} as {decided} ({plural(count, 'sample')})" if count else "no mistake"

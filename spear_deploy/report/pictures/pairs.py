@@ -22,9 +22,9 @@ def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
     y = Axis.around(ends, _BOTTOM, _TOP)
     frame = Frame(x, y, "SynOps before fine-tuning, of the unpruned network's", "after")
     body = list(frame.draw([percent(v, 0) for v in x.ticks()], [percent(v, 0) for v in y.ticks()]))
-    first, last = (lre["slope"] * end + lre["intercept"] for end in (x.low, x.high))
-    if all(y.low <= end <= y.high for end in (first, last)):
-        body.append(line("limit-line", x.start, y.at(first), x.end, y.at(last)))
+    if (seen := _within(lre["slope"], lre["intercept"], x, y)) is not None:
+        (x1, y1), (x2, y2) = seen
+        body.append(line("limit-line", x.at(x1), y.at(y1), x.at(x2), y.at(y2)))
     for pair in pairs:
         at = x.at(pair["before"])
         if pair["low"] is not None:
@@ -37,3 +37,15 @@ def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
     legend = (("quiet-dot", "fine-tuned on the way"), ("measured", "fine-tuned for its prediction"))
     caption = "Dashes: what LRE fits, with its 90% interval where it has one. The broken line is the plain one."
     return Drawing("lre-pairs", "What fine-tuning makes of SynOps", told, _HEIGHT, tuple(body), legend, caption)
+
+
+def _within(slope: float, intercept: float, x: Axis, y: Axis) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the two ends of the part of a line that both axes show; None where they show none of it."""
+    ends = [x.low, x.high]
+    if slope:
+        reaching = sorted((end - intercept) / slope for end in (y.low, y.high))
+        ends = [max(x.low, reaching[0]), min(x.high, reaching[1])]
+    elif not y.low <= intercept <= y.high:
+        return None
+    first, last = ((end, slope * end + intercept) for end in ends)
+    return (first, last) if first[0] < last[0] else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from markupsafe import Markup
@@ -17,6 +18,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 286
 _LABEL_WIDTH = 22
 _NEAR = 15
 """Units between two labels at least."""
+_DOT, _BASELINE = 8.0, 4.0
+"""Half of what a dot takes, and how far below its middle a label is written."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,24 @@ def tradeoff(
 
 
 def _labels(marks: Sequence[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
-    """Yield the names of the marks, each where no other is written yet: beside its mark, or further down."""
-    written: list[tuple[float, float, float]] = []
+    """Yield the names of the marks, each where nothing is drawn yet: beside its mark, or as near above or below."""
+    taken = [(x.at(mark.synops) - _DOT, y.at(mark.accuracy) + _BASELINE, 2 * _DOT) for mark in marks]
     for mark in sorted(marks, key=lambda each: (each.kind != "chosen", each.synops)):
         if not mark.label:
             continue
         words = shorten(plain(mark.label), _LABEL_WIDTH)
         width = 7.5 * len(words)
-        at = x.at(mark.synops)
-        left = at + 10 if at + 10 + width < WIDTH else at - 10 - width
-        top = y.at(mark.accuracy) + 4
-        while any(abs(top - t) < _NEAR and left < x0 + w and x0 < left + width for x0, t, w in written):
-            top += _NEAR
-        written.append((left, top, width))
+        left, top = _free(x.at(mark.synops), y.at(mark.accuracy) + _BASELINE, width, taken)
+        taken.append((left, top, width))
         yield text(left, top, words)
+
+
+def _free(at: float, baseline: float, width: float, taken: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+    """Return where a label has room: right of its mark or left of it, else a line further away."""
+    sides = [left for left in (at + 10, at - 10 - width) if left >= _LEFT and left + width < WIDTH] or [at + 10]
+    away = [sign * step * _NEAR for step in range(len(taken) + 1) for sign in (1, -1)]
+    tops = [baseline + down for down in away if _TOP <= baseline + down < _BOTTOM]
+    for top, left in product(tops, sides):
+        if not any(abs(top - t) < _NEAR and left < x0 + w and x0 < left + width for x0, t, w in taken):
+            return left, top
+    return sides[0], baseline

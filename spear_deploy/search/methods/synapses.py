@@ -1,8 +1,10 @@
 """Gradual pruning of units first, and of single synapses then.
 
 Whole units go in the stages of gradual pruning until SynOps are three times the target.  From there single synapses go,
-in stages of the same size with the same short training between: those of least importance, first-order Taylor
-``|w dL/dw|`` (Molchanov et al. 2017, on weights), for the SynOps that pass through them, taken anew in each stage.
+in stages of the same size with the same short training between: those of least worth for the SynOps that pass through
+them, taken anew in each stage.  Worth is told in two ways (:func:`worths`): by gradients, or by magnitudes where the
+network that these leave has clearly less loss on validation samples.  Surrogate gradients rank the synapses of
+feed-forward networks best; through hundreds of steps of a recurrent one they may rank them so that it is left guessing.
 
 A chip that executes the synapses that exist, as Loihi does, spends nothing on the others.  So a network of more units
 and fewer synapses is within the same budget, and at tight budgets it decides better (docs/benchmarks.md).  The units
@@ -11,27 +13,38 @@ that went first save the time, and the cores, of units that would be left almost
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
+from numpy.typing import NDArray
 
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.rate import mean_loss
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
-from spear_deploy.search.synapses import Synapses, masked, weights_of
+from spear_deploy.search.synapses import Place, Synapses, masked, scales_of, weights_of
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
 _SAMPLES, _RATES = 512, 256
-"""Samples that the importance (training) and the rates (validation) within a stage are averaged over."""
+"""Samples that worth (training) and loss (validation), and the rates (validation), of a stage are averaged over."""
+_CLEAR = 0.1
+"""Loss that says something, as a share of what guessing loses: right after a cut small differences say little."""
 _NOTHING = 1e-12
 
 
 class GradualSynapses(Once):
     """Proposes the network at the end, trained briefly after each stage.
 
-    Its figures are the stages, and the share of the weights that is left in the units that are left.
+    Its figures are the stages, how many of them ranked in which way, and the share of the weights that is left in the
+    units that are left.
     """
+
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._by: dict[str, int] = {}
 
     def propose(self) -> Proposal:
         """Prune, and return the network."""
@@ -51,7 +64,7 @@ class GradualSynapses(Once):
             task.tick(stages, max(stages, expected))
         left = weights_of(network).values()
         density = sum(np.count_nonzero(weight) for weight in left) / max(1, sum(weight.size for weight in left))
-        self._figures = {"stages": stages, "density": density}
+        self._figures = {"stages": stages, "density": density, **self._by}
         return Proposal(start.counts, network, start.kept, start.steps + stages * task.refining)
 
     def _synapses(self, network: Network) -> Synapses:
@@ -59,8 +72,30 @@ class GradualSynapses(Once):
 
     def _thinned(self, synapses: Synapses, aim: float) -> Network:
         """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
-        task, network, costs = self.task, synapses.network, synapses.costs()
-        split, decide = task.data.train.head(_SAMPLES), task.training.decide
-        importance = weight_importance(network, split, task.execution, decide=decide)
-        worth = {place: value / np.maximum(costs[place], _NOTHING) for place, value in importance.items()}
-        return masked(network, synapses.kept(worth, aim))
+        task, decide = self.task, self.task.training.decide
+        classes = max(2, task.network[task.network.outputs[0]].size)
+        thinner = {
+            name: masked(synapses.network, synapses.kept(worth, aim)) for name, worth in worths(task, synapses).items()
+        }
+        split = task.data.val.head(_SAMPLES)
+        losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
+        is_clear = losses["taylor"] - losses["magnitude"] > _CLEAR * log(classes)
+        chosen = "magnitude" if is_clear else "taylor"
+        self._by[chosen] = self._by.get(chosen, 0) + 1
+        return thinner[chosen]
+
+
+def worths(task: Task, synapses: Synapses) -> dict[str, dict[Place, NDArray[np.float64]]]:
+    """Return what each weight is worth for its SynOps, in two ways.
+
+    ``taylor``: |w dL/dw| for each spike that passes (Molchanov et al. 2017, on weights).  ``magnitude``: |w| in units
+    of the root mean square of its operation's.  Without a weight w that s spikes pass, the current departs by w^2 s in
+    square: w^2 is what each of them is worth.
+    """
+    network, costs = synapses.network, synapses.costs()
+    split, decide = task.data.train.head(_SAMPLES), task.training.decide
+    importance, scales = weight_importance(network, split, task.execution, decide=decide), scales_of(network)
+    return {
+        "taylor": {place: value / np.maximum(costs[place], _NOTHING) for place, value in importance.items()},
+        "magnitude": {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()},
+    }
