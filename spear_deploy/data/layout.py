@@ -51,6 +51,7 @@ def _spike_readings(found: Shape, wanted: Shape) -> list[Reading]:
         (
             _time_elsewhere(found, wanted),
             _channels_last(found[1:], wanted, before=2),
+            _map_on_its_side(found[1:], wanted),
             _time_elsewhere_channels_last(found, wanted),
             _same_values(found[1:], wanted, before=2),
         )
@@ -59,7 +60,13 @@ def _spike_readings(found: Shape, wanted: Shape) -> list[Reading]:
 
 def _value_readings(found: Shape, wanted: Shape) -> list[Reading]:
     """Return how (N, *found), documented as (N, *wanted), can be meant."""
-    return _first((_channels_last(found, wanted, before=1), _same_values(found, wanted, before=1)))
+    return _first(
+        (
+            _channels_last(found, wanted, before=1),
+            _map_on_its_side(found, wanted),
+            _same_values(found, wanted, before=1),
+        )
+    )
 
 
 def _first(kinds: Sequence[Iterator[Reading]]) -> list[Reading]:
@@ -76,6 +83,11 @@ def _channels_last(found: Shape, wanted: Shape, *, before: int) -> Iterator[Read
     is_sequence = len(wanted) == 3 and wanted[1] == 1  # (L, C) of a network of one-dimensional convolutions
     if (len(wanted) == 3 and found == (*wanted[1:], wanted[0])) or (is_sequence and found == (wanted[2], wanted[0])):
         yield "channels are last", f"numpy.moveaxis(x, -1, {before})"
+
+
+def _map_on_its_side(found: Shape, wanted: Shape) -> Iterator[Reading]:
+    if len(wanted) == 3 and found != wanted and found == (wanted[0], wanted[2], wanted[1]):
+        yield "height and width are swapped", "numpy.swapaxes(x, -1, -2)"
 
 
 def _time_elsewhere_channels_last(found: Shape, wanted: Shape) -> Iterator[Reading]:

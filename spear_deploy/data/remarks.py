@@ -14,11 +14,13 @@ _TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
 def remarks(data: Dataset, where: str) -> Iterator[Finding]:
-    """Yield notes (N009) on labels that look like no classes, parts that lack classes, and a test of few samples."""
+    """Yield notes (N009) on labels that look like no classes or are all one, parts that lack some, a test of few."""
     everywhere, counts = np.unique(np.concatenate([p.own_labels for p in data.parts.values()]), return_counts=True)
     total = int(counts.sum())
     if len(everywhere) > max(_FEW_CLASSES, total // 2):
         yield _note(where, f"y holds {len(everywhere)} different labels for {total} samples: are these classes?")
+    elif len(everywhere) == 1:
+        yield _note(where, f"all {total} labels are {everywhere[0]}: an accuracy on one class says nothing")
     elif data.split == "drawn" and (single := int(np.count_nonzero(counts == 1))):
         yield _note(where, f"{single} of {len(everywhere)} classes have one sample only, which no two parts can share")
     for name, part in data.parts.items():

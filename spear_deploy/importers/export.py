@@ -22,7 +22,7 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.package import from_package
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.importers.plain import plain_node
+from spear_deploy.importers.plain import PLAIN, plain_node
 from spear_deploy.network.ops import Shape
 
 
@@ -69,7 +69,16 @@ def run_exporter(name: str, shape: Shape, model: nn.Module, export: Callable[[He
     except Exception as error:
         message = f"its NIR exporter fails: {type(error).__name__}: {error}"
         fix = "compare the module's forward with its layers: they are all supported, what joins them may not be"
+        joining = [
+            f"{where!r} ({type(part).__name__})" for where, part in model.named_modules() if where and _joins(part)
+        ]
+        fix += f", in layer {', '.join(joining[:3])} for one" if joining else ""
         raise UnsupportedError.of("E021", name, message, fix) from error
+
+
+def _joins(module: nn.Module) -> bool:
+    """Whether a module has layers within and may have a way of its own to call them."""
+    return any(isinstance(part, PLAIN) for part in module.children()) and type(module) is not nn.Sequential
 
 
 def _as_the_module_has_it(graph: NirGraph, shape: Shape, model: nn.Module) -> NirGraph:

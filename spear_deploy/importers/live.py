@@ -35,7 +35,8 @@ def working_copy(module: nn.Module) -> nn.Module:
     """Return a copy on the CPU in evaluation mode that shares nothing with ``module``; it has children.
 
     Tensors with a history, such as the states that training leaves behind, are copied without it.
-    Raises :class:`InputError` (E028) with every layer whose parameters are not finite.
+    Raises :class:`InputError` (E028) with every layer whose parameters are not finite, and :class:`UnsupportedError`
+    (E021) for a module that cannot be copied.
     """
     _refuse_nan(module)
     memo = {
@@ -44,8 +45,31 @@ def working_copy(module: nn.Module) -> nn.Module:
         for leaf in tree_leaves(vars(part))
         if isinstance(leaf, Tensor) and not leaf.is_leaf
     }
-    model: nn.Module = copy.deepcopy(module, memo).cpu().eval()
-    return model if any(True for _ in model.children()) else nn.Sequential(model)
+    try:
+        model: nn.Module = copy.deepcopy(module, memo).cpu().eval()
+    except Exception as error:  # layers may have a way of their own of being copied
+        message = f"the module cannot be copied: {type(error).__name__}: {error}"
+        fix = "give one that copy.deepcopy copies: it is not run itself, and stays as it is"
+        raise UnsupportedError.of("E021", type(module).__name__, message, fix) from error
+    return with_children(model)
+
+
+def with_children(module: nn.Module) -> nn.Module:
+    """Return a module whose layers are its children: a single layer is put into a container."""
+    return module if any(True for _ in module.children()) else nn.Sequential(module)
+
+
+def full(value: Tensor, shape: Sequence[int], where: str) -> Tensor:
+    """Return a parameter of a layer whose neurons have ``shape``, one value for each; it may have an axis of the batch.
+
+    Raises :class:`UnsupportedError` (E021) for one that has values for each sample, or does not fit.
+    """
+    ahead = value.ndim - len(shape)
+    try:
+        return value.detach().squeeze(tuple(range(max(ahead, 0)))).expand(*shape).clone()
+    except RuntimeError as error:
+        message = f"a parameter of shape {tuple(value.shape)} is not one for each of its neurons {tuple(shape)}"
+        raise UnsupportedError.of("E021", where, message, "give it one value, or a value for each neuron") from error
 
 
 def _refuse_nan(module: nn.Module) -> None:

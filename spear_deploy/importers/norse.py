@@ -41,11 +41,12 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
             :func:`spear_deploy.frontends.load` raises.
     """
     sample = live.one_step(sample)
-    norse, export, reset = live.framework("norse.torch", "utils.export_nir", "functional.reset")
+    norse, export, reset, snn = live.framework("norse.torch", "utils.export_nir", "functional.reset", "module.snn")
     spiking = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell)
+    cells = (*spiking, norse.LIBoxCell)
+    refuse_unknown(live.with_children(module), cells, (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent))
     model = live.working_copy(module)
-    layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, (*spiking, norse.LIBoxCell))}
-    refuse_unknown(model, (*spiking, norse.LIBoxCell))
+    layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, cells)}
     _refuse_settings(layers, reset, norse)
     sequences = [part for part in model.modules() if isinstance(part, norse.SequentialState)]
     stateful = [dict(zip(part._modules, part.stateful_layers, strict=True)) for part in sequences]

@@ -66,9 +66,12 @@ def plain_findings(model: nn.Module) -> Iterator[Finding]:
 
 
 def replacement(module: nn.Module) -> str:
-    """Return what to use instead of a layer of torch that cannot be exported, or nothing where that is not known."""
-    name = type(module).__name__
-    return next((fix for starts, fix in _REPLACEMENTS if name.startswith(starts)), "")
+    """Return what to use instead of a layer of torch that cannot be exported, or nothing where that is not known.
+
+    Frameworks derive layers of their own from torch's, of which the same holds.
+    """
+    names = [kind.__name__ for kind in type(module).__mro__ if kind.__module__.partition(".")[0] == "torch"]
+    return next((fix for name in names for starts, fix in _REPLACEMENTS if name.startswith(starts)), "")
 
 
 def _problems(layer: nn.Module) -> Iterator[tuple[str, str]]:

@@ -16,37 +16,53 @@ _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d)
 _PASSING = (_DropoutNd, nn.Identity)
 
 
-def refuse_unknown(model: nn.Module, known: tuple[type, ...], passing: tuple[type, ...] = ()) -> None:
-    """Raise :class:`UnsupportedError` (E021) with every layer that is of no ``known`` type, nor simplified away.
+def refuse_unknown(
+    model: nn.Module, neurons: tuple[type, ...], stateful: tuple[type, ...], layers: tuple[type, ...] = ()
+) -> None:
+    """Raise :class:`UnsupportedError` (E021) with every layer that is none of ``neurons``, plain, nor simplified away.
 
+    ``stateful`` are the framework's bases of all neurons, ``layers`` are further types of its own that are taken.
     Torch's containers, and modules that hold a known layer, are named by the layers within; any other, such as a neuron
     with its surrogate function, by itself.  Settings of plain layers that have no equal are findings too.
     """
-    expected = (*known, *PLAIN, *passing, *_PASSING, _BatchNorm)
-    names = ", ".join(sorted({kind.__name__ for kind in (*known, *PLAIN)}))
-    neurons = ", ".join(kind.__name__ for kind in known)
+    expected = (*neurons, *PLAIN, *layers, *_PASSING, _BatchNorm)
     findings = list(plain_findings(model))
-    for name, layer in _leaves(model, expected):
-        if not isinstance(layer, expected):
-            is_torch = _is_of_torch(layer)
-            fix = replacement(layer) if is_torch else f"use one of {neurons} and retrain"
-            message = f"{type(layer).__name__} cannot be exported"
-            findings.append(Finding("E021", f"layer {name!r}", message, fix or f"supported: {names}"))
+    for name, layer in _leaves(model, expected, stateful):
+        if not isinstance(layer, expected) or _is_variant(layer, neurons):
+            fix = replacement(layer) or f"use one of {_names(neurons)} and retrain"
+            if not (isinstance(layer, stateful) or replacement(layer)):
+                fix += f"; layers without a state: {_names(PLAIN)}"
+            findings.append(Finding("E021", f"layer {name!r}", f"{type(layer).__name__} cannot be exported", fix))
     if findings:
         raise UnsupportedError(findings)
 
 
-def _leaves(model: nn.Module, known: tuple[type, ...], prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """Layers that compute something: known ones, whatever they hold inside, and what is no container of layers."""
+def _names(kinds: tuple[type, ...]) -> str:
+    return ", ".join(kind.__name__ for kind in kinds)
+
+
+def _leaves(
+    model: nn.Module, known: tuple[type, ...], stateful: tuple[type, ...], prefix: str = ""
+) -> Iterator[tuple[str, nn.Module]]:
+    """Layers that compute something: known and stateful ones, whatever they hold, and what is no container."""
     for name, layer in model.named_children():
         has_parts = any(True for _ in layer.children())
-        opens = _is_of_torch(layer) or any(isinstance(part, known) for part in [*layer.modules()][1:])
-        inner = isinstance(layer, known) or not (has_parts and opens)
-        yield from [(prefix + name, layer)] if inner else _leaves(layer, known, f"{prefix}{name}.")
+        opens = _package(type(layer)) == "torch" or any(isinstance(part, known) for part in [*layer.modules()][1:])
+        inner = isinstance(layer, (*known, *stateful)) or not (has_parts and opens)
+        yield from [(prefix + name, layer)] if inner else _leaves(layer, known, stateful, f"{prefix}{name}.")
 
 
-def _is_of_torch(layer: nn.Module) -> bool:
-    return type(layer).__module__.partition(".")[0] == "torch"
+def _is_variant(layer: nn.Module, neurons: tuple[type, ...]) -> bool:
+    """Whether it is the framework's own subclass of a neuron: one that computes something else.
+
+    A user's own may add nothing that matters; running it beside the network tells.
+    """
+    kind = type(layer)
+    return isinstance(layer, neurons) and kind not in neurons and _package(kind) in map(_package, neurons)
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -> None:

@@ -47,12 +47,13 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     sinabs, sl, export = live.framework("sinabs", "layers", "nir")
     known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
     spiking = getattr(module, "spiking_model", None)  # of a sinabs.Network, beside the module that it was made from
-    model = live.working_copy(spiking if isinstance(spiking, nn.Module) else module)
+    module = spiking if isinstance(spiking, nn.Module) else module
+    refuse_unknown(live.with_children(module), known, (sl.StatefulLayer,), (sl.SumPool2d,))
+    model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, sl.StatefulLayer)}
     squeezing = [layer for layer in layers.values() if isinstance(layer, sl.SqueezeMixin)]
     if squeezing and len(squeezing) < len(layers):
         raise UnsupportedError.of("E021", "sinabs", "Squeeze layers and others are mixed", "use one kind")
-    refuse_unknown(model, (*known, sl.SumPool2d))
     _refuse_settings(layers, sinabs, sl)
 
     step = live.one_step(sample)[:1]
@@ -65,7 +66,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     simplify(model, example)
     for name, emitted in running.run(step[None], {}).items():
         if name in layers:
-            _complete(layers[name], emitted.shape[2:])
+            _complete(layers[name], emitted.shape[2:], f"layer {name!r}")
     _start_at_zero(model, layers)
     neuron_node = export._extract_sinabs_module
     graph = run_exporter("sinabs", shape, model, lambda held: extract(held, example, neuron_node))
@@ -144,12 +145,12 @@ def _common_semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semant
     return common_semantics({name: of(layer) for name, layer in layers.items()}, "sinabs")
 
 
-def _complete(layer: Any, shape: torch.Size) -> None:
+def _complete(layer: Any, shape: torch.Size, where: str) -> None:
     """Give the parameters their full shape, which the exporter wants; a trained decay is given as its tau."""
     if layer.tau_mem_calculated is not None:
-        layer.tau_mem = nn.Parameter(layer.tau_mem_calculated.detach().expand(shape).clone())
+        layer.tau_mem = nn.Parameter(live.full(layer.tau_mem_calculated, shape, where))
     if layer.spike_threshold is not None:
-        full = layer.spike_threshold.detach().float().expand(shape).clone()
+        full = live.full(layer.spike_threshold.float(), shape, where)
         layer.spike_threshold = nn.Parameter(full, requires_grad=False)
 
 

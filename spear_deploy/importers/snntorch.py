@@ -24,6 +24,7 @@ from spear_deploy.importers.export import (
     to_network,
     with_nodes,
 )
+from spear_deploy.importers.plain import plain_node
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 
 _DT = 1e-4  # the exporter's, fixed
@@ -45,9 +46,9 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     sample = live.one_step(sample)
     snn, exporter = live.framework("snntorch", "export_nir")
     recurrent, known = (snn.RLeaky, snn.RSynaptic), (snn.Leaky, snn.Synaptic, snn.RLeaky, snn.RSynaptic)
+    refuse_unknown(live.with_children(module), known, (snn.SpikingNeuron,))
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, snn.SpikingNeuron)}
-    refuse_unknown(model, known)
     _refuse_settings(layers, snn)
     live.refuse_misfit(model, sample, sample, "snntorch")
     simplify(model, sample)
@@ -64,9 +65,12 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     running = live.Live(shape, model, named, list, torch.stack, start)
     for name, emitted in running.run(sample[None], {}).items():
         if name in named:
-            _complete(named[name], emitted.shape[2:])
+            _complete(named[name], emitted.shape[2:], f"layer {name.removesuffix('.lif')!r}")
     start()
-    neuron_node = exporter._extract_snntorch_module
+
+    def neuron_node(layer: nn.Module) -> Any:
+        return _recurrent_node(layer) if isinstance(layer, recurrent) else exporter._extract_snntorch_module(layer)
+
     graph = run_exporter("snntorch", shape, model, lambda held: extract(held, sample, neuron_node, recurrent))
     imported = to_network(_with_exact_decays(graph, named), semantics, "snntorch")
     check(imported.network, running, seed, "snntorch")
@@ -101,14 +105,35 @@ def _semantics(layer: Any) -> Semantics:
     )
 
 
-def _complete(layer: Any, shape: torch.Size) -> None:
+def _complete(layer: Any, shape: torch.Size, where: str) -> None:
     """Give the parameters their full shape: a scalar has none in NIR.  Decays are clamped as in forward."""
     for name in ("alpha", "beta", "threshold"):
         if hasattr(layer, name):
-            value = getattr(layer, name).detach().float()
-            full = value.expand(shape).clone() if value.ndim else torch.full(shape, float(value))
+            full = live.full(getattr(layer, name).float(), shape, where)
             layer._parameters.pop(name, None)
             layer.register_buffer(name, full if name == "threshold" else full.clamp(0, 1))
+
+
+def _recurrent_node(layer: Any) -> Any:
+    """Return a neuron that feeds itself as a graph; the exporter's has no maps, nor one weight for all neurons.
+
+    Time constants and gains are set afterwards, as those of all neurons.
+    """
+    import nir
+
+    ones = np.ones(layer.beta.shape)
+    shared = {"r": ones, "v_leak": 0 * ones, "v_reset": 0 * ones, "v_threshold": layer.threshold.numpy()}
+    is_lif = not hasattr(layer, "alpha")
+    neuron = nir.LIF(tau=ones, **shared) if is_lif else nir.CubaLIF(tau_syn=ones, tau_mem=ones, w_in=ones, **shared)
+    if layer.all_to_all:
+        back = plain_node(layer.recurrent)
+    else:
+        weight = live.full(layer.recurrent.V.float(), ones.shape, "V").numpy()
+        back = nir.Linear(np.diag(weight)) if weight.ndim == 1 else nir.Scale(weight)
+    shape = np.array(ones.shape)
+    nodes = {"input": nir.Input(shape), "lif": neuron, "w_rec": back, "output": nir.Output(shape)}
+    edges = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
+    return nir.NIRGraph(nodes, edges, type_check=False)
 
 
 def _with_exact_decays(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:

@@ -33,14 +33,14 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
         InputError: E005 for a sample that the module cannot take, E064 without SpikingJelly, and what
             :func:`spear_deploy.frontends.load` raises.
     """
-    _, neuron, sj_layer, functional, exchange = live.framework(
-        "spikingjelly.activation_based", "neuron", "layer", "functional", "nir_exchange.to_nir"
+    _, base, neuron, sj_layer, functional, exchange = live.framework(
+        "spikingjelly.activation_based", "base", "neuron", "layer", "functional", "nir_exchange.to_nir"
     )
     known = (neuron.IFNode, neuron.LIFNode, neuron.ParametricLIFNode, neuron.CUBALIFNode)
+    dropped = (sj_layer.Dropout, sj_layer.Dropout2d)
+    refuse_unknown(live.with_children(module), known, (base.MemoryModule,), dropped)
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, neuron.BaseNode)}
-    dropped = (sj_layer.Dropout, sj_layer.Dropout2d)
-    refuse_unknown(model, known, dropped)
     _refuse_settings(layers)
     steps_at_once = any(layer.step_mode == "m" for layer in layers.values())
 

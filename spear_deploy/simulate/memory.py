@@ -74,7 +74,7 @@ def _grown(
     """Return the memory by what two passes of few steps left; ``momentary`` arrays like the largest come on top."""
     few, more = (probe(simulator, count) for count in _PROBED)
     kept = (_held(more) - _held(few)) / (_PROBED[1] - _PROBED[0])
-    largest = max(each.untyped_storage().nbytes() for each in more if len(each) == _PROBED[1]) / _PROBED[1]
+    largest = max(each.untyped_storage().nbytes() for each in more if each.shape[:1] == _PROBED[1:]) / _PROBED[1]
     weights = sum(parameter.nbytes for parameter in simulator.parameters())
     return PassMemory(_OF_WEIGHTS * weights, ceil(steps * (kept + momentary * largest)), steps)
 

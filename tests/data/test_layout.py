@@ -22,6 +22,7 @@ def finding_of(x: np.ndarray, wanted: tuple[int, ...], steps: int | None = None)
     ("x", "words"),
     [
         (np.moveaxis(X, 2, -1), "channels are last"),
+        (np.swapaxes(X, -1, -2), "height and width are swapped"),
         (np.moveaxis(X, 1, 2), "axis 2 of x is time"),
         (np.moveaxis(X, 1, -1), "axis 4 of x is time"),
         (np.moveaxis(np.moveaxis(X, 2, -1), 1, -1), "axis 4 of x is time, channels are last"),
@@ -43,6 +44,7 @@ def test_spikes_in_another_order(x: np.ndarray, words: str) -> None:
     ("x", "wanted"),
     [
         (np.moveaxis(X[:, 0], 1, -1), (2, 4, 5)),
+        (np.swapaxes(X[:, 0], -1, -2), (2, 4, 5)),
         (X[:, 0].reshape(10, -1), (2, 4, 5)),
         (X[:, 0], (40,)),
         (np.moveaxis(X[:, 0, :, 0], 1, -1), (2, 1, 5)),

@@ -51,9 +51,14 @@ def test_few_samples() -> None:
     """The fewest are one for each part; ten are enough not to be told of."""
     data = whole([0, 0, 0])
     assert [len(part) for part in data.parts.values()] == [1, 1, 1]
-    assert notes(data) == ["the test part holds 1 sample: an accuracy on so few says little"]
-    assert "2 samples" in notes(whole(np.zeros(10, int)))[0]
-    assert notes(whole(np.zeros(50, int))) == []
+    assert notes(data)[1:] == ["the test part holds 1 sample: an accuracy on so few says little"]
+    assert "2 samples" in notes(whole(np.zeros(10, int)))[1]
+    assert notes(whole(np.arange(50) % 2)) == []
+
+
+def test_one_class() -> None:
+    """An accuracy of 100 % on one class says nothing, and is not shown without a word."""
+    assert notes(whole(np.ones(50, int))) == ["all 50 labels are 1: an accuracy on one class says nothing"]
 
 
 def test_a_test_part_of_one_sample() -> None:

@@ -304,6 +304,17 @@ def test_unknown_layers_are_listed_at_once() -> None:
     assert [finding.where for finding in error.findings] == ["layer '1'", "layer '2'", "layer '3'"]
 
 
+class Doubling(nn.Module):
+    """Computes something between its layers that no exporter knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.lif = nn.Linear(20, 30), snn.Leaky(beta=0.9, **HIDDEN)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.lif(self.dense(x) * 2)
+
+
 class Homemade(nn.Module):
     """A neuron of one's own, with a surrogate function."""
 
@@ -360,6 +371,62 @@ def test_threshold_that_is_not_positive(threshold) -> None:
     assert (finding.code, finding.where) == ("E021", "layer '1'")
     assert finding.message.startswith("a threshold of ")
     assert "is not supported" in finding.message
+
+
+class Variant(snn.Leaky):
+    """A neuron of one's own that adds nothing to snnTorch's."""
+
+
+@pytest.mark.parametrize("reset", ["none", "subtract"])
+def test_a_neuron_with_a_layer_within(reset: str) -> None:
+    """It is named itself, not by the layer that it holds, nor by a setting that others have."""
+    neuron = snn.SConv2dLSTM(4, 3, 3, reset_mechanism=reset, **HIDDEN)
+    (finding,) = refused(nn.Sequential(nn.Conv2d(2, 4, 3), neuron), MAPS).findings
+    assert (finding.where, finding.message) == ("layer '1'", "SConv2dLSTM cannot be exported")
+    assert finding.fix == "use one of Leaky, Synaptic, RLeaky, RSynaptic and retrain"
+
+
+def test_a_subclass_of_a_neuron() -> None:
+    """A user's own is taken as long as its spikes are the same."""
+    assert len(spear_deploy.from_snntorch(dense(Variant(beta=0.9, **HIDDEN)), VECTOR).network.neurons) == 1
+
+
+def test_a_module_that_cannot_be_copied() -> None:
+    """It is E021 with the reason, not a traceback."""
+    net = dense(snn.Leaky(beta=0.9, **HIDDEN))
+    net.held = (number for number in range(3))
+    assert "the module cannot be copied: TypeError: cannot pickle 'generator' object" in str(refused(net))
+
+
+RECURRENT = [
+    lambda: snn.RLeaky(beta=0.8, V=-0.4, all_to_all=False, **HIDDEN),
+    lambda: snn.RLeaky(beta=0.8, conv2d_channels=3, kernel_size=(3, 5), **HIDDEN),
+    lambda: snn.RSynaptic(alpha=0.5, beta=0.8, conv2d_channels=3, kernel_size=3, **HIDDEN),
+    lambda: snn.RSynaptic(alpha=0.5, beta=torch.rand(3, 1, 1), V=torch.randn(1, 3, 1, 1), all_to_all=False, **HIDDEN),
+    lambda: snn.Synaptic(alpha=torch.rand(1, 3, 1, 1), beta=0.8, threshold=1 + torch.rand(3, 1, 1), **HIDDEN),
+]
+
+
+@pytest.mark.parametrize("neuron", RECURRENT)
+def test_maps_that_feed_themselves_and_parameters_by_channel(neuron) -> None:
+    """Recurrent convolutions, one weight for all neurons, values by channel with an axis of the batch or without."""
+    torch.manual_seed(4)
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), neuron(), nn.Flatten(), nn.Linear(108, 6), snn.Leaky(beta=0.9, **HIDDEN))
+    nn.init.normal_(net[0].weight, 0.1, 0.3)
+    nn.init.normal_(net[3].weight, 0.02, 0.2)
+    network = spear_deploy.from_snntorch(net, MAPS).network
+    x = (torch.rand(30, 3, *MAPS.shape[1:], generator=torch.Generator().manual_seed(3)) < 0.4).float()
+    expected = spikes_of(net, x)
+    assert 0.02 < expected.mean() < 0.98
+    np.testing.assert_array_equal(output(network, x), expected)
+
+
+def test_parameters_by_sample() -> None:
+    """They are no network's: the layer is named."""
+    net = nn.Sequential(nn.Conv2d(2, 3, 3), snn.Leaky(beta=torch.rand(2, 3, 1, 1), **HIDDEN))
+    (finding,) = refused(net, torch.zeros(2, *MAPS.shape[1:])).findings
+    assert finding.where == "layer '1'"
+    assert "shape (2, 3, 1, 1) is not one for each of its neurons (3, 6, 6)" in finding.message
 
 
 class Ports(nn.Module):
@@ -459,10 +526,10 @@ def test_normalisation_without_a_layer_before_it() -> None:
 
 
 def test_exporter_that_fails() -> None:
-    """Whatever the exporter raises becomes a finding with its message: here a scalar V."""
-    assert "exporter fails: ValueError: V must be a vector" in str(
-        refused(dense(snn.RLeaky(beta=0.9, all_to_all=False, V=0.5, **HIDDEN)))
-    )
+    """Whatever the exporter raises becomes a finding with its message, and names the layer that has its own forward."""
+    told = str(refused(nn.Sequential(Doubling(), nn.Linear(30, 10), snn.Leaky(beta=0.8, **HIDDEN))))
+    assert "its NIR exporter fails: AttributeError: " in told
+    assert "in layer '0' (Doubling) for one" in told
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 2, 12, 12), (1, 2, 8), (1, 128), (1, 1, 2, 8, 8, 1)])

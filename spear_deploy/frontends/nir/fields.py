@@ -50,6 +50,7 @@ _FIXES = {
         "count_include_pad",
     ): "NIR's mean counts the padding: remove the field if it is true, else pad with 0",
     ("AvgPool2d", "divisor_override"): "use a SumPool2d and a Scale",
+    ("SumPool2d", "count_include_pad"): "a sum is the same with the padding and without: remove it",
     ("SumPool2d", "dilation"): "use a Conv2d of ones",
 }
 _FIXES_ANYWHERE = {

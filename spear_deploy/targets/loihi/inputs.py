@@ -19,8 +19,10 @@ _LEAST_PAYLOAD = 15
 """Graded input keeps four bits at least, whatever the weights behind it need."""
 _ULP = 1 + 1e-12
 """So that the largest value itself, divided and multiplied again, is not beyond the range."""
-_QUANTILES = (0.9999, 0.999, 0.99)
-"""Shares of the values above 0 that a clip leaves as they are."""
+_QUANTILES = (0.9999, 0.999, 0.99, 0.95, 0.9)
+"""Shares of the values above 0 that a clip leaves as they are: of few samples, one value is many of all."""
+_ROOMS = (4.0, 16.0, 64.0)
+"""A clip may leave so many times the least quantile, too: the largest values then stay the strongest."""
 _OUTLIER = 4.0
 """A clip is tried where the largest value is so many times such a quantile."""
 _WORTH = 0.8
@@ -76,9 +78,10 @@ class _Behind:
         if not largest or not seen.given:
             return port, seen
         quantiles = np.quantile(values[values > 0], _QUANTILES, method="lower")
-        ends = sorted({float(end) for end in quantiles if largest > _OUTLIER * end}, reverse=True)
-        if not ends:
+        low = [float(end) for end in quantiles if largest > _OUTLIER * end]
+        if not low:
             return port, seen
+        ends = sorted({*low, *(min(low) * room for room in _ROOMS if largest > min(low) * room)}, reverse=True)
         best, least = (port, seen), self._loss(port, seen)
         for end in ends:
             clipped = replace(port, scale=port.max_value / end, largest=port.max_value / port.scale * _ULP)

@@ -173,12 +173,18 @@ def weights_are_kept(subject: QuantisedNeurons, limits: Registers) -> Iterator[B
             kept = min(kept, float(np.abs(got / steps)[beyond].min(initial=np.inf)))
     found = []
     if clipped:
-        found.append(f"{clipped:,} weights up to {largest:.3g} are clipped, the least of them to {kept:.3g}")
+        found.append(_clipped(clipped, "weight", largest, kept))
     if zeros > _NOTICEABLE_ZEROS * nonzero:
         found.append(f"{zeros / nonzero:.0%} of the weights round to zero")
     if found:
         loss = f"the layer alone loses {subject.chosen.trial.error:.1%} of its output on {subject.samples}"
         yield Breach(subject.where, f"{' and '.join(found)}; {loss}", zeros / max(nonzero, 1))
+
+
+def _clipped(count: int, what: str, largest: float, kept: float) -> str:
+    if count == 1:
+        return f"1 {what} of {largest:.3g} is clipped to {kept:.3g}"
+    return f"{count:,} {what}s up to {largest:.3g} are clipped, the least of them to {kept:.3g}"
 
 
 @rule("N022", severity="note")
@@ -189,7 +195,7 @@ def thresholds_are_reached(subject: QuantisedNeurons, limits: Registers) -> Iter
         scale = subject.layer.of_units(subject.chosen.integers.scale.per_unit)
         kept = float((limits.max_threshold / scale).min())
         largest = float(subject.layer.theta.max())
-        message = f"{beyond:,} thresholds up to {largest:.3g} are clipped, the least of them to {kept:.3g}"
+        message = _clipped(beyond, "threshold", largest, kept)
         yield Breach(subject.where, f"{message}, which no membrane reached on {subject.samples}", largest, kept)
 
 

@@ -168,18 +168,22 @@ def _first_integers(layer: Layer, setting: Setting) -> Integers:
 
 def _settle(layer: Layer, scale: Scale, setting: Setting) -> Integers:
     """Round a layer, with a lower scale where the current could wrap because many weights are rounded up."""
-    bound = setting.registers.arithmetic.current_bound
-    exact, current = layer.worst_sums(layer.weights), largest_current(layer, setting)
+    bound, current = setting.registers.arithmetic.current_bound, largest_current(layer, setting)
     per_unit = scale.per_unit.copy()
     while True:
         integers = round_layer(layer, replace(scale, per_unit=per_unit), setting.registers)
-        rounded = layer.worst_sums(integers.mantissas, scale.steps(integers.mantissas))
-        wraps = rounded / np.maximum(exact, _TINY) * current >= bound
+        wraps = _rounded_scale(layer, integers) * current >= bound
         if not wraps.any():
             return integers
         if layer.theta is None or setting.registers.layered:
             wraps = np.ones_like(wraps)
         per_unit = np.where(wraps, per_unit / 2, per_unit)
+
+
+def _rounded_scale(layer: Layer, integers: Integers) -> Array:
+    """Return the scale of each unit's largest sum once its weights are rounded, and clipped."""
+    rounded = layer.worst_sums(integers.mantissas, integers.scale.steps(integers.mantissas))
+    return np.asarray(rounded / np.maximum(layer.worst_sums(layer.weights), _TINY))
 
 
 def _fill_mantissas(layer: Layer, registers: Registers) -> tuple[Array | None, list[int]]:
@@ -230,10 +234,11 @@ def _fine_scale(layer: Layer, setting: Setting) -> float:
     return max(medians, default=0.0)
 
 
-def _largest_scale(layer: Layer, setting: Setting) -> Array:
+def _largest_scale(layer: Layer, setting: Setting, kept: Array | float = 1.0) -> Array:
     """Return the largest scale of each unit at which its registers hold what it does: (units,).
 
-    Where a threshold would be left too few steps, a membrane that clips is the lesser loss: it has fired by then.
+    ``kept`` is the share of the largest sums, and so of currents and membranes, that clipped weights leave.  Where a
+    threshold would be left too few steps, a membrane that clips is the lesser loss: it has fired by then.
     """
     registers, seen = setting.registers, setting.observation
     gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
@@ -241,11 +246,11 @@ def _largest_scale(layer: Layer, setting: Setting) -> Array:
     bias = np.ldexp(layer.by_unit(np.abs(layer.bias)), registers.arithmetic.shift)
     largest_bias = registers.max_bias_mantissa << registers.max_bias_exponent
     hard = np.minimum(
-        (registers.arithmetic.current_bound - 1) / np.maximum(largest_current(layer, setting), _TINY),
+        (registers.arithmetic.current_bound - 1) / np.maximum(kept * largest_current(layer, setting), _TINY),
         largest_bias / np.maximum(bias, _TINY),
     )
     room = np.ldexp(float(registers.arithmetic.limit), -registers.arithmetic.shift)
-    needed = (_MARGIN if seen.given else _RANDOM_MARGIN) * membrane
+    needed = (_MARGIN if seen.given else _RANDOM_MARGIN) * membrane * kept
     if layer.theta is None:
         return np.asarray(np.minimum(hard, room / np.maximum(needed, _TINY)))
     theta = layer.by_unit(layer.theta)
@@ -280,17 +285,23 @@ def _make_exact(layer: Layer, scale: Array) -> Array:
 def _clip_tails(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
     """Clip the largest weights of those units for which finer steps of the others are worth more."""
     scale, least = first.integers.scale, first.trial.errors
-    limit, clip = _largest_scale(layer, setting), np.zeros(layer.units)
+    clip = np.zeros(layer.units)
+
+    def as_held(powers: Array | float) -> Array:
+        wanted = scale.per_unit * 2.0**powers
+        integers = round_layer(layer, replace(scale, per_unit=wanted), setting.registers)
+        limit = _largest_scale(layer, setting, _rounded_scale(layer, integers) / wanted)
+        return np.asarray(np.minimum(wanted, np.maximum(limit, scale.per_unit)))
 
     def clipped(powers: Array | float) -> Chosen:
-        raised = np.minimum(scale.per_unit * 2.0**powers, np.maximum(limit, scale.per_unit))
+        raised = as_held(powers)
         if layer.theta is None or setting.registers.layered:
             raised = np.full(layer.units, raised.min())
         exact = replace(scale, per_unit=_make_exact(layer, raised))
         return setting.run(layer, _settle(layer, exact, setting))
 
     for power in _CLIPS:
-        if not np.any(limit > scale.per_unit * 2.0 ** (power - 1)):
+        if not np.any(as_held(power) > scale.per_unit * 2.0 ** (power - 1)):
             break
         tried = clipped(power).trial.errors
         if layer.theta is None or setting.registers.layered:  # they have one scale

@@ -237,3 +237,52 @@ def test_samples_that_the_module_cannot_take(framework) -> None:
     for number, line in enumerate(told):
         assert re.fullmatch(each[number % len(each)], line), line
     assert len(told) == len(each) * (1 if framework == "norse" else 2)
+
+
+UNKNOWN = {
+    "spikingjelly": (
+        "from spikingjelly.activation_based import layer, neuron",
+        {
+            "layer.MaxPool2d(2)": "MaxPool2d cannot be exported: use AvgPool2d or a strided convolution and retrain",
+            "layer.VotingLayer(2)": "VotingLayer cannot be exported: use one of IFNode, .+; layers without a state: .+",
+            "neuron.LIAFNode(nn.ReLU(), True)": "LIAFNode cannot be exported: use one of IFNode, LIFNode, [^;]+",
+            "layer.LinearRecurrentContainer(neuron.LIFNode(), 4, 4)": "LinearRecurrentContainer cannot .+",
+        },
+    ),
+    "norse": (
+        "import norse.torch as norse",
+        {
+            "norse.LIFRecurrentCell(4, 4)": "LIFRecurrentCell cannot be exported: use one of LIFBoxCell, [^;]+",
+            "nn.MaxPool2d(2)": "MaxPool2d cannot be exported: use AvgPool2d or a strided convolution and retrain",
+        },
+    ),
+    "sinabs": (
+        "import sys, types\nsys.modules['pylab'] = types.ModuleType('pylab')\nimport sinabs.layers as sl",
+        {
+            "sl.LIFRecurrent(tau_mem=9.0, rec_connect=nn.Linear(4, 4))": "LIFRecurrent cannot .+ of IAF, [^;]+",
+            "sl.ALIF(9.0, 9.0)": "ALIF cannot be exported: use one of IAF, .+ExpLeakSqueeze and retrain",
+            "sl.Img2SpikeLayer((8,), 5)": "Img2SpikeLayer cannot be exported: use one of IAF, .+; layers without .+",
+        },
+    ),
+}
+REFUSED = """
+import spear_deploy, torch
+from torch import nn
+for layer in {layers}:
+    try:
+        spear_deploy.from_{framework}(nn.Sequential(nn.Linear(8, 4), layer), torch.zeros(1, 8))
+    except spear_deploy.errors.UnsupportedError as error:
+        (finding,) = error.findings
+        print(finding.where, finding.message + ": " + finding.fix, sep=": ")
+"""
+
+
+@pytest.mark.parametrize("framework", UNKNOWN)
+def test_layers_that_cannot_be_exported(framework) -> None:
+    """A framework's own pools, variants of neurons and recurrent containers are named, with what works instead."""
+    imports, layers = UNKNOWN[framework]
+    code = REFUSED.format(framework=framework, layers=f"[{', '.join(layers)}]")
+    told = _run(framework, "-c", f"from torch import nn\n{imports}\n{code}").splitlines()
+    assert len(told) == len(layers)
+    for line, expected in zip(told, layers.values(), strict=True):
+        assert re.fullmatch(f"layer '1': {expected}", line), line

@@ -76,6 +76,20 @@ def test_an_outlier_costs_its_own_neuron_alone(factor: float, subtract: bool) ->
     assert abs(spikes.sum() - wanted.sum()) <= 0.05 * wanted.sum()
 
 
+@pytest.mark.parametrize("factor", [1e3, 3e3, 1e4])
+def test_a_column_of_outliers(factor: float) -> None:
+    """Weights that every neuron gets from one source that seldom fires are clipped; the others keep their steps."""
+    rng = np.random.default_rng(5)
+    weight = rng.uniform(0.02, 0.5, (6, 10))
+    weight[:, 4] *= factor
+    x = (rng.random((60, 8, 10)) < np.where(np.arange(10) == 4, 0.01, 0.2)).astype(np.uint8)
+    chip = lower(network(weight, integrators(6)), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=(0, 1), dtype=float), count(weight, 1.0, x).sum(axis=0)
+    np.testing.assert_allclose(spikes, wanted, rtol=0.05)
+    (note,) = [note for note in chip.notes if note.code == "N021"]
+    assert "6 weights up to" in note.message
+
+
 @pytest.mark.parametrize("theta", [1e3, 1e6, np.inf])
 def test_a_threshold_that_switches_a_neuron_off(theta: float) -> None:
     """It is clipped, said so, and the others keep their mantissas."""
@@ -133,6 +147,20 @@ def test_graded_input_with_an_outlier() -> None:
     assert abs(spikes.sum() - wanted.sum()) <= 0.03 * wanted.sum()
     (note,) = [note for note in chip.notes if note.code == "N020"]
     assert "300" in note.message
+
+
+@pytest.mark.parametrize("samples", [8, 30])
+def test_an_outlier_that_is_held(samples: int) -> None:
+    """A value of 300 that one sample holds in all steps is clipped, however many of all values that makes."""
+    rng = np.random.default_rng(7)
+    weight = rng.normal(0.1, 0.3, (8, 10))
+    x = np.repeat(rng.random((1, samples, 10)).astype(np.float32) * np.float32(0.7), 50, axis=0)
+    x[:, 0, 3] = 300
+    chip = lower(network(weight, integrators(8)), x)
+    spikes, wanted = chip.emulate(x).spikes["n"].sum(axis=0, dtype=float), count(weight, 1.0, x)
+    usual = slice(1, None)
+    assert abs(spikes[usual].sum() - wanted[usual].sum()) <= 0.06 * wanted[usual].sum()
+    assert "N020" in {note.code for note in chip.notes}
 
 
 @pytest.mark.parametrize("largest", [254.7, 255.0])
