@@ -9,6 +9,9 @@ from spear_deploy.data.coding import Encoding
 from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.network.ops import Shape
 
+CODING = ("steps", "encoding", "bin_ms")
+"""Options that say how data become input over time: each has a meaning for some kinds of data alone."""
+
 
 @dataclass(frozen=True)
 class DataOptions:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import read_arrays
-from spear_deploy.data.dataset import Dataset, with_validation
+from spear_deploy.data.dataset import Dataset, of_raw_values, with_validation
+from spear_deploy.data.kind import Kind
 from spear_deploy.data.options import DataOptions
 from spear_deploy.data.samples import EventSamples, ValueSamples
 from spear_deploy.errors import InputError
@@ -105,3 +106,11 @@ LOADERS: Mapping[str, tuple[Callable[[DataOptions], Dataset], tuple[str, ...]]] 
     "nmnist-small": (_nmnist, ("steps", "bin_ms")),
 }
 """Named data sets: their loader and the options that it takes."""
+
+
+def _load(name: str, options: DataOptions) -> Dataset:
+    load, _ = LOADERS[name]
+    return of_raw_values(load(options), options.transform)
+
+
+NAMED = Kind(", ".join(LOADERS), LOADERS.__contains__, lambda name, _: LOADERS[name][1], _load)
