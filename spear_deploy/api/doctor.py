@@ -111,7 +111,12 @@ def _libraries() -> Iterator[Check]:
         if extra is None:
             state, version = _state(name, least)
             yield Check(name, "library", state, version, "the tool", f"pip install '{name}>={least}'", needed=True)
-    uses = {"search": "training, search and the emulator", "nir": "graphs of the nir package", "methods": "tpe, cmaes"}
+    uses = {
+        "search": "training, search and the emulator",
+        "nir": "graphs of the nir package",
+        "methods": "tpe, cmaes",
+        "images": "folders of images as data",
+    }
     for extra in dict.fromkeys(extra for _, _, extra in wanted if extra is not None):
         rows = [(name, *_state(name, least)) for name, least, own in wanted if own == extra]
         bad = [(name, state, version) for name, state, version in rows if state != "ok"]

@@ -244,7 +244,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E064": (
         "optional dependency missing",
         (
-            "Training and search need the extra search, graphs of the nir package the extra nir. The command in the\n"
+            "Training and search need the extra search, graphs of the nir package the extra nir, folders of images\n"
+            "the extra images. The command in the\n"
             "message brings all of an extra at once. Live modules need their framework."
         ),
     ),

@@ -38,9 +38,10 @@ SEMANTICS_OPTIONS = (
 DATA_OPTIONS = (
     click.option(
         "--data",
-        metavar="NAME|FILE|FILE.py:NAME",
-        help="digits, fashion-mnist, nmnist-small, an .npz file, or FILE.py:NAME or MODULE:NAME that returns arrays or "
-        "a torch Dataset: this runs the code, in a process of its own with a time limit.",
+        metavar="NAME|PATH|FILE.py:NAME",
+        help="digits, fashion-mnist, nmnist-small, an .npz file, a folder of images by class, or FILE.py:NAME or "
+        "MODULE:NAME that returns arrays or a torch Dataset: this runs the code, in a process of its own with a time "
+        "limit.",
     ),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
