@@ -19,6 +19,7 @@ _EXTRAS = {
     "optuna": "methods",
     "nir": "nir",
     "PIL": "images",
+    "faery": "events",
 }
 """Packages by the name that they are imported by, and the extra that brings them."""
 _NEEDED_BY = {
@@ -26,6 +27,7 @@ _NEEDED_BY = {
     "methods": "this search method",
     "nir": "graphs in memory",
     "images": "folders of images",
+    "events": "AEDAT4 recordings",
 }
 
 

@@ -245,7 +245,7 @@ ERRORS: dict[str, tuple[str, str]] = {
         "optional dependency missing",
         (
             "Training and search need the extra search, graphs of the nir package the extra nir, folders of images\n"
-            "the extra images. The command in the\n"
+            "the extra images, AEDAT4 recordings the extra events. The command in the\n"
             "message brings all of an extra at once. Live modules need their framework."
         ),
     ),

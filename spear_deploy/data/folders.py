@@ -42,9 +42,13 @@ class Tree:
         for part, members in self.parts.items():
             suffix = f"_{part}" if part else ""
             named[f"x{suffix}"] = x[start : start + len(members)]
-            named[f"y{suffix}"] = np.array([self.classes.index(name) for _, name in members], np.int64)
+            named[f"y{suffix}"] = self.labels(part)
             start += len(members)
         return named
+
+    def labels(self, part: str) -> NDArray[np.int64]:
+        """Return the labels of a part's files."""
+        return np.array([self.classes.index(name) for _, name in self.parts[part]], np.int64)
 
     def notes(self, read: str) -> Iterator[Finding]:
         """Yield how the folder was ``read`` (N006), and what is odd about it (N009)."""

@@ -14,6 +14,7 @@ KINDS: Registry[Kind] = Registry(
         "named": "spear_deploy.data.kinds.named:NAMED",
         "npz": "spear_deploy.data.kinds.npz:NPZ",
         "python": "spear_deploy.data.kinds.python:PYTHON",
+        "events": "spear_deploy.data.kinds.events:EVENTS",
         "images": "spear_deploy.data.kinds.images:IMAGES",
     },
     group="spear_deploy.data",
