@@ -39,9 +39,9 @@ DATA_OPTIONS = (
     click.option(
         "--data",
         metavar="NAME|PATH|FILE.py:NAME",
-        help="digits, fashion-mnist, nmnist-small, an .npz file, a folder of images or event files by class, or "
-        "FILE.py:NAME or MODULE:NAME that returns arrays or a torch Dataset: this runs the code, in a process of its "
-        "own with a time limit.",
+        help="digits, fashion-mnist, nmnist-small, aeon:SET, an .npz file, a folder of images or event files by class, "
+        "or FILE.py:NAME or MODULE:NAME that returns arrays or a torch Dataset: this runs the code, in a process of "
+        "its own with a time limit.",
     ),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.labels import class_notes
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.storage import is_file
 
@@ -52,15 +53,9 @@ class Tree:
 
     def notes(self, read: str) -> Iterator[Finding]:
         """Yield how the folder was ``read`` (N006), and what is odd about it (N009)."""
-        order = ", ".join(f"{name} {label}" for label, name in enumerate(self.classes[:20]))
-        more = ", .." if len(self.classes) > 20 else ""
         other = f"; {self.other} other files are not read" if self.other else ""
-        message = f"{len(self.files)} {read}; labels by sorted names of classes: {order}{more}{other}"
-        yield Finding("N006", str(self.folder), message, severity="note")
-        if all(name.isdecimal() for name in self.classes) and list(self.classes) != sorted(self.classes, key=int):
-            message = "names of classes are numbers, but sorted as text, so that 10 comes before 2"
-            fix = "write them with as many digits, 02 and 10, if the network was trained so"
-            yield Finding("N009", str(self.folder), message, fix, severity="note")
+        yield Finding("N006", str(self.folder), f"{len(self.files)} {read}{other}", severity="note")
+        yield from class_notes(self.classes, str(self.folder))
 
 
 def holds(folder: Path, suffixes: tuple[str, ...]) -> bool:

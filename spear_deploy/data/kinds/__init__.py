@@ -12,6 +12,7 @@ KINDS: Registry[Kind] = Registry(
     "kind of data",
     {
         "named": "spear_deploy.data.kinds.named:NAMED",
+        "series": "spear_deploy.data.kinds.series:SERIES",
         "npz": "spear_deploy.data.kinds.npz:NPZ",
         "python": "spear_deploy.data.kinds.python:PYTHON",
         "events": "spear_deploy.data.kinds.events:EVENTS",

@@ -43,7 +43,7 @@ def test_pixels_and_labels_are_those_written(tmp_path: Path) -> None:
     data = load_data(str(folder), OPTIONS)
     assert (data.name, data.shape, data.steps, data.split) == ("set", (1, 4, 6), 3, "drawn")
     assert "12 images of 6 x 4, grey, divided by 255" in data.notes[0].message
-    assert "a 0, b 1" in data.notes[0].message
+    assert "a 0, b 1" in data.notes[1].message
     assert data.fingerprint == load_data(str(folder), OPTIONS).fingerprint
     Image.fromarray(255 - PIXELS[0]).save(folder / "b" / "00.png")
     assert data.fingerprint != load_data(str(folder), OPTIONS).fingerprint
