@@ -27,6 +27,7 @@ from spear_deploy.catalogue.examples import RAISED, example
 from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.cli.chips import figures, in_text
 from spear_deploy.cli.main import cli
+from spear_deploy.data.kinds import KINDS
 from spear_deploy.deployment.steps import STEPS
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
@@ -179,6 +180,7 @@ def entries_page() -> str:
         ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
         ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
     ]
+    forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]
     parts = [
         (
             "Each is an entry of a table. Another distribution adds one through an entry point of the group given, a "
@@ -189,6 +191,8 @@ def entries_page() -> str:
         rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
         asked = f"{_upper(use)}. Entry points: `{table.group}`; what is asked of one: `spear_deploy/{protocol}`."
         parts += [f"## {title}", asked, _table(("name", "what it is"), rows)]
+    asked = f"`--data`; the first that takes it loads it. Entry points: `{KINDS.group}`; `spear_deploy/data/kind.py`."
+    parts += ["## Kinds of data", asked, _table(("name", "is given as"), forms)]
     asked = f"Entry points: `{RESOURCES.group}`; what is asked of one: `spear_deploy/budgets/resource.py`."
     parts += ["## Budgets", asked, budgets_table(), "## Steps of `deploy`"]
     parts += ["`--until STEP` stops behind one.", steps_table()]

@@ -18,9 +18,17 @@ _EXTRAS = {
     "cmaes": "methods",
     "optuna": "methods",
     "nir": "nir",
+    "PIL": "images",
+    "faery": "events",
 }
 """Packages by the name that they are imported by, and the extra that brings them."""
-_NEEDED_BY = {"search": "training and emulation", "methods": "this search method", "nir": "graphs in memory"}
+_NEEDED_BY = {
+    "search": "training and emulation",
+    "methods": "this search method",
+    "nir": "graphs in memory",
+    "images": "folders of images",
+    "events": "AEDAT4 recordings",
+}
 
 
 def missing_package(error: ModuleNotFoundError) -> SpearError:

@@ -37,7 +37,7 @@ class Check:
 
     Attributes:
         name: of it; what ``--need`` calls it.
-        group: what kind of thing it is: tool, library, extra, framework or backend.
+        group: what kind of thing it is: tool, library, extra, framework, data or backend.
         state: ok, missing, old (a version below the least one) or broken.
         found: its version or place, or what is wrong.
         use: what it is needed for.
@@ -55,8 +55,8 @@ class Check:
 
 
 def examine() -> tuple[Check, ...]:
-    """Look at everything: the tool, its libraries and extras, the frameworks of live modules, the backends."""
-    return (*_tool(), *_libraries(), *_frameworks(), *_backends())
+    """Look at everything: the tool, its libraries and extras, the frameworks of live modules, data, the backends."""
+    return (*_tool(), *_libraries(), *_frameworks(), *_data(), *_backends())
 
 
 def describe(checks: tuple[Check, ...]) -> dict[str, Any]:
@@ -111,7 +111,13 @@ def _libraries() -> Iterator[Check]:
         if extra is None:
             state, version = _state(name, least)
             yield Check(name, "library", state, version, "the tool", f"pip install '{name}>={least}'", needed=True)
-    uses = {"search": "training, search and the emulator", "nir": "graphs of the nir package", "methods": "tpe, cmaes"}
+    uses = {
+        "search": "training, search and the emulator",
+        "nir": "graphs of the nir package",
+        "methods": "tpe, cmaes",
+        "images": "folders of images as data",
+        "events": "AEDAT4 recordings as data",
+    }
     for extra in dict.fromkeys(extra for _, _, extra in wanted if extra is not None):
         rows = [(name, *_state(name, least)) for name, least, own in wanted if own == extra]
         bad = [(name, state, version) for name, state, version in rows if state != "ok"]
@@ -149,6 +155,13 @@ def _frameworks() -> Iterator[Check]:
     for name, use in _FRAMEWORKS.items():
         state, version = _state(name, None)
         yield Check(name, "framework", state, version, use, "" if state == "ok" else f"pip install {name}")
+
+
+def _data() -> Iterator[Check]:
+    """Yield packages whose files are read."""
+    state, version = _state("aeon", None)
+    mend = "" if state == "ok" else "pip install --no-deps aeon"
+    yield Check("aeon", "data", state, version, "time-series sets, --data aeon:NAME", mend)
 
 
 def _backends() -> Iterator[Check]:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, get_type_hints
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES, ask
 from spear_deploy.data import DataOptions
+from spear_deploy.data.options import sensor_size
 from spear_deploy.decision import RULES
 from spear_deploy.deployment.options import STEP_NAMES, DeployOptions
 from spear_deploy.errors import Finding, InputError
@@ -62,6 +63,10 @@ class Settings(TypedDict, total=False):
         steps: time steps over which values are coded.
         encoding: how values become input.
         bin_ms: width of the bins of event data.
+        bin_events: events of a bin, in place of its width.
+        sensor: width and height of the camera, ``"34,34"`` or a pair, where event files lack it.
+        crop: side of the square at the sensor's centre that is kept.
+        downsample: pixels along each axis that become one.
         data_dir: folder of the named data sets.
         normalise: mean and standard deviation that the inputs were normalised with in training: ``"0.5,0.25"``, or a
             pair of numbers or of one number a channel; folded into the first layer.
@@ -101,6 +106,10 @@ class Settings(TypedDict, total=False):
     steps: int | None
     encoding: Literal["constant", "rate"] | None
     bin_ms: float | None
+    bin_events: int | None
+    sensor: str | tuple[int, int] | None
+    crop: int | None
+    downsample: int | None
     data_dir: Path | None
     normalise: str | tuple[Any, Any] | None
     input_scale: str | float | None
@@ -179,6 +188,9 @@ _NUMBERS: Mapping[str, _Number] = {
     "weight_bits": _Number(int, 1, 64, optional=True),
     "steps": _Number(int, 1, 100_000, optional=True),
     "bin_ms": _Number(float, 0, above=True, optional=True),
+    "bin_events": _Number(int, 1, optional=True),
+    "crop": _Number(int, 1, optional=True),
+    "downsample": _Number(int, 1, optional=True),
 }
 
 
@@ -243,10 +255,11 @@ def data_options(settings: Mapping[str, Any], network: Network | None = None) ->
 
     Raises :class:`InputError` (E016) for a normalisation that cannot be read.
     """
-    coding = _settings_given(settings, "steps", "encoding", "bin_ms", "seed")
+    coding = _settings_given(settings, "steps", "encoding", "bin_ms", "bin_events", "crop", "downsample", "seed")
     transform = InputTransform.of(settings.get("normalise"), settings.get("input_scale"))
     ends = None if network is None else network.ends
-    return DataOptions(folder=settings.get("data_dir"), transform=transform, network=ends, **coding)
+    sensor, folder = sensor_size(settings.get("sensor")), settings.get("data_dir")
+    return DataOptions(folder=folder, sensor=sensor, transform=transform, network=ends, **coding)
 
 
 def _settings_given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -208,10 +208,11 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Of two reports that diff compares, a figure of the second is worse by more than its --tolerance.",
     ),
     "E048": (
-        "file that gives no module",
+        "code that gives nothing to take",
         (
-            "import runs a Python file in a process of its own and takes a torch module from it: one that it has,\n"
-            "or that a function without arguments returns. The message has its own last words, or the time limit."
+            "import FILE.py:NAME and --data FILE.py:NAME run Python code in a process of its own and take what it\n"
+            "calls NAME, or what a function of that name returns without arguments: a torch module, or data.\n"
+            "The message has its own last words, or the time limit."
         ),
     ),
     "E049": (
@@ -250,7 +251,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E064": (
         "optional dependency missing",
         (
-            "Training and search need the extra search, graphs of the nir package the extra nir. The command in the\n"
+            "Training and search need the extra search, graphs of the nir package the extra nir, folders of images\n"
+            "the extra images, AEDAT4 recordings the extra events. The command in the\n"
             "message brings all of an extra at once. Live modules need their framework."
         ),
     ),

@@ -36,11 +36,21 @@ SEMANTICS_OPTIONS = (
 """How a NIR file is to be read."""
 
 DATA_OPTIONS = (
-    click.option("--data", metavar="NAME|FILE.npz", help="digits, fashion-mnist, nmnist-small, or an .npz file."),
+    click.option(
+        "--data",
+        metavar="NAME|PATH|FILE.py:NAME",
+        help="digits, fashion-mnist, nmnist-small, aeon:SET, an .npz file, a folder of images or event files by class, "
+        "or FILE.py:NAME or MODULE:NAME that returns arrays or a torch Dataset: this runs the code, in a process of "
+        "its own with a time limit.",
+    ),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
     click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
     click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
+    click.option("--bin-events", type=click.IntRange(1), help="Events of a bin, in place of its width."),
+    click.option("--sensor", metavar="W,H", help="Size of the camera, where event files lack it. [default: 34,34]"),
+    click.option("--crop", type=click.IntRange(1), help="Side of the square at the sensor's centre that is kept."),
+    click.option("--downsample", type=click.IntRange(1), help="Pixels along each axis that become one, after --crop."),
     click.option(
         "--normalise",
         metavar="MEAN,STD",
@@ -123,6 +133,7 @@ def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str,
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:
     """Take the data options out of ``options``; raise :class:`InputError` (E016) for a normalisation."""
     from spear_deploy.data import DataOptions
+    from spear_deploy.data.options import sensor_size
     from spear_deploy.network.normalisation import InputTransform
 
     name = options.pop("data")
@@ -131,6 +142,10 @@ def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, Da
         steps=options.pop("steps"),
         encoding=options.pop("encoding"),
         bin_ms=options.pop("bin_ms"),
+        bin_events=options.pop("bin_events"),
+        sensor=sensor_size(options.pop("sensor")),
+        crop=options.pop("crop"),
+        downsample=options.pop("downsample"),
         seed=seed,
         transform=InputTransform.of(options.pop("normalise"), options.pop("input_scale")),
     )

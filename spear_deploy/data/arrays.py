@@ -10,22 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.dataset import Dataset, network_findings, parts_of, with_validation
-from spear_deploy.data.keys import SPLIT, WHOLE, missing_arrays, unread_arrays, wanted_names
+from spear_deploy.data.dataset import Dataset, network_findings
+from spear_deploy.data.keys import WHOLE, missing_arrays, unread_arrays, wanted_names
 from spear_deploy.data.labels import label_finding
 from spear_deploy.data.layout import swapped_samples
 from spear_deploy.data.options import DataOptions
-from spear_deploy.data.remarks import remarks
+from spear_deploy.data.parts import in_parts
 from spear_deploy.data.samples import Samples, SpikeSamples, ValueSamples
-from spear_deploy.data.split import TEST, VALIDATION, draw
 from spear_deploy.data.values import raw_values, value_findings
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.untrusted import UnreadableError, npz
 
 Array = NDArray[Any]
-_SPLIT_SEED = 0
-"""Draws the test samples of arrays without a split: the same ones whatever the seed of a run, so that runs compare."""
 _NUMBERS = (
     "numbers are read, pickled objects never: pad samples to one length and save an array; names of classes become "
     "integers by numpy.unique(y, return_inverse=True)[1]"
@@ -66,13 +63,9 @@ def from_arrays(arrays: Mapping[str, Array], name: str, where: str, options: Dat
     samples: Samples = SpikeSamples(x)
     if options.steps is not None:
         samples = ValueSamples(x.astype(np.float32), options.steps, options.encoding or "constant")
-    if names == WHOLE:
-        data = _drawn(name, samples, labels, options.seed)
-    else:
-        train, test = np.split(np.arange(len(x)), [len(parts[0].x)])
-        data = with_validation(name, samples, labels, train, test, options.seed)
+    data = in_parts(name, samples, labels, None if names == WHOLE else len(parts[0].x), options.seed, where)
     taken_over = InputTransform() if options.encoding == "rate" else options.transform  # rates are of scaled values
-    notes = (*told, *_split_note(data, where), *remarks(data, where), *unread_arrays(arrays, where))
+    notes = (*told, *data.notes, *unread_arrays(arrays, where))
     return replace(data, transform=taken_over, notes=notes)
 
 
@@ -143,23 +136,6 @@ def _unlike(parts: list[_Part], where: str) -> Iterator[Finding]:
     if train[1:] != test[1:]:
         message = f"training and test samples do not fit together: x_train has shape {train}, x_test {test}"
         yield Finding("E005", where, message, "give samples of one shape")
-
-
-def _drawn(name: str, samples: Samples, labels: Array, seed: int) -> Dataset:
-    """Return the data set of samples without a split: a fifth for the test, a fifth of the rest for validation."""
-    test, pool = draw(labels, np.arange(len(labels)), max(1, round(len(labels) / 5)), _SPLIT_SEED, TEST, keep=2)
-    val, train = draw(labels, pool, min(max(1, len(pool) // 5), 1000), seed, VALIDATION, keep=1)
-    return replace(parts_of(name, samples, labels, (train, val, test)), split="drawn")
-
-
-def _split_note(data: Dataset, where: str) -> Iterator[Finding]:
-    if data.split == "drawn":
-        total = sum(map(len, data.parts.values()))
-        message = (
-            f"x and y come without a split: {len(data.test)} of {total} samples were drawn for the test, stratified by "
-            f"label; where samples belong together, give {', '.join(SPLIT)}"
-        )
-        yield Finding("N006", where, message, severity="note")
 
 
 def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:

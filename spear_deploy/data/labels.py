@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding
 
 Array = NDArray[Any]
+
+_SHOWN_CLASSES = 20
 
 
 def label_finding(y: Array, count: int, where: str) -> Finding | None:
@@ -67,3 +70,17 @@ def range_finding(labels: NDArray[np.int64], outputs: int, where: str) -> Findin
 def _listed(classes: NDArray[np.int64]) -> str:
     few = [str(each) for each in classes[:4]]
     return ", ".join(few) if len(classes) <= 4 else f"{', '.join(few[:3])} .. {classes[-1]} ({len(classes)} classes)"
+
+
+def class_notes(classes: Sequence[str], where: str) -> Iterator[Finding]:
+    """Yield which label each class has (N006), and that the order is not that of the numbers they are named by (N009).
+
+    ``classes`` are names, sorted as text: a label is the place of its class.
+    """
+    order = ", ".join(f"{name} {label}" for label, name in enumerate(classes[:_SHOWN_CLASSES]))
+    more = ", .." if len(classes) > _SHOWN_CLASSES else ""
+    yield Finding("N006", where, f"labels by sorted names of classes: {order}{more}", severity="note")
+    if all(name.isdecimal() for name in classes) and list(classes) != sorted(classes, key=int):
+        message = "names of classes are numbers, but sorted as text, so that 10 comes before 2"
+        fix = "write them with as many digits, 02 and 10, if the network was trained so"
+        yield Finding("N009", where, message, fix, severity="note")

@@ -1,43 +1,48 @@
-"""Loading a data set by its name, or from the file of that path."""
+"""Loading a data set by its name: the first kind of data that takes the name loads it."""
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
 
-from spear_deploy.data.arrays import load_npz
-from spear_deploy.data.dataset import Dataset, of_raw_values
-from spear_deploy.data.named import LOADERS
-from spear_deploy.data.options import DataOptions
-from spear_deploy.errors import Finding, InputError
+from spear_deploy.data.dataset import Dataset
+from spear_deploy.data.kind import Kind
+from spear_deploy.data.kinds import KINDS
+from spear_deploy.data.kinds.named import LOADERS
+from spear_deploy.data.options import CODING, DataOptions
+from spear_deploy.errors import Finding, InputError, SpearError
 from spear_deploy.storage import exists
 
 
 def load_data(name: str, options: DataOptions) -> Dataset:
-    """Load a named data set, or the ``.npz`` file of that path.
+    """Load a named data set, or what lies in the file or folder of that path, or what Python code gives.
 
     Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name), E016
-    (normalisation).
+    (normalisation), E048 (code); :class:`BackendError` (E064) for a package that reading it needs.
     """
-    if name in LOADERS:
-        load, taken = LOADERS[name]
-        _refuse_unused(name, options, taken)
-        return of_raw_values(load(options), options.transform)
-    if name.endswith(".npz") or exists(Path(name)):
-        _refuse_unused(name, options, ("steps", "encoding") if options.steps else ("steps",))
-        return load_npz(Path(name), options)
+    kinds = [kind for _, kind in KINDS.items()]
+    for kind in kinds:
+        if kind.takes(name):
+            _refuse_unused(kind, name, options)
+            return kind.load(name, options)
+    raise _unknown(name, kinds)
+
+
+def _unknown(name: str, kinds: list[Kind]) -> SpearError:
+    forms = ", ".join(kind.form for kind in kinds)
+    if exists(Path(name)):
+        return InputError.of("E005", name, "is a folder that holds no data of a known kind", f"give one of: {forms}")
     near = difflib.get_close_matches(name, LOADERS, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise InputError.of(
-        "E008", f"--data {name}", "no such data set or file", f"{hint}names: {', '.join(LOADERS)}, or FILE.npz"
-    )
+    return InputError.of("E008", f"--data {name}", "no such data set or file", f"{hint}names: {forms}")
 
 
-def _refuse_unused(name: str, options: DataOptions, taken: tuple[str, ...]) -> None:
+def _refuse_unused(kind: Kind, name: str, options: DataOptions) -> None:
     """Refuse options that would be ignored (E005)."""
+    taken = kind.options(name, options)
     findings = [
         Finding("E005", f"--{option.replace('_', '-')}", f"has no meaning for --data {name}", "leave it out")
-        for option in ("steps", "encoding", "bin_ms")
+        for option in CODING
         if getattr(options, option) is not None and option not in taken
     ]
     if findings:

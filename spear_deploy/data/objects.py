@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,29 +26,42 @@ def as_dataset(data: object, options: DataOptions) -> Dataset:
     """Return a data set of what a user has.
 
     Arrays are (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.
-    Raises :class:`InputError`: E001, E005, E006, E008, E016 as :func:`load_data` does, E005 for anything else.
+    Raises :class:`InputError`: E001, E005, E006, E008, E016, E048 as :func:`load_data` does, E005 for anything else.
     """
     if isinstance(data, Dataset):
         return data if options.transform.is_identity else of_raw_values(data, options.transform)
     if isinstance(data, str | Path):
         return load_data(str(data), options)
+    return from_arrays(arrays_of(data, "data"), "data", "data", options)
+
+
+def arrays_of(data: object, where: str) -> dict[str, NDArray[Any]]:
+    """Return what a user has as arrays by the names of a file: of x, y, or of x_train, y_train, x_test, y_test.
+
+    ``where`` names its place in findings.  Raises :class:`InputError` (E005) for what is no arrays.
+    """
+    try:
+        return _arrays(data)
+    except InputError as error:
+        raise InputError([replace(finding, where=where) for finding in error.findings]) from error
+
+
+def _arrays(data: object) -> dict[str, NDArray[Any]]:
     if isinstance(data, Mapping):
-        arrays = {str(name): _array(values) for name, values in data.items()}
-    elif isinstance(data, Sequence) and len(data) == 4:
-        arrays = dict(zip(("x_train", "y_train", "x_test", "y_test"), map(_array, data), strict=True))
-    elif isinstance(data, Sequence) and len(data) == 2 and all(_is_collection(part) for part in data):
+        return {str(name): _array(values) for name, values in data.items()}
+    if isinstance(data, Sequence) and len(data) == 4:
+        return dict(zip(("x_train", "y_train", "x_test", "y_test"), map(_array, data), strict=True))
+    if isinstance(data, Sequence) and len(data) == 2 and all(is_collection(part) for part in data):
         (x_train, y_train), (x_test, y_test) = map(_collect, data)
-        arrays = {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
-    elif isinstance(data, Sequence) and len(data) == 2:
-        arrays = dict(zip(("x", "y"), map(_array, data), strict=True))
-    elif _is_collection(data):
-        arrays = dict(zip(("x", "y"), _collect(data), strict=True))
-    else:
-        raise InputError.of("E005", "data", f"{type(data).__name__} cannot be used", _ACCEPTED)
-    return from_arrays(arrays, "data", "data", options)
+        return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    if isinstance(data, Sequence) and len(data) == 2:
+        return dict(zip(("x", "y"), map(_array, data), strict=True))
+    if is_collection(data):
+        return dict(zip(("x", "y"), _collect(data), strict=True))
+    raise InputError.of("E005", "data", f"{type(data).__name__} cannot be used", _ACCEPTED)
 
 
-def _is_collection(value: object) -> bool:
+def is_collection(value: object) -> bool:
     """Say whether a value is a torch Dataset or DataLoader: torch need not be imported to ask."""
     kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(value).__mro__}
     return bool(kinds & {("torch", "Dataset"), ("torch", "DataLoader")})

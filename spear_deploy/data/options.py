@@ -6,14 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spear_deploy.data.coding import Encoding
+from spear_deploy.errors import InputError
 from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.network.ops import Shape
+
+CODING = ("steps", "encoding", "bin_ms", "bin_events", "sensor", "crop", "downsample")
+"""Options that say how data become input over time: each has a meaning for some kinds of data alone."""
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How to load: where the folder is, time steps, coding of values, width of event bins (ms).
+    """How to load: where the folder is, time steps, coding of values, width of event bins (ms) or their events.
 
+    ``sensor`` is the width and height of a camera, ``crop`` the side of the square about its centre that is kept, and
+    ``downsample`` how many of its pixels become one, along each axis.
     ``transform`` is what raw values became when the network was trained; ``seed`` draws the validation samples.
     ``network``, where it is known, is the input shape and number of outputs that data shall fit: what is wrong for it
     is then told with all else.
@@ -23,6 +29,24 @@ class DataOptions:
     steps: int | None = None
     encoding: Encoding | None = None
     bin_ms: float | None = None
+    bin_events: int | None = None
+    sensor: tuple[int, int] | None = None
+    crop: int | None = None
+    downsample: int | None = None
     seed: int = 0
     transform: InputTransform = field(default_factory=InputTransform)
     network: tuple[Shape, int] | None = None
+
+
+def sensor_size(value: object) -> tuple[int, int] | None:
+    """Return width and height of ``"34,34"`` or a pair; raise :class:`InputError` (E007) for anything else."""
+    if value is None:
+        return None
+    words = value.split(",") if isinstance(value, str) else value
+    try:
+        width, height = (int(word) for word in words)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise InputError.of("E007", f"sensor {value!r}", "is no width and height", "give W,H, such as 34,34") from error
+    if not (0 < width <= 1 << 14 and 0 < height <= 1 << 14):
+        raise InputError.of("E007", f"sensor {value!r}", "is no sensor's size", "give W,H, each of 1 to 16384")
+    return width, height

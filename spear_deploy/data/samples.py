@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.bins import Binning
 from spear_deploy.data.coding import Encoding, constant, regular_rate
 from spear_deploy.network.ops import Shape
 
@@ -139,15 +140,15 @@ class SpikeSamples:
 class EventSamples:
     """Address events, binned on demand: sample i holds events ``offsets[i]:offsets[i + 1]``.
 
-    Times are microseconds and count from the sample's first event; ``steps`` covers the longest sample.
-    Events of one cell and bin are counted.
+    Times are microseconds; ``bins`` returns the step of each of a sample's events, and ``steps`` covers the longest
+    sample.  Events of one cell and step are counted, up to ``maximum``.
     """
 
     t: Array
     address: Array
     offsets: Array
     shape: Shape
-    bin_us: int
+    bins: Binning
     steps: int
     maximum: float
     integral: bool = True
@@ -158,12 +159,11 @@ class EventSamples:
     def batch(self, indices: Array) -> Array:
         """Return event counts (T, B, *shape)."""
         size = int(np.prod(self.shape))
-        counter = np.uint8 if self.maximum <= 255 else np.uint16
+        counter = np.min_scalar_type(int(self.maximum))
         frames = np.zeros((self.steps, len(indices), size), counter)
         for column, sample in enumerate(indices):
             events = slice(self.offsets[sample], self.offsets[sample + 1])
-            bins = (self.t[events] - self.t[events][:1]) // self.bin_us
-            np.add.at(frames[:, column], (bins, self.address[events]), 1)
+            np.add.at(frames[:, column], (self.bins(self.t[events]), self.address[events]), 1)
         return frames.reshape(self.steps, len(indices), *self.shape)
 
     @property
@@ -173,7 +173,7 @@ class EventSamples:
 
     def digest(self) -> bytes:
         """Return the SHA-256 of all events and of how they are binned."""
-        return _digest(self.t, self.address, self.offsets, coded=(self.shape, self.bin_us, self.steps))
+        return _digest(self.t, self.address, self.offsets, coded=(self.shape, self.bins, self.steps))
 
 
 def _digest(*arrays: Array, coded: object = None) -> bytes:

@@ -5,47 +5,28 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from spear_deploy.errors import InputError, SpearError
+from spear_deploy.errors import InputError
 from spear_deploy.importers.detect import from_module, is_module
+from spear_deploy.user_code import named_in_file, write_told
 
 
 def main(file: str, name: str, shape: str, seed: str, output: str, result: str) -> None:
-    """Import ``name`` of ``file``; whatever a :class:`SpearError` finds is written down, others end the process."""
+    """Import ``name`` of ``file`` and write it to ``output``."""
     import torch
 
-    try:
-        module = _module(_named(Path(file), name), f"{file}:{name}")
+    def work() -> dict[str, Any]:
+        module = _module(named_in_file(Path(file), name), f"{file}:{name}")
         sample = torch.zeros(1, *map(int, shape.split(",")))
         imported = from_module(module.eval(), sample, seed=int(seed))
         imported.save(output)
-        told: dict[str, Any] = {"notes": [asdict(note) for note in imported.notes]}
-    except SpearError as error:
-        told = {"error": type(error).__name__, "findings": [asdict(finding) for finding in error.findings]}
-    Path(result).write_text(json.dumps(told, default=str), encoding="utf-8")
+        return {"notes": [asdict(note) for note in imported.notes]}
 
-
-def _named(file: Path, name: str) -> Any:
-    """Run the file as a module of its own name, beside which it may import others; return what it calls ``name``."""
-    sys.path.insert(0, str(file.resolve().parent))
-    specification = importlib.util.spec_from_file_location(file.stem, file)
-    assert specification is not None
-    assert specification.loader is not None
-    loaded = importlib.util.module_from_spec(specification)
-    sys.modules[file.stem] = loaded
-    specification.loader.exec_module(loaded)
-    value: Any = loaded
-    for part in name.split("."):
-        if not hasattr(value, part):
-            raise InputError.of("E048", f"{file}:{name}", f"there is no {part!r}", "name what the file assigns")
-        value = getattr(value, part)
-    return value
+    write_told(Path(result), work)
 
 
 def _module(value: Any, where: str) -> Any:

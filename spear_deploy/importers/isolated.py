@@ -1,28 +1,16 @@
-"""Import a live module from a Python file, in a process of its own with a time limit: it runs the file's code.
-
-The process has the rights of this one; it is kept apart so that what it does to torch, to the random state or to
-memory, and that it never ends, does not concern this one.  It is no protection from a file that means harm.
-"""
+"""Import a live module from a Python file, whose code runs in a process of its own with a time limit."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-from spear_deploy import errors
-from spear_deploy.errors import Finding, InputError, SpearError
+from spear_deploy.errors import Finding, InputError
 from spear_deploy.storage import atomic, is_file
+from spear_deploy.user_code import run_child
 
-_LINES = 3
-"""Last lines of what the process printed that an error quotes."""
+_LATE = "keep training behind if __name__ == '__main__', or give a longer --timeout"
 
 
 def import_file(
@@ -40,39 +28,9 @@ def import_file(
     if not is_file(file):
         raise InputError.of("E001", file, "there is no such file", "give FILE.py:NAME")
     with TemporaryDirectory(prefix="spear-deploy-") as folder:
-        written, result = Path(folder) / "network.nir", Path(folder) / "result.json"
-        words = [str(file), name, ",".join(map(str, shape)), str(seed), str(written), str(result)]
-        _run([sys.executable, "-m", f"{__package__}.child", *words], f"{file}:{name}", timeout)
-        if not is_file(result):
-            raise InputError.of("E048", f"{file}:{name}", "its code ended the process", "import it without exiting")
-        told = json.loads(result.read_text(encoding="utf-8"))
-        if "error" in told:
-            raise _error(told)
+        written = Path(folder) / "network.nir"
+        words = [str(file), name, ",".join(map(str, shape)), str(seed), str(written)]
+        told = run_child(f"{__package__}.child", words, f"{file}:{name}", timeout, _LATE)
         with atomic(output) as temporary:
             shutil.copyfile(written, temporary)
     return tuple(Finding(**note) for note in told["notes"])
-
-
-def _run(command: list[str], where: str, timeout: float) -> None:
-    # A session of its own: what the file's code started ends with it.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    ) as process:
-        try:
-            printed, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            fix = "keep training behind if __name__ == '__main__', or give a longer --timeout"
-            raise InputError.of("E048", where, f"took more than {timeout:g} seconds", fix) from error
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    sys.stderr.write(printed)
-    if process.returncode:
-        last = " / ".join(printed.strip().splitlines()[-_LINES:]) or f"ended with {process.returncode}"
-        raise InputError.of("E048", where, f"its code fails: {last}", "make the file run by itself")
-
-
-def _error(told: dict[str, Any]) -> SpearError:
-    kind = getattr(errors, told["error"], SpearError)
-    error: SpearError = kind([Finding(**finding) for finding in told["findings"]])
-    return error

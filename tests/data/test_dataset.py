@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.data import DataOptions, fit_to_network, load_data
+from spear_deploy.data.bins import ByTime
 from spear_deploy.data.dataset import parts_of
 from spear_deploy.data.samples import EventSamples, Samples, SpikeSamples, ValueSamples
 from spear_deploy.errors import InputError
@@ -88,7 +89,7 @@ def test_any_edit_changes_the_fingerprint(kind: str, place: int, what: str) -> N
         samples: Samples = {
             "spikes": lambda: SpikeSamples(x[:, :, None]),
             "values": lambda: ValueSamples(x.astype(np.float32), 4),
-            "events": lambda: EventSamples(x.ravel() * 100, x.ravel(), np.arange(0, 2401, 6), (5,), 50, 9, 6),
+            "events": lambda: EventSamples(x.ravel() * 100, x.ravel(), np.arange(0, 2401, 6), (5,), ByTime(50), 9, 6),
         }[kind]()
         return parts_of("data", samples, y, tuple(parts)).fingerprint
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.data import EventSamples
+from spear_deploy.data.bins import ByTime
 
 
 @settings(max_examples=50, deadline=None)
@@ -20,7 +21,7 @@ def test_events_are_binned_exactly(data: st.DataObject) -> None:
     address = rng.integers(0, 12, offsets[-1])
     width = int(data.draw(st.integers(1, 2000)))
     steps = 5000 // width + 1
-    samples = EventSamples(t, address, offsets, (2, 2, 3), width, steps, 1.0)
+    samples = EventSamples(t, address, offsets, (2, 2, 3), ByTime(width), steps, 1.0)
     expected = np.zeros((steps, 2, 12), np.uint8)
     for column, sample in enumerate((3, 1)):
         events = range(offsets[sample], offsets[sample + 1])

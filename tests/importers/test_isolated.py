@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import spear_deploy
 from spear_deploy.errors import InputError, UnsupportedError
 from spear_deploy.importers import child
 from spear_deploy.importers.isolated import import_file
+from spear_deploy.user_code import named_in_file
 from tests.cli.conftest import Run, spear  # noqa: F401  (a fixture)
 
 PLAIN = """
@@ -79,12 +81,12 @@ def test_what_goes_wrong(tmp_path: Path) -> None:
 
 def test_what_is_named_has_to_be_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that there is not, or something else: E048."""
-    monkeypatch.setattr(child.sys, "path", [])
-    monkeypatch.setattr(child.sys, "modules", dict(child.sys.modules))
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
     (tmp_path / "mynet3.py").write_text("class a:\n    b = 3\n")
-    assert child._named(tmp_path / "mynet3.py", "a.b") == 3
+    assert named_in_file(tmp_path / "mynet3.py", "a.b") == 3
     with pytest.raises(InputError, match="E048.*there is no 'c'"):
-        child._named(tmp_path / "mynet3.py", "a.c")
+        named_in_file(tmp_path / "mynet3.py", "a.c")
     for value in (3, lambda: 3):
         with pytest.raises(InputError, match="E048.*int is no torch module"):
             child._module(value, "mynet.py:net")

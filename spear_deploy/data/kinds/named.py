@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import read_arrays
-from spear_deploy.data.dataset import Dataset, with_validation
+from spear_deploy.data.binning import binned
+from spear_deploy.data.dataset import Dataset, of_raw_values, with_validation
+from spear_deploy.data.kind import Kind
 from spear_deploy.data.options import DataOptions
-from spear_deploy.data.samples import EventSamples, ValueSamples
+from spear_deploy.data.samples import ValueSamples
 from spear_deploy.errors import InputError
 from spear_deploy.network.ops import Shape
 from spear_deploy.storage import is_file
@@ -57,20 +58,12 @@ def _nmnist(options: DataOptions) -> Dataset:
     if missing:
         raise InputError.of("E005", path, f"it lacks {', '.join(missing)}", "download it again")
     x, y, p = (arrays[key].astype(np.int64) for key in ("x", "y", "p"))
-    bin_us = round((options.bin_ms or 5.0) * 1000)
-    offsets, t = arrays["offsets"], arrays["t"]
-    longest = int(np.max(t[offsets[1:] - 1] - t[offsets[:-1]]))
-    address = (p * 34 + y) * 34 + x
-    steps = options.steps or longest // bin_us + 1
-    if steps * bin_us <= longest:
-        message = f"{steps} bins of {bin_us / 1000:g} ms do not cover the longest recording of {longest / 1000:g} ms"
-        raise InputError.of("E005", "data nmnist-small", message, "give a larger --bin-ms, or leave out --steps")
-    samples = EventSamples(t, address, offsets, (2, 34, 34), bin_us, steps, np.inf)
-    peak = max(float(samples.batch(np.array([i])).max()) for i in range(len(samples)))
+    events = arrays["t"], (p * 34 + y) * 34 + x, arrays["offsets"]
+    samples = binned(events, (2, 34, 34), options, "data nmnist-small")
     test = arrays["is_test"].astype(bool)
     return with_validation(
         "nmnist-small",
-        replace(samples, maximum=peak),
+        samples,
         arrays["label"],
         np.flatnonzero(~test),
         np.flatnonzero(test),
@@ -102,6 +95,14 @@ def _idx(path: Path, header: int, shape: Shape) -> NDArray[np.uint8]:
 LOADERS: Mapping[str, tuple[Callable[[DataOptions], Dataset], tuple[str, ...]]] = {
     "digits": (_digits, ("steps", "encoding")),
     "fashion-mnist": (_fashion_mnist, ("steps", "encoding")),
-    "nmnist-small": (_nmnist, ("steps", "bin_ms")),
+    "nmnist-small": (_nmnist, ("steps", "bin_ms", "bin_events")),
 }
 """Named data sets: their loader and the options that it takes."""
+
+
+def _load(name: str, options: DataOptions) -> Dataset:
+    load, _ = LOADERS[name]
+    return of_raw_values(load(options), options.transform)
+
+
+NAMED = Kind(", ".join(LOADERS), LOADERS.__contains__, lambda name, _: LOADERS[name][1], _load)
