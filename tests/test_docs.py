@@ -77,6 +77,10 @@ NOT_RUN = {
     "python -m spear_deploy_speck check": "as above",
     "spear-deploy deploy build/subtract/braille.nir --data build/subtract/braille.npz --chip xylo_audio2 --adapt "
     "--synops 50% --max-drop 2 --method uniform --effort quick --epochs 40 -o build/subtract/xylo": "ten minutes",
+    "pip install --no-deps aeon": "it asks for another numba, and the tests skip what needs it",
+    "python -m examples.japanese_vowels.train": "needs aeon, as above",
+    "spear-deploy deploy examples/japanese_vowels/japanese_vowels.nir --data aeon:JapaneseVowels --normalise 3,1 "
+    "--chip loihi2 --synops 50% --effort quick --threads 1 -o build/vowels": "as above",
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
 }
 """Commands that are not run from here, and why."""
