@@ -191,7 +191,8 @@ def entries_page() -> str:
         rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
         asked = f"{_upper(use)}. Entry points: `{table.group}`; what is asked of one: `spear_deploy/{protocol}`."
         parts += [f"## {title}", asked, _table(("name", "what it is"), rows)]
-    asked = f"`--data`; the first that takes it loads it. Entry points: `{KINDS.group}`; `spear_deploy/data/kind.py`."
+    asked = "`--data`; from the last to the first, the one that takes it loads it. "
+    asked += f"Entry points: `{KINDS.group}`; what is asked of one: `spear_deploy/data/kind.py`."
     parts += ["## Kinds of data", asked, _table(("name", "is given as"), forms)]
     asked = f"Entry points: `{RESOURCES.group}`; what is asked of one: `spear_deploy/budgets/resource.py`."
     parts += ["## Budgets", asked, budgets_table(), "## Steps of `deploy`"]

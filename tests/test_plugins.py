@@ -21,7 +21,10 @@ from spear_deploy.budgets import RESOURCES, Resource
 from spear_deploy.chips.figures import Count
 from spear_deploy.chips.profile import ChipProfile
 from spear_deploy.cli.main import cli
-from spear_deploy.errors import PluginError, UnsupportedError
+from spear_deploy.data import DataOptions, from_arrays, load_data
+from spear_deploy.data.kind import Kind
+from spear_deploy.data.kinds import KINDS
+from spear_deploy.errors import InputError, PluginError, UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.network import Network
@@ -245,6 +248,19 @@ def test_a_backend(wrong: bool, tiny_nir: Path, tiny_npz: Path) -> None:
     if wrong:
         assert done.error.exit_code == 5
         assert (validation["first_divergence"]["step"], validation["first_divergence"]["sample"]) == (2, 1)
+
+
+def test_a_kind_of_data() -> None:
+    """It takes the names that are its own, with the options that have a meaning for them."""
+    x, y = np.eye(4, dtype=np.uint8)[np.arange(20) % 4, None], np.arange(20) % 4
+    load = lambda name, options: from_arrays({"x": x, "y": y}, name.removeprefix("made:"), name, options)  # noqa: E731
+    with added(KINDS, "made", Kind("made:NAME", lambda name: name.startswith("made:"), lambda _, __: (), load)):
+        data = load_data("made:eye", DataOptions())
+        assert (data.name, data.shape) == ("eye", (4,))
+        with pytest.raises(InputError, match="E005.*bin-ms"):
+            load_data("made:eye", DataOptions(bin_ms=1.0))
+        with pytest.raises(InputError, match=r"E008(.|\n)*made:NAME"):
+            load_data("none", DataOptions())
 
 
 # A target: one chip family

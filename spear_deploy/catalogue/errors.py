@@ -26,9 +26,9 @@ ERRORS: dict[str, tuple[str, str]] = {
         "data that cannot be used",
         (
             "The data file is missing an array, its shape does not fit the network, or it holds NaN or\n"
-            "pickled objects.\n"
-            "Expected: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape) spikes, or\n"
-            "(N, *shape) values together with --steps."
+            "pickled objects; or the images, recordings or series of a folder are damaged or do not fit together.\n"
+            "Expected of arrays: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape)\n"
+            "spikes, or (N, *shape) values together with --steps."
         ),
     ),
     "E006": (

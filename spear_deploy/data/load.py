@@ -1,4 +1,4 @@
-"""Loading a data set by its name: the first kind of data that takes the name loads it."""
+"""Loading a data set by its name: the kind of data that takes the name loads it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_data(name: str, options: DataOptions) -> Dataset:
     Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name), E016
     (normalisation), E048 (code); :class:`BackendError` (E064) for a package that reading it needs.
     """
-    kinds = [kind for _, kind in KINDS.items()]
+    kinds = [kind for _, kind in KINDS.items()][::-1]
     for kind in kinds:
         if kind.takes(name):
             _refuse_unused(kind, name, options)

@@ -18,7 +18,7 @@ from spear_deploy.errors import InputError
 
 _ACCEPTED = (
     "give (x, y), (x_train, y_train, x_test, y_test), a mapping of such names, a torch Dataset or DataLoader, a pair "
-    "of those for training and test, the name of a data set, or an .npz file"
+    "of those for training and test, or a name or path as --data takes it"
 )
 
 

@@ -46,7 +46,7 @@ def _split_note(data: Dataset, where: str) -> Iterator[Finding]:
     if data.split == "drawn":
         total = sum(map(len, data.parts.values()))
         message = (
-            f"x and y come without a split: {len(data.test)} of {total} samples were drawn for the test, stratified by "
-            f"label; where samples belong together, give {', '.join(SPLIT)}"
+            f"samples come without a split: {len(data.test)} of {total} were drawn for the test, stratified by label; "
+            f"where some belong together, give {', '.join(SPLIT)}, or folders train and test"
         )
         yield Finding("N006", where, message, severity="note")

@@ -158,6 +158,17 @@ def test_without_an_output_nothing_is_left(imported: Imported, tiny_data: Datase
     assert read_bundle(tmp_path / "kept").program.populations
 
 
+def test_data_from_code(imported: Imported, tiny_npz: Path, tmp_path: Path) -> None:
+    """The report says that code was run and what it gave; the figures are those of the arrays themselves."""
+    code = f"import numpy as np\n\ndef load():\n    d = np.load({str(tiny_npz)!r})\n    return d['x'], d['y']\n"
+    (tmp_path / "mydata.py").write_text(code)
+    name = f"{tmp_path / 'mydata.py'}:load"
+    found, same = (spear_deploy.deploy(imported, data, synops="100%") for data in (name, tiny_npz))
+    assert "its Python code was run" in str(found.report["notes"])
+    assert found.report["accuracy"] == same.report["accuracy"]
+    assert found.report["synops"] == same.report["synops"]
+
+
 def test_until(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
     """Stopped after a step it tells what that step found, and has no report."""
     deployment = spear_deploy.deploy(imported, tiny_data, output=tmp_path / "build", synops="50%", until="baseline")

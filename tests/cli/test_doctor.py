@@ -68,6 +68,15 @@ def test_libraries_and_extras(invented: dict[str, str]) -> None:
     assert doctor.lacking(doctor.examine(), ("search",)).exit_code == 6
 
 
+def test_packages_whose_files_are_read(invented: dict[str, str]) -> None:
+    """The command brings no dependencies: nothing of the package is imported."""
+    (before,) = (check for check in doctor.examine() if check.name == "aeon")
+    assert (before.state, before.mend) == ("missing", "pip install --no-deps aeon")
+    invented.update(aeon="1.6.0")
+    (after,) = (check for check in doctor.examine() if check.name == "aeon")
+    assert (after.state, after.found, after.mend) == ("ok", "1.6.0", "")
+
+
 def test_without_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run from a folder: said, not a traceback."""
 

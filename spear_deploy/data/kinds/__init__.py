@@ -1,6 +1,6 @@
-"""Kinds of data, by name prefix or suffix: the first that takes a name loads it.
+"""Kinds of data, by name prefix or suffix: from the last to the first, the one that takes a name loads it.
 
-A new one is a file and a line in this table.
+A new one is a file and a line in this table, below those whose names would include its own.
 """
 
 from spear_deploy.data.kind import Kind
@@ -11,13 +11,13 @@ __all__ = ["KINDS"]
 KINDS: Registry[Kind] = Registry(
     "kind of data",
     {
-        "named": "spear_deploy.data.kinds.named:NAMED",
-        "series": "spear_deploy.data.kinds.series:SERIES",
-        "npz": "spear_deploy.data.kinds.npz:NPZ",
         "python": "spear_deploy.data.kinds.python:PYTHON",
+        "npz": "spear_deploy.data.kinds.npz:NPZ",
         "events": "spear_deploy.data.kinds.events:EVENTS",
         "images": "spear_deploy.data.kinds.images:IMAGES",
+        "series": "spear_deploy.data.kinds.series:SERIES",
+        "named": "spear_deploy.data.kinds.named:NAMED",
     },
     group="spear_deploy.data",
 )
-"""What loads data, in the order in which it is asked."""
+"""What loads data, by name; the most general first."""

@@ -85,6 +85,24 @@ def test_frames_are_tonics(tmp_path: Path, options: DataOptions, frame: dict[str
         assert not found[index, len(expected) :].any()
 
 
+def test_real_recordings(tmp_path: Path, shared: Path) -> None:
+    """Recordings of N-MNIST, written as its files, are the ones of the packed set, step by step."""
+    with np.load(shared / "data" / "nmnist-small" / "nmnist_small_events.npz") as packed:
+        x, y, p, t, offsets = (packed[name] for name in ("x", "y", "p", "t", "offsets"))
+    for index in range(6):
+        span = slice(offsets[index], offsets[index + 1])
+        events = np.zeros(offsets[index + 1] - offsets[index], EVENT)
+        events["x"], events["y"], events["p"], events["t"] = x[span], y[span], p[span], t[span] - t[span][0]
+        path = tmp_path / "all" / f"{index}.bin"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(as_bin(events))
+    found = frames(tmp_path, DataOptions(bin_ms=2.0))
+    named = load_data("nmnist-small", DataOptions(folder=shared / "data", bin_ms=2.0)).samples
+    expected = np.moveaxis(named.batch(np.arange(6)), 1, 0)
+    np.testing.assert_array_equal(found, expected[:, : found.shape[1]])
+    assert not expected[:, found.shape[1] :].any()
+
+
 def test_what_was_read_is_said_and_fingerprinted(tmp_path: Path) -> None:
     """Parts, binning, crop and lost events in the note; one event more is other data, and so is another binning."""
     write(tmp_path / "train")
