@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data.labels import class_notes
 from spear_deploy.errors import Finding, InputError
-from spear_deploy.storage import is_file
+from spear_deploy.storage import is_file, is_folder
 
 _PARTS = ("train", "test")
 _SHOWN = 3
@@ -60,7 +60,7 @@ class Tree:
 
 def holds(folder: Path, suffixes: tuple[str, ...]) -> bool:
     """Say whether a folder holds files of these suffixes where :func:`scan` looks for them."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return False
     return any(_suffixed(path, suffixes) for path in _walk(folder, 3))
 
