@@ -25,24 +25,35 @@ _SILENCE = 60.0
 
 @dataclass
 class Progress:
-    """Shows the steps of a run on ``console`` and keeps their durations."""
+    """Shows the steps of a run on ``console``, and in a ``log`` when each began and ended; keeps their durations."""
 
     console: Console
+    log: Console | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Tick]:
         """Show a step while the block runs; the block may tick."""
         start = time.perf_counter()
+        self._note(f"{name} ...")
         try:
             with self._bar(name) if self.console.is_terminal else self._lines(name) as tick:
                 yield tick
+            self._note(f"{name} done in {time.perf_counter() - start:.1f} s")
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
     def say(self, text: str) -> None:
         """Print a line."""
+        self._show(text)
+        self._note(text)
+
+    def _show(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
+
+    def _note(self, text: str) -> None:
+        if self.log is not None:
+            self.log.print(text, highlight=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Tick]:
@@ -62,7 +73,7 @@ class Progress:
         """Print a line now and then: what is done, the time it took, and the time left at that pace."""
         start = last = time.perf_counter()
         state, ended, speaking = "", threading.Event(), threading.Lock()
-        self.say(f"{name} ...")
+        self._show(f"{name} ...")
 
         def tick(done: int, total: int) -> None:
             nonlocal last, state
@@ -72,7 +83,7 @@ class Progress:
             with speaking:
                 if now - last >= _PLAIN_INTERVAL:
                     last = now
-                    self.say(f"{name}{state}, about {duration(left)} left")
+                    self._show(f"{name}{state}, about {duration(left)} left")
 
         def speak() -> None:
             nonlocal last
@@ -80,7 +91,7 @@ class Progress:
                 with speaking:
                     if (now := time.perf_counter()) - last >= _SILENCE:
                         last = now
-                        self.say(f"{name}{state} still, after {duration(now - start)}")
+                        self._show(f"{name}{state} still, after {duration(now - start)}")
 
         speaker = threading.Thread(target=speak, daemon=True)
         speaker.start()
@@ -89,4 +100,4 @@ class Progress:
         finally:
             ended.set()
             speaker.join()
-        self.say(f"{name} done in {time.perf_counter() - start:.1f} s")
+        self._show(f"{name} done in {time.perf_counter() - start:.1f} s")

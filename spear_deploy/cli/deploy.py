@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from spear_deploy.backends import BACKENDS, default_prover
-from spear_deploy.cli.main import console_for
+from spear_deploy.cli.main import console_for, show
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
@@ -21,11 +21,11 @@ from spear_deploy.cli.options import (
     take_semantics,
     with_options,
 )
+from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.cli.project import write_project
 from spear_deploy.deployment.options import PROJECT, STEP_NAMES
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
-from spear_deploy.progress import Progress
 from spear_deploy.search.options import EFFORTS, SearchOptions
 
 
@@ -144,7 +144,9 @@ _SINGLE_OPTIONS = (
     click.option("--seed", type=int, default=0, show_default=True),
     click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
 )
-_SHARED = with_options(RUN_OPTIONS, SEARCH_OPTIONS, LOWERING_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, INPUT_OPTIONS)
+_SHARED = with_options(
+    RUN_OPTIONS, SEARCH_OPTIONS, LOWERING_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS
+)
 
 
 class BudgetCommand(click.Command):
@@ -190,13 +192,24 @@ def compile_command(**options: Any) -> int:
 
 def run_deploy(options: dict[str, Any]) -> int:
     """Run a deployment from its command line options and return the exit code."""
-    from spear_deploy import frontends
-
     # What needs no torch comes first: mistakes should be told at once.
     asked = dict(options)
-    as_json = options.pop("json_output")
-    console = console_for(stderr=as_json)  # standard output then carries the report alone
-    model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
+    as_json, output = options.pop("json_output"), options.pop("output")
+    with opened(quiet=options.pop("quiet"), log=options.pop("log"), folder=output, stderr=as_json) as shown:
+        deployment = _deployed(options, output, asked, shown)
+        _show(deployment, shown)
+    if as_json:
+        click.echo(json.dumps(_as_data(deployment), indent=2))
+    if deployment.error is None:
+        return 0
+    show(deployment.error, console_for(stderr=True))
+    return int(deployment.error.exit_code)
+
+
+def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], shown: Output) -> Any:
+    from spear_deploy import frontends
+
+    model, data, chip = (options.pop(name) for name in ("model", "data", "chip"))
     semantics, overrides = take_semantics(options)
     settings = settings_of(options)
     if data is None:
@@ -213,13 +226,14 @@ def run_deploy(options: dict[str, Any]) -> int:
     if options["backend"] is None:
         settings["backend"] = default_prover(profile.target)
     request = prepare(frontends.load(model, semantics, overrides), data, chip, settings)
-    title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"
-    console.print(title, style="bold", markup=False)
-    deployment = request.run(output, Progress(console), shlex.join(["spear-deploy", *sys.argv[1:]]))
+    for console in shown.full:
+        title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"
+        console.print(title, style="bold", markup=False)
+    deployment = request.run(output, shown.progress(), shlex.join(["spear-deploy", *sys.argv[1:]]))
     if deployment.report is not None:
         proven = settings.get("backend") or "emulator"
         write_project(output / PROJECT, {**asked, "backend": proven, "samples": asked["samples"] or "all"})
-    return _show(deployment, as_json=as_json)
+    return deployment
 
 
 def settings_of(options: dict[str, Any]) -> Any:
@@ -229,25 +243,26 @@ def settings_of(options: dict[str, Any]) -> Any:
     return settings
 
 
-def _show(deployment: Any, *, as_json: bool) -> int:
-    from spear_deploy.cli.main import show
+def _show(deployment: Any, shown: Output) -> None:
     from spear_deploy.deployment.bundle import PAGE, REPORT
-    from spear_deploy.report.stopped import found_so_far, print_found
-    from spear_deploy.report.terminal import print_report
+    from spear_deploy.report.stopped import print_found
+    from spear_deploy.report.terminal import print_report, print_verdict
 
-    console = console_for(stderr=as_json)
-    if deployment.report is None:
-        found = found_so_far(deployment.work)
-        print_found(found, console)
-        if as_json:
-            click.echo(json.dumps(found, indent=2))
-        return 0
-    print_report(deployment.report, console)
     folder = deployment.folder
-    console.print(f"\nreport: {plain(folder / REPORT)}\npage: {plain(folder / PAGE)}", markup=False, soft_wrap=True)
-    if as_json:
-        click.echo(json.dumps(deployment.report, indent=2))
-    if deployment.error is not None:
-        show(deployment.error, console_for(stderr=True))
-        return int(deployment.error.exit_code)
-    return 0
+    for console in shown.full:
+        if deployment.report is None:
+            print_found(_as_data(deployment), console)
+            continue
+        print_report(deployment.report, console)
+        console.print(f"\nreport: {plain(folder / REPORT)}\npage: {plain(folder / PAGE)}", markup=False, soft_wrap=True)
+    if shown.console.quiet and deployment.report is not None:
+        print_verdict(deployment.report, shown.verdict)
+    if shown.log is not None and deployment.error is not None:
+        show(deployment.error, shown.log)
+
+
+def _as_data(deployment: Any) -> Any:
+    """Return the report as JSON has it, or what was found where the run was stopped before its end."""
+    from spear_deploy.report.stopped import found_so_far
+
+    return found_so_far(deployment.work) if deployment.report is None else deployment.report

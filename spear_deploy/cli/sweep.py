@@ -20,8 +20,8 @@ from spear_deploy.cli.deploy import (
 )
 from spear_deploy.cli.main import console_for, show
 from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, take_semantics, with_options
+from spear_deploy.cli.output import OUTPUT_OPTIONS, opened
 from spear_deploy.errors import InputError
-from spear_deploy.progress import Progress
 
 
 def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     help="Points of accuracy that the answer may lose, on the validation samples.",
 )
 @click.option("--cores", type=click.IntRange(1), help="Cores at most, at every point.")
-@with_options(SEARCH_OPTIONS, LOWERING_OPTIONS, RESUME_OPTIONS, INPUT_OPTIONS)
+@with_options(SEARCH_OPTIONS, LOWERING_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS)
 @click.option(
     "--backend",
     type=NameIn(BACKENDS.names),
@@ -77,8 +77,7 @@ def sweep_command(**options: Any) -> int:
     from spear_deploy.deployment.folder import as_folder
     from spear_deploy.report.sweep import print_sweep
 
-    as_json = options.pop("json_output")
-    console = console_for(stderr=as_json)
+    as_json, quiet, log = (options.pop(name) for name in ("json_output", "quiet", "log"))
     model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
     budgets, seeds = options.pop("budgets"), options.pop("seeds")
     semantics, overrides = take_semantics(options)
@@ -87,9 +86,11 @@ def sweep_command(**options: Any) -> int:
         raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
     imported = frontends.load(model, semantics, overrides)
     command = shlex.join(["spear-deploy", *sys.argv[1:]])
-    done = plan.run(imported, data, chip, as_folder(output), Progress(console), command)
-    print_sweep(done.result, console)
-    console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
+    with opened(quiet=quiet, log=log, folder=output, stderr=as_json) as shown:
+        done = plan.run(imported, data, chip, as_folder(output), shown.progress(), command)
+        for console in (shown.verdict, *shown.full) if quiet else shown.full:  # the table is the verdict
+            print_sweep(done.result, console)
+            console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(done.result, indent=2))
     if done.error is None:

@@ -31,6 +31,11 @@ def print_report(report: Mapping[str, Any], console: Console) -> None:
     console.print(Page(Group(*_parts(report))), crop=console.is_terminal)
 
 
+def print_verdict(report: Mapping[str, Any], console: Console) -> None:
+    """Print the verdict of a report alone."""
+    console.print(_headline(report), soft_wrap=True)
+
+
 def print_fidelity(fidelity: Mapping[str, Any], console: Console) -> None:
     """Print the table of :func:`~spear_deploy.report.fidelity.fidelity_data`."""
     console.print(Page(Group(*_fidelity(fidelity))), crop=console.is_terminal)

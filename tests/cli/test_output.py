@@ -1,0 +1,68 @@
+"""What a command says when it shall be quiet, and what it logs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from spear_deploy.cli.output import opened
+from spear_deploy.errors import InputError
+from tests.cli.conftest import Run
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
+QUICK = ("--method", "uniform", "--epochs", "1", "--effort", "quick", "--chip", "loihi2", "--synops", "70%")
+
+
+def test_quiet_and_logged(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """The verdict alone is printed; the log has every line that is printed otherwise, each with its time."""
+    given = (tiny_nir, "--data", tiny_npz, *QUICK)
+    log, folder = tmp_path / "logs" / "run.log", tmp_path / "quiet"
+    told = spear("compile", *given, "-o", tmp_path / "told")
+    quiet = spear("compile", *given, "-o", folder, "--quiet", "--log", log)
+    assert (told.code, quiet.code, quiet.err) == (0, 0, "")
+    assert quiet.out.startswith("within budget")
+    assert quiet.out.count("\n") == 1
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert all(STAMP.match(line) for line in lines)
+    logged = [STAMP.sub("", line) for line in lines]
+    assert quiet.out.strip() in " ".join(logged)
+    steps = [line.split(" done in ")[0] for line in told.out.splitlines() if " done in " in line]
+    assert [line.split(" done in ")[0] for line in logged if " done in " in line] == steps
+    assert "float -> chip" in log.read_text(encoding="utf-8")
+    assert "quiet" not in (folder / "spear.toml").read_text(encoding="utf-8")
+    assert spear("compile", *given, "-o", folder, "--force", "-q", "--log", log).code == 0
+    assert len(log.read_text(encoding="utf-8").splitlines()) > 1.5 * len(lines), "it goes on with what is there"
+
+
+def test_json_is_printed_all_the_same(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Standard output carries the report alone."""
+    done = spear("compile", tiny_nir, "--data", tiny_npz, *QUICK, "-o", tmp_path / "out", "-q", "--json")
+    assert done.code == 0
+    assert done.out.startswith("{")
+    assert "within budget" in done.err
+
+
+def test_errors_are_logged_and_told(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
+    """Once each."""
+    log = tmp_path / "run.log"
+    done = spear("compile", tiny_nir, "--data", "absent.npz", *QUICK, "-o", tmp_path / "out", "-q", "--log", log)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("E001") == log.read_text(encoding="utf-8").count("E001") > 0
+
+
+def test_logs_that_cannot_be(tmp_path: Path) -> None:
+    """In the folder of the run, in a file as if it were a folder, and on a full disk: E009."""
+    (tmp_path / "file").write_text("")
+    for log in (tmp_path / "out" / "run.log", tmp_path / "file" / "run.log", tmp_path):
+        with (
+            pytest.raises(InputError, match="E009"),
+            opened(quiet=False, log=log, folder=tmp_path / "out", stderr=False),
+        ):
+            pytest.fail("it was opened")
+    with (
+        pytest.raises(InputError, match="E009 /dev/full"),
+        opened(quiet=True, log=Path("/dev/full"), folder=tmp_path, stderr=False) as shown,
+    ):
+        shown.progress().say("text")
