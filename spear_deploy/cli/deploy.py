@@ -143,6 +143,11 @@ INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
 _SINGLE_OPTIONS = (
     click.option("--seed", type=int, default=0, show_default=True),
     click.option("--until", type=click.Choice(STEP_NAMES), help="Stop after this step."),
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Measure the unpruned network and a few batches of training, say what a run would take, write nothing.",
+    ),
 )
 _SHARED = with_options(
     RUN_OPTIONS, SEARCH_OPTIONS, LOWERING_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS
@@ -194,12 +199,15 @@ def run_deploy(options: dict[str, Any]) -> int:
     """Run a deployment from its command line options and return the exit code."""
     # What needs no torch comes first: mistakes should be told at once.
     asked = dict(options)
+    is_dry = options.pop("dry_run")
+    options["until"] = "baseline" if is_dry else options["until"]
     as_json, output = options.pop("json_output"), options.pop("output")
     with opened(quiet=options.pop("quiet"), log=options.pop("log"), folder=output, stderr=as_json) as shown:
         deployment = _deployed(options, output, asked, shown)
-        _show(deployment, shown)
+        data = _as_data(deployment, is_dry=is_dry)
+        _show(deployment, data, shown)
     if as_json:
-        click.echo(json.dumps(_as_data(deployment), indent=2))
+        click.echo(json.dumps(data, indent=2))
     if deployment.error is None:
         return 0
     show(deployment.error, console_for(stderr=True))
@@ -243,7 +251,7 @@ def settings_of(options: dict[str, Any]) -> Any:
     return settings
 
 
-def _show(deployment: Any, shown: Output) -> None:
+def _show(deployment: Any, data: Any, shown: Output) -> None:
     from spear_deploy.deployment.bundle import PAGE, REPORT
     from spear_deploy.report.stopped import print_found
     from spear_deploy.report.terminal import print_report, print_verdict
@@ -251,7 +259,7 @@ def _show(deployment: Any, shown: Output) -> None:
     folder = deployment.folder
     for console in shown.full:
         if deployment.report is None:
-            print_found(_as_data(deployment), console)
+            print_found(data, console)
             continue
         print_report(deployment.report, console)
         console.print(f"\nreport: {plain(folder / REPORT)}\npage: {plain(folder / PAGE)}", markup=False, soft_wrap=True)
@@ -261,8 +269,14 @@ def _show(deployment: Any, shown: Output) -> None:
         show(deployment.error, shown.log)
 
 
-def _as_data(deployment: Any) -> Any:
-    """Return the report as JSON has it, or what was found where the run was stopped before its end."""
+def _as_data(deployment: Any, *, is_dry: bool) -> Any:
+    """Return the report as JSON has it; of a run that stopped before its end what was found, and what it would take."""
+    from dataclasses import asdict
+
+    from spear_deploy.deployment.forecast import forecast
     from spear_deploy.report.stopped import found_so_far
 
-    return found_so_far(deployment.work) if deployment.report is None else deployment.report
+    if deployment.report is not None:
+        return deployment.report
+    found = found_so_far(deployment.work)
+    return {**found, "forecast": asdict(forecast(deployment.work))} if is_dry else found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.activity import Activity
-from spear_deploy.printable import plain, plain_lines
+from spear_deploy.printable import duration, plain, plain_lines
 from spear_deploy.report.data import data_parts, describe_data
 
 
@@ -50,8 +50,22 @@ def print_found(found: Mapping[str, Any], console: Console) -> None:
     if "budgets" in found:
         limits = ", ".join(f"{name} {limit:,.6g}" for name, limit in found["budgets"].items())
         lines.append(f"budgets     {limits}")
+    if "forecast" in found:
+        lines += _forecast(found["forecast"])
     for line in map(plain_lines, lines):
         console.print(line, markup=False, soft_wrap=True)
+
+
+def _forecast(forecast: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of what a run would take; see :class:`~spear_deploy.deployment.forecast.Forecast`."""
+    if forecast["method"] is None:
+        yield "search      none: the unpruned network is within the budgets"
+    else:
+        in_float, on_chip = (1000 * forecast[f"{kind}_batch"] for kind in ("float", "chip"))
+        paces = f"{in_float:.0f} ms a batch in float, {on_chip:.0f} as the chip"
+        yield f"search      {forecast['method']}: at most about {duration(forecast['seconds'])} of training ({paces})"
+    yield f"memory      {forecast['memory'].removeprefix('memory: ')}"
+    yield "dry run: nothing was written"
 
 
 def _figures(activity: Activity) -> dict[str, float]:

@@ -36,12 +36,17 @@ def outlook(options: SearchOptions, pace: Pace, target: float, samples: int) -> 
 
     All rounds of the closing fine-tuning are counted, of which it may need fewer.
     """
-    in_float, on_chip = pace.of("float"), pace.of("chip")
-    if in_float is None or on_chip is None:  # resumed: nothing has been trained yet
-        return ""
-    compared = options.candidates + len(options.beside)
-    chip = compared * options.compare.steps(samples) + options.finish.steps(samples) + options.reference.steps(samples)
-    seconds = stages_to(target) * options.stage.steps(samples) * in_float + chip * on_chip
-    if seconds < _WORTH_TELLING:
+    seconds = seconds_of_training(options, pace, target, samples)
+    if seconds is None or seconds < _WORTH_TELLING:
         return ""
     return f"about {duration(seconds)} of training to come, at most; --time-limit ends it with the best network so far"
+
+
+def seconds_of_training(options: SearchOptions, pace: Pace, target: float, samples: int) -> float | None:
+    """Return how long the training takes at most that a search to a ``target`` share needs; None at an unknown pace."""
+    in_float, on_chip = pace.of("float"), pace.of("chip")
+    if in_float is None or on_chip is None:  # resumed: nothing has been trained yet
+        return None
+    compared = options.candidates + len(options.beside)
+    chip = compared * options.compare.steps(samples) + options.finish.steps(samples) + options.reference.steps(samples)
+    return stages_to(target) * options.stage.steps(samples) * in_float + chip * on_chip

@@ -284,3 +284,20 @@ def test_a_signal_while_a_class_is_made_ends_a_run_by_its_code(tmp_path: Path) -
     place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(command, capture_output=True, text=True, env=place, check=False)
     assert (done.returncode, "--resume" in done.stderr) == (143, True), done
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("spear-deploy co", "compile"),
+        ("spear-deploy deploy --syn", "--synops"),
+        ("spear-deploy build --dry", "--dry-run"),
+    ],
+)
+def test_completion(words: str, offered: str) -> None:
+    """A shell that completes is offered commands, and the options of each, those of budgets among them."""
+    asked = {"_SPEAR_DEPLOY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = f"import sys; sys.argv[0] = 'spear-deploy'; {COMMAND}"
+    place = {**os.environ, **asked}
+    done = subprocess.run([sys.executable, "-c", code], env=place, capture_output=True, text=True, check=False)
+    assert f"plain,{offered}" in done.stdout.splitlines(), done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -66,3 +67,18 @@ def test_logs_that_cannot_be(tmp_path: Path) -> None:
         opened(quiet=True, log=Path("/dev/full"), folder=tmp_path, stderr=False) as shown,
     ):
         shown.progress().say("text")
+
+
+@pytest.mark.parametrize(("synops", "search"), [("70%", "uniform: at most about "), ("100%", "none: the unpruned")])
+def test_a_dry_run(synops: str, search: str, spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """It says what a run would take, in words and as JSON, and writes nothing."""
+    given = (tiny_nir, "--data", tiny_npz, *QUICK, "--synops", synops, "-o", tmp_path / "out", "--dry-run")
+    done = spear("compile", *given)
+    assert done.code == 0
+    assert f"search      {search}" in done.out
+    assert "memory      up to 1" in done.out
+    assert done.out.rstrip().endswith("dry run: nothing was written")
+    assert not (tmp_path / "out").exists()
+    told = json.loads(spear("compile", *given, "--json").out)["forecast"]
+    assert (told["seconds"] is None) == (synops == "100%")
+    assert told["seconds"] is None or 0 < told["seconds"] < 600
