@@ -26,15 +26,14 @@ from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
-from spear_deploy.execution import Execution, split_evenly
+from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
-from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
-from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.losses import logits
+from spear_deploy.train.passes import Pass, Passes
 from spear_deploy.train.teacher import Teacher
 
 _LARGEST_MULTIPLIER = 20.0
@@ -78,8 +77,8 @@ def finetune(
     cut_at = None
     rng = np.random.default_rng(seed)
     student = simulator(network).to(execution.device)
-    objective = _Objective(student, config, aims or Aims(), execution.device)
-    together = memory_of_training(student, split.samples.steps).together(execution, config.batch)
+    objective = _Objective(student, config, aims or Aims())
+    passes = Passes(student, split, config.batch, execution)
     optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
     total = config.steps(len(split))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
@@ -88,8 +87,8 @@ def finetune(
             cut_at = done - 1
             break
         optimiser.zero_grad(set_to_none=True)
-        for part in split_evenly(len(positions), together, threads=1):
-            objective.add_gradients(split, positions[part.start : part.stop], of=len(positions))
+        for part in passes.of(positions):
+            objective.add_gradients(part)
         objective.end_batch()
         optimiser.step()
         schedule.step()
@@ -101,38 +100,35 @@ def finetune(
 class _Objective:
     """What is to be small: gradients add up part by part of a batch, and the multiplier moves at its end."""
 
-    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims, device: str) -> None:
-        self._student, self._device, (self._port,) = student, device, student.structure.inputs
-        self._output, self._config, self._target = student.structure.outputs[0], config, aims.synops_target
+    def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
+        self._student, self._output = student, student.structure.outputs[0]
+        self._config, self._target = config, aims.synops_target
         self._rule = network_rule(student.structure, config.decide).name
         self._teacher: Teacher | None = aims.teacher if config.distillation else None
         self._meter = None if aims.synops_target is None else SynopsMeter(student)
         self.multiplier, self._excess = aims.multiplier, 0.0
 
-    def add_gradients(self, split: Split, positions: NDArray[np.intp], *, of: int) -> None:
-        """Add the gradients of a part of a batch ``of`` so many samples: those at these positions of the split."""
-        x, labels = split.batch(positions)
-        inputs = {self._port.name: to_tensor(x, self._device)}
-        out = self._student(inputs)
-        share = len(positions) / of
-        loss = self._loss(out, torch.from_numpy(labels).to(self._device), positions)
-        (share * (loss + self._pressure(inputs, out, share))).backward()
+    def add_gradients(self, part: Pass) -> None:
+        """Add the gradients of a part of a batch."""
+        out = self._student(part.inputs)
+        loss = self._loss(part, out) + self._pressure(part, out)
+        (part.share * loss).backward()
 
-    def _loss(self, out: Mapping[str, Tensor], labels: Tensor, positions: NDArray[np.intp]) -> Tensor:
-        """Return the loss of what the student did on the samples at these positions of the split."""
+    def _loss(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor:
+        """Return the loss of what the student did on some samples."""
         scores = logits(self._rule, out[self._output])
-        loss = functional.cross_entropy(scores, labels)
+        loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
-            loss = loss + self._config.distillation * _distance(scores, self._teacher.logits(positions))
+            loss = loss + self._config.distillation * _distance(scores, self._teacher.logits(part.positions))
         return loss
 
-    def _pressure(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor], share: float) -> Tensor | float:
-        """Return the terms of the SynOps constraint for what is this ``share`` of a batch."""
+    def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
+        """Return the terms of the SynOps constraint for what the student spent on some samples."""
         if self._meter is None or self._target is None:
             return 0.0
-        excess = self._meter(inputs, out) / self._target - 1.0
+        excess = self._meter(part.inputs, out) / self._target - 1.0
         terms = self.multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
-        self._excess += share * float(excess.detach())
+        self._excess += part.share * float(excess.detach())
         return terms
 
     def end_batch(self) -> None:

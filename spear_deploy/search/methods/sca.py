@@ -63,9 +63,9 @@ class SCA(Once):
                 done += 1
                 simulator.factors.update(there.scales)
                 activity = {name: np.zeros(units) for name, units in task.space.units.items()}
-                for part, inputs, _ in descent.passes(batch):
-                    in_part = membrane_activity(simulator, groups, inputs)
-                    activity = {name: total + part * in_part[name] for name, total in activity.items()}
+                for part in descent.passes(batch):
+                    in_part = membrane_activity(simulator, groups, part.inputs)
+                    activity = {name: total + part.share * in_part[name] for name, total in activity.items()}
                 self._round(done, there, activity)
             simulator.factors.update(there.scales)
             optimiser.param_groups[0]["lr"] = batch.rate

@@ -13,6 +13,7 @@ that went first save the time, and the cores, of units that would be left almost
 
 from __future__ import annotations
 
+from collections import Counter
 from math import log
 
 import numpy as np
@@ -44,7 +45,7 @@ class GradualSynapses(Once):
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        self._by: dict[str, int] = {}
+        self._chosen = Counter[str]()
 
     def propose(self) -> Proposal:
         """Prune, and return the network."""
@@ -64,7 +65,7 @@ class GradualSynapses(Once):
             task.tick(stages, max(stages, expected))
         left = weights_of(network).values()
         density = sum(np.count_nonzero(weight) for weight in left) / max(1, sum(weight.size for weight in left))
-        self._figures = {"stages": stages, "density": density, **self._by}
+        self._figures = {"stages": stages, "density": density, **self._chosen}
         return Proposal(start.counts, network, start.kept, start.steps + stages * task.refining)
 
     def _synapses(self, network: Network) -> Synapses:
@@ -81,7 +82,7 @@ class GradualSynapses(Once):
         losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
         is_clear = losses["taylor"] - losses["magnitude"] > _CLEAR * log(classes)
         chosen = "magnitude" if is_clear else "taylor"
-        self._by[chosen] = self._by.get(chosen, 0) + 1
+        self._chosen[chosen] += 1
         return thinner[chosen]
 
 

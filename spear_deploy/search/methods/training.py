@@ -5,23 +5,19 @@ Batches are shuffled by the run's seed; nothing random is drawn from a global st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, pi
 
 import numpy as np
-import torch
 import torch.nn.functional as functional
 from numpy.typing import NDArray
-from torch import Tensor
 
 from spear_deploy.decision import network_rule
-from spear_deploy.execution import split_evenly
 from spear_deploy.search.methods.protocol import Task
-from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import NetworkSimulator
-from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import logits
+from spear_deploy.train.passes import Pass, Passes
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,21 +57,16 @@ class Descent:
     """
 
     def __init__(self, task: Task, simulator: NetworkSimulator) -> None:
-        self._task, self._simulator = task, simulator
+        self._output, self._simulator = task.network.outputs[0], simulator
         self._rule = network_rule(task.network, task.training.decide).name
-        memory = memory_of_training(simulator, task.data.steps)
-        self._together = memory.together(task.execution, task.training.batch)
+        self._passes = Passes(simulator, task.data.train, task.training.batch, task.execution)
 
     def add_gradients(self, batch: Batch) -> None:
         """Go back from the mean cross-entropy of a batch under the decision rule to all leaves."""
-        for share, inputs, labels in self.passes(batch):
-            scores = logits(self._rule, self._simulator(inputs)[self._task.network.outputs[0]])
-            (share * functional.cross_entropy(scores, labels)).backward()
+        for part in self.passes(batch):
+            scores = logits(self._rule, self._simulator(part.inputs)[self._output])
+            (part.share * functional.cross_entropy(scores, part.labels)).backward()
 
-    def passes(self, batch: Batch) -> Iterator[tuple[float, Mapping[str, Tensor], Tensor]]:
-        """Yield the share of the batch that goes in each pass, its inputs (T, B, *shape) and its labels (B,)."""
-        device, (port,) = self._task.execution.device, self._task.network.inputs
-        for part in split_evenly(len(batch.positions), self._together, threads=1):
-            x, labels = self._task.data.train.batch(batch.positions[part.start : part.stop])
-            share = len(labels) / len(batch.positions)
-            yield share, {port.name: to_tensor(x, device)}, torch.from_numpy(labels).to(device)
+    def passes(self, batch: Batch) -> Iterator[Pass]:
+        """Yield the passes that a batch goes in."""
+        return self._passes.of(batch.positions)
