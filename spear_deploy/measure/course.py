@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spear_deploy.data import Split
 from spear_deploy.decision import DecisionRule
 from spear_deploy.execution import Execution
-from spear_deploy.measure.runs import float_run, program_batch, program_run
+from spear_deploy.measure.runs import FloatRun, ProgramRun
 from spear_deploy.network import Network
 from spear_deploy.recording import Recording
 from spear_deploy.targets import Lowered
@@ -70,12 +70,13 @@ def measure_course(
     network: Network, lowered: Lowered, split: Split, rule: DecisionRule, execution: Execution | None = None
 ) -> Course:
     """Run a float network of one input, and what it was lowered to, over the first samples of a split."""
-    steps, program = split.samples.steps, lowered.program
+    steps = split.samples.steps
     a_sample = steps * sum(population.size for population in network.populations)
-    most = min(_MOST_SAMPLES, program_batch(program, split, execution), _MOST_VALUES // a_sample)
+    runs = FloatRun(network, execution), ProgramRun(lowered.program, execution)
+    most = min(_MOST_SAMPLES, runs[1].together(steps), _MOST_VALUES // a_sample)
     some = split.head(max(1, most))
     x, labels = some.samples.batch(some.indices), some.labels[some.indices]
-    both = float_run(network, execution)(x), program_run(program, execution)(x)
+    both = runs[0](x), runs[1](x)
     points = tuple(dict.fromkeys(np.linspace(1, steps, min(steps, _MOST_POINTS)).round().astype(int).tolist()))
     accuracy = np.array([_accuracy(each.output(network.outputs[0]), labels, rule, points) for each in both])
     names = [name for name in in_order(network, lowered) if all(name in each.spikes for each in both)]

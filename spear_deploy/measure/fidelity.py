@@ -17,14 +17,7 @@ from numpy.typing import NDArray
 from spear_deploy.data import Split
 from spear_deploy.execution import Execution
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.runs import (
-    float_batch,
-    float_recorder,
-    float_run,
-    program_batch,
-    program_recorder,
-    program_run,
-)
+from spear_deploy.measure.runs import FloatRun, ProgramRun, float_recorder, program_recorder
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Clips, Recording
@@ -164,13 +157,13 @@ def measure_fidelity(
     that there is not, or that the output does not suit.
     """
     program = lowered.program
-    in_float, on_chip = float_run(network, execution), program_run(program, execution, clips=True)
+    in_float, on_chip = FloatRun(network, execution), ProgramRun(program, execution)
     recorders = float_recorder(network, decide, program.counted), program_recorder(program, decide)
     tallies = {p.name: _Tally(lowered.grids.membranes.get(p.name)) for p in network.neurons}
-    batch = min(float_batch(network, split, execution), program_batch(program, split, execution))
+    batch = min(each.together(split.samples.steps) for each in (in_float, on_chip))
     inputs, done = {port.name: Clips() for port in network.inputs}, 0
     for x, labels in split.batches(batch):
-        recordings = in_float(x), on_chip(x)
+        recordings = in_float(x), on_chip.with_clips(x)
         for recorder, recording in zip(recorders, recordings, strict=True):
             recorder.add(recording.spikes, recording.output(recorder.output), labels)
         for name, tally in tallies.items():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule, program_rule
@@ -27,9 +28,6 @@ from spear_deploy.targets.ports import InputPort
 _LARGEST_BATCH = 128
 """Samples that a float network runs at once at most."""
 
-Run: TypeAlias = Callable[[NDArray[Any]], Recording]
-"""Runs a batch of values (T, B, *shape): what spikes, and the membranes of readouts."""
-
 
 def measure_float(
     network: Network,
@@ -47,8 +45,7 @@ def measure_float(
 
     Raises :class:`InputError` (E008, E015) for a rule that there is not, or that the output does not suit.
     """
-    batch = float_batch(network, split, execution)
-    return _measure(float_run(network, execution), float_recorder(network, decide, counted), split, batch, tick)
+    return _measure(FloatRun(network, execution), float_recorder(network, decide, counted), split, tick)
 
 
 def measure_program(
@@ -60,40 +57,64 @@ def measure_program(
     decide: str | None = None,
 ) -> Activity:
     """Run a chip program on its target's bit-exact emulator over a split; ``decide`` as for :func:`measure_float`."""
-    batch = program_batch(program, split, execution)
-    return _measure(program_run(program, execution), program_recorder(program, decide), split, batch, tick)
+    return _measure(ProgramRun(program, execution), program_recorder(program, decide), split, tick)
 
 
-def float_run(network: Network, execution: Execution | None = None) -> Run:
-    """Return what runs a float network of one input."""
-    device = (execution or Execution()).device
-    simulator = FloatSimulator(network).to(device)
-    (port,) = network.inputs
-    readouts = {population.name for population in network.neurons if population.neuron.is_readout}
+class Run(Protocol):
+    """Runs batches of values."""
 
-    def run(x: NDArray[Any]) -> Recording:
+    def __call__(self, x: NDArray[Any]) -> Recording:
+        """Run values (T, B, *shape), and return what spikes, and the membranes of readouts."""
+
+    def together(self, steps: int) -> int:
+        """Return how many samples of so many steps are to be run at once; raise :class:`InputError` (E019) for none."""
+
+
+class FloatRun:
+    """Runs a float network of one input."""
+
+    def __init__(self, network: Network, execution: Execution | None = None) -> None:
+        self._execution, (self._port,) = execution or Execution(), network.inputs
+        self._simulator = FloatSimulator(network).to(self._execution.device)
+        self._readouts = {population.name for population in network.neurons if population.neuron.is_readout}
+
+    def __call__(self, x: NDArray[Any]) -> Recording:
+        """Run a batch; see :class:`Run`."""
+        sent = {name: values.cpu().numpy() for name, values in self.sent(x).items()}
+        spikes = {name: values for name, values in sent.items() if name not in self._readouts}
+        return Recording({self._port.name: x, **spikes}, {name: sent[name] for name in sent if name in self._readouts})
+
+    def sent(self, x: NDArray[Any]) -> Mapping[str, Tensor]:
+        """Return what each population sends when values (T, B, *shape) come in, on the execution's device."""
         with torch.no_grad():
-            out = simulator({port.name: to_tensor(x, device)})
-        sent = {name: values.cpu().numpy() for name, values in out.items()}
-        spikes = {name: values for name, values in sent.items() if name not in readouts}
-        return Recording({port.name: x, **spikes}, {name: sent[name] for name in sent if name in readouts})
+            sent: Mapping[str, Tensor] = self._simulator({self._port.name: to_tensor(x, self._execution.device)})
+        return sent
 
-    return run
+    def together(self, steps: int) -> int:
+        """Return the samples of a batch; see :class:`Run`."""
+        return memory_of_running(self._simulator, steps).together(self._execution, _LARGEST_BATCH)
 
 
-def program_run(program: Program, execution: Execution | None = None, *, clips: bool = False) -> Run:
-    """Return what runs a program of one input on its emulator; ``clips`` counts where registers are too narrow."""
-    emulator = TARGETS.get(program.target).emulator(program, execution or Execution())
-    (port,) = program.inputs
+class ProgramRun:
+    """Runs a program of one input on its emulator."""
 
-    def run(x: NDArray[Any]) -> Recording:
-        recording = emulator.run({port.name: port.encode(x)}, clips=clips)
-        if not clips:
-            return recording
-        counted = Clips(x.size, payloads=port.count_clipped(x))
-        return replace(recording, clips={**recording.clips, port.name: counted})
+    def __init__(self, program: Program, execution: Execution | None = None) -> None:
+        self._emulator = TARGETS.get(program.target).emulator(program, execution or Execution())
+        (self._port,) = program.inputs
 
-    return run
+    def __call__(self, x: NDArray[Any]) -> Recording:
+        """Run a batch; see :class:`Run`."""
+        return self._emulator.run({self._port.name: self._port.encode(x)})
+
+    def with_clips(self, x: NDArray[Any]) -> Recording:
+        """Run a batch, and count where registers, or the payloads of the input, are too narrow."""
+        recording = self._emulator.run({self._port.name: self._port.encode(x)}, clips=True)
+        counted = Clips(x.size, payloads=self._port.count_clipped(x))
+        return replace(recording, clips={**recording.clips, self._port.name: counted})
+
+    def together(self, steps: int) -> int:
+        """Return the samples of a batch; see :class:`Run`."""
+        return self._emulator.batch_size(steps)
 
 
 def float_recorder(
@@ -111,22 +132,9 @@ def program_recorder(program: Program, decide: str | None = None) -> ActivityRec
     return ActivityRecorder(program.fan_outs, program.outputs[0], program.counted, rule)
 
 
-def float_batch(network: Network, split: Split, execution: Execution | None = None) -> int:
-    """Return how many samples of a split the float network runs at once; raise :class:`InputError` (E019) for none."""
-    execution = execution or Execution()
-    simulator = FloatSimulator(network).to(execution.device)
-    return memory_of_running(simulator, split.samples.steps).together(execution, _LARGEST_BATCH)
-
-
-def program_batch(program: Program, split: Split, execution: Execution | None = None) -> int:
-    """Return how many samples of a split the program's emulator runs at once."""
-    emulator = TARGETS.get(program.target).emulator(program, execution or Execution())
-    return emulator.batch_size(split.samples.steps)
-
-
-def _measure(run: Run, recorder: ActivityRecorder, split: Split, batch: int, tick: Tick | None) -> Activity:
+def _measure(run: Run, recorder: ActivityRecorder, split: Split, tick: Tick | None) -> Activity:
     done = 0
-    for x, labels in split.batches(batch):
+    for x, labels in split.batches(run.together(split.samples.steps)):
         recording = run(x)
         recorder.add(recording.spikes, recording.output(recorder.output), labels)
         done += len(labels)

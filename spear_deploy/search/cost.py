@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data import Split
 from spear_deploy.execution import Execution
-from spear_deploy.measure.runs import float_batch, float_run
+from spear_deploy.measure.runs import FloatRun
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.network.units import UnitGroups, Units
@@ -90,9 +90,9 @@ def synops_cost(network: Network, groups: UnitGroups, split: Split, execution: E
 
 def mean_spikes(network: Network, split: Split, execution: Execution | None = None) -> dict[str, Array]:
     """Return the spikes a sample of each neuron of each population that spikes, (neurons,), inputs included."""
-    run, total = float_run(network, execution), dict[str, Array]()
+    run, total = FloatRun(network, execution), dict[str, Array]()
     counted = {p.name for p in network.neurons if p.neuron.spikes == "integer"}
-    for x, _ in split.batches(float_batch(network, split, execution)):
+    for x, _ in split.batches(run.together(split.samples.steps)):
         for name, sent in run(x).spikes.items():
             flat = sent.reshape(*sent.shape[:2], -1)
             events = flat if name in counted else flat != 0

@@ -15,12 +15,10 @@ import torch.nn.functional as functional
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
-from spear_deploy.measure.runs import float_batch
+from spear_deploy.measure.runs import FloatRun
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.simulate.simulator import FloatSimulator
-from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.train.losses import logits
 
 _LOWEST, _HIGHEST = 6e-4, 1e-2
@@ -52,12 +50,8 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
 
 def mean_loss(network: Network, split: Split, execution: Execution, decide: str | None) -> float:
     """Return the mean cross-entropy of a float network on a split."""
-    device = execution.device
-    simulator, (port,) = FloatSimulator(network).to(device), network.inputs
-    rule, total = network_rule(network, decide).name, 0.0
-    for x, labels in split.batches(float_batch(network, split, execution)):
-        with torch.no_grad():
-            sent = simulator({port.name: to_tensor(x, device)})[network.outputs[0]]
-            wanted = torch.from_numpy(labels).to(device)
-            total += float(functional.cross_entropy(logits(rule, sent), wanted, reduction="sum"))
+    run, rule, total = FloatRun(network, execution), network_rule(network, decide).name, 0.0
+    for x, labels in split.batches(run.together(split.samples.steps)):
+        scores, wanted = logits(rule, run.sent(x)[network.outputs[0]]), torch.from_numpy(labels).to(execution.device)
+        total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
     return total / len(split)
