@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.data.folders import UnreadableFileError
+
 Array = NDArray[Any]
 
 _BYTES = 5
 _OVERFLOW_Y, _OVERFLOW_US = 240, 1 << 13
 _LEAST = 1 << 20
 """Events that are believed of any AEDAT4 file, whose packets are compressed, beside one for each of its bytes."""
-
-
-class UnreadableEventsError(Exception):
-    """Why an event file cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +38,7 @@ def _read_bin(file: Path) -> Events:
     """
     data = np.fromfile(file, np.uint8)
     if len(data) % _BYTES:
-        raise UnreadableEventsError(f"{len(data)} bytes are no events of 5")
+        raise UnreadableFileError(f"{len(data)} bytes are no events of 5")
     x, y, high, middle, low = data.reshape(-1, _BYTES).T
     is_overflow = y == _OVERFLOW_Y
     t = (high.astype(np.int64) & 127) << 16 | middle.astype(np.int64) << 8 | low
@@ -62,16 +60,16 @@ def _read_aedat4(file: Path) -> Events:
             packets.append(packet)
             most -= len(packet)
             if most < 0:
-                raise UnreadableEventsError("its packets claim more events than are believed of its size")
-    except (KeyboardInterrupt, SystemExit, MemoryError, UnreadableEventsError):
+                raise UnreadableFileError("its packets claim more events than are believed of its size")
+    except (KeyboardInterrupt, SystemExit, MemoryError, UnreadableFileError):
         raise
     except BaseException as error:  # a panic of its Rust code is no Exception
-        raise UnreadableEventsError(f"is no AEDAT4 file with events, or damaged: {error}") from error
+        raise UnreadableFileError(f"is no AEDAT4 file with events, or damaged: {error}") from error
     events = np.concatenate(packets) if packets else np.zeros(0, faery.EVENTS_DTYPE)
     if len(events) and int(events["t"].max()) >= 1 << 62:
-        raise UnreadableEventsError("times are beyond 2**62 microseconds")
+        raise UnreadableFileError("times are beyond 2**62 microseconds")
     return Events(events["t"].astype(np.int64), events["x"], events["y"], events["p"], (int(width), int(height)))
 
 
 READERS: Mapping[str, Callable[[Path], Events]] = {".bin": _read_bin, ".aedat4": _read_aedat4}
-"""What reads a file, by its suffix; raises :class:`UnreadableEventsError`."""
+"""What reads a file, by its suffix; raises :class:`UnreadableFileError`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 from spear_deploy.data.labels import class_notes
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.storage import is_file, is_folder
+from spear_deploy.untrusted import believed
 
 _PARTS = ("train", "test")
 _SHOWN = 3
 """Files that a finding names; it counts the rest."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,34 @@ def scan(folder: Path, suffixes: tuple[str, ...]) -> Tree:
     classes = tuple(sorted({name for members in found.values() for _, name in members}))
     total = sum(1 for path in _walk(folder, 4) if path.is_file())
     return Tree(folder, classes, found, total - sum(map(len, found.values())))
+
+
+class UnreadableFileError(Exception):
+    """Why a file of a folder cannot be used."""
+
+
+def read_each(tree: Tree, read: Callable[[Path], _T], failure: str, fix: str) -> tuple[dict[Path, _T], list[Finding]]:
+    """Return what ``read`` makes of each file, and a finding (E005) of those for which it raises.
+
+    That is :class:`UnreadableFileError` or :class:`OSError`; ``failure`` says what it means: "images are damaged".
+    """
+    made: dict[Path, _T] = {}
+    bad: dict[Path, str] = {}
+    for file in tree.files:
+        try:
+            made[file] = read(file)
+        except (UnreadableFileError, OSError) as error:
+            bad[file] = str(error)
+    if not bad:
+        return made, []
+    message = f"{len(bad)} of {len(tree.files)} {failure}: {told([*bad], tree.folder, [*bad.values()])}"
+    return made, [Finding("E005", str(tree.folder), message, fix)]
+
+
+def beyond_belief(files: Iterable[Path], claimed: int) -> str:
+    """Return what is to be said where arrays of ``claimed`` bytes are more than files of their size can hold, or ""."""
+    most = believed(sum(file.stat().st_size for file in files))
+    return f"{claimed} bytes, {most} of which are believed" if claimed > most else ""
 
 
 def told(files: list[Path], folder: Path, words: list[str] | None = None) -> str:

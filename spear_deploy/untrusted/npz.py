@@ -13,14 +13,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from spear_deploy.untrusted import UnreadableError
+from spear_deploy.untrusted import UnreadableError, believed
 
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, TypeError, SyntaxError, RuntimeError, MemoryError, zlib.error)
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SUFFIX = ".npy"
-_LEAST, _RATIO = 1 << 30, 128
-"""Bytes that are believed of any file, and for each of its bytes: of a spike in 1000 values an array is a hundredth."""
 _BLOCK = 1 << 20
 
 
@@ -30,7 +28,7 @@ def read(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray
     Where names are ``wanted``, all else is left unread.
     Raises :class:`UnreadableError` naming every bad member; :class:`OSError` if there is no such file.
     """
-    left = _LEAST + _RATIO * path.stat().st_size
+    left = believed(path.stat().st_size)
     arrays: dict[str, NDArray[Any]] = {}
     reasons: list[str] = []
     try:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
+from spear_deploy import untrusted
 from spear_deploy.untrusted import UnreadableError, npz
 
 
@@ -72,7 +73,7 @@ def test_sizes_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "bomb.npz"
     np.savez_compressed(path, **{f"a{index}": np.zeros(1 << 22, np.uint8) for index in range(4)})
     assert len(npz.read(path)) == 4
-    monkeypatch.setattr(npz, "_LEAST", 1 << 23)
+    monkeypatch.setattr(untrusted, "_BYTES", 1 << 23)
     assert "claims to hold" in reason(path)
 
 

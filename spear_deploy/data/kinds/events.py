@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from spear_deploy.data.binning import binned
 from spear_deploy.data.dataset import Dataset, of_raw_values
-from spear_deploy.data.event_files import READERS, Events, UnreadableEventsError
-from spear_deploy.data.folders import Tree, holds, scan, told
+from spear_deploy.data.event_files import READERS, Events
+from spear_deploy.data.folders import Tree, UnreadableFileError, holds, read_each, scan, told
 from spear_deploy.data.kind import Kind
 from spear_deploy.data.options import DataOptions
 from spear_deploy.data.parts import in_parts
@@ -61,18 +61,9 @@ def _load(name: str, options: DataOptions) -> Dataset:
 
 def _readable(tree: Tree, options: DataOptions) -> tuple[list[Events], Size]:
     """Return the recordings, their times from the first event on, and the one size of their sensor."""
-    recordings: dict[Path, Events] = {}
-    bad: dict[Path, str] = {}
-    for file in tree.files:
-        try:
-            recordings[file] = _in_order(READERS[file.suffix.lower()](file))
-        except (UnreadableEventsError, OSError) as error:
-            bad[file] = str(error)
-    errors = [*_too_few(tree)]
-    if bad:
-        message = f"{len(bad)} of {len(tree.files)} recordings cannot be read: "
-        message += told([*bad], tree.folder, [*bad.values()])
-        errors.append(Finding("E005", str(tree.folder), message, "leave them out, or record them again"))
+    fix = "leave them out, or record them again"
+    recordings, unread = read_each(tree, _in_order, "recordings cannot be read", fix)
+    errors = [*_too_few(tree), *unread]
     sizes = {events.size or _NMNIST for events in recordings.values()}
     if options.sensor is None and len(sizes) > 1:
         message = f"recordings of several sensors: {', '.join(f'{w} x {h}' for w, h in sorted(sizes))}"
@@ -84,14 +75,15 @@ def _readable(tree: Tree, options: DataOptions) -> tuple[list[Events], Size]:
     return [*recordings.values()], sensor
 
 
-def _in_order(events: Events) -> Events:
+def _in_order(file: Path) -> Events:
+    events = READERS[file.suffix.lower()](file)
     if not len(events.t):
-        raise UnreadableEventsError("holds no events")
+        raise UnreadableFileError("holds no events")
     if np.any(np.diff(events.t) < 0):
-        raise UnreadableEventsError("its times run backwards")
+        raise UnreadableFileError("its times run backwards")
     span = int(events.t[-1] - events.t[0])
     if span >= 1 << 32:
-        raise UnreadableEventsError(f"is {span / 6e7:.0f} minutes long, 71 are taken")
+        raise UnreadableFileError(f"is {span / 6e7:.0f} minutes long, 71 are taken")
     return replace(events, t=(events.t - events.t[0]).astype(np.uint32))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import from_arrays
 from spear_deploy.data.dataset import Dataset
-from spear_deploy.data.folders import Tree, holds, scan, told
+from spear_deploy.data.folders import Tree, UnreadableFileError, beyond_belief, holds, read_each, scan, told
 from spear_deploy.data.kind import Kind, of_arrays
 from spear_deploy.data.options import DataOptions
 from spear_deploy.errors import Finding, InputError
@@ -22,8 +22,6 @@ from spear_deploy.extras import missing_package
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _CHANNELS = {"1": 1, "L": 1, "RGB": 3}
 """Modes of Pillow that are taken as they are; others have colours that two readings would tell apart."""
-_LEAST, _RATIO = 1 << 30, 128
-"""Bytes of pixels that are believed of a folder, and for each byte of its files."""
 _CONVERT = "convert them: PIL.Image.open(file).convert('RGB').save(file), or 'L' for grey"
 
 _Header = tuple[tuple[int, int], int]
@@ -52,16 +50,8 @@ def _load(name: str, options: DataOptions) -> Dataset:
 
 def _checked(tree: Tree, errors: list[Finding]) -> _Header:
     """Return the one size and number of channels of all images; raise all ``errors`` and what is found besides."""
-    headers: dict[Path, _Header] = {}
-    bad: dict[Path, str] = {}
-    for file in tree.files:
-        try:
-            headers[file] = _header(file)
-        except _UnreadError as error:
-            bad[file] = str(error)
-    if bad:
-        message = f"{len(bad)} of {len(tree.files)} images cannot be read: {told([*bad], tree.folder, [*bad.values()])}"
-        errors = [*errors, Finding("E005", str(tree.folder), message, _CONVERT)]
+    headers, unread = read_each(tree, _header, "images cannot be read", _CONVERT)
+    errors = [*errors, *unread]
     usual = Counter(headers.values()).most_common(1)[0][0] if headers else ((0, 0), 1)
     for index, what in enumerate(("size", "number of channels")):
         unlike = [file for file, header in headers.items() if header[index] != usual[index]]
@@ -71,39 +61,32 @@ def _checked(tree: Tree, errors: list[Finding]) -> _Header:
             fix = "bring all images to one size" if not index else _CONVERT
             errors = [*errors, Finding("E005", str(tree.folder), message + told(unlike, tree.folder, values), fix)]
     claimed = len(tree.files) * usual[1] * usual[0][0] * usual[0][1]
-    believed = _LEAST + _RATIO * sum(file.stat().st_size for file in tree.files)
-    if claimed > believed:
-        message = f"the images claim to hold {claimed} bytes, {believed} of which are believed"
+    if excess := beyond_belief(tree.files, claimed):
+        message = f"the images claim to hold {excess}"
         errors = [*errors, Finding("E005", str(tree.folder), message, "make them smaller, or give fewer")]
     if errors:
         raise InputError(errors)
     return usual
 
 
-class _UnreadError(Exception):
-    """Why an image cannot be read."""
-
-
 def _header(file: Path) -> _Header:
     with _opened(file) as image:
         if image.mode not in _CHANNELS:
-            raise _UnreadError(f"mode {image.mode}")
+            raise UnreadableFileError(f"mode {image.mode}")
         return image.size, _CHANNELS[image.mode]
 
 
 def _all_pixels(tree: Tree, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     """Return the bytes (N, C, H, W) of all images; raise :class:`InputError` (E005) naming the damaged ones."""
     pixels = np.empty((len(tree.files), *shape), np.uint8)
-    damaged: dict[Path, str] = {}
-    for index, file in enumerate(tree.files):
-        try:
-            pixels[index] = _pixels(file)
-        except _UnreadError as error:
-            damaged[file] = str(error)
+    rows = dict(zip(tree.files, pixels, strict=True))
+
+    def fill(file: Path) -> None:
+        rows[file][...] = _pixels(file)
+
+    _, damaged = read_each(tree, fill, "images are damaged", "save them again, or leave them out")
     if damaged:
-        message = f"{len(damaged)} of {len(tree.files)} images are damaged: "
-        message += told([*damaged], tree.folder, [*damaged.values()])
-        raise InputError.of("E005", tree.folder, message, "save them again, or leave them out")
+        raise InputError(damaged)
     return pixels
 
 
@@ -113,7 +96,7 @@ def _pixels(file: Path) -> NDArray[np.uint8]:
         with _opened(file) as image:
             values = np.asarray(image.convert("L") if image.mode == "1" else image, np.uint8)
     except (OSError, ValueError, SyntaxError) as error:
-        raise _UnreadError(str(error)) from error
+        raise UnreadableFileError(str(error)) from error
     return np.atleast_3d(values).transpose(2, 0, 1)
 
 
@@ -125,7 +108,7 @@ def _opened(file: Path) -> Any:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return Image.open(file, formats=("PNG", "JPEG"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _UnreadError(type(error).__name__ if isinstance(error, OSError) else str(error)) from error
+        raise UnreadableFileError(type(error).__name__ if isinstance(error, OSError) else str(error)) from error
 
 
 IMAGES = Kind("a folder CLASS/*.png|jpg", lambda name: holds(Path(name), _SUFFIXES), of_arrays, _load)

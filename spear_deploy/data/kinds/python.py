@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from spear_deploy.data.arrays import from_arrays, read_arrays
 from spear_deploy.data.dataset import Dataset
@@ -13,6 +12,7 @@ from spear_deploy.data.keys import SPLIT, WHOLE
 from spear_deploy.data.kind import Kind, of_arrays
 from spear_deploy.data.options import DataOptions
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.scratch import scratch
 from spear_deploy.storage import exists, is_file
 from spear_deploy.user_code import run_child
 
@@ -33,8 +33,8 @@ def _load(name: str, options: DataOptions) -> Dataset:
     source, _, attribute = name.rpartition(":")
     if source.endswith(".py") and not is_file(Path(source)):
         raise InputError.of("E001", source, "no such file", "check the path")
-    with TemporaryDirectory(prefix="spear-deploy-") as folder:
-        written = Path(folder) / "arrays.npz"
+    with scratch() as folder:
+        written = folder / "arrays.npz"
         run_child("spear_deploy.data.kinds.python_child", [source, attribute, str(written)], name, _SECONDS, _LATE)
         arrays = read_arrays(written, {*SPLIT, *WHOLE})
     data = from_arrays(arrays, attribute.rpartition(".")[2], name, options)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import from_arrays
 from spear_deploy.data.dataset import Dataset
+from spear_deploy.data.folders import beyond_belief
 from spear_deploy.data.kind import Kind
 from spear_deploy.data.labels import class_notes
 from spear_deploy.data.options import DataOptions
@@ -25,8 +26,6 @@ from spear_deploy.storage import is_file
 
 _PREFIX = "aeon:"
 _PARTS = ("TRAIN", "TEST")
-_LEAST, _RATIO = 1 << 30, 128
-"""Bytes that padded series may take, and for each byte of their files."""
 
 
 def _load(name: str, options: DataOptions) -> Dataset:
@@ -39,9 +38,8 @@ def _load(name: str, options: DataOptions) -> Dataset:
     train, test = _readable(files)
     steps, shortest = (pick([*train.lengths, *test.lengths]) for pick in (max, min))
     claimed = 4 * (len(train.values) + len(test.values)) * steps * train.channels
-    believed = _LEAST + _RATIO * sum(file.stat().st_size for file in files)
-    if claimed > believed:
-        message = f"padded to {steps} steps, the series take {claimed} bytes, {believed} of which are believed"
+    if excess := beyond_belief(files, claimed):
+        message = f"padded to {steps} steps, the series take {excess}"
         raise InputError.of("E005", name, message, "cut the longest series")
     classes = sorted({*train.classes, *test.classes})
     arrays = {

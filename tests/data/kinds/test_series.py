@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spear_deploy import untrusted
 from spear_deploy.data import DataOptions, load_data
 from spear_deploy.data.kinds import series
 from spear_deploy.errors import BackendError, InputError
@@ -82,7 +83,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_padding_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One long series makes all of them long: more than is believed of the files is refused."""
-    monkeypatch.setattr(series, "_LEAST", 0)
+    monkeypatch.setattr(untrusted, "_BYTES", 0)
     options = write(tmp_path, train="1:a\n" * 2000 + ",".join("1" * 20000) + ":a\n", test="1:a\n")
     with pytest.raises(InputError, match="E005.*are believed"):
         load_data("aeon:Made", options)
