@@ -17,11 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from spear_deploy import errors
 from spear_deploy.errors import Finding, InputError, SpearError
+from spear_deploy.scratch import scratch
 from spear_deploy.storage import is_file
 
 _LINES = 3
@@ -35,8 +35,8 @@ def run_child(module: str, words: list[str], where: str, timeout: float, late: s
     Raises :class:`InputError` (E048) if it fails, ends early, or takes more than ``timeout`` seconds, for which
     ``late`` is the fix; and whatever :class:`SpearError` the process wrote down.
     """
-    with TemporaryDirectory(prefix="spear-deploy-") as folder:
-        result = Path(folder) / "result.json"
+    with scratch() as folder:
+        result = folder / "result.json"
         _run([sys.executable, "-m", module, *words, str(result)], where, timeout, late)
         if not is_file(result):
             raise InputError.of("E048", where, "its code ended the process", "import it without exiting")

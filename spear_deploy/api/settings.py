@@ -135,7 +135,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
         elif name in _NUMBERS and not _NUMBERS[name].allows(value):
             findings.append(Finding("E007", f"{name} {value!r}", "cannot be used", f"give {_NUMBERS[name]}"))
         elif name == "memory" and value is not None:
-            findings += _memory_findings(value)
+            try:
+                _memory(value)
+            except InputError as error:
+                findings += error.findings
     if findings:
         raise InputError(findings)
 
@@ -233,21 +236,16 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
 
 def _execution(settings: Mapping[str, Any]) -> Execution:
     execution, memory = Execution(**_settings_given(settings, "threads", "device", "seed")), settings.get("memory")
-    if memory is None:
-        return execution
-    if findings := _memory_findings(memory):
-        raise InputError(findings)
-    return replace(execution, memory=bytes_of(memory))
+    return execution if memory is None else replace(execution, memory=_memory(memory))
 
 
-def _memory_findings(memory: Any) -> list[Finding]:
+def _memory(size: Any) -> int:
+    """Return the bytes of a size; raise :class:`InputError` (E007) for what is none."""
     try:
-        bytes_of(memory)
-    except (TypeError, ValueError):
-        return [
-            Finding("E007", f"memory {memory!r}", "cannot be used", "give a size such as 4GiB, or a number of bytes")
-        ]
-    return []
+        return bytes_of(size)
+    except (TypeError, ValueError) as error:
+        fix = "give a size such as 4GiB, or a number of bytes"
+        raise InputError.of("E007", f"memory {size!r}", "cannot be used", fix) from error
 
 
 def data_options(settings: Mapping[str, Any], network: Network | None = None) -> DataOptions:

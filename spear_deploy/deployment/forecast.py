@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from spear_deploy.deployment.memory import memory_outlook
 from spear_deploy.deployment.work import Work
 from spear_deploy.network import Network
 from spear_deploy.search.outlook import Pace, seconds_of_training
@@ -34,29 +33,25 @@ class Forecast:
 
 def forecast(work: Work) -> Forecast:
     """Foretell the search of a run whose baseline is measured, from a few batches of training."""
-    goal, baseline, compiler, options = work.goal, work.baseline, work.compiler, work.options
+    goal, baseline, compiler = work.goal, work.baseline, work.compiler
+    options, train = work.options, work.data.train
     assert goal is not None
     assert baseline is not None
     assert compiler is not None
-    memory = memory_outlook(compiler, baseline.network, work.data.steps, options)
     if not goal.needs_search(baseline.measured):
-        return Forecast(None, None, None, None, memory)
+        return Forecast(None, None, None, None, work.memory)
+    aims = Aims(Teacher(baseline.network, train, decide=options.search.decide, execution=options.execution))
+
+    def seconds(simulator: Callable[[Network], NetworkSimulator], batches: int) -> float:
+        """Return how long some batches of training take."""
+        config, start = options.search.finish.lasting(batches), time.perf_counter()
+        finetune(baseline.network, train, config, seed=0, execution=options.execution, aims=aims, simulator=simulator)
+        return time.perf_counter() - start
+
     pace = Pace()
     with options.execution.applied():
-        pace.add("float", _seconds(work, baseline.network, FloatSimulator), _BATCHES)
-        pace.add("chip", _seconds(work, baseline.network, compiler.trainable), _BATCHES)
-    target = goal.share * options.search.aim if goal.of_activity else 1.0
-    seconds = seconds_of_training(options.search, pace, target, len(work.data.train))
-    return Forecast(options.search.method, seconds, pace.of("float"), pace.of("chip"), memory)
-
-
-def _seconds(work: Work, network: Network, simulator: Callable[[Network], NetworkSimulator]) -> float:
-    """Return how long some batches of training take."""
-    options, train = work.options, work.data.train
-    aims = Aims(Teacher(network, train, decide=options.search.decide, execution=options.execution))
-    config = options.search.finish
-    finetune(network, train, config.lasting(1), seed=0, execution=options.execution, aims=aims, simulator=simulator)
-    start = time.perf_counter()
-    some = config.lasting(_BATCHES)
-    finetune(network, train, some, seed=0, execution=options.execution, aims=aims, simulator=simulator)
-    return time.perf_counter() - start
+        for kind, simulator in (("float", FloatSimulator), ("chip", compiler.trainable)):
+            seconds(simulator, 1)
+            pace.add(kind, seconds(simulator, _BATCHES), _BATCHES)
+    in_all = seconds_of_training(options.search, pace, goal.target(options.search.aim), len(train))
+    return Forecast(options.search.method, in_all, pace.of("float"), pace.of("chip"), work.memory)

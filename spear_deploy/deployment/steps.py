@@ -113,8 +113,9 @@ def _check(work: Work, progress: Progress) -> Work:
         refuse_earlier(work.options.output, resume=work.options.resume)
     execution = replace(work.options.execution, held=data.nbytes)
     options = replace(work.options, execution=execution)
-    progress.say(memory_outlook(compiler, first, data.steps, options))
-    return replace(work, lowered=lowered, options=options)
+    memory = memory_outlook(compiler, first, data.steps, options)
+    progress.say(memory)
+    return replace(work, lowered=lowered, options=options, memory=memory)
 
 
 def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.scratch import scratch
 from spear_deploy.storage import atomic, is_file
 from spear_deploy.user_code import run_child
 
@@ -27,8 +27,8 @@ def import_file(
     """
     if not is_file(file):
         raise InputError.of("E001", file, "there is no such file", "give FILE.py:NAME")
-    with TemporaryDirectory(prefix="spear-deploy-") as folder:
-        written = Path(folder) / "network.nir"
+    with scratch() as folder:
+        written = folder / "network.nir"
         words = [str(file), name, ",".join(map(str, shape)), str(seed), str(written)]
         told = run_child(f"{__package__}.child", words, f"{file}:{name}", timeout, _LATE)
         with atomic(output) as temporary:

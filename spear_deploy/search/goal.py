@@ -35,6 +35,10 @@ class Goal:
         shares = [budget.limit / budget.measured(unpruned) for budget in self.of_activity]
         return min(shares, default=1.0)
 
+    def target(self, aim: float) -> float:
+        """Return the share of the unpruned SynOps to prune to: the ``aim`` part of what is allowed; 1 where all is."""
+        return self.share * aim if self.of_activity else 1.0
+
     def binding(self, network: Measured) -> Budget | None:
         """Return the budget of activity that a network uses most, relative to its limit."""
         return max(self.of_activity, key=lambda budget: self.use(budget, network), default=None)

@@ -57,8 +57,7 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
             evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.fits(evaluator.placement(counts))
         )
         check_feasible(evaluator, space, goal)
-    # A little below the budget; all where none is of activity.
-    target = goal.share * options.aim if goal.of_activity else 1.0
+    target = goal.target(options.aim)
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
     with progress.step("rate") as tick:
         rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
