@@ -25,7 +25,7 @@ from spear_deploy.budgets import RESOURCES
 from spear_deploy.catalogue import CATALOGUE
 from spear_deploy.catalogue.examples import RAISED, example
 from spear_deploy.chips import ChipProfile, chip_names
-from spear_deploy.cli.chips import figures, in_text
+from spear_deploy.cli.chips import figures, in_text, standing
 from spear_deploy.cli.main import cli
 from spear_deploy.data.kinds import KINDS
 from spear_deploy.deployment.steps import STEPS
@@ -88,6 +88,7 @@ def chip_page(chip: ChipProfile) -> str:
     return _page(
         f"{chip.title} (`{chip.name}`)",
         f"Target `{chip.target}`. `spear-deploy chips {chip.name}` prints this page.",
+        standing(chip),
         "## Rules",
         "A finding quotes the rule that it breaks, with the value found, the limit and a fix.",
         _table(("code", "kind", "rule", "fix"), rules),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spear_deploy import errors
+    from spear_deploy.api.chips import ChipCheck, check_chips
     from spear_deploy.api.deploy import Deployment, deploy
     from spear_deploy.api.load import load
     from spear_deploy.api.lower import lower
@@ -17,11 +18,13 @@ __version__ = "0.1.0"
 
 _MODULES = ("errors",)
 _HOMES = {
+    "ChipCheck": "spear_deploy.api.chips",
     "Deployment": "spear_deploy.api.deploy",
     "Imported": "spear_deploy.frontends",
     "Lowered": "spear_deploy.targets",
     "Semantics": "spear_deploy.frontends",
     "Sweep": "spear_deploy.api.sweep",
+    "check_chips": "spear_deploy.api.chips",
     "deploy": "spear_deploy.api.deploy",
     "from_norse": "spear_deploy.importers",
     "from_sinabs": "spear_deploy.importers",
@@ -35,11 +38,13 @@ _HOMES = {
 """Public names and the modules that they come from."""
 
 __all__ = [
+    "ChipCheck",
     "Deployment",
     "Imported",
     "Lowered",
     "Semantics",
     "Sweep",
+    "check_chips",
     "deploy",
     "errors",
     "from_norse",

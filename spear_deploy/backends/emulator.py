@@ -16,7 +16,7 @@ from spear_deploy.errors import Finding
 from spear_deploy.execution import Execution
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
-from spear_deploy.targets import TARGETS, Program
+from spear_deploy.targets import Program, emulated_target
 from spear_deploy.targets.protocol import Emulator
 
 
@@ -29,7 +29,7 @@ class EmulatorBackend:
 
     def emulator(self, program: Program) -> Emulator:
         """Return what runs a program."""
-        return TARGETS.get(program.target).emulator(program, Execution())
+        return emulated_target(program.target).emulator(program, Execution())
 
     def require(self) -> str:
         """It is always there."""
@@ -75,7 +75,7 @@ class ReferenceBackend(EmulatorBackend):
 
     def emulator(self, program: Program) -> Emulator:
         """Return what runs a program."""
-        return TARGETS.get(program.target).reference(program, Execution())
+        return emulated_target(program.target).reference(program, Execution())
 
 
 EMULATOR, REFERENCE = EmulatorBackend(), ReferenceBackend()

@@ -1,4 +1,4 @@
-"""Errors of single chip families: what a Xylo (E07x) or a Speck (E08x) does not have."""
+"""Errors of single chip families: what a Xylo (E07x), a Speck (E08x) or a checked chip (E09x) does not have."""
 
 from __future__ import annotations
 
@@ -80,6 +80,51 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E089": (
         "program that sinabs cannot build",
         "sinabs fails on some networks that the chip can hold; the message says which. The emulators run them.",
+    ),
+    "E090": (
+        "chip that is checked, not emulated",
+        (
+            "Of some chips only limits are known here: their rules and a count of cores. No program is made for them,\n"
+            "and nothing is run. inspect MODEL --chip NAME checks a network, inspect MODEL --chip all compares it on\n"
+            "all chips; deploy, compile, sweep and lower take a chip that the list of chips calls emulated."
+        ),
+    ),
+    "E091": (
+        "fan-in beyond the chip's",
+        "A neuron has more synapses than one of the chip's can have; the message says how many neurons, and how many.",
+    ),
+    "E092": (
+        "neuron that feeds too many cores",
+        (
+            "Where a layer takes several cores, each spike has to reach all of them, and the chip's neuron sends to\n"
+            "few. Populations in between that repeat the spikes (splitters) cost neurons, and a step each."
+        ),
+    ),
+    "E093": (
+        "neuron or output the chip does not have",
+        "The message names the kind of neuron, reset, number of spikes a step or output, and which the chip has.",
+    ),
+    "E094": (
+        "more different weights than a neuron has",
+        (
+            "A neuron of TrueNorth has one weight for each of four types of axons. The weights of other networks are\n"
+            "rounded to the chip's bits and counted; few enough there are only after training for it."
+        ),
+    ),
+    "E095": (
+        "kernel, loop or delay beyond the chip",
+        "A kernel, stride, matrix, loop or delay that the chip does not have; the message gives value and limit.",
+    ),
+    "E096": (
+        "weights beyond the chip's memory",
+        "The weights alone take more bytes than the memory that they share; a kernel's are counted once.",
+    ),
+    "E097": (
+        "network that no chip takes",
+        (
+            "inspect --chip all held the network against every chip, and none takes it as it is. The table says which\n"
+            "take it with their own neurons (--adapt), of which too little is published, and what is in the way."
+        ),
     ),
 }
 """Code to title and explanation."""

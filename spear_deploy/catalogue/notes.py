@@ -96,5 +96,20 @@ NOTES: dict[str, tuple[str, str]] = {
         ),
     ),
     "N038": ("outputs that the readout does not tell", "The spikes of the output have to be read instead."),
+    "N040": (
+        "checks that could not be made",
+        (
+            "A figure of the chip is not published, or not known here, and what depends on it was not checked. That\n"
+            "no rule is broken then does not mean that the network fits."
+        ),
+    ),
+    "N041": (
+        "chip of continuous time",
+        "An analog chip has no time steps: when and how often its neurons fire is near the network's at best.",
+    ),
+    "N042": (
+        "weights that round to 0",
+        "With the chip's few bits, so many of the weights vanish: those that are small beside the largest.",
+    ),
 }
 """Code to title and explanation."""

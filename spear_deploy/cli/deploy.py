@@ -226,13 +226,13 @@ def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], show
     from spear_deploy.api.deploy import prepare
     from spear_deploy.api.settings import deploy_options
     from spear_deploy.deployment.folder import refuse_sources_inside
-    from spear_deploy.targets import load_chip
+    from spear_deploy.targets import emulated_target, load_chip
 
     refuse_sources_inside(output, [model, Path(data)])
     deploy_options(settings, output)
     profile = load_chip(chip)
     if options["backend"] is None:
-        settings["backend"] = default_prover(profile.target)
+        settings["backend"] = default_prover(emulated_target(profile.target, profile.name).name)
     request = prepare(frontends.load(model, semantics, overrides), data, chip, settings)
     for console in shown.full:
         title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"

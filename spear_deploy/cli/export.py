@@ -23,10 +23,10 @@ def export_command(bundle: Path, output: Path) -> None:
     own limits (docs/netx.md); what it would not run bit for bit is refused with all reasons.
     """
     from spear_deploy.deployment.bundle import read_bundle
-    from spear_deploy.targets import TARGETS
+    from spear_deploy.targets import emulated_target
 
     program = read_bundle(bundle).program
-    exporters = TARGETS.get(program.target).exporters
+    exporters = emulated_target(program.target).exporters
     kind = output.suffix.removeprefix(".")
     if kind not in exporters:
         message = f"programs of {program.target} are not exported to {output.suffix or 'a file without suffix'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +29,30 @@ from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.network.units import unit_groups
+from spear_deploy.placement import Placement
 from spear_deploy.printable import cells, plain
 from spear_deploy.report.data import data_parts, describe_data
 from spear_deploy.report.formats import plural
-from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions, compiler_for, load_chip
+from spear_deploy.targets import (
+    TARGETS,
+    CheckedTarget,
+    ChipProfile,
+    Compiler,
+    InputRange,
+    Lowered,
+    LoweringOptions,
+    compiler_for,
+    load_chip,
+)
+
+ALL = "all"
+"""What ``--chip`` takes for every chip that comes with the tool."""
 
 
 @click.command("inspect")
 @click.argument("model", type=click.Path(path_type=Path))
 @with_options(SEMANTICS_OPTIONS, DATA_OPTIONS, DECISION_OPTIONS)
-@click.option("--chip", help="Check against this chip: findings, cores, memory.")
+@click.option("--chip", help="Check against this chip: findings, cores, memory; all: against every chip, as a table.")
 @click.option(
     "--golden",
     type=click.Path(path_type=Path),
@@ -47,10 +62,12 @@ from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions,
 def inspect_command(model: Path, chip: str | None, golden: Path | None, **options: Any) -> None:
     """Show the populations and projections of MODEL (.nir), and with --chip whether it fits.
 
+    With --chip all, which chips take it, at what cost, and what stands in the way on the others.
+
     With --chip and --data, how faithful the chip's integers are: a network that collapses in them is a finding.
     """
     console = console_for()
-    profile = load_chip(chip) if chip is not None else None
+    profile = load_chip(chip) if chip not in (None, ALL) else None
     named = options["semantics"]
     semantics, overrides = take_semantics(options)
     imported = _load(model, semantics, overrides, golden)
@@ -73,15 +90,40 @@ def inspect_command(model: Path, chip: str | None, golden: Path | None, **option
         ranges = {network.inputs[0].name: input_range(dataset)}
     elif decide is not None:
         network_rule(network, decide)
+    if chip == ALL:
+        from spear_deploy.cli.matrix import compare
+
+        compare(replace(imported, network=network), ranges, console)
     if profile is not None:
-        compiler = compiler_for(profile, ranges, LoweringOptions())
-        lowered = compiler.lower(network)
-        _print_placement(lowered, console)
-        findings = lowered.placement.findings
-        if dataset is not None:
-            findings += _print_fidelity(network, lowered, dataset, decide, compiler, console)
+        findings = _on_chip(profile, network, ranges, dataset, decide, console)
         if findings:
             raise UnsupportedError(findings)
+
+
+def _on_chip(
+    profile: ChipProfile,
+    network: Network,
+    ranges: Mapping[str, InputRange],
+    dataset: Dataset | None,
+    decide: str | None,
+    console: Console,
+) -> tuple[Finding, ...]:
+    """Print how a network lies on a chip, and with data how faithful its integers are; return what does not fit."""
+    target = TARGETS.get(profile.target)
+    if isinstance(target, CheckedTarget):
+        checked = target.check(profile, network)
+        told = f"\n{plain(profile.title)} is checked, not emulated: rules and a count of cores are all that there is"
+        console.print(told, markup=False, soft_wrap=True)
+        if checked.placement is not None:
+            _print_placement(checked.placement, profile, console)
+        print_notes(checked.notes, console)
+        return checked.findings
+    compiler = compiler_for(profile, ranges, LoweringOptions())
+    lowered = compiler.lower(network)
+    _print_placement(lowered.placement, profile, console)
+    print_notes(lowered.notes, console)
+    collapse = () if dataset is None else _print_fidelity(network, lowered, dataset, decide, compiler, console)
+    return (*lowered.placement.findings, *collapse)
 
 
 def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], golden: Path | None) -> Imported:
@@ -177,9 +219,9 @@ def _print_fidelity(
     return collapse_of(fidelity, lowered, compiler)
 
 
-def _print_placement(lowered: Lowered, console: Console) -> None:
+def _print_placement(placement: Placement, chip: ChipProfile, console: Console) -> None:
     table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)
-    for p in lowered.placement.populations:
+    for p in placement.populations:
         share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
         table.add_row(
             *cells(plain(p.name)),
@@ -191,7 +233,5 @@ def _print_placement(lowered: Lowered, console: Console) -> None:
         )
     console.print()
     console.print(table)
-    cores = lowered.placement.cores
-    memory = f"{lowered.placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
-    console.print(f"{cores} core{'s' * (cores != 1)}, {memory}")
-    print_notes(lowered.notes, console)
+    memory = f"{placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
+    console.print(f"{plural(placement.cores, 'core')} of {chip.cores:,}, {memory}")

@@ -26,7 +26,7 @@ from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends import Semantics, save
 from spear_deploy.network import Network
 from spear_deploy.storage import atomic, is_file, sha256, write_json, writing
-from spear_deploy.targets import TARGETS, Program
+from spear_deploy.targets import TARGETS, Program, emulated_target
 from spear_deploy.untrusted import UnreadableError, npz
 from spear_deploy.versions import versions
 
@@ -92,7 +92,7 @@ def _write_files(
     folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
 ) -> dict[str, Any]:
     """Write all files; return the manifest, with the hashes of what was written."""
-    TARGETS.get(program.target).write(folder / PROGRAM, program)
+    emulated_target(program.target).write(folder / PROGRAM, program)
     notes = {"kept_units": json.dumps(dict(origin.kept), sort_keys=True), "quantised": program.integers()}
     save(folder / MODEL, origin.network, origin.semantics, **notes)
     with atomic(folder / SAMPLES) as temporary, temporary.open("wb") as stream:
@@ -133,7 +133,7 @@ def read_bundle(folder: Path) -> Bundle:
         x, y = samples["x"], samples["y"]
     except (OSError, UnreadableError, LookupError) as error:
         raise InputError.of("E010", folder / SAMPLES, f"cannot be read: {error}", "compile again") from error
-    program = TARGETS.get(str(manifest["target"])).read(folder / PROGRAM)
+    program = emulated_target(str(manifest["target"])).read(folder / PROGRAM)
     problems = [
         *((PROGRAM, problem) for problem in _problems_of_ends(program)),
         *((MANIFEST, problem) for problem in _problems_of_manifest(manifest, program)),

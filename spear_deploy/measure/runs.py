@@ -22,7 +22,7 @@ from spear_deploy.recording import Clips, Recording
 from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
-from spear_deploy.targets import TARGETS, Program
+from spear_deploy.targets import Program, emulated_target
 from spear_deploy.targets.ports import InputPort
 
 _LARGEST_BATCH = 128
@@ -99,7 +99,7 @@ class ProgramRun:
     """Runs a program of one input on its emulator."""
 
     def __init__(self, program: Program, execution: Execution | None = None) -> None:
-        self._emulator = TARGETS.get(program.target).emulator(program, execution or Execution())
+        self._emulator = emulated_target(program.target).emulator(program, execution or Execution())
         (self._port,) = program.inputs
 
     def __call__(self, x: NDArray[Any]) -> Recording:

@@ -30,7 +30,7 @@ from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.loop import SearchResult
 from spear_deploy.search.reference import Reference
 from spear_deploy.storage import as_json
-from spear_deploy.targets import TARGETS
+from spear_deploy.targets import emulated_target
 from spear_deploy.versions import versions
 
 SYNOPS_DEFINITION = (
@@ -57,7 +57,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "seed": execution.seed,
         "execution": {"threads": execution.threads, "memory": execution.memory, "device": execution.device},
         "target": work.chip.target,
-        "emulated": TARGETS.get(work.chip.target).emulated,
+        "emulated": emulated_target(work.chip.target).emulated,
         "chip": work.chip.name,
         "data": describe_data(work.data),
         "decision": {"rule": work.rule.name, "text": work.rule.text},

@@ -1,8 +1,8 @@
 """What a target is: the questions that the rest of the tool asks of a chip family.
 
-A *target* belongs to a family; a *compiler* is bound to one chip of it, the options of a run and the range of its
+A *target* is a chip family; a *compiler* is bound to one chip of it, the options of a run and the range of its
 input.  It lowers a network to a *program*, integers that an *emulator* runs bit for bit as the family's own simulator
-does.
+does.  A *checked target* has neither: it holds a network against the limits of a chip, and that is all it can do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
 
 __all__ = [
+    "Checked",
+    "CheckedTarget",
     "Compiler",
     "Emulator",
     "Exporter",
+    "Family",
     "Grid",
     "Grids",
     "InputPort",
@@ -180,8 +183,8 @@ class Exporter(Protocol):
         """Write the file atomically; raise :class:`UnsupportedError` with the :meth:`findings`, if there are any."""
 
 
-class Target(Protocol):
-    """A chip family."""
+class Family(Protocol):
+    """What every chip family says of itself."""
 
     @property
     def name(self) -> str:
@@ -191,6 +194,37 @@ class Target(Protocol):
     def profile(self) -> type[ChipProfile]:
         """Schema of the family's chip profiles."""
 
+    def rules(self, chip: Any) -> Sequence[tuple[Rule, Mapping[str, str]]]:
+        """Return every rule of a chip with the values that fill its text."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a chip's limits say of a network.
+
+    Attributes:
+        placement: None where no published figure says how much a core holds. findings: what does not fit the chip,
+        cores included. notes: what is approximated, and which checks were not made. unmade: the paths of the figures
+        whose absence kept a check from being made.
+    """
+
+    placement: Placement | None
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    unmade: tuple[str, ...]
+
+
+@runtime_checkable
+class CheckedTarget(Family, Protocol):
+    """A chip family that is checked, not emulated: rules and a placement, and no program."""
+
+    def check(self, chip: Any, network: Network) -> Checked:
+        """Hold a network against a chip's limits; raise :class:`UnsupportedError` (E037)."""
+
+
+class Target(Family, Protocol):
+    """A chip family whose programs are emulated."""
+
     @property
     def emulated(self) -> str:
         """What the emulator follows and how exactly: reports go on with it after "the emulator, which"."""
@@ -198,9 +232,6 @@ class Target(Protocol):
     @property
     def exporters(self) -> Mapping[str, Exporter]:
         """File formats that programs can be exported to, by name."""
-
-    def rules(self, chip: Any) -> Sequence[tuple[Rule, Mapping[str, str]]]:
-        """Return every rule of a chip with the values that fill its text."""
 
     def compiler(self, chip: Any, inputs: Mapping[str, InputRange], options: LoweringOptions) -> Compiler:
         """Bind the family to a chip, the range of each input, and options; raise :class:`InputError` (E007)."""

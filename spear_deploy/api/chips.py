@@ -1,0 +1,169 @@
+"""``spear_deploy.check_chips``: which chips take a network, at what cost, and what stands in the way on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import log
+from os import PathLike
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
+
+from spear_deploy.chips import ChipProfile, chip_names
+from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.frontends import Imported
+from spear_deploy.placement import CURABLE, Placement
+from spear_deploy.recording import as_inputs
+from spear_deploy.targets import (
+    TARGETS,
+    CheckedTarget,
+    InputRange,
+    LoweringOptions,
+    Target,
+    load_chip,
+)
+
+Answer: TypeAlias = Literal["yes", "with adaptation", "cannot say", "no"]
+_ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
+
+
+@dataclass(frozen=True)
+class ChipCheck:
+    """What one chip says of a network.
+
+    Attributes:
+        chip: name of the profile. title: of the chip. emulated: whether there are programs of it, or rules alone.
+        answer: ``yes``; ``with adaptation``: once it has the chip's own neurons, which changes what it does and takes
+        fine-tuning (``--adapt``); ``cannot say``: no rule is broken, but figures are not published; ``no``.
+        findings: what stands in the way of the network as it is. unmade: the figures for want of which checks were not
+        made. placement: of the network, adapted where it has to be; None where it cannot be placed.
+        of_cores: cores that the chip has.
+    """
+
+    chip: str
+    title: str
+    emulated: bool
+    answer: Answer
+    findings: tuple[Finding, ...]
+    unmade: tuple[str, ...]
+    placement: Placement | None
+    of_cores: int
+
+    @property
+    def busiest(self) -> tuple[str, str, float] | None:
+        """Population, resource and share of it on the core that is fullest; None where nothing is known."""
+        placed = () if self.placement is None else self.placement.populations
+        shares = [(p.name, p.binding, p.utilisation[p.binding]) for p in placed if p.binding in p.utilisation]
+        return max(shares, key=lambda found: found[2]) if shares else None
+
+    @property
+    def memory_share(self) -> float | None:
+        """Share of the chip's synaptic memory, where all cores have the same; None where that is not known."""
+        placed = () if self.placement is None else self.placement.populations
+        if not placed or any("synapse_words" not in p.utilisation for p in placed):
+            return None
+        return sum(p.cores * p.utilisation["synapse_words"] for p in placed) / self.of_cores
+
+    @property
+    def curable(self) -> bool:
+        """Whether a narrower network may have none of the findings: pruning may cure them."""
+        return bool(self.findings) and all(finding.code in CURABLE for finding in self.findings)
+
+    @property
+    def distance(self) -> tuple[int, float]:
+        """How far the chip is from taking the network: the number of findings, and by how much (sum of logarithms)."""
+        return len(self.findings), sum(map(_excess, self.findings))
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as what JSON holds."""
+        busiest = None if self.busiest is None else dict(zip(("population", "of", "share"), self.busiest, strict=True))
+        return {
+            "chip": self.chip,
+            "title": self.title,
+            "emulated": self.emulated,
+            "answer": self.answer,
+            "cores": None if self.placement is None else self.placement.cores,
+            "of_cores": self.of_cores,
+            "memory_bits": None if self.placement is None else self.placement.memory_bits,
+            "memory_share": self.memory_share,
+            "busiest": busiest,
+            "findings": [
+                {key: getattr(each, key) for key in ("code", "where", "message", "fix", "value", "limit")}
+                for each in self.findings
+            ],
+            "pruning_may_cure": self.curable,
+            "unmade": list(self.unmade),
+        }
+
+
+def check_chips(
+    imported: Imported,
+    chips: Iterable[str | PathLike[str] | ChipProfile] | None = None,
+    *,
+    calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
+) -> tuple[ChipCheck, ...]:
+    """Hold a network against chips, all that come with the tool unless others are given.
+
+    ``calibration`` (steps, samples, *shape) is input as it will be run, as for :func:`spear_deploy.lower`.  Chips that
+    take the network come first, then those that take it adapted, those of which too little is published, and the
+    others, nearest first: by the number of findings, then by how far values lie beyond their limits.
+
+    Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011).
+    """
+    if not isinstance(imported, Imported):
+        message = f"{type(imported).__name__} is no imported network"
+        raise InputError.of("E001", "check_chips", message, "give what load() returns")
+    shapes = {port.name: port.shape for port in imported.network.inputs}
+    given = {} if calibration is None else as_inputs(shapes, calibration)
+    ranges = {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
+    profiles = [chip if isinstance(chip, ChipProfile) else load_chip(chip) for chip in chips or chip_names()]
+    return ranked(check_chip(imported, profile, ranges) for profile in profiles)
+
+
+def ranked(checks: Iterable[ChipCheck]) -> tuple[ChipCheck, ...]:
+    """Return what chips say in the order of :func:`check_chips`."""
+    return tuple(sorted(checks, key=lambda each: (_ORDER.index(each.answer), each.distance, each.of_cores, each.chip)))
+
+
+def check_chip(imported: Imported, chip: ChipProfile, ranges: Mapping[str, InputRange]) -> ChipCheck:
+    """Hold a network against one chip; ``ranges`` are those of its inputs."""
+    target = TARGETS.get(chip.target)
+    if isinstance(target, CheckedTarget):
+        return _checked(target, imported, chip)
+    return _lowered(target, imported, chip, ranges)
+
+
+def _checked(target: CheckedTarget, imported: Imported, chip: ChipProfile) -> ChipCheck:
+    try:
+        found = target.check(chip, imported.network)
+    except UnsupportedError as error:
+        return ChipCheck(chip.name, chip.title, False, "no", error.findings, (), None, chip.cores)
+    answer: Answer = "no" if found.findings else "cannot say" if found.unmade else "yes"
+    return ChipCheck(chip.name, chip.title, False, answer, found.findings, found.unmade, found.placement, chip.cores)
+
+
+def _lowered(target: Target, imported: Imported, chip: ChipProfile, ranges: Mapping[str, InputRange]) -> ChipCheck:
+    compiler = target.compiler(chip, ranges, LoweringOptions())
+
+    def lowered(network: Any) -> tuple[tuple[Finding, ...], Placement | None]:
+        try:
+            placement = compiler.lower(network).placement
+        except UnsupportedError as error:
+            return error.findings, None
+        return placement.findings, placement
+
+    findings, placement = lowered(imported.network)
+    answer: Answer = "no" if findings else "yes"
+    if findings:
+        others, adapted = lowered(compiler.adapt(imported.network, imported.semantics)[0])
+        if not others:
+            answer, placement = "with adaptation", adapted
+    return ChipCheck(chip.name, chip.title, True, answer, findings, (), placement, chip.cores)
+
+
+def _excess(finding: Finding) -> float:
+    """Return by how much a finding is beyond its limit, as a logarithm; 0 where it is no matter of numbers."""
+    if not finding.value or not finding.limit or finding.value <= 0 or finding.limit <= 0:
+        return 0.0
+    return abs(log(finding.value / finding.limit))
