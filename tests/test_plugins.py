@@ -36,7 +36,7 @@ from spear_deploy.registry import Registry
 from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
 from spear_deploy.simulate.record import simulate
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
-from spear_deploy.targets import TARGETS, Compiler, InputRange, Lowered, LoweringOptions
+from spear_deploy.targets import TARGETS, Checked, Compiler, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.rules import Breach, Rule, check_rules, rule
 
@@ -407,6 +407,35 @@ neurons = {{ value = {neurons}, source = "ME" }}
 [sources]
 ME = "made up for this test"
 """
+
+
+class Ruled:
+    """A family without an emulator: its rules, and nothing else."""
+
+    name, profile = "ruled", ToyProfile
+
+    def rules(self, chip: ToyProfile) -> list[tuple[Rule, Mapping[str, str]]]:
+        return TOY.rules(chip)
+
+    def check(self, chip: ToyProfile, network: Network) -> Checked:
+        findings = check_rules([few_neurons], network, chip, {"neurons": str(chip.neurons.value)})
+        return Checked(None, tuple(findings), (), ())
+
+
+def test_a_target_that_is_checked(
+    tiny_nir: Path, tiny_npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is inspected and compared by its rules; nothing is deployed on it (E090)."""
+    chip = tmp_path / "mychip.toml"
+    chip.write_text(PROFILE.format(neurons=7).replace('"toy"', '"ruled"'))
+    with added(TARGETS, "ruled", Ruled()):
+        (check,) = spear_deploy.check_chips(spear_deploy.load(tiny_nir), [chip])
+        assert (check.answer, check.emulated, check.findings[0].slack) == ("no", False, -14)
+        with pytest.raises(UnsupportedError, match="E034 network: it has 21"):
+            cli.main(["inspect", str(tiny_nir), "--chip", str(chip)], standalone_mode=False)
+        assert "checked, not emulated" in capsys.readouterr().out
+        with pytest.raises(UnsupportedError, match="E090 mychip"):
+            spear_deploy.deploy(tiny_nir, tiny_npz, chip, synops="60%", **QUICK)
 
 
 def test_a_target(tiny_nir: Path, tiny_npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,8 @@ class CheckedProfile(ChipProfile):
     def objections(self) -> Iterator[tuple[str, str]]:
         """Yield figures that cannot be meant beside others."""
         yield from super().objections()
+        if self.energy is not None:
+            yield "energy", "is of no use: energy is estimated of what an emulator measures"
         fan_in = self.figure("synapses.fan_in")
         if fan_in is None or self.figure("restrictions.fan_in_of_a_circuit") is not None:
             return
@@ -123,5 +125,3 @@ class CheckedProfile(ChipProfile):
             most = self.figure(path)
             if most is not None and fan_in > most:
                 yield "synapses.fan_in", f"is {fan_in}, above {path}, {most}"
-        if self.energy is not None:
-            yield "energy", "is of no use: energy is estimated of what an emulator measures"
