@@ -297,6 +297,7 @@ def xylo_files(folder: Path, _: Path) -> None:
 
 SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy deploy model.nir": snntorch_files,
+    "spear-deploy inspect examples/": examples,
     "spear-deploy inspect model.nir": snntorch_files,
     "spear-deploy sweep examples/": examples,
     "spear-deploy diff before/": reports,
