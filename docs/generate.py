@@ -233,6 +233,11 @@ def pruning_tables() -> str:
     return "\n".join(benchmark.tables(benchmark.known(benchmark.RESULTS))).strip()
 
 
+def targets_tables() -> str:
+    """Return what every chip says of the example networks."""
+    return str(_benchmark("targets").tables())
+
+
 def steps_table() -> str:
     """Return the steps of a deployment."""
     rows = [
@@ -287,6 +292,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "semantics": semantics_table,
     "settings": settings_table,
     "steps": steps_table,
+    "targets": targets_tables,
 }
 """Tables that pages may hold."""
 

@@ -59,7 +59,7 @@ class ChipCheck:
 
     @property
     def memory_share(self) -> float | None:
-        """Share of the chip's synaptic memory, where all cores have the same; None where that is not known."""
+        """Share of the chip's synaptic memory, or of its synapses, where all cores have the same; None: not known."""
         placed = () if self.placement is None else self.placement.populations
         if not placed or any("synapse_words" not in p.utilisation for p in placed):
             return None
@@ -85,7 +85,7 @@ class ChipCheck:
             "answer": self.answer,
             "cores": None if self.placement is None else self.placement.cores,
             "of_cores": self.of_cores,
-            "memory_bits": None if self.placement is None else self.placement.memory_bits,
+            "memory_bits": None if self.placement is None else self.placement.memory_bits or None,
             "memory_share": self.memory_share,
             "busiest": busiest,
             "findings": [

@@ -138,7 +138,7 @@ def deploy(
     Raises:
         InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009, E017, E018 (output).
         UnsupportedError: E020..E038 with all that the tool or the chip does not support; E066 for a network that
-            collapses on the chip, unless ``allow_loss``.
+            collapses on the chip, unless ``allow_loss``; E090 for a chip that is checked, not emulated.
         BackendError: E060 if the backend that shall prove the result is not installed.
     """
     folder = None if output is None else as_folder(output)

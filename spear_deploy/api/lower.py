@@ -30,8 +30,8 @@ def lower(
     export format (``net``) that shall hold the program.
 
     The result has ``.program``, ``.placement``, ``.findings`` and ``.emulate(x)``; what does not fit on the cores is
-    among the findings.  Raises :class:`~spear_deploy.errors.UnsupportedError` with all that the chip cannot do, and
-    :class:`~spear_deploy.errors.InputError` (E001, E007, E008, E011).
+    among the findings.  Raises :class:`~spear_deploy.errors.UnsupportedError` with all that the chip cannot do
+    (E090: it is checked, not emulated), and :class:`~spear_deploy.errors.InputError` (E001, E007, E008, E011).
     """
     if not isinstance(imported, Imported):
         raise InputError.of(

@@ -233,5 +233,6 @@ def _print_placement(placement: Placement, chip: ChipProfile, console: Console) 
         )
     console.print()
     console.print(table)
-    memory = f"{placement.memory_bits / 8192:,.1f} KiB of synaptic memory"
-    console.print(f"{plural(placement.cores, 'core')} of {chip.cores:,}, {memory}")
+    bits = placement.memory_bits
+    memory = f", {bits / 8192:,.1f} KiB of synaptic memory" if bits else ""
+    console.print(f"{plural(placement.cores, 'core')} of {chip.cores:,}{memory}")

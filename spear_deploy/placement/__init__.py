@@ -14,6 +14,7 @@ class PopulationPlacement:
 
     ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
     shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
+    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.
     """
 
     name: str

@@ -276,13 +276,12 @@ def place(subject: NetworkToCheck, chip: CheckedProfile) -> Placement | None:
     if core.neurons is None:
         return None
     cores = lay_out(subject, chip)
-    bits = chip.figure("synapses.weight_bits") or 0
     populations = []
     for population, each, first in zip(subject.network.neurons, cores.placed, cores.first, strict=True):
         shares = each.load.shares(core)
         neurons, sources, synapses = (value or 0 for value in each.load)
         tile = each.tile if len(population.shape) == 3 else each.tile[:1]
-        figures = (neurons, synapses, sources, 0, each.tiles * synapses * bits)
+        figures = (neurons, synapses, sources, 0, 0)  # how synapses are stored is not published
         binding = max(shares, key=lambda name: shares[name])
         populations.append(PopulationPlacement(each.layer.name, tile, each.tiles, first, *figures, shares, binding))
     return Placement(tuple(populations), tuple(check_rules(place_rules(chip), cores, chip, core_figures(chip))))
