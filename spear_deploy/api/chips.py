@@ -123,7 +123,11 @@ def check_chips(
 
 def ranked(checks: Iterable[ChipCheck]) -> tuple[ChipCheck, ...]:
     """Return what chips say in the order of :func:`check_chips`."""
-    return tuple(sorted(checks, key=lambda each: (_ORDER.index(each.answer), each.distance, each.of_cores, each.chip)))
+
+    def place(check: ChipCheck) -> tuple[object, ...]:
+        return _ORDER.index(check.answer), check.distance, len(check.unmade), check.of_cores, check.chip
+
+    return tuple(sorted(checks, key=place))
 
 
 def check_chip(imported: Imported, chip: ChipProfile, ranges: Mapping[str, InputRange]) -> ChipCheck:

@@ -170,18 +170,23 @@ def _sides(size: int) -> list[int]:
 
 
 def on_cores(placed: Sequence[Placed], core: Load) -> OnCores:
-    """Give tiles cores, in order: a single tile the first core that has room, several ones cores of their own."""
-    held: list[Load] = []
-    first = []
+    """Give tiles cores, in order: a single tile the first core that has room, several ones cores of their own.
+
+    Room is looked for beside single tiles, and beside the last tile of a layer of several: others fill their cores.
+    """
+    room: dict[int, Load] = {}
+    first, used = [], 0
     for each in placed:
-        shared = next((i for i, load in enumerate(held) if each.load.beside(load).fits(core)), None)
+        shared = next((index for index, load in room.items() if each.load.beside(load).fits(core)), None)
         if each.tiles == 1 and each.fits and shared is not None:
-            held[shared] = held[shared].beside(each.load)
+            room[shared] = room[shared].beside(each.load)
             first.append(shared)
             continue
-        first.append(len(held))
-        held += [*[each.load] * (each.tiles - 1), each.last]
-    return OnCores(tuple(placed), tuple(first), len(held))
+        first.append(used)
+        used += each.tiles
+        if each.fits:
+            room[used - 1] = each.last
+    return OnCores(tuple(placed), tuple(first), used)
 
 
 @rule("E036", fix="prune what feeds it")

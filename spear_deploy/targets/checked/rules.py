@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from spear_deploy.network import Linear, Population
 from spear_deploy.targets.checked.profile import CheckedProfile
 from spear_deploy.targets.checked.subject import (
     NetworkToCheck,
-    as_integers,
     different_weights,
     kind_of,
-    largest_weight,
+    left_over,
     reset_of,
     weight_count,
 )
@@ -130,8 +127,7 @@ def weights_are_rounded(subject: NetworkToCheck, limits: CheckedProfile) -> Iter
     bits, lost = limits.figure("synapses.weight_bits"), {}
     for population in subject.network.neurons:
         into = subject.into(population.name)
-        largest, total = largest_weight(into), sum(map(weight_count, into))
-        left = sum(int(np.count_nonzero(as_integers(s.weight, largest, bits))) for s in into) if largest else total
+        left, total = left_over(into, bits), sum(map(weight_count, into))
         if left < total:
             lost[population.name] = f"{1 - left / total:.1%} of {total:,}"
     if lost:
@@ -231,7 +227,8 @@ def figures_in_words(chip: CheckedProfile) -> dict[str, str]:
     """Return the figures that fill the text of the rules of this module; empty where one is absent."""
 
     def listed(path: str, words: Mapping[str, str]) -> str:
-        return " or ".join(words[each] for each in chip.figure(path) or ())
+        *others, last = [words[each] for each in chip.figure(path) or ()] or [""]
+        return f"{', '.join(others)} or {last}" if others else last
 
     def number(path: str) -> str:
         value = chip.figure(path)

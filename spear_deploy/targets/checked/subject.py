@@ -18,6 +18,8 @@ from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.targets.checked.profile import NeuronKind, ResetKind
 
 Counts = NDArray[np.int64]
+_BLOCK = 1 << 20
+"""Weights that are rounded at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,22 +108,37 @@ def as_integers(weight: NDArray[Any], largest: float, bits: int) -> NDArray[np.i
     return integers
 
 
+def rounded(weight: NDArray[Any], largest: float, bits: int) -> Iterator[NDArray[np.int64]]:
+    """Yield :func:`as_integers` of weights, some rows at a time: of a large matrix no whole copy is made."""
+    rows = max(1, _BLOCK // max(1, weight[0].size)) if len(weight) else 1
+    return (as_integers(weight[start : start + rows], largest, bits) for start in range(0, len(weight), rows))
+
+
 def largest_weight(all_synapses: list[Synapses]) -> float:
     """Return the largest absolute weight; 0 without any."""
-    return max((float(np.abs(s.weight).max(initial=0)) for s in all_synapses), default=0.0)
+    weights = [s.weight for s in all_synapses if s.weight.size]
+    return max((float(max(weight.max(), -weight.min())) for weight in weights), default=0.0)
 
 
 def different_weights(subject: NetworkToCheck, name: str, bits: int) -> int:
-    """Return how many different weights, 0 apart, that neuron of a population has which has most."""
+    """Return how many different weights, apart from 0, that neuron of a population has which has most."""
     into = subject.into(name)
     largest = largest_weight(into)
     if not largest:
         return 0
-    return max(_most_different(as_integers(s.weight, largest, bits)) for s in into)
+    return max(_most_different(part) for s in into for part in rounded(s.weight, largest, bits))
+
+
+def left_over(into: list[Synapses], bits: int) -> int:
+    """Return how many weights into a population are not 0 once they are rounded."""
+    largest = largest_weight(into)
+    if not largest:
+        return 0
+    return sum(int(np.count_nonzero(part)) for s in into for part in rounded(s.weight, largest, bits))
 
 
 def _most_different(integers: NDArray[np.int64]) -> int:
-    """Return the largest number of different values in a row, 0 apart."""
+    """Return the largest number of different values in a row, apart from 0."""
     rows = np.sort(integers.reshape(len(integers), -1), axis=1)
     if not rows.size:
         return 0
