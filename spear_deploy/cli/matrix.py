@@ -51,7 +51,8 @@ def _table(checks: Sequence[ChipCheck]) -> FittingTable:
         "of all": Column([_share(each.memory_share) for each in checks]),
         "fullest core": Column([_fullest(each) for each in checks], left=True),
     }
-    return FittingTable([columns], ("of all", "memory\nKiB", "fullest core", "known by"))
+    narrower = {**columns, "fullest core": Column([_resource(each) for each in checks], left=True)}
+    return FittingTable([columns, narrower], ("of all", "memory\nKiB", "fullest core", "known by"))
 
 
 def _cores(check: ChipCheck) -> str:
@@ -69,10 +70,12 @@ def _share(share: float | None) -> str:
 
 
 def _fullest(check: ChipCheck) -> str:
-    if check.busiest is None:
-        return ""
-    population, resource, share = check.busiest
-    return f"{resource.replace('_', ' ')} {percent(share, 0)} ({shorten(plain(population), 12)})"
+    """Return what the fullest core is fullest in, and the population that lies there."""
+    return "" if check.busiest is None else f"{_resource(check)} ({shorten(plain(check.busiest[0]), 12)})"
+
+
+def _resource(check: ChipCheck) -> str:
+    return "" if check.busiest is None else f"{check.busiest[1].replace('_', ' ')} {percent(check.busiest[2], 0)}"
 
 
 def _reasons(checks: Sequence[ChipCheck]) -> Iterator[Text | Padding]:
