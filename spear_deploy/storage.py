@@ -111,8 +111,8 @@ def as_json(value: Any) -> Any:
         return {str(key): as_json(member) for key, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(member) for member in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:  # a scalar of numpy's or torch's
-        value = value.item()
+    if hasattr(value, "tolist"):  # an array or a scalar of numpy's or torch's
+        return as_json(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
 from typing import Any
 
 import click
@@ -11,24 +11,60 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from spear_deploy.chips import ChipProfile, Sourced, chip_names
+from spear_deploy.cli.document import JSON_OPTION, documented
 from spear_deploy.cli.main import console_for
 from spear_deploy.printable import cells, plain
 from spear_deploy.targets import TARGETS, CheckedTarget, load_chip
+from spear_deploy.targets.rules import Rule
 
 
 @click.command("chips")
 @click.argument("name", required=False)
-def chips_command(name: str | None) -> None:
+@JSON_OPTION
+def chips_command(name: str | None, json_output: bool) -> None:
     """List the chips that are known; with NAME (or a profile file) show each number and its source, and all rules."""
-    console = console_for()
-    if name is None:
-        table = Table("chip", "title", "target", "cores", "known by", box=None)
-        for chip in map(load_chip, chip_names()):
-            table.add_row(*cells(chip.name, chip.title, chip.target, f"{chip.cores:,}", known_by(chip)))
-        console.print(table)
-        console.print("emulator: networks are deployed and run; rules alone: checked by inspect, not emulated")
+    with documented(as_document=json_output) as document:
+        chips = [load_chip(each) for each in ([name] if name is not None else chip_names())]
+        document.add(chips=[_told(chip) for chip in chips] if name is None else [_whole(chip) for chip in chips])
+    if json_output:
         return
-    chip = load_chip(name)
+    if name is None:
+        _print_list(chips)
+    else:
+        _print_chip(*chips)
+
+
+def _told(chip: ChipProfile) -> dict[str, Any]:
+    about = {"name": chip.name, "title": chip.title, "target": chip.target, "cores": chip.cores}
+    return {**about, "emulated": is_emulated(chip)}
+
+
+def _whole(chip: ChipProfile) -> dict[str, Any]:
+    rules = TARGETS.get(chip.target).rules(chip)
+    return {
+        **_told(chip),
+        "figures": [{"path": path, **asdict(figure)} for path, figure in figures(chip)],
+        "sources": dict(chip.sources),
+        "rules": [rule_data(rule, values) for rule, values in rules],
+    }
+
+
+def rule_data(rule: Rule, values: Mapping[str, str]) -> dict[str, Any]:
+    """Return a rule of a chip, whose figures are ``values``, as JSON has it."""
+    return {"code": rule.code, "severity": rule.severity, "text": rule.text_for(values), "fix": rule.fix}
+
+
+def _print_list(chips: Iterable[ChipProfile]) -> None:
+    table = Table("chip", "title", "target", "cores", "known by", box=None)
+    for chip in chips:
+        table.add_row(*cells(chip.name, chip.title, chip.target, f"{chip.cores:,}", known_by(chip)))
+    console = console_for()
+    console.print(table)
+    console.print("emulator: networks are deployed and run; rules alone: checked by inspect, not emulated")
+
+
+def _print_chip(chip: ChipProfile) -> None:
+    console = console_for()
     console.print(Text.assemble((plain(chip.name), "bold"), f"  {plain(chip.title)}"))
     console.print(f"{standing(chip)}\n", markup=False, soft_wrap=True)
     found = list(figures(chip))

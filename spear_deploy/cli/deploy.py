@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from spear_deploy.backends import BACKENDS, default_prover
+from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for, show
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
@@ -18,6 +19,7 @@ from spear_deploy.cli.options import (
     DECISION_OPTIONS,
     SEMANTICS_OPTIONS,
     NameIn,
+    refuse_no_data,
     take_semantics,
     with_options,
 )
@@ -202,7 +204,10 @@ def run_deploy(options: dict[str, Any]) -> int:
     is_dry = options.pop("dry_run")
     options["until"] = "baseline" if is_dry else options["until"]
     as_json, output = options.pop("json_output"), options.pop("output")
-    with opened(quiet=options.pop("quiet"), log=options.pop("log"), folder=output, stderr=as_json) as shown:
+    with (
+        errors_documented(as_document=as_json),
+        opened(quiet=options.pop("quiet"), log=options.pop("log"), folder=output, stderr=as_json) as shown,
+    ):
         deployment = _deployed(options, output, asked, shown)
         data = _as_data(deployment, is_dry=is_dry)
         _show(deployment, data, shown)
@@ -220,8 +225,7 @@ def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], show
     model, data, chip = (options.pop(name) for name in ("model", "data", "chip"))
     semantics, overrides = take_semantics(options)
     settings = settings_of(options)
-    if data is None:
-        raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
+    data = refuse_no_data(data)
 
     from spear_deploy.api.deploy import prepare
     from spear_deploy.api.settings import deploy_options

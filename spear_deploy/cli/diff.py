@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for, show
 from spear_deploy.errors import InputError
 
@@ -28,15 +30,10 @@ def diff_command(a: Path, b: Path, tolerances: tuple[str, ...], form: str | None
 
     Ends with 4 where a figure of B is worse by more than its --tolerance: a gate for continuous integration.
     """
-    from spear_deploy.report.check import read_report
-    from spear_deploy.report.compare import Tolerance, compare, error_beyond, markdown
+    from spear_deploy.report.compare import error_beyond, markdown
 
-    allowed = [Tolerance.of(each) for each in tolerances]
-    reports = read_report(a), read_report(b)
-    try:
-        found = compare(*reports, allowed)
-    except (KeyError, TypeError) as error:
-        raise InputError.of("E010", f"{a}, {b}", f"one is damaged: {error}", "deploy again") from error
+    with errors_documented(as_document=form == "json"):
+        found = _compared(a, b, tolerances)
     names = _names(a, b)
     if form == "json":
         click.echo(json.dumps(found, indent=2))
@@ -49,6 +46,18 @@ def diff_command(a: Path, b: Path, tolerances: tuple[str, ...], form: str | None
         return 0
     show(beyond, console_for(stderr=True))
     return beyond.exit_code
+
+
+def _compared(a: Path, b: Path, tolerances: tuple[str, ...]) -> dict[str, Any]:
+    from spear_deploy.report.check import read_report
+    from spear_deploy.report.compare import Tolerance, compare
+
+    allowed = [Tolerance.of(each) for each in tolerances]
+    reports = read_report(a), read_report(b)
+    try:
+        return compare(*reports, allowed)
+    except (KeyError, TypeError) as error:
+        raise InputError.of("E010", f"{a}, {b}", f"one is damaged: {error}", "deploy again") from error
 
 
 def _names(a: Path, b: Path) -> tuple[str, str]:

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from spear_deploy.cli.document import Document
 from spear_deploy.errors import Finding, MismatchError, SpearError
 from spear_deploy.frontends import PRESETS, Imported
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.reader import convert, missing_semantics
 from spear_deploy.printable import cells, plain
-from spear_deploy.validate.golden import Golden, compare
+from spear_deploy.validate.golden import Agreement, Golden, compare
 from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden
 
@@ -23,7 +23,7 @@ _PRESETS = {f"--semantics {name}": semantics for name, (semantics, _) in PRESETS
 
 
 def check_golden(
-    model: Path, imported: Imported, trace: Path, named: str | None, overrides: Mapping[str, Any], console: Console
+    model: Path, imported: Imported, trace: Path, named: str | None, overrides: Mapping[str, Any], document: Document
 ) -> None:
     """Print how many recorded bins each population misses.
 
@@ -33,13 +33,14 @@ def check_golden(
     """
     golden = read_golden(trace, imported.network, imported.semantics.dt)
     agreement = compare(imported.network, golden)
+    document.add(golden=_golden_data(golden, agreement))
     table = Table("population", "recorded bins", "differ", box=None)
     for name, bins in agreement.bins.items():
         table.add_row(*cells(plain(name), f"{bins:,}", f"{agreement.mismatches[name]:,}"))
-    console.print(f"\ngolden trace: {golden.samples} samples of {golden.steps} steps")
-    console.print(table)
+    document.say(f"\ngolden trace: {golden.samples} samples of {golden.steps} steps")
+    document.console.print(table)
     verdict = f"{agreement.total:,} of {golden.bins:,} recorded bins differ"
-    console.print(verdict)
+    document.say(verdict)
     if agreement.first is not None:
         given = " ".join(filter(None, (named and f"--semantics {named}", *map(_option, overrides.items()))))
         bases = {given: imported.semantics} | (_PRESETS if named else {})
@@ -48,6 +49,13 @@ def check_golden(
         raise MismatchError(
             Finding("E051", str(trace), f"{verdict}; the first at {agreement.first}", _advice(fits, golden))
         )
+
+
+def _golden_data(golden: Golden, agreement: Agreement) -> dict[str, Any]:
+    differ = agreement.mismatches
+    rows = [{"name": name, "bins": bins, "differ": differ[name]} for name, bins in agreement.bins.items()]
+    whole = {"samples": golden.samples, "steps": golden.steps, "bins": golden.bins, "differ": agreement.total}
+    return {**whole, "populations": rows}
 
 
 def semantics_error(model: Path, trace: Path, overrides: Mapping[str, Any]) -> SpearError:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.errors import InputError
 
 
@@ -33,7 +31,7 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     show_default=True,
     help="Seconds that the file's code may take.",
 )
-@click.option("--json", "json_output", is_flag=True, help="Print what was written and the notes as JSON.")
+@JSON_OPTION
 def import_command(
     source: str, shape: tuple[int, ...], output: Path, seed: int, timeout: float, json_output: bool
 ) -> None:
@@ -44,6 +42,13 @@ def import_command(
     module on random input, and every spike compared.
     Example: spear-deploy import mynet.py:net --input 1,28,28 -o net.nir
     """
+    with documented(as_document=json_output) as document:
+        _import(source, shape, output, seed=seed, timeout=timeout, document=document)
+
+
+def _import(
+    source: str, shape: tuple[int, ...], output: Path, *, seed: int, timeout: float, document: Document
+) -> None:
     file, colon, name = source.rpartition(":")
     if not colon or not all(part.isidentifier() for part in name.split(".")):
         raise InputError.of("E007", source, "names no module of a file", "give FILE.py:NAME, such as mynet.py:net")
@@ -51,14 +56,12 @@ def import_command(
     from spear_deploy import frontends
     from spear_deploy.importers.isolated import import_file
 
-    notes = import_file(Path(file), name, shape, output, seed=seed, timeout=timeout)
+    document.notes(import_file(Path(file), name, shape, output, seed=seed, timeout=timeout))
     network = frontends.load(output, None, {}).network
-    console = console_for(stderr=json_output)
-    print_notes(notes, console)
+    populations = [{"name": each.name, "shape": list(each.shape)} for each in network.populations]
+    document.add(file=output, populations=populations)
     told = f"{output}: {len(network.neurons)} populations, {sum(p.size for p in network.neurons):,} neurons"
-    console.print(f"{told}; every spike as in the module", markup=False, soft_wrap=True)
-    console.print(f"next: spear-deploy inspect {output} --chip loihi2", markup=False, soft_wrap=True, style="dim")
-    if json_output:
-        populations = [{"name": each.name, "shape": list(each.shape)} for each in network.populations]
-        found = {"file": str(output), "populations": populations, "notes": [asdict(note) for note in notes]}
-        click.echo(json.dumps(found, indent=2))
+    document.say(f"{told}; every spike as in the module")
+    document.console.print(
+        f"next: spear-deploy inspect {output} --chip loihi2", markup=False, soft_wrap=True, style="dim"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import (
     DATA_OPTIONS,
     DECISION_OPTIONS,
@@ -25,14 +25,13 @@ from spear_deploy.data import Dataset, fit_to_network, load_data
 from spear_deploy.decision import network_rule
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
-from spear_deploy.network import Input, Network, Population
-from spear_deploy.network.fan_out import synapse_count
+from spear_deploy.network import Network
 from spear_deploy.network.normalisation import fold_transform
-from spear_deploy.network.units import unit_groups
 from spear_deploy.placement import Placement
 from spear_deploy.printable import cells, plain
 from spear_deploy.report.data import data_parts, describe_data
 from spear_deploy.report.formats import plural
+from spear_deploy.report.inspection import activity_data, network_data, placement_data
 from spear_deploy.targets import (
     TARGETS,
     CheckedTarget,
@@ -59,43 +58,49 @@ ALL = "all"
     metavar="TRACE",
     help="Compare with recorded spikes (.npz, or written by nir.write_data), and find the semantics that give them.",
 )
-def inspect_command(model: Path, chip: str | None, golden: Path | None, **options: Any) -> None:
+@JSON_OPTION
+def inspect_command(model: Path, json_output: bool, **options: Any) -> None:
     """Show the populations and projections of MODEL (.nir), and with --chip whether it fits.
 
     With --chip all, which chips take it, at what cost, and what stands in the way on the others.
 
     With --chip and --data, how faithful the chip's integers are: a network that collapses in them is a finding.
     """
-    console = console_for()
+    with documented(as_document=json_output) as document:
+        _inspect(model, options, document)
+
+
+def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
+    chip, golden, named = options.pop("chip"), options.pop("golden"), options["semantics"]
     profile = load_chip(chip) if chip not in (None, ALL) else None
-    named = options["semantics"]
     semantics, overrides = take_semantics(options)
     imported = _load(model, semantics, overrides, golden)
     name, data = resolve_data(options)
     network, decide = imported.network, options["decide"]
-    _print_network(network, console)
-    console.print(f"semantics: {json.dumps(asdict(imported.semantics))}", markup=False, soft_wrap=True)
-    print_notes(imported.notes, console)
+    document.add(populations=network_data(network), semantics=asdict(imported.semantics))
+    _print_network(document.found["populations"], document.console)
+    document.say(f"semantics: {json.dumps(asdict(imported.semantics))}")
+    document.notes(imported.notes)
     if golden is not None:
         from spear_deploy.cli.golden import check_golden
 
-        check_golden(model, imported, golden, named, overrides, console)
+        check_golden(model, imported, golden, named, overrides, document)
     ranges, dataset = {p.name: InputRange() for p in network.inputs}, None
     if name is not None:
         from spear_deploy.measure.ranges import input_range
 
         dataset = _load_data(network, name, data)
         network = fold_transform(network, dataset.transform)
-        _print_activity(network, dataset, decide, console)
+        _tell_activity(network, dataset, decide, document)
         ranges = {network.inputs[0].name: input_range(dataset)}
     elif decide is not None:
         network_rule(network, decide)
     if chip == ALL:
         from spear_deploy.cli.matrix import compare
 
-        compare(replace(imported, network=network), ranges, console)
+        compare(replace(imported, network=network), ranges, document)
     if profile is not None:
-        findings = _on_chip(profile, network, ranges, dataset, decide, console)
+        findings = _on_chip(profile, network, ranges, dataset, decide, document)
         if findings:
             raise UnsupportedError(findings)
 
@@ -106,23 +111,27 @@ def _on_chip(
     ranges: Mapping[str, InputRange],
     dataset: Dataset | None,
     decide: str | None,
-    console: Console,
+    document: Document,
 ) -> tuple[Finding, ...]:
     """Print how a network lies on a chip, and with data how faithful its integers are; return what does not fit."""
     target = TARGETS.get(profile.target)
+    document.add(chip=profile.name)
     if isinstance(target, CheckedTarget):
         checked = target.check(profile, network)
-        told = f"\n{plain(profile.title)} is checked, not emulated: rules and a count of cores are all that there is"
-        console.print(told, markup=False, soft_wrap=True)
+        document.say(
+            f"\n{plain(profile.title)} is checked, not emulated: rules and a count of cores are all that there is"
+        )
+        document.add(emulated=False, unmade=checked.unmade)
         if checked.placement is not None:
-            _print_placement(checked.placement, profile, console)
-        print_notes(checked.notes, console)
+            _tell_placement(checked.placement, profile, document)
+        document.notes(checked.notes)
         return checked.findings
     compiler = compiler_for(profile, ranges, LoweringOptions())
     lowered = compiler.lower(network)
-    _print_placement(lowered.placement, profile, console)
-    print_notes(lowered.notes, console)
-    collapse = () if dataset is None else _print_fidelity(network, lowered, dataset, decide, compiler, console)
+    document.add(emulated=True)
+    _tell_placement(lowered.placement, profile, document)
+    document.notes(lowered.notes)
+    collapse = () if dataset is None else _tell_fidelity(network, lowered, dataset, decide, compiler, document)
     return (*lowered.placement.findings, *collapse)
 
 
@@ -138,29 +147,18 @@ def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], g
         raise semantics_error(model, golden, overrides) from error
 
 
-def _in_order(network: Network) -> list[Input | Population]:
-    return [*network.inputs, *network.neurons]
-
-
-def _print_network(network: Network, console: Console) -> None:
+def _print_network(populations: Sequence[Mapping[str, Any]], console: Console) -> None:
     fed_by = Column("fed by", overflow="fold")  # names stay whole on narrow terminals
     table = Table("population", fed_by, "shape", "neurons", "synapses", "prunable", box=None)
-    groups = unit_groups(network)
-    counts = {s.name: synapse_count(s, network.shapes) for s in network.synapses}
-    for population in _in_order(network):
-        incoming = network.into(population.name)
-        chains = [f"{plain(p.name)}: " + (">".join(type(op).__name__ for op in p.ops) or "identity") for p in incoming]
-        synapses = sum(counts[p.name] for p in incoming)
-        reason = groups.frozen.get(population.name)
-        shape = "x".join(map(str, population.shape))
-        prunable = f"no, {reason}" if reason else f"{population.shape[0]} units"
+    for each in populations:
+        chains = [f"{plain(one['name'])}: " + (">".join(one["ops"]) or "identity") for one in each["fed_by"]]
         row = (
-            plain(population.name),
+            plain(each["name"]),
             "\n".join(chains) or "input",
-            shape,
-            f"{population.size:,}",
-            f"{synapses:,}",
-            prunable,
+            "x".join(map(str, each["shape"])),
+            f"{each['neurons']:,}",
+            f"{each['synapses']:,}",
+            f"no, {each['kept_whole']}" if each["kept_whole"] else f"{each['shape'][0]} units",
         )
         table.add_row(*cells(*row))
     console.print(table)
@@ -177,35 +175,35 @@ def _load_data(network: Network, name: str, options: Any) -> Dataset:
     return fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
 
 
-def _print_activity(network: Network, data: Dataset, decide: str | None, console: Console) -> None:
+def _tell_activity(network: Network, data: Dataset, decide: str | None, document: Document) -> None:
     """Run the network, into which the data's transform is folded, on the test samples."""
     from spear_deploy.measure.runs import measure_float
 
     rule = network_rule(network, decide)
-    activity = measure_float(network, data.test, decide=rule.name)
-    told, samples = describe_data(data), plural(len(data.test), "test sample")
+    told, activity = describe_data(data), measure_float(network, data.test, decide=rule.name)
+    found = activity_data(network, activity, rule)
+    document.add(data=told, activity=found)
+    samples = plural(found["samples"], "test sample")
     lines = [
-        f"\naccuracy {activity.accuracy:.2%} on {samples} of {plain(data.name)}, {data.steps} steps",
+        f"\naccuracy {found['accuracy']:.2%} on {samples} of {plain(data.name)}, {data.steps} steps",
         f"decision: {rule.name}, {rule.text}",
         f"data: {data_parts(told)}",
     ]
     if not data.transform.is_identity:
         lines.append(f"input: fed raw, {data.transform} is folded into the first layer")
     for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
-    print_notes(data.notes, console)
+        document.say(line)
+    document.notes(data.notes)
     table = Table("population", "spikes/sample", "SynOps/sample out", box=None)
-    for population in _in_order(network):
-        synops = sum(float(activity.synops[p.name].mean()) for p in network.out_of(population.name))
-        spikes = activity.spikes.get(population.name)  # readouts have none
-        rate = "" if spikes is None else f"{spikes.mean():,.1f}"
-        table.add_row(*cells(plain(population.name), rate, f"{synops:,.0f}"))
-    table.add_row("total", "", f"{activity.mean_synops:,.0f}")
-    console.print(table)
+    for each in found["populations"]:
+        rate = "" if each["spikes"] is None else f"{each['spikes']:,.1f}"
+        table.add_row(*cells(plain(each["name"]), rate, f"{each['synops']:,.0f}"))
+    table.add_row("total", "", f"{found['synops']:,.0f}")
+    document.console.print(table)
 
 
-def _print_fidelity(
-    network: Network, lowered: Lowered, data: Dataset, decide: str | None, compiler: Compiler, console: Console
+def _tell_fidelity(
+    network: Network, lowered: Lowered, data: Dataset, decide: str | None, compiler: Compiler, document: Document
 ) -> tuple[Finding, ...]:
     """Print float beside chip on the test samples; return what was lost on the way (E066)."""
     from spear_deploy.deployment.fidelity import collapse_of
@@ -214,25 +212,27 @@ def _print_fidelity(
     from spear_deploy.report.terminal import print_fidelity
 
     fidelity = measure_fidelity(network, lowered, data.test, decide=decide)
-    console.print()
-    print_fidelity(fidelity_data(fidelity), console)
+    document.add(fidelity=fidelity_data(fidelity))
+    document.console.print()
+    print_fidelity(document.found["fidelity"], document.console)
     return collapse_of(fidelity, lowered, compiler)
 
 
-def _print_placement(placement: Placement, chip: ChipProfile, console: Console) -> None:
+def _tell_placement(placement: Placement, chip: ChipProfile, document: Document) -> None:
+    found = placement_data(placement)
+    document.add(placement={"of_cores": chip.cores, **found})
     table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)
-    for p in placement.populations:
-        share = f"{p.binding} {p.utilisation[p.binding]:.0%}"
+    for each in found["populations"]:
         table.add_row(
-            *cells(plain(p.name)),
-            str(p.cores),
-            "x".join(map(str, p.tile)),
-            str(p.neurons_per_core),
-            str(p.synapse_words_per_core),
-            share,
+            *cells(plain(each["name"])),
+            str(each["cores"]),
+            "x".join(map(str, each["tile"])),
+            str(each["neurons_per_core"]),
+            str(each["synapse_words_per_core"]),
+            f"{each['binding']} {each['utilisation'][each['binding']]:.0%}",
         )
-    console.print()
-    console.print(table)
-    bits = placement.memory_bits
+    document.console.print()
+    document.console.print(table)
+    bits = found["memory_bits"]
     memory = f", {bits / 8192:,.1f} KiB of synaptic memory" if bits else ""
-    console.print(f"{plural(placement.cores, 'core')} of {chip.cores:,}{memory}")
+    document.say(f"{plural(found['cores'], 'core')} of {chip.cores:,}{memory}")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from spear_deploy.api.chips import ChipCheck, check_chip, ranked
 from spear_deploy.chips import chip_names
+from spear_deploy.cli.document import Document
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends import Imported
 from spear_deploy.printable import plain
@@ -25,11 +26,12 @@ _PLACES = 44
 """Letters of the places that a finding names."""
 
 
-def compare(imported: Imported, ranges: Mapping[str, InputRange], console: Console) -> None:
+def compare(imported: Imported, ranges: Mapping[str, InputRange], document: Document) -> None:
     """Print the chips beside one another; raise :class:`UnsupportedError` (E097) if none takes the network."""
     checks = ranked(check_chip(imported, chip, ranges) for chip in map(load_chip, chip_names()))
-    console.print()
-    print_checks(checks, console)
+    document.add(chips=[each.as_data() for each in checks])
+    document.console.print()
+    print_checks(checks, document.console)
     if checks[0].answer != "yes":
         raise UnsupportedError(_none(checks))
 

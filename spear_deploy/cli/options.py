@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spear_deploy.decision import RULES
+from spear_deploy.errors import InputError
 from spear_deploy.frontends.semantics import PRESETS
 
 if TYPE_CHECKING:
@@ -128,6 +129,14 @@ def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str,
     overrides = {key: options.pop(key) for key in fields}
     overrides = {key: value for key, value in overrides.items() if value is not None}
     return None if name is None else resolve_semantics(name), overrides
+
+
+def refuse_no_data(data: str | None) -> str:
+    """Return what --data was given; raise :class:`InputError` (E005) where it was not."""
+    if data is None:
+        forms = "a name, an .npz file, a folder of images or event files, aeon:SET, FILE.py:NAME or MODULE:NAME"
+        raise InputError.of("E005", "--data", "is missing", f"give one of: {forms}")
+    return data
 
 
 def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, DataOptions]:

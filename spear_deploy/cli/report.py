@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for
 from spear_deploy.deployment.bundle import PAGE, REPORT
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command("report")
@@ -20,14 +25,19 @@ from spear_deploy.printable import plain
 @click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output.")
 def report_command(bundle: Path, output: Path | None, figures: Path | None, json_output: bool) -> None:
     """Show the report in BUNDLE and write it as one self-contained HTML page."""
+    with errors_documented(as_document=json_output):
+        report = _reported(bundle, output or bundle / PAGE, figures, console_for(stderr=json_output))
+    if json_output:
+        click.echo(json.dumps(report, indent=2))
+
+
+def _reported(bundle: Path, page: Path, figures: Path | None, console: Console) -> dict[str, Any]:
     from spear_deploy.report.check import read_report
     from spear_deploy.report.html import figures as write_figures
     from spear_deploy.report.html import write_page
     from spear_deploy.report.terminal import print_report
 
     report = read_report(bundle)
-    console = console_for(stderr=json_output)
-    page = output or bundle / PAGE
     try:
         write_page(page, report)  # shows all that the terminal does, and more
         print_report(report, console)
@@ -38,5 +48,4 @@ def report_command(bundle: Path, output: Path | None, figures: Path | None, json
     console.print(f"\npage: {plain(page)}", markup=False, soft_wrap=True)
     for each in written:
         console.print(f"figure: {plain(each)}", markup=False, soft_wrap=True)
-    if json_output:
-        click.echo(json.dumps(report, indent=2))
+    return report

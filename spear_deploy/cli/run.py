@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spear_deploy.backends import BACKENDS
-from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
@@ -24,8 +24,6 @@ from spear_deploy.progress import Progress
 from spear_deploy.report.formats import plural
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from spear_deploy.data import DataOptions, Split
     from spear_deploy.targets import Program
 
@@ -38,32 +36,39 @@ if TYPE_CHECKING:
 @with_options(BACKEND_OPTIONS)
 @click.option("--device", help="Torch device that emulates, such as cuda. [default: this processor's own kernels]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the spikes (.h5).")
-def run_command(bundle: Path, samples: int | None, output: Path | None, **options: Any) -> None:
+@JSON_OPTION
+def run_command(json_output: bool, **options: Any) -> None:
     """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
 
     Classes are read by the rule that it was deployed with, unless --decide names another.
 
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
     """
+    with documented(as_document=json_output) as document:
+        _run(options, document)
+
+
+def _run(options: dict[str, Any], document: Document) -> None:
     from spear_deploy.decision import program_rule
     from spear_deploy.deployment.bundle import read_bundle
     from spear_deploy.execution import Execution
     from spear_deploy.measure.runs import measure_program, payloads
+    from spear_deploy.report.inspection import activity_data
     from spear_deploy.validate.run import run_on, write_run
 
+    bundle, samples, output = (options.pop(name) for name in ("bundle", "samples", "output"))
     backend, timeout, device = (options.pop(name) for name in ("backend", "timeout", "device"))
     if device is not None and (backend != "emulator" or output is not None or options["data"] is None):
         raise click.UsageError("--device measures --data on the emulator; it is not for another --backend or -o")
     execution = Execution(device=device or "cpu")
     execution.check_device()
-    console = console_for()
     opened = read_bundle(bundle)
     program = opened.program
     rule = program_rule(program, options["decide"] or opened.decide)
     (port,) = program.inputs
     name, data = resolve_data(options)
-    split = None if name is None else _test_split(name, data, program, samples, console)
-    with Progress(console).step(backend) as tick:
+    split = None if name is None else _test_split(name, data, program, samples, document)
+    with Progress(document.console).step(backend) as tick:
         if split is not None and backend == "emulator" and output is None:
             # Batch after batch: nothing needs all rasters at once.
             activity = measure_program(program, split, execution, tick=tick, decide=rule.name)
@@ -71,15 +76,17 @@ def run_command(bundle: Path, samples: int | None, output: Path | None, **option
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
             run = run_on(backend, program, x[:samples], y[:samples], timeout=timeout, tick=tick, decide=rule.name)
             activity = run.activity
+    document.add(bundle=bundle, backend=backend, activity=activity_data(program, activity, rule))
     synops = activity.mean_synops
     number = plural(len(activity.labels), "sample")
-    console.print(f"accuracy {activity.accuracy:.2%} on {number} by {rule.name}, {synops:,.0f} SynOps a sample")
+    document.say(f"accuracy {activity.accuracy:.2%} on {number} by {rule.name}, {synops:,.0f} SynOps a sample")
     if output is not None:
         write_run(output, program, run)
-        console.print(f"spikes: {plain(output)}", markup=False, soft_wrap=True)
+        document.add(spikes=output)
+        document.say(f"spikes: {plain(output)}")
 
 
-def _test_split(name: str, options: DataOptions, program: Program, count: int | None, console: Console) -> Split:
+def _test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
     """Return the first ``count`` test samples (None: all) as the program takes them; print how they were read."""
     from spear_deploy.data import fit_to_network, load_data
 
@@ -87,5 +94,5 @@ def _test_split(name: str, options: DataOptions, program: Program, count: int | 
     ends = port.shape, prod(program.shapes[program.outputs[0]])
     data = fit_to_network(load_data(name, replace(options, network=ends)), *ends)
     # N009 is of a network's usual range, which says nothing of a program: it has taken the scale over.
-    print_notes([note for note in data.notes if note.code == "N006"], console)
+    document.notes(note for note in data.notes if note.code == "N006")
     return data.test.head(count or len(data.test))

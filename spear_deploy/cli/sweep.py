@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -18,9 +19,10 @@ from spear_deploy.cli.deploy import (
     SEARCH_OPTIONS,
     settings_of,
 )
+from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for, show
-from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, take_semantics, with_options
-from spear_deploy.cli.output import OUTPUT_OPTIONS, opened
+from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, refuse_no_data, take_semantics, with_options
+from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.errors import InputError
 
 
@@ -72,22 +74,13 @@ def sweep_command(**options: Any) -> int:
     Example: spear-deploy sweep model.nir --semantics snntorch --reset zero --chip loihi2 --data digits
     --synops 60%,40%,20% --max-drop 1 -o sweep/
     """
-    from spear_deploy import frontends
-    from spear_deploy.api.sweep import RESULT, SWEEP_PAGE, plan_of
-    from spear_deploy.deployment.folder import as_folder
+    from spear_deploy.api.sweep import RESULT, SWEEP_PAGE
     from spear_deploy.report.sweep import print_sweep
 
     as_json, quiet, log = (options.pop(name) for name in ("json_output", "quiet", "log"))
-    model, data, chip, output = (options.pop(name) for name in ("model", "data", "chip", "output"))
-    budgets, seeds = options.pop("budgets"), options.pop("seeds")
-    semantics, overrides = take_semantics(options)
-    plan = plan_of(budgets, seeds, settings_of(options))
-    if data is None:
-        raise InputError.of("E005", "--data", "is missing", "name a data set or an .npz file")
-    imported = frontends.load(model, semantics, overrides)
-    command = shlex.join(["spear-deploy", *sys.argv[1:]])
-    with opened(quiet=quiet, log=log, folder=output, stderr=as_json) as shown:
-        done = plan.run(imported, data, chip, as_folder(output), shown.progress(), command)
+    output = options.pop("output")
+    with errors_documented(as_document=as_json), opened(quiet=quiet, log=log, folder=output, stderr=as_json) as shown:
+        done = _swept(options, output, shown)
         for console in (shown.verdict, *shown.full) if quiet else shown.full:  # the table is the verdict
             print_sweep(done.result, console)
             console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
@@ -96,4 +89,19 @@ def sweep_command(**options: Any) -> int:
     if done.error is None:
         return 0
     show(done.error, console_for(stderr=True))
-    return done.error.exit_code
+    return int(done.error.exit_code)
+
+
+def _swept(options: dict[str, Any], output: Path, shown: Output) -> Any:
+    from spear_deploy import frontends
+    from spear_deploy.api.sweep import plan_of
+    from spear_deploy.deployment.folder import as_folder
+
+    model, data, chip = (options.pop(name) for name in ("model", "data", "chip"))
+    budgets, seeds = options.pop("budgets"), options.pop("seeds")
+    semantics, overrides = take_semantics(options)
+    plan = plan_of(budgets, seeds, settings_of(options))
+    data = refuse_no_data(data)
+    imported = frontends.load(model, semantics, overrides)
+    command = shlex.join(["spear-deploy", *sys.argv[1:]])
+    return plan.run(imported, data, chip, as_folder(output), shown.progress(), command)

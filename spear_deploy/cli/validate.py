@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from spear_deploy.backends import default_prover, proving_backends
-from spear_deploy.cli.main import console_for
+from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import BACKEND_OPTIONS, DECISION_OPTIONS, NameIn, with_options
 from spear_deploy.errors import MismatchError
 from spear_deploy.progress import Progress
@@ -22,27 +24,33 @@ from spear_deploy.progress import Progress
 )
 @click.option("--samples", type=click.IntRange(1), help="Use only the first N of the bundle's samples.")
 @with_options(BACKEND_OPTIONS, DECISION_OPTIONS)
-def validate_command(
-    bundle: Path, backend: str | None, samples: int | None, timeout: float | None, decide: str | None
-) -> None:
+@JSON_OPTION
+def validate_command(json_output: bool, **options: Any) -> None:
     """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
+    with documented(as_document=json_output) as document:
+        _validate(document=document, **options)
+
+
+def _validate(bundle: Path, samples: int | None, document: Document, **options: Any) -> None:
     from spear_deploy.decision import program_rule
     from spear_deploy.deployment.bundle import read_bundle
+    from spear_deploy.report.inspection import activity_data
     from spear_deploy.validate.run import validate_on
 
-    console = console_for()
     opened = read_bundle(bundle)
-    backend = backend or default_prover(opened.program.target)
-    rule = program_rule(opened.program, decide or opened.decide)
+    backend = options["backend"] or default_prover(opened.program.target)
+    rule = program_rule(opened.program, options["decide"] or opened.decide)
     x, y = opened.x[:samples], opened.y[:samples]
-    with Progress(console).step(backend) as tick:
-        run = validate_on(backend, opened.program, x, y, timeout=timeout, tick=tick, decide=rule.name)
+    with Progress(document.console).step(backend) as tick:
+        run = validate_on(backend, opened.program, x, y, timeout=options["timeout"], tick=tick, decide=rule.name)
     verdict = run.validation
-    console.print(
+    activity = activity_data(opened.program, run.activity, rule)
+    document.add(bundle=bundle, validation=asdict(verdict), activity=activity, seconds=run.seconds)
+    document.console.print(
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
         f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
     )
     synops, accuracy = run.activity.mean_synops, run.activity.accuracy
-    console.print(f"SynOps a sample {synops:,.0f}, accuracy {accuracy:.2%} by {rule.name}")
+    document.say(f"SynOps a sample {synops:,.0f}, accuracy {accuracy:.2%} by {rule.name}")
     if verdict.mismatches:
         raise MismatchError.of("E050", bundle, f"first divergence at {verdict.first_divergence}")

@@ -237,7 +237,7 @@ def test_backends(spear: Run) -> None:
         assert "ready" not in rows[name]
         assert f"spear-deploy backend install {name}" in rows[name]
         assert spear("backend", "check", name).code == 6
-    assert json.loads(spear("backend", "check", "emulator").out)["ok"] is True
+    assert spear("backend", "check", "emulator").out.startswith("ok: True\n")
 
 
 def test_demo_needs_lava(spear: Run, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_explain_suggests_the_nearest_code(spear: Run) -> None:
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make ``explain`` raise an error."""
 
-    def fail(code: str | None, chip: str) -> None:
+    def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(explain.explain_command, "callback", fail)

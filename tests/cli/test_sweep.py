@@ -33,3 +33,9 @@ def test_mistakes_are_told_at_once(spear: Run, tmp_path: Path) -> None:
     assert "E007 --seeds" in spear(*given, "--seeds", "a,b").err
     assert "E007 budgets" in spear(*given, "--synops", ",").err
     assert "E001" in spear(*given).err
+    log = tmp_path / "sweep.log"
+    wrong = spear(*given, "--synops", ",", "--log", log)
+    assert wrong.code == 2
+    assert wrong.err.count("E007 budgets") == log.read_text(encoding="utf-8").count("E007 budgets") == 1
+    no_data = ("sweep", "no.nir", "--chip", "loihi2", "-o", tmp_path / "x")
+    assert "FILE.py:NAME" in spear(*no_data).err

@@ -1,0 +1,100 @@
+"""What ``--json`` prints: one document with all that a command found, an error that ended it included."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spear_deploy.cli.main import console_for, print_notes
+from spear_deploy.errors import Finding, SpearError
+from spear_deploy.extras import missing_package
+from spear_deploy.storage import as_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+VERSION = 1
+"""Version of the documents."""
+
+JSON_OPTION = click.option(
+    "--json", "json_output", is_flag=True, help="Print what is found, findings included, as JSON on standard output."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """What a command finds, in words on the ``console`` and as data in ``found``."""
+
+    console: Console
+    found: dict[str, Any]
+
+    def say(self, text: str) -> None:
+        """Print a line, as it is."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def add(self, **found: Any) -> None:
+        """Add to what is found."""
+        self.found.update(found)
+
+    def notes(self, notes: Iterable[Finding]) -> None:
+        """Print notes, and keep them beside what is found."""
+        told = tuple(notes)
+        print_notes(told, self.console)
+        self.found["findings"] += map(finding_data, told)
+
+    def print(self) -> None:
+        """Print it as JSON on standard output."""
+        rest = {key: value for key, value in self.found.items() if key != "findings"}
+        click.echo(json.dumps(as_json({**rest, "findings": self.found["findings"]}), indent=2))
+
+
+@contextmanager
+def documented(*, as_document: bool) -> Iterator[Document]:
+    """Yield what a command fills; print it when the block ends, be it with an error, which goes on.
+
+    ``as_document``: standard output carries the document alone, what is said in words goes to standard error.
+    """
+    with _errors_in(document := _empty(as_document), as_document=as_document):
+        yield document
+    if as_document:
+        document.print()
+
+
+@contextmanager
+def errors_documented(*, as_document: bool) -> Iterator[None]:
+    """Print an error that ends the block as a document, for commands whose own JSON is another one; it goes on."""
+    with _errors_in(_empty(as_document), as_document=as_document):
+        yield
+
+
+def _empty(as_document: bool) -> Document:
+    command = shlex.join(["spear-deploy", *sys.argv[1:]])
+    return Document(console_for(stderr=as_document), {"schema": VERSION, "command": command, "findings": []})
+
+
+@contextmanager
+def _errors_in(document: Document, *, as_document: bool) -> Iterator[None]:
+    try:
+        yield
+    except (SpearError, ModuleNotFoundError) as raised:
+        error = raised if isinstance(raised, SpearError) else missing_package(raised)
+        document.found["findings"] += map(finding_data, error.findings)
+        if as_document:
+            document.print()
+        if error is raised:
+            raise
+        raise error from raised
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
+    """Return a finding as JSON has it: code, severity, where, message, fix, and value, limit and slack of a number."""
+    told = asdict(finding)
+    del told["at_least"]
+    return {**told, "slack": finding.slack}
