@@ -20,6 +20,7 @@ _EXTRAS = {
     "nir": "nir",
     "PIL": "images",
     "faery": "events",
+    "resvg_py": "figures",
 }
 """Packages by the name that they are imported by, and the extra that brings them."""
 _NEEDED_BY = {
@@ -28,6 +29,7 @@ _NEEDED_BY = {
     "nir": "graphs in memory",
     "images": "folders of images",
     "events": "AEDAT4 recordings",
+    "figures": "figures as PNG",
 }
 
 

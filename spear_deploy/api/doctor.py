@@ -117,6 +117,7 @@ def _libraries() -> Iterator[Check]:
         "methods": "tpe, cmaes",
         "images": "folders of images as data",
         "events": "AEDAT4 recordings as data",
+        "figures": "figures of a report as PNG",
     }
     for extra in dict.fromkeys(extra for _, _, extra in wanted if extra is not None):
         rows = [(name, *_state(name, least)) for name, least, own in wanted if own == extra]

@@ -67,6 +67,13 @@ NOTES: dict[str, tuple[str, str]] = {
             "the limit: no more than their number explains. Were it more, the run would end with E040."
         ),
     ),
+    "N025": (
+        "figures that are not drawn as PNG",
+        (
+            "`report --figures` writes SVG files, which need nothing. For PNG it takes the extra figures, and a font\n"
+            "of the system: without one, all that is written in the figures would be missing."
+        ),
+    ),
     "N030": (
         "several spikes a step, seldom",
         "Trained with one spike a step, a few neurons fire several on the chip; more than 1 % of the spikes is E071.",

@@ -16,7 +16,7 @@ from spear_deploy import printable
 from spear_deploy.report import formats, wording
 from spear_deploy.report.fidelity import columns, overview
 from spear_deploy.report.picture import WIDTH, pictures
-from spear_deploy.report.pictures import drawings, write_figures
+from spear_deploy.report.pictures import drawings
 from spear_deploy.storage import atomic
 
 
@@ -90,12 +90,6 @@ def page(report: Mapping[str, Any]) -> str:
         )
     )
     return text
-
-
-def figures(folder: Path, report: Mapping[str, Any]) -> list[Path]:
-    """Write the page's drawings as SVG files; return their paths.  Raises :class:`InputError` (E009)."""
-    style: str = environment().get_template("style.css").render()
-    return write_figures(folder, report, style)
 
 
 def _fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_figures_and_json_of_a_report(compiled: tuple[Done, Path], spear: Run, t
     done = spear("report", folder, "--figures", tmp_path / "figures", "--json")
     assert json.loads(done.out) == json.loads((folder / "report.json").read_text())
     written = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert {"network.svg", "raster.svg", "accuracy-synops.svg", "lre-pairs.svg"} <= written
+    assert {"network.svg", "network.png", "raster.svg", "accuracy-synops.svg", "lre-pairs.svg"} <= written
     assert all(name in done.err for name in written)
 
 

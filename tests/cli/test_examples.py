@@ -24,6 +24,7 @@ NOT_RAISED = {
     "E062": "a backend that is installed and slow",
     "E063": "no Python that the backend takes, or no network",
     "E064": "an installation without extras",
+    "N025": "an installation without extras",
     "E089": "a backend that is installed, and a fault of its simulator",
 }
 """Codes without an example, and what they would need: their pages say in words how they come about."""

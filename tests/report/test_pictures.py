@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from functools import partial
 from math import ulp
 from xml.etree import ElementTree
 
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.report.html import figures, page
+from spear_deploy.report.figures import ZOOM, write_png, write_svg
+from spear_deploy.report.html import page
 from spear_deploy.report.pictures import PICTURES, drawings
 from spear_deploy.report.pictures.svg import WIDTH, Axis
 from spear_deploy.report.pictures.tradeoff import Mark, tradeoff
@@ -109,15 +112,80 @@ def test_thousands_of_cores_are_drawn_in_bounds(report):
 
 
 def test_figures_stand_alone(report, tmp_path):
-    """Each is an SVG file with its colours and its name space, the same bytes again."""
-    written = figures(tmp_path, report)
+    """Each is an SVG file with its colours as they are and its name space, the same bytes again."""
+    written = write_svg(tmp_path, report)
     assert [each.stem for each in written] == [name for names in NAMES.values() for name in names]
     first = [each.read_bytes() for each in written]
-    assert [each.read_bytes() for each in figures(tmp_path, report)] == first
+    assert [each.read_bytes() for each in write_svg(tmp_path, report)] == first
     for path in written:
         tree = ElementTree.parse(path).getroot()
         assert tree.tag == "{http://www.w3.org/2000/svg}svg"
-        assert "--accent" in tree.find("{*}style").text
+        style = tree.find("{*}style").text
+        assert "#2f6fde" in style
+        assert "var(" not in style
+        assert "@media" not in style
+        assert float(tree.get("height")) == float(tree.get("viewBox").split()[3])
+        assert _drawn(report)[path.stem].caption in tree.find("{*}desc").text
+
+
+def test_every_class_of_a_figure_has_its_colour(report, tmp_path):
+    """No element is left to the page's style, which a file lacks."""
+    for path in write_svg(tmp_path, report):
+        tree = ElementTree.parse(path).getroot()
+        style = tree.find("{*}style").text
+        kinds = {kind for each in tree.iter() for kind in each.get("class", "picture").split()}
+        assert all(f".{kind} " in style or f".{kind}," in style or kind == "front" for kind in kinds), kinds
+
+
+def test_figures_as_pixels(report, tmp_path):
+    """A PNG beside each SVG, three pixels for a unit: texts and colours are in it."""
+    image = pytest.importorskip("PIL.Image")
+    pytest.importorskip("resvg_py", reason="the extra figures is not installed")
+    drawn = write_svg(tmp_path, report)
+    written, note = write_png(drawn)
+    assert note is None
+    assert [each.name for each in written] == [f"{each.stem}.png" for each in drawn]
+    with image.open(tmp_path / "shares.png") as opened:
+        pixels = opened.convert("RGB")
+    assert pixels.width == ZOOM * (WIDTH + 16)
+    colours = {colour for _, colour in pixels.getcolors(1 << 24)}
+    assert {(0x2F, 0x6F, 0xDE), (0x1C, 0x24, 0x30), (255, 255, 255)} <= colours
+
+
+def test_what_pixels_need(report, tmp_path, monkeypatch):
+    """Without the extra, or any font, the SVG files alone, and a note with what mends it."""
+    drawn = write_svg(tmp_path, report)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "resvg_py", None)
+        written, note = write_png(drawn)
+    assert (written, note.code) == ([], "N025")
+    assert "resvg-py" in note.message
+    assert "pip install" in note.message
+    resvg = pytest.importorskip("resvg_py", reason="the extra figures is not installed")
+    monkeypatch.setattr(resvg, "svg_to_bytes", partial(resvg.svg_to_bytes, skip_system_fonts=True))
+    written, note = write_png(drawn)
+    assert (written, "no font" in note.message) == ([], True)
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_legends_stay_within(report, tmp_path):
+    """However many layers there are, with names however long."""
+    layers = [{**report["layers"][0], "name": f"a layer of a long name {index}"} for index in range(11)]
+    report["layers"] = layers
+    drawing = _drawn(report)["shares"].with_legend()
+    for element in ElementTree.fromstring(drawing.svg()).iter("text"):
+        assert float(element.get("x")) + 7 * len(element.text) <= WIDTH + 8 or element.get("text-anchor")
+        assert float(element.get("y")) < drawing.height
+
+
+def test_labels_leave_the_limit_alone():
+    """None is written across the line of the budget where there is room beside it."""
+    marks = [Mark(80, 0.9, "chosen", "deployed"), Mark(100, 0.95, "before", "unpruned"), Mark(20, 0.5, "before", "x")]
+    drawn = ElementTree.fromstring(tradeoff("t", "t", marks, "", limit=82).svg())
+    (upright,) = (float(each.get("x1")) for each in drawn.iter("line") if each.get("class") == "limit-line")
+    labels = {each.text: float(each.get("x")) for each in drawn.iter("text")}
+    for label in ("deployed", "unpruned"):
+        assert not labels[label] <= upright <= labels[label] + 7.5 * len(label)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1)), min_size=1, max_size=9))

@@ -20,7 +20,7 @@ def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
     x = Axis.around([pair["before"] for pair in pairs], _LEFT, _RIGHT)
     ends = [pair[key] for pair in pairs for key in ("after", "predicted", "low", "high") if pair[key] is not None]
     y = Axis.around(ends, _BOTTOM, _TOP)
-    frame = Frame(x, y, "SynOps before fine-tuning, of the unpruned network's", "after")
+    frame = Frame(x, y, "SynOps before fine-tuning, as a share of the unpruned network's", "after fine-tuning")
     body = list(frame.draw([percent(v, 0) for v in x.ticks()], [percent(v, 0) for v in y.ticks()]))
     if (seen := _within(lre["slope"], lre["intercept"], x, y)) is not None:
         (x1, y1), (x2, y2) = seen

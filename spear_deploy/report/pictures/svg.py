@@ -44,18 +44,21 @@ class Drawing:
         """Return it with its legend drawn below: for a file, beside which a page's legend is missing."""
         if not self.legend:
             return self
-        body, x = list(self.body), 0.0
+        body, x, y = list(self.body), 0.0, self.height + 8
         for kind, words in self.legend:
-            body += [rect(kind, x, self.height + 8, 12, 12), text(x + 18, self.height + 18, words)]
-            x += 36 + 7.5 * len(words)
-        return replace(self, height=self.height + 26, body=tuple(body))
+            width = 18 + 7.5 * len(words)
+            if x and x + width > WIDTH:
+                x, y = 0.0, y + 20
+            body += [rect(kind, x, y, 12, 12), text(x + 18, y + 10, words)]
+            x += width + 18
+        return replace(self, height=y + 18, body=tuple(body))
 
-    def svg(self, extra: Markup | str = "") -> Markup:
-        """Return the element; ``extra`` is put in front of its content."""
+    def svg(self, extra: Markup | str = "", margin: float = 0) -> Markup:
+        """Return the element; ``extra`` is put in front of its content, and a ``margin`` around it."""
         ids = f"{self.name}-title", f"{self.name}-words"
-        head = Markup('<svg class="picture" viewBox="0 0 {} {}" role="img" aria-labelledby="{} {}">').format(
-            WIDTH, _number(self.height), *ids
-        )
+        room = (-margin, -margin, WIDTH + 2 * margin, self.height + 2 * margin)
+        box = " ".join(map(_number, room))
+        head = Markup('<svg class="picture" viewBox="{}" role="img" aria-labelledby="{} {}">').format(box, *ids)
         told = Markup('<title id="{}">{}</title><desc id="{}">{}</desc>').format(
             ids[0], plain(self.title), ids[1], plain(self.words)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -83,28 +84,34 @@ def tradeoff(
     for mark in marks:
         radius = 7 if mark.kind.startswith("chosen") else 5
         body.append(dot(mark.kind, x.at(mark.synops), y.at(mark.accuracy), radius, mark.words))
-    body += _labels(marks, x, y)
+    body += _labels(marks, x, y, math.inf if limit is None else x.at(limit))
     return Drawing(name, title, "; ".join(mark.words for mark in marks), _HEIGHT, tuple(body), caption=caption)
 
 
-def _labels(marks: Sequence[Mark], x: Axis, y: Axis) -> Iterator[Markup]:
-    """Yield the names of the marks, each where nothing is drawn yet: beside its mark, or as near above or below."""
+def _labels(marks: Sequence[Mark], x: Axis, y: Axis, upright: float) -> Iterator[Markup]:
+    """Yield the names of the marks, each where nothing is drawn yet: beside its mark, or as near above or below.
+
+    None is written across the ``upright`` line, if there is room beside it.
+    """
     taken = [(x.at(mark.synops) - _DOT, y.at(mark.accuracy) + _BASELINE, 2 * _DOT) for mark in marks]
     for mark in sorted(marks, key=lambda each: (each.kind != "chosen", each.synops)):
         if not mark.label:
             continue
         words = shorten(plain(mark.label), _LABEL_WIDTH)
         width = 7.5 * len(words)
-        left, top = _free(x.at(mark.synops), y.at(mark.accuracy) + _BASELINE, width, taken)
+        left, top = _free(x.at(mark.synops), y.at(mark.accuracy) + _BASELINE, width, taken, upright)
         taken.append((left, top, width))
         yield text(left, top, words)
 
 
-def _free(at: float, baseline: float, width: float, taken: Sequence[tuple[float, float, float]]) -> tuple[float, float]:
+def _free(
+    at: float, baseline: float, width: float, taken: Sequence[tuple[float, float, float]], upright: float
+) -> tuple[float, float]:
     """Return where a label has room: right of its mark or left of it, else a line further away."""
     sides = [left for left in (at + 10, at - 10 - width) if left >= _LEFT and left + width < WIDTH] or [at + 10]
     away = [sign * step * _NEAR for step in range(len(taken) + 1) for sign in (1, -1)]
     tops = [baseline + down for down in away if _TOP <= baseline + down < _BOTTOM]
+    sides = [left for left in sides if not left <= upright <= left + width] or sides
     for top, left in product(tops, sides):
         if not any(abs(top - t) < _NEAR and left < x0 + w and x0 < left + width for x0, t, w in taken):
             return left, top
