@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.text import Text
 
-from spear_deploy.printable import duration
+from spear_deploy.printable import duration, plain_lines
 
 Tick = Callable[[int, int], None]
 """Called with work done and work in all."""
@@ -25,10 +26,14 @@ _SILENCE = 60.0
 
 @dataclass
 class Progress:
-    """Shows the steps of a run on ``console``, and in a ``log`` when each began and ended; keeps their durations."""
+    """Shows the steps of a run on ``console``, and in a ``log`` when each began and ended; keeps their durations.
+
+    What they decide is said on ``details``, if there are any, and in the log then.
+    """
 
     console: Console
     log: Console | None = None
+    details: Console | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -47,6 +52,14 @@ class Progress:
         """Print a line."""
         self._show(text)
         self._note(text)
+
+    def explain(self, lines: Iterable[str]) -> None:
+        """Print what was decided, where somebody wants to know."""
+        if self.details is None:
+            return
+        for line in lines:
+            for console in filter(None, (self.details, self.log)):
+                console.print(Text(f"  {plain_lines(line)}", style="dim"), soft_wrap=True)
 
     def _show(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)

@@ -204,9 +204,10 @@ def run_deploy(options: dict[str, Any]) -> int:
     is_dry = options.pop("dry_run")
     options["until"] = "baseline" if is_dry else options["until"]
     as_json, output = options.pop("json_output"), options.pop("output")
+    said = {name: options.pop(name) for name in ("quiet", "verbose", "log")}
     with (
         errors_documented(as_document=as_json),
-        opened(quiet=options.pop("quiet"), log=options.pop("log"), folder=output, stderr=as_json) as shown,
+        opened(**said, folder=output, stderr=as_json) as shown,
     ):
         deployment = _deployed(options, output, asked, shown)
         data = _as_data(deployment, is_dry=is_dry)

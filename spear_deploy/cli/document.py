@@ -15,6 +15,7 @@ import click
 from spear_deploy.cli.main import console_for, print_notes
 from spear_deploy.errors import Finding, SpearError
 from spear_deploy.extras import missing_package
+from spear_deploy.printable import plain_lines
 from spear_deploy.storage import as_json
 
 if TYPE_CHECKING:
@@ -30,14 +31,19 @@ JSON_OPTION = click.option(
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a command finds, in words on the ``console`` and as data in ``found``."""
+    """What a command finds, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``."""
 
     console: Console
+    details: Console
     found: dict[str, Any]
 
     def say(self, text: str) -> None:
         """Print a line, as it is."""
         self.console.print(text, markup=False, soft_wrap=True)
+
+    def explain(self, text: str) -> None:
+        """Print a line on what was decided, where that was asked for."""
+        self.details.print(f"  {text}", markup=False, soft_wrap=True, style="dim")
 
     def add(self, **found: Any) -> None:
         """Add to what is found."""
@@ -45,9 +51,13 @@ class Document:
 
     def notes(self, notes: Iterable[Finding]) -> None:
         """Print notes, and keep them beside what is found."""
-        told = tuple(notes)
-        print_notes(told, self.console)
-        self.found["findings"] += map(finding_data, told)
+        for note in notes:
+            print_notes([note], self.console)
+            if note.fix:
+                self.explain(f"   fix: {plain_lines(note.fix)}")
+            if note.slack is not None:
+                self.explain(f"   found {note.value:.4g}, limit {note.limit:.4g}, room left {note.slack:.4g}")
+            self.found["findings"].append(finding_data(note))
 
     def print(self) -> None:
         """Print it as JSON on standard output."""
@@ -56,12 +66,13 @@ class Document:
 
 
 @contextmanager
-def documented(*, as_document: bool) -> Iterator[Document]:
+def documented(*, as_document: bool, verbose: bool = False) -> Iterator[Document]:
     """Yield what a command fills; print it when the block ends, be it with an error, which goes on.
 
     ``as_document``: standard output carries the document alone, what is said in words goes to standard error.
+    ``verbose``: details are said too.
     """
-    with _errors_in(document := _empty(as_document), as_document=as_document):
+    with _errors_in(document := _empty(as_document, verbose), as_document=as_document):
         yield document
     if as_document:
         document.print()
@@ -70,13 +81,17 @@ def documented(*, as_document: bool) -> Iterator[Document]:
 @contextmanager
 def errors_documented(*, as_document: bool) -> Iterator[None]:
     """Print an error that ends the block as a document, for commands whose own JSON is another one; it goes on."""
-    with _errors_in(_empty(as_document), as_document=as_document):
+    with _errors_in(_empty(as_document, verbose=False), as_document=as_document):
         yield
 
 
-def _empty(as_document: bool) -> Document:
+def _empty(as_document: bool, verbose: bool) -> Document:
+    from rich.console import Console
+
     command = shlex.join(["spear-deploy", *sys.argv[1:]])
-    return Document(console_for(stderr=as_document), {"schema": VERSION, "command": command, "findings": []})
+    console = console_for(stderr=as_document)
+    details = console if verbose else Console(quiet=True)
+    return Document(console, details, {"schema": VERSION, "command": command, "findings": []})
 
 
 @contextmanager

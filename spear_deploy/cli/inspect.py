@@ -21,6 +21,7 @@ from spear_deploy.cli.options import (
     take_semantics,
     with_options,
 )
+from spear_deploy.cli.output import VERBOSE_OPTION
 from spear_deploy.data import Dataset, fit_to_network, load_data
 from spear_deploy.decision import network_rule
 from spear_deploy.errors import Finding, UnsupportedError
@@ -59,14 +60,15 @@ ALL = "all"
     help="Compare with recorded spikes (.npz, or written by nir.write_data), and find the semantics that give them.",
 )
 @JSON_OPTION
-def inspect_command(model: Path, json_output: bool, **options: Any) -> None:
+@VERBOSE_OPTION
+def inspect_command(model: Path, json_output: bool, verbose: bool, **options: Any) -> None:
     """Show the populations and projections of MODEL (.nir), and with --chip whether it fits.
 
     With --chip all, which chips take it, at what cost, and what stands in the way on the others.
 
     With --chip and --data, how faithful the chip's integers are: a network that collapses in them is a finding.
     """
-    with documented(as_document=json_output) as document:
+    with documented(as_document=json_output, verbose=verbose) as document:
         _inspect(model, options, document)
 
 
@@ -236,3 +238,6 @@ def _tell_placement(placement: Placement, chip: ChipProfile, document: Document)
     bits = found["memory_bits"]
     memory = f", {bits / 8192:,.1f} KiB of synaptic memory" if bits else ""
     document.say(f"{plural(found['cores'], 'core')} of {chip.cores:,}{memory}")
+    for each in found["populations"]:
+        used = ", ".join(f"{name} {share:.0%}" for name, share in each["utilisation"].items())
+        document.explain(f"{plain(each['name'])}: of each core at most {used}")

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
     from spear_deploy.progress import Progress
 
+VERBOSE_OPTION = click.option(
+    "-v", "--verbose", is_flag=True, help="Say too what is decided on the way, and of notes what mends them."
+)
 OUTPUT_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Print the verdict and errors alone."),
+    VERBOSE_OPTION,
     click.option(
         "--log",
         type=click.Path(path_type=Path),
@@ -36,11 +40,15 @@ _LOG_WIDTH = 120
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """``verdict`` prints what is always said, ``console`` the rest, unless it is quiet; ``log`` has both."""
+    """``verdict`` prints what is always said, ``console`` the rest, unless it is quiet; ``log`` has both.
+
+    ``details`` prints what steps decide; it is None where nobody asked for it.
+    """
 
     verdict: Console
     console: Console
     log: Console | None
+    details: Console | None
 
     @property
     def full(self) -> tuple[Console, ...]:
@@ -51,11 +59,11 @@ class Output:
         """Return what shows the steps of a run."""
         from spear_deploy.progress import Progress
 
-        return Progress(self.console, self.log)
+        return Progress(self.console, self.log, self.details)
 
 
 @contextmanager
-def opened(*, quiet: bool, log: Path | None, folder: Path, stderr: bool) -> Iterator[Output]:
+def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr: bool) -> Iterator[Output]:
     """Yield where to print while the block runs; an error that ends it is logged, and told by who catches it.
 
     ``stderr``: standard output carries JSON alone.  Raises :class:`InputError` (E009) for a log that cannot be written,
@@ -63,12 +71,15 @@ def opened(*, quiet: bool, log: Path | None, folder: Path, stderr: bool) -> Iter
     """
     from rich.console import Console
 
+    if quiet and verbose:
+        raise click.UsageError("-q and -v are of opposite minds: give one of them.")
     if log is not None and real_path(log).parent == real_path(folder):
         raise InputError.of("E009", log, f"lies in {folder}, which holds a run's files alone", "log to another folder")
     usual = console_for(stderr=stderr)
     console = Console(quiet=True) if quiet else usual
+    details = usual if verbose else None
     if log is None:
-        yield Output(usual, console, None)
+        yield Output(usual, console, None, details)
         return
     with writing(log):
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +87,7 @@ def opened(*, quiet: bool, log: Path | None, folder: Path, stderr: bool) -> Iter
     with stream:
         logged = Console(file=cast("IO[str]", _Stamped(stream, log)), highlight=False, width=_LOG_WIDTH)
         try:
-            yield Output(usual, console, logged)
+            yield Output(usual, console, logged, details)
         except SpearError as error:
             with suppress(InputError):  # of a log that cannot be written
                 show(error, logged)

@@ -19,6 +19,7 @@ from spear_deploy.cli.options import (
     resolve_data,
     with_options,
 )
+from spear_deploy.cli.output import VERBOSE_OPTION
 from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
 from spear_deploy.report.formats import plural
@@ -37,14 +38,15 @@ if TYPE_CHECKING:
 @click.option("--device", help="Torch device that emulates, such as cuda. [default: this processor's own kernels]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File for the spikes (.h5).")
 @JSON_OPTION
-def run_command(json_output: bool, **options: Any) -> None:
+@VERBOSE_OPTION
+def run_command(json_output: bool, verbose: bool, **options: Any) -> None:
     """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
 
     Classes are read by the rule that it was deployed with, unless --decide names another.
 
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
     """
-    with documented(as_document=json_output) as document:
+    with documented(as_document=json_output, verbose=verbose) as document:
         _run(options, document)
 
 
@@ -77,6 +79,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
             run = run_on(backend, program, x[:samples], y[:samples], timeout=timeout, tick=tick, decide=rule.name)
             activity = run.activity
     document.add(bundle=bundle, backend=backend, activity=activity_data(program, activity, rule))
+    tell_populations(document, rule.text)
     synops = activity.mean_synops
     number = plural(len(activity.labels), "sample")
     document.say(f"accuracy {activity.accuracy:.2%} on {number} by {rule.name}, {synops:,.0f} SynOps a sample")
@@ -84,6 +87,14 @@ def _run(options: dict[str, Any], document: Document) -> None:
         write_run(output, program, run)
         document.add(spikes=output)
         document.say(f"spikes: {plain(output)}")
+
+
+def tell_populations(document: Document, rule: str) -> None:
+    """Say how classes were read and what each population did, where that was asked for."""
+    document.explain(f"classes are read by: {rule}")
+    for each in document.found["activity"]["populations"]:
+        spikes = "" if each["spikes"] is None else f"{each['spikes']:,.1f} spikes, "
+        document.explain(f"{plain(each['name'])}: {spikes}{each['synops']:,.0f} SynOps out a sample")
 
 
 def _test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
@@ -94,5 +105,9 @@ def _test_split(name: str, options: DataOptions, program: Program, count: int | 
     ends = port.shape, prod(program.shapes[program.outputs[0]])
     data = fit_to_network(load_data(name, replace(options, network=ends)), *ends)
     # N009 is of a network's usual range, which says nothing of a program: it has taken the scale over.
-    document.notes(note for note in data.notes if note.code == "N006")
+    for note in data.notes:
+        if note.code == "N006":
+            document.notes([note])
+        else:
+            document.explain(str(note))
     return data.test.head(count or len(data.test))

@@ -77,11 +77,11 @@ def sweep_command(**options: Any) -> int:
     from spear_deploy.api.sweep import RESULT, SWEEP_PAGE
     from spear_deploy.report.sweep import print_sweep
 
-    as_json, quiet, log = (options.pop(name) for name in ("json_output", "quiet", "log"))
-    output = options.pop("output")
-    with errors_documented(as_document=as_json), opened(quiet=quiet, log=log, folder=output, stderr=as_json) as shown:
+    as_json, output = options.pop("json_output"), options.pop("output")
+    said = {name: options.pop(name) for name in ("quiet", "verbose", "log")}
+    with errors_documented(as_document=as_json), opened(**said, folder=output, stderr=as_json) as shown:
         done = _swept(options, output, shown)
-        for console in (shown.verdict, *shown.full) if quiet else shown.full:  # the table is the verdict
+        for console in (shown.verdict, *shown.full) if said["quiet"] else shown.full:  # the table is the verdict
             print_sweep(done.result, console)
             console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
     if as_json:

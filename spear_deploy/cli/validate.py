@@ -11,6 +11,8 @@ import click
 from spear_deploy.backends import default_prover, proving_backends
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import BACKEND_OPTIONS, DECISION_OPTIONS, NameIn, with_options
+from spear_deploy.cli.output import VERBOSE_OPTION
+from spear_deploy.cli.run import tell_populations
 from spear_deploy.errors import MismatchError
 from spear_deploy.progress import Progress
 
@@ -25,9 +27,10 @@ from spear_deploy.progress import Progress
 @click.option("--samples", type=click.IntRange(1), help="Use only the first N of the bundle's samples.")
 @with_options(BACKEND_OPTIONS, DECISION_OPTIONS)
 @JSON_OPTION
-def validate_command(json_output: bool, **options: Any) -> None:
+@VERBOSE_OPTION
+def validate_command(json_output: bool, verbose: bool, **options: Any) -> None:
     """Run the samples in BUNDLE on the backend and compare every spike with the emulator."""
-    with documented(as_document=json_output) as document:
+    with documented(as_document=json_output, verbose=verbose) as document:
         _validate(document=document, **options)
 
 
@@ -46,6 +49,7 @@ def _validate(bundle: Path, samples: int | None, document: Document, **options: 
     verdict = run.validation
     activity = activity_data(opened.program, run.activity, rule)
     document.add(bundle=bundle, validation=asdict(verdict), activity=activity, seconds=run.seconds)
+    tell_populations(document, rule.text)
     document.console.print(
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
         f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"

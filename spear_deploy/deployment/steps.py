@@ -18,6 +18,7 @@ from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
+from spear_deploy.deployment.decided import decided
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
 from spear_deploy.deployment.folder import (
     JOURNAL,
@@ -85,10 +86,11 @@ def run_steps(work: Work, progress: Progress) -> Work:
         for step in STEPS:
             missing = [name for name in step.needs if getattr(work, name) is None]
             assert not missing, f"step {step.name} needs {missing}"
-            start = time.perf_counter()
+            before, start = work, time.perf_counter()
             work = step.run(work, progress)
             seconds = {**work.seconds, step.name: time.perf_counter() - start}
             work = replace(work, done=(*work.done, step.name), seconds=seconds)
+            progress.explain(decided(step.name, before, work))
             if step.name == work.options.until:
                 break
     return work

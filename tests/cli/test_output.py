@@ -10,6 +10,7 @@ import pytest
 
 from spear_deploy.cli.output import opened
 from spear_deploy.errors import InputError
+from spear_deploy.resources import resource
 from tests.cli.conftest import Run
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ")
@@ -59,14 +60,57 @@ def test_logs_that_cannot_be(tmp_path: Path) -> None:
     for log in (tmp_path / "out" / "run.log", tmp_path / "file" / "run.log", tmp_path):
         with (
             pytest.raises(InputError, match="E009"),
-            opened(quiet=False, log=log, folder=tmp_path / "out", stderr=False),
+            opened(quiet=False, verbose=False, log=log, folder=tmp_path / "out", stderr=False),
         ):
             pytest.fail("it was opened")
     with (
         pytest.raises(InputError, match="E009 /dev/full"),
-        opened(quiet=True, log=Path("/dev/full"), folder=tmp_path, stderr=False) as shown,
+        opened(quiet=True, verbose=False, log=Path("/dev/full"), folder=tmp_path, stderr=False) as shown,
     ):
         shown.progress().say("text")
+
+
+def test_verbose(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """What each step decides is said as well, in the log too; without -v nothing of it."""
+    given = (tiny_nir, "--data", tiny_npz, *QUICK)
+    log = tmp_path / "run.log"
+    told = spear("compile", *given, "-o", tmp_path / "told")
+    verbose = spear("compile", *given, "-o", tmp_path / "verbose", "-v", "--log", log)
+    assert (told.code, verbose.code) == (0, 0)
+    logged = [STAMP.sub("", line) for line in log.read_text(encoding="utf-8").splitlines()]
+    starts = ("network: 3 populations", "data: ", "unpruned hidden1: cores 1", "budget synops: at most ")
+    for start in (
+        *starts,
+        "not pruned: output",
+        "compared uniform: units ",
+        "delivered, from ",
+        "samples in the bundle",
+    ):
+        assert any(line.startswith(f"  {start}") for line in verbose.out.splitlines()), start
+        assert any(line.startswith(f"  {start}") for line in logged), start
+        assert f"  {start}" not in told.out
+    assert "verbose =" not in (tmp_path / "verbose" / "spear.toml").read_text(encoding="utf-8")
+    assert (tmp_path / "verbose" / "model.nir").read_bytes() == (tmp_path / "told" / "model.nir").read_bytes()
+    assert spear("compile", *given, "-o", tmp_path / "out", "-v", "-q").code == 2
+    ran, plain = (spear("run", tmp_path / "told", *more) for more in (("-v",), ()))
+    assert "  hidden1: " in ran.out
+    assert plain.out.splitlines()[-1] == ran.out.splitlines()[-1]
+    assert "hidden1" not in plain.out
+
+
+def test_verbose_notes(spear: Run) -> None:
+    """With what mends them, and the numbers behind them; the document is the same."""
+    folder = resource("examples/digits")
+    given = ("inspect", folder / "digits.nir", "--semantics", folder / "semantics.toml", "--chip", "loihi2")
+    told, verbose = spear(*given), spear(*given, "-v")
+    assert "N023" in told.out
+    assert "fix: more --weight-bits" not in told.out
+    assert "fix: more --weight-bits" in verbose.out
+    assert "room left" in verbose.out
+    assert "axons_in" in verbose.out
+    documents = [json.loads(spear(*given, *more).out) for more in (("--json",), ("--json", "-v"))]
+    assert documents[0]["findings"] == documents[1]["findings"]
+    assert documents[0]["placement"]["populations"][0]["utilisation"].keys() > {"neurons", "axons_in"}
 
 
 @pytest.mark.parametrize(("synops", "search"), [("70%", "uniform: at most about "), ("100%", "none: the unpruned")])
