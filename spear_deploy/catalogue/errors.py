@@ -212,7 +212,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         (
             "import FILE.py:NAME and --data FILE.py:NAME run Python code in a process of its own and take what it\n"
             "calls NAME, or what a function of that name returns without arguments: a torch module, or data.\n"
-            "The message has its own last words, or the time limit."
+            "The message has its own last words, or the time limit.  A module that is imported runs several steps,\n"
+            "one a call: what its own code raises in one of them is told so too, from Python as well."
         ),
     ),
     "E049": (

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
@@ -22,20 +23,38 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.package import from_package
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
+from spear_deploy.importers.live import code_that_fails
 from spear_deploy.importers.plain import PLAIN, plain_node
 from spear_deploy.network.ops import Shape
 
+_EXPORTERS = ("nir", "nirtorch")
+
 
 class Held(nn.Module):
-    """Holds a module, so that no layer of it is called as the exporters call their ports: ``input`` or ``output``."""
+    """Holds a module, so that no layer of it is called as the exporters call their ports: ``input`` or ``output``.
+
+    ``failure`` is what the module's own code raised, which some exporters keep to themselves.
+    """
 
     def __init__(self, held: nn.Module) -> None:
         super().__init__()
         self.held = held
+        self.failure: Exception | None = None
 
     def forward(self, x: Tensor) -> Any:
         """Return what the module does."""
-        return self.held(x)
+        try:
+            return self.held(x)
+        except Exception as error:
+            if not _is_exporters(error):
+                self.failure = error
+            raise
+
+
+def _is_exporters(error: Exception) -> bool:
+    """Whether an exporter, which puts itself around every layer's call, raised an error while the module ran."""
+    names = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    return next((name for name in reversed(names) if name != "torch"), "") in _EXPORTERS
 
 
 def extract(
@@ -59,14 +78,18 @@ def run_exporter(name: str, shape: Shape, model: nn.Module, export: Callable[[He
 
     Its input has the ``shape`` of the module's; its nodes are called as the ``model``'s layers are.  Whatever the
     exporter raises is an :class:`UnsupportedError` (E021): exporters fail in many ways on what they do not know.
+    What the module's own code raises in it is an :class:`InputError` (E048).
     """
+    held = Held(model)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             # of deprecated functions that the exporters call, and infinities mended here
             warnings.simplefilter("ignore")
-            graph = export(Held(model))
+            graph = export(held)
         return _as_the_module_has_it(from_package(graph), shape, model)
     except Exception as error:
+        if held.failure is not None:
+            raise code_that_fails(model, held.failure) from held.failure
         message = f"its NIR exporter fails: {type(error).__name__}: {error}"
         fix = "compare the module's forward with its layers: they are all supported, what joins them may not be"
         joining = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -13,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
+from torch.utils.hooks import RemovableHandle
 
-from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.errors import Finding, InputError, SpearError, UnsupportedError
 from spear_deploy.network.finite import findings_of
 
 OUTPUT = ""
@@ -106,6 +108,24 @@ def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str)
         raise InputError.of("E005", where, message, "give samples of the shape that its first layer takes") from error
 
 
+@contextmanager
+def own_code(module: nn.Module) -> Iterator[None]:
+    """Raise :class:`InputError` (E048) for whatever a module's own code raises in the block."""
+    try:
+        yield
+    except SpearError:
+        raise
+    except Exception as error:  # of any class: it is the user's
+        raise code_that_fails(module, error) from error
+
+
+def code_that_fails(module: nn.Module, error: Exception) -> SpearError:
+    """Return the error (E048) for what a module's own code raised."""
+    message = f"its own code fails: {type(error).__name__}: {error}"
+    fix = "let the module run over several steps, one a call"
+    return InputError.of("E048", type(module).__name__, message, fix)
+
+
 @dataclass(frozen=True)
 class Live:
     """A module with all that is needed to run it over time, whatever its framework's habits are.
@@ -127,7 +147,8 @@ class Live:
         """Return what every neuron layer and (as :data:`OUTPUT`) the module emit: (T, B, *shape).
 
         ``drive`` is added to the input of neuron layers.  Raises :class:`UnsupportedError` (E021) for layers that
-        are not called exactly once for each call of the module: two places would share one state.
+        are not called exactly once for each call of the module: two places would share one state; and
+        :class:`InputError` (E048) with what the module's own code raises.
         """
         parts = [*self.split(x.reshape(*x.shape[:2], *self.shape))]
         drives = {name: iter([*self.split(value)]) for name, value in drive.items()}
@@ -137,14 +158,15 @@ class Live:
             more = next(drives[name], None) if name in drives else None
             return None if more is None else (arguments[0] + more.reshape(arguments[0].shape), *arguments[1:])
 
-        handles = []
+        handles: list[RemovableHandle] = []
         for name, layer in {**self.layers, OUTPUT: self.model}.items():
             handles.append(layer.register_forward_pre_hook(lambda _, x, name=name: enter(name, x)))
             handles.append(layer.register_forward_hook(lambda _, __, y, name=name: seen[name].append(_first(y))))
         with torch.no_grad():
             call = self.start()
-            for part in parts:
-                call(part)
+            with own_code(self.model):
+                for part in parts:
+                    call(part)
         for handle in handles:
             handle.remove()
         wrong = {name: len(outputs) for name, outputs in seen.items() if len(outputs) != len(parts)}

@@ -6,8 +6,10 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 import spear_deploy
 from spear_deploy.errors import InputError, UnsupportedError
@@ -77,6 +79,44 @@ def test_what_goes_wrong(tmp_path: Path) -> None:
         assert not (tmp_path / "net.nir").exists()
     with pytest.raises(InputError, match="E001"):
         import_file(tmp_path / "none.py", "net", (4,), tmp_path / "net.nir")
+
+
+FAILING = """
+import snntorch
+import torch
+
+
+class Net(torch.nn.Module):
+    def __init__(self, last):
+        super().__init__()
+        self.calls, self.last = 0, last
+        self.fc = torch.nn.Linear(4, 3)
+        self.lif = snntorch.Leaky(beta=torch.full((3,), 0.9), init_hidden=True)
+
+    def forward(self, x):
+        self.calls += 1
+        if self.calls > self.last:
+            raise KeyError("mine")
+        return self.lif(self.fc(x))
+"""
+
+
+@pytest.mark.parametrize("last", [1, 2, 5])
+def test_a_module_whose_own_code_fails(
+    last: int,
+    tmp_path: Path,
+    spear: Run,  # noqa: F811
+) -> None:
+    """Within the framework's exporter, which keeps it to itself, or in a later step: E048 with what it raised."""
+    (tmp_path / "mynet.py").write_text(f"{FAILING}\n\nnet = Net({last})")
+    done = spear("import", tmp_path / "mynet.py:net", "--input", "4", "-o", tmp_path / "net.nir")
+    assert done.code == 2
+    assert "E048 Net: its own code fails: KeyError: 'mine'" in done.err
+    assert "Traceback" not in done.err
+    names: dict[str, Any] = {"__name__": "mynet"}
+    exec(FAILING, names)
+    with pytest.raises(InputError, match="E048 Net: its own code fails: KeyError: 'mine'"):
+        spear_deploy.from_snntorch(names["Net"](last), torch.zeros(1, 4))
 
 
 def test_what_is_named_has_to_be_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
