@@ -84,8 +84,7 @@ def run_steps(work: Work, progress: Progress) -> Work:
     work = replace(work, options=replace(work.options, execution=execution))
     with execution.applied():
         for step in STEPS:
-            missing = [name for name in step.needs if getattr(work, name) is None]
-            assert not missing, f"step {step.name} needs {missing}"
+            assert all(getattr(work, name) is not None for name in step.needs), f"{step.name} needs {step.needs}"
             before, start = work, time.perf_counter()
             work = step.run(work, progress)
             seconds = {**work.seconds, step.name: time.perf_counter() - start}

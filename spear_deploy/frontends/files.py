@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
     """
     path = Path(path)
     if path.suffix != ".net":
-        return nir_reader.load(path, semantics, overrides)
+        return replace(nir_reader.load(path, semantics, overrides), name=path.stem)
     if semantics is not None or overrides:
         message = "a .net file says how its neurons compute"
         raise InputError.of("E024", path, message, "leave out --semantics, --dt and what overrides them")
-    return net_reader.read_net(path)
+    return replace(net_reader.read_net(path), name=path.stem)

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 class Imported:
     """An imported network, the semantics it was read with, and notes on what was inferred or repaired.
 
+    ``name`` is what it is called where it came from: its file's name without suffix, or its class's.
     Raises :class:`~spear_deploy.errors.InputError` (E028) with every projection whose weights are not finite.
     """
 
     network: Network
     semantics: Semantics
     notes: tuple[Finding, ...] = ()
+    name: str = "network"
 
     def __post_init__(self) -> None:
         findings = finite_findings(self.network)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -70,7 +71,7 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
         return call
 
     check(imported.network, live.Live(shape, model, layers, list, torch.stack, start), seed, "norse")
-    return imported
+    return replace(imported, name=type(module).__name__)
 
 
 def _refuse_settings(layers: Mapping[str, Any], reset: Any, norse: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -74,7 +75,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     for layer in squeezing:
         layer.batch_size = BATCH
     check(imported.network, running, seed, "sinabs")
-    return imported
+    return replace(imported, name=type(module).__name__)
 
 
 def _timing(

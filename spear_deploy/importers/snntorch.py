@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     graph = run_exporter("snntorch", shape, model, lambda held: extract(held, sample, neuron_node, recurrent))
     imported = to_network(_with_exact_decays(graph, named), semantics, "snntorch")
     check(imported.network, running, seed, "snntorch")
-    return imported
+    return replace(imported, name=type(module).__name__)
 
 
 def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     else:
         running = live.Live(shape, model, layers, list, torch.stack, start)
     check(imported.network, running, seed, "spikingjelly")
-    return imported
+    return replace(imported, name=type(module).__name__)
 
 
 def _export(model: nn.Module, layers: Mapping[str, Any], exchange: Any, example: Tensor) -> Any:

@@ -52,6 +52,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     report: dict[str, Any] = {
         "schema": VERSION,
         "command": command,
+        "model": work.imported.name,
         "versions": versions(),
         "hashes": _hashes(baseline, measured, bundle),
         "seed": execution.seed,

@@ -29,6 +29,7 @@ _DISPENSABLE = ("cores", "at most", "SynOps\ntest", "front")
 class Reference:
     """What all points are beside: the unpruned network on the validation samples."""
 
+    model: str
     data: str
     chip: str
     samples: int
@@ -42,6 +43,7 @@ class Reference:
         """Return it from the report of any point."""
         decided = report["on_validation"]
         return cls(
+            report["model"],
             report["data"]["name"],
             report["chip"],
             decided["samples"],

@@ -38,6 +38,7 @@ def test_json_is_all_that_stdout_holds(compiled: tuple[Done, Path]) -> None:
     Draft202012Validator(schema()).validate(report)
     assert "baseline" in done.err
     assert report["command"].startswith("spear-deploy compile")
+    assert report["model"] == "tiny", "the file's name"
     assert report["within"] is True
 
 

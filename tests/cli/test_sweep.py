@@ -18,6 +18,9 @@ def test_sweep(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> No
     assert done.code == 0
     assert "the smallest budget that loses at most 60 points of accuracy" in done.out
     assert f"page: {folder / 'sweep.html'}" in done.out
+    page = (folder / "sweep.html").read_text(encoding="utf-8")
+    assert "<title>tiny on loihi2: sweep</title>" in page
+    assert "<h1>tiny</h1>" in page
     again = spear(*given, "--max-drop", -90, "--resume", "--json")
     assert again.code == 4
     result = json.loads(again.out)

@@ -566,5 +566,6 @@ def test_import_is_typed_and_whole() -> None:
     """An import names its input and output, and holds no framework's object."""
     imported = spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, **HIDDEN)), VECTOR)
     assert isinstance(imported, Imported)
+    assert imported.name == "Sequential"
     assert [p.shape for p in imported.network.inputs] == [(20,)]
     assert imported.network.outputs == ("1",)

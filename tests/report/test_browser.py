@@ -70,7 +70,10 @@ def swept() -> dict[str, Any]:
         points.append(Point(f"{budget}%", 0, f"{budget}-0", 1e4 * budget, val, val, 4, True, None))
     points.append(Point("5%", 0, "5-0", 5e4, error="E041 synops: the smallest network needs 70,000"))
     return sweep_data(
-        points, Reference("digits", "loihi2", 287, 360, 0.985, 0.985, 1e6), 1.0, "spear-deploy sweep digits.nir"
+        points,
+        Reference("digits", "digits", "loihi2", 287, 360, 0.985, 0.985, 1e6),
+        1.0,
+        "spear-deploy sweep digits.nir",
     )
 
 

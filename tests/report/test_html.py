@@ -55,6 +55,13 @@ def test_all_is_on_the_page(validated):
     assert [item for item in expected if item not in text] == []
 
 
+def test_what_a_page_is_called(validated):
+    """By the name of the model, in the tab with the verdict; names are text."""
+    text = page({**validated, "model": "net<1>", "chip": "loihi2"})
+    assert re.findall("<title>(.*)</title>", text)[0] == "net&lt;1&gt; on loihi2: within budget"
+    assert re.findall("<h1>(.*)</h1>", text) == ["net&lt;1&gt;"]
+
+
 def test_why_there_is_no_proof(unproven):
     """On the page and in a notebook."""
     for text in (page(unproven), notebook_view(unproven)):
@@ -77,7 +84,7 @@ def test_names_are_escaped(diverged):
     evil = "\"><script>alert('x')</script>&"
     for layer in diverged["layers"]:
         layer.update(name=evil, type=evil)
-    diverged["data"]["name"] = diverged["command"] = diverged["validation"]["backend"] = evil
+    diverged["data"]["name"] = diverged["model"] = diverged["command"] = diverged["validation"]["backend"] = evil
     diverged["validation"]["populations"] = [evil]
     diverged["search"]["frozen"] = {evil: evil}
     diverged["notes"] = [{"code": "N001", "where": evil, "message": evil, "value": 2.0, "limit": 1.0, "slack": -1.0}]
