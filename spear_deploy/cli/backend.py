@@ -65,4 +65,5 @@ def check_command(name: str, json_output: bool) -> None:
         document.add(backend=name, check=dict(BACKENDS.get(name).check()))
         for key, value in document.found["check"].items():
             told = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-            document.say(f"{plain(key)}: {plain(told)}")
+            if str(told):
+                document.say(f"{plain(key)}: {plain(told)}")

@@ -52,7 +52,8 @@ def _validate(bundle: Path, samples: int | None, document: Document, **options: 
     tell_populations(document, rule.text)
     document.console.print(
         f"{verdict.backend}: {verdict.samples} samples x {verdict.steps} steps, {len(verdict.populations)} "
-        f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]"
+        f"populations, {verdict.bins:,} bins, {verdict.spikes:,} spikes, [bold]{verdict.mismatches} mismatches[/]",
+        soft_wrap=True,
     )
     synops, accuracy = run.activity.mean_synops, run.activity.accuracy
     document.say(f"SynOps a sample {synops:,.0f}, accuracy {accuracy:.2%} by {rule.name}")

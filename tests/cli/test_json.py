@@ -104,7 +104,13 @@ class Numbers:
 
     def check(self) -> Mapping[str, Any]:
         """Tell numbers of every kind."""
-        return {"ok": np.bool_(True), "worst": np.float32(0.5), "counts": np.arange(3), "versions": {"numpy": "2"}}
+        return {
+            "ok": np.bool_(True),
+            "worst": np.float32(0.5),
+            "counts": np.arange(3),
+            "versions": {"numpy": "2"},
+            "message": "",
+        }
 
 
 def test_validate_and_check_of_a_backend(spear: Run, bundle: Path, request: pytest.FixtureRequest) -> None:
@@ -116,8 +122,16 @@ def test_validate_and_check_of_a_backend(spear: Run, bundle: Path, request: pyte
     assert found["validation"]["bins"] > 0
     assert found["validation"]["first_divergence"] is None
     found = document(spear("backend", "check", "numbers", "--json"))
-    assert found["check"] == {"ok": True, "worst": 0.5, "counts": [0, 1, 2], "versions": {"numpy": "2"}}
-    assert "versions: numpy 2" in spear("backend", "check", "numbers").out
+    assert found["check"] == {
+        "ok": True,
+        "worst": 0.5,
+        "counts": [0, 1, 2],
+        "versions": {"numpy": "2"},
+        "message": "",
+    }
+    told = spear("backend", "check", "numbers").out
+    assert "versions: numpy 2" in told
+    assert "message" not in told
 
 
 def test_lists(spear: Run) -> None:
