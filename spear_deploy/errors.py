@@ -66,6 +66,10 @@ class SpearError(Exception):
         self.findings = (findings,) if isinstance(findings, Finding) else tuple(findings)
         super().__init__("\n".join(str(finding) for finding in self.findings))
 
+    def __reduce__(self) -> tuple[type[SpearError], tuple[tuple[Finding, ...]]]:
+        """Errors of other processes come whole."""
+        return type(self), (self.findings,)
+
     @classmethod
     def of(cls, code: str, where: object, message: str, fix: str = "") -> SpearError:
         """Build an error from its only finding."""

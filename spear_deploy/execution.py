@@ -1,4 +1,4 @@
-"""How a run computes: threads, device, workers and seed, one frozen value that is passed down.
+"""How a run computes: threads, device, processes and seed, one frozen value that is passed down.
 
 Sums of floats depend on how they are split among threads, so their number is part of a run's identity.  Small networks
 are fastest on one: waiting for the others costs more than they do.  What libraries keep in global variables (numbers of
@@ -32,19 +32,20 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Execution:
-    """``threads`` compute at a time; ``device`` is torch's name; ``workers`` are processes; ``seed`` draws.
+    """``threads`` compute at a time; ``device`` is torch's name; ``seed`` draws.
 
     ``memory`` bounds what the process takes, in bytes, of which data and the like are ``held`` for the whole run:
     batches go in as many parts as that asks for.  Sums of floats depend on the parts, so that the bound is a fixed one
     rather than a share of what happens to be free.
+    ``jobs`` are processes that independent work is shared among; no result depends on them.
     After the ``deadline`` no training is begun or gone on with: what there is then is what a run delivers.
     """
 
     threads: int = 1
     device: str = "cpu"
-    workers: int = 1
     seed: int = 0
     memory: int = 4 << 30
+    jobs: int = field(default=1, compare=False)
     held: int = field(default=0, compare=False, repr=False)
     deadline: Deadline = field(default=Deadline(), compare=False, repr=False)
 
@@ -54,7 +55,6 @@ class Execution:
         return {
             "threads": self.threads,
             "device": self.device,
-            "workers": self.workers,
             "seed": self.seed,
             "memory": self.memory,
         }

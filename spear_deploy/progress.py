@@ -1,15 +1,19 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere; and the time each step took."""
+"""Progress of long work: a bar on a terminal, plain lines elsewhere; and the time each step took.
+
+Of several runs at a time each tells what it would show (:class:`Told`), and a :class:`Board` shows them all.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
@@ -22,6 +26,8 @@ _PLAIN_INTERVAL = 5.0
 """Seconds between two plain lines of one step."""
 _SILENCE = 60.0
 """Seconds after which a step says that it goes on, where nothing was done meanwhile."""
+_TOLD_INTERVAL = 0.2
+"""Seconds between two ticks of one step that are told to another process."""
 
 
 @dataclass
@@ -70,14 +76,7 @@ class Progress:
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Tick]:
-        columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with RichProgress(*columns, console=self.console, transient=False) as bar:
+        with _bars(self.console, width=12) as bar:
             task = bar.add_task(name, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -114,3 +113,117 @@ class Progress:
             ended.set()
             speaker.join()
         self._show(f"{name} done in {time.perf_counter() - start:.1f} s")
+
+
+def _bars(console: Console, width: int) -> RichProgress:
+    """Return bars whose descriptions have a common width."""
+    columns = (
+        TextColumn(f"{{task.description:<{width}}}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    return RichProgress(*columns, console=console, transient=False)
+
+
+class Told(Progress):
+    """Shows nothing: tells another process what there is to show, as (kind, text, done, total).
+
+    Kinds are ``say``, ``why`` (what was decided), ``line`` (what is shown where there is no terminal), ``note`` (of the
+    log) and ``tick``.
+    """
+
+    def __init__(self, tell: Callable[[Any], None]) -> None:
+        super().__init__(Console(quiet=True, force_terminal=False))
+        self._tell = tell
+
+    def say(self, text: str) -> None:
+        """Tell a line."""
+        self._tell(("say", text, 0, 0))
+
+    def explain(self, lines: Iterable[str]) -> None:
+        """Tell what was decided."""
+        for line in lines:
+            self._tell(("why", line, 0, 0))
+
+    def _show(self, text: str) -> None:
+        self._tell(("line", text, 0, 0))
+
+    def _note(self, text: str) -> None:
+        self._tell(("note", text, 0, 0))
+
+    @contextmanager
+    def _lines(self, name: str) -> Iterator[Tick]:
+        last = 0.0
+
+        def tick(done: int, total: int) -> None:
+            nonlocal last
+            shown(done, total)
+            if (now := time.perf_counter()) - last >= _TOLD_INTERVAL or done == total:
+                last = now
+                self._tell(("tick", name, done, total))
+
+        self._tell(("tick", name, 0, 0))
+        with super()._lines(name) as shown:
+            yield tick
+
+
+class Board:
+    """Shows several runs at a time on what ``progress`` shows one on: a bar for each that runs on a terminal, lines
+    with its name in front elsewhere; and how many of ``names`` are done, with the time left at that pace.
+    """
+
+    def __init__(self, progress: Progress, names: Sequence[str], kind: str) -> None:
+        self._progress, self._kind = progress, kind
+        self._done, self._all, self._began = 0, len(names), time.perf_counter()
+        self._width = max(map(len, [*names, kind])) + 14
+        self._bars: RichProgress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    @contextmanager
+    def shown(self) -> Iterator[Board]:
+        """Show bars while the block runs, where there is a terminal."""
+        if not self._progress.console.is_terminal:
+            yield self
+            return
+        with _bars(self._progress.console, self._width) as self._bars:
+            self._tasks[""] = self._bars.add_task(self._kind, total=self._all)
+            yield self
+
+    def heard(self, name: str, message: tuple[str, str, int, int]) -> None:
+        """Take in what a run has told."""
+        kind, text, done, total = message
+        if kind == "tick":
+            self._move(name, text, done, total)
+        elif kind == "say":
+            self._progress.say(f"{name}: {text}")
+        elif kind == "why":
+            self._progress.explain([f"{name}: {text}"])
+        elif kind == "note":
+            self._progress._note(f"{name}: {text}")
+        elif self._bars is None:
+            self._progress._show(f"{name}: {text}")
+
+    def done(self, name: str) -> None:
+        """Count a run as done, whatever became of it."""
+        self._done += 1
+        left = (time.perf_counter() - self._began) / self._done * (self._all - self._done)
+        state = f"{self._kind} {self._done}/{self._all}" + (f", about {duration(left)} left" if left else "")
+        self._progress._note(state)
+        if self._bars is None:
+            self._progress._show(state)
+            return
+        self._bars.update(self._tasks[""], completed=self._done)
+        if name in self._tasks:
+            self._bars.remove_task(self._tasks.pop(name))
+
+    def _move(self, name: str, step: str, done: int, total: int) -> None:
+        if self._bars is None:
+            return
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name)
+        shown = f"{name} {step}"
+        if not total:  # a step begins
+            self._bars.reset(self._tasks[name], total=None, description=shown)
+        self._bars.update(self._tasks[name], completed=done, total=total or None, description=shown)

@@ -174,6 +174,12 @@ class Request:
             made.close()
             raise
 
+    def checked(self, output: Path) -> Work:
+        """Return what the first step finds out, which writes nothing; raise what it refuses."""
+        options = replace(deploy_options(self.settings, output), until=STEPS[0].name)
+        work = Work(imported=self.imported, data=self.data, chip=self.chip, options=options)
+        return run_steps(work, Progress(Console(quiet=True)))
+
     def _run_in(self, folder: Path, progress: Progress, command: str) -> Deployment:
         options = deploy_options(self.settings, folder)
         work = Work(imported=self.imported, data=self.data, chip=self.chip, options=options)

@@ -47,6 +47,8 @@ class Settings(TypedDict, total=False):
         memory: bound of what the process takes, in bytes or as text such as ``"4GiB"``; batches go in parts that fit,
             and another number of parts rounds differently.
         device: torch's name, for training and emulation.
+        jobs: processes that the points of a sweep, or the samples that a backend validates, are shared among; no
+            result depends on them.
         backend: what proves the result spike by spike; None: the emulator's word stands.
         time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
         timeout: time limit of the backend in seconds.
@@ -90,6 +92,7 @@ class Settings(TypedDict, total=False):
     threads: int
     memory: str | int | None
     device: str
+    jobs: int
     backend: str | None
     time_limit: float | None
     timeout: float | None
@@ -185,6 +188,7 @@ _NUMBERS: Mapping[str, _Number] = {
     "epochs": _Number(float, 0, above=True, optional=True),
     "seed": _Number(int, 0, 2**32 - 1),
     "threads": _Number(int, 1, 1024),
+    "jobs": _Number(int, 1, 1024),
     "time_limit": _Number(float, 0, above=True, optional=True),
     "timeout": _Number(float, 0, above=True, optional=True),
     "samples": _Number(int, 1, optional=True),
@@ -235,7 +239,8 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
 
 
 def _execution(settings: Mapping[str, Any]) -> Execution:
-    execution, memory = Execution(**_settings_given(settings, "threads", "device", "seed")), settings.get("memory")
+    execution = Execution(**_settings_given(settings, "threads", "device", "jobs", "seed"))
+    memory = settings.get("memory")
     return execution if memory is None else replace(execution, memory=_memory(memory))
 
 

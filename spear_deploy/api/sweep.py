@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,15 @@ from spear_deploy.api.settings import Settings
 from spear_deploy.chips import ChipProfile
 from spear_deploy.deployment.bundle import PAGE, REPORT
 from spear_deploy.deployment.folder import as_folder
+from spear_deploy.deployment.memory import runs_together
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
-from spear_deploy.progress import Progress
+from spear_deploy.parallel import Lost, Tell, run_all
+from spear_deploy.progress import Board, Progress, Told
 from spear_deploy.report.check import read_report
+from spear_deploy.report.formats import plural
 from spear_deploy.report.points import Point, point_of, smallest
 from spear_deploy.report.sweep import Reference, sweep_data, sweep_view, write_sweep_page
+from spear_deploy.sizes import bytes_as_text
 from spear_deploy.storage import as_json, exists, is_file, write_json, writing
 from spear_deploy.versions import versions
 
@@ -36,7 +42,7 @@ MAX_DROP = 1.0
 """Points of accuracy that may be lost, unless another number is given."""
 _TAKEN = {"synops": "budgets=", "seed": "seeds=", "until": "deploy"}
 """Settings of a single deployment, and what says it here."""
-_FREE = ("resume", "progress", "max_drop", "threads")
+_FREE = ("resume", "progress", "max_drop", "threads", "jobs")
 """Settings that a sweep may be resumed with others of."""
 
 
@@ -56,7 +62,12 @@ class Sweep:
 
     @property
     def error(self) -> SpearError | None:
-        """What keeps it from answering: E046 if no budget loses so little."""
+        """What keeps it from answering: E068 for points that were lost, E046 if no budget loses so little."""
+        lost = [point for point in self.points if point.error is not None and point.error.startswith("E068")]
+        if lost:
+            fix = "--resume with the same command goes on with it; with fewer --jobs where memory ran out"
+            raised = [Finding("E068", point.folder, str(point.error).partition(": ")[2], fix) for point in lost]
+            return InputError(raised)
         if smallest(self.points, self.result["max_drop"]) is not None:
             return None
         message = f"no budget loses at most {self.result['max_drop']:g} points on the validation samples"
@@ -86,7 +97,8 @@ def sweep(
     SynOps a sample, as numbers or percentages.  ``max_drop`` (1 point unless given) is no budget of the deployments
     here, but the question: the smallest budget that loses at most so many points on the validation samples.  Each
     deployment is a bundle in a folder of its own in ``output``; with ``resume`` those that are done are taken from
-    there, and further budgets and seeds may be added.
+    there, and further budgets and seeds may be added.  With ``jobs`` so many are deployed at a time, each in a process
+    of its own, or fewer where the memory does not hold them; the results are the same.
 
     A budget below what the search may build is a point without figures (E041).
 
@@ -114,34 +126,125 @@ class Plan:
         requests = {seed: prepare(model, data, chip, self._settings(self.budgets[0], seed)) for seed in self.seeds}
         identity = _identity(requests, self.settings)
         _refuse(folder, identity, resume=bool(self.settings.get("resume")))
-        points: list[Point] = []
-        reference: Reference | None = None
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        for done, (budget, seed) in enumerate(self._pairs()):
-            name = point_name(budget, seed)
-            progress.say(f"point {done + 1} of {len(self.budgets) * len(self.seeds)}: {budget} of SynOps, seed {seed}")
-            request = Request(
-                requests[seed].imported, requests[seed].data, requests[seed].chip, self._settings(budget, seed)
-            )
-            point, report = _run_point(request, budget, folder / name, progress, command)
-            points.append(point)
-            reference = reference or Reference.of(report)
-            result = sweep_data(points, reference, self._max_drop, command)
-            write_json(folder / RESULT, {**result, "identity": identity})
-        write_sweep_page(folder / SWEEP_PAGE, result)
-        return Sweep(tuple(points), result, folder)
+        record = _Record(self, folder, identity, command)
+        todo = {}
+        for name, (budget, seed) in self.points.items():
+            report = _finished(folder / name)
+            if report is None:
+                todo[name] = replace(requests[seed], settings=self._settings(budget, seed))
+            else:
+                progress.say(f"{name}: done already")
+                record.add(name, report)
+        with record.kept():
+            self._deploy(todo, record, progress)
+        write_sweep_page(folder / SWEEP_PAGE, record.result)
+        return Sweep(tuple(record.points.values()), record.result, folder)
+
+    def _deploy(self, todo: Mapping[str, Request], record: _Record, progress: Progress) -> None:
+        """Deploy all points that are left, one after the other or several at a time."""
+        wanted = min(self.settings.get("jobs", 1), len(todo))
+        jobs = self._fitting(next(iter(todo.values())), wanted, record.folder, progress) if wanted > 1 else wanted
+        if jobs < 2:
+            for name, request in todo.items():
+                budget, seed = self.points[name]
+                place = f"point {list(self.points).index(name) + 1} of {len(self.points)}"
+                progress.say(f"{place}: {budget} of SynOps, seed {seed}")
+                own = replace(progress, seconds={})  # what a point's report tells is not of the points before it
+                record.add(name, _report(request, record.folder / name, own, record.command))
+            return
+        progress.say(f"{plural(len(todo), 'point')}, {jobs} at a time")
+        work = partial(_deploy_point, folder=record.folder, command=record.command)
+        with Board(progress, list(todo), "points").shown() as board:
+
+            def done(name: str, report: dict[str, Any] | Lost) -> None:
+                record.add(name, report)
+                board.done(name)
+
+            def again(name: str, lost: Lost) -> None:
+                progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
+
+            points = {name: (name, each) for name, each in todo.items()}
+            run_all(work, points, jobs, heard=board.heard, done=done, again=again)
+
+    def _fitting(self, request: Request, jobs: int, folder: Path, progress: Progress) -> int:
+        """Return how many of so many jobs the memory holds; raise what refuses every point, before any is begun."""
+        checked = request.checked(folder / "point")
+        assert checked.memory is not None
+        bounded = self.settings.get("memory") is not None
+        fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)
+        if fitting < jobs:
+            limit = "--memory is for all of them" if bounded else "more is not free"
+            each = f"each takes up to {bytes_as_text(checked.memory.peak)}, and {limit}"
+            progress.say(f"memory: {plural(fitting, 'point')} at a time in place of {jobs}, for {each}")
+        return fitting
 
     @property
-    def _max_drop(self) -> float:
+    def max_drop(self) -> float:
+        """Points of accuracy that the answer may lose."""
         given = self.settings.get("max_drop")
         return MAX_DROP if given is None else given
 
-    def _pairs(self) -> Iterator[tuple[str, int]]:
-        return ((budget, seed) for budget in self.budgets for seed in self.seeds)
+    @property
+    def points(self) -> dict[str, tuple[str, int]]:
+        """Budget and seed of each point by the name of its folder, in order."""
+        return {point_name(budget, seed): (budget, seed) for budget in self.budgets for seed in self.seeds}
 
     def _settings(self, budget: str, seed: int) -> Settings:
-        return {**self.settings, "synops": budget, "seed": seed, "max_drop": None, "resume": True}
+        return {**self.settings, "synops": budget, "seed": seed, "max_drop": None, "resume": True, "jobs": 1}
+
+
+@dataclass(eq=False)
+class _Record:
+    """The points that there are so far, in the order of the plan, and ``sweep.json`` of them."""
+
+    plan: Plan
+    folder: Path
+    identity: Mapping[str, Any]
+    command: str
+    found: dict[str, tuple[Point, Reference | None]] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def points(self) -> dict[str, Point]:
+        """Points by their folders."""
+        return {name: self.found[name][0] for name in self.plan.points if name in self.found}
+
+    def add(self, name: str, report: dict[str, Any] | Lost) -> None:
+        """Take in what became of a point, and write all that there is so far."""
+        budget, seed = self.plan.points[name]
+        if isinstance(report, Lost):
+            error = f"E068 {name}: its process ended twice before the point was done, at last by {report.how}"
+            self.found[name] = Point(budget, seed, name, error=error), None
+        else:
+            self.found[name] = point_of(report, budget, name), Reference.of(report)
+        self.write()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Have a ``sweep.json`` from the beginning, so that what is interrupted in its first point can be resumed too.
+
+        What is refused before a point has a folder leaves none.
+        """
+        path = self.folder / RESULT
+        if exists(path):
+            yield
+            return
+        self.write()
+        try:
+            yield
+        except BaseException:
+            if not any(exists(self.folder / name) for name in self.plan.points):
+                path.unlink(missing_ok=True)
+            raise
+
+    def write(self) -> None:
+        """Write ``sweep.json``."""
+        references = (self.found[each][1] for each in self.points)
+        reference = next((each for each in references if each is not None), None)
+        self.result = sweep_data(list(self.points.values()), reference, self.plan.max_drop, self.command)
+        write_json(self.folder / RESULT, {**self.result, "identity": self.identity})
 
 
 def plan_of(budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings) -> Plan:
@@ -159,6 +262,9 @@ def plan_of(budgets: Sequence[str | float], seeds: Sequence[int], settings: Sett
     most = settings.get("max_drop")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not -100 <= most <= 100):
         findings.append(Finding("E007", "max_drop", f"{most!r} is no number of points", "give 1, or 0.5"))
+    jobs = settings.get("jobs", 1)
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        findings.append(Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4"))
     names = [point_name(budget, 0) for budget in wanted]
     if len(set(names)) < len(names):
         findings.append(Finding("E007", "budgets", f"{', '.join(wanted)} are not all different", "give each once"))
@@ -172,17 +278,16 @@ def point_name(budget: str, seed: int) -> str:
     return f"{re.sub(r'[^0-9A-Za-z.]+', '_', budget.replace('%', 'pct'))}_seed_{seed}"
 
 
-def _run_point(
-    request: Request, budget: str, folder: Path, progress: Progress, command: str
-) -> tuple[Point, dict[str, Any]]:
-    """Return a point and its report: from its folder if it is done there, else by a deployment."""
-    report = _finished(folder)
-    if report is not None:
-        progress.say(f"{folder.name}: done already")
-        return point_of(report, budget, folder.name), report
+def _deploy_point(point: tuple[str, Request], tell: Tell, *, folder: Path, command: str) -> dict[str, Any]:
+    """Deploy a point, in a process of its own; return its report."""
+    name, request = point
+    return _report(request, folder / name, Told(tell), command)
+
+
+def _report(request: Request, folder: Path, progress: Progress, command: str) -> dict[str, Any]:
     report = request.run(folder, progress, command).report
     assert report is not None  # no sweep stops a deployment behind a step
-    return point_of(report, budget, folder.name), report
+    return report
 
 
 def _finished(folder: Path) -> dict[str, Any] | None:

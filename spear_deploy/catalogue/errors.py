@@ -281,5 +281,13 @@ ERRORS: dict[str, tuple[str, str]] = {
             "It is a note in the report. A larger limit and --resume go on from the journal."
         ),
     ),
+    "E068": (
+        "point whose process was ended",
+        (
+            "With --jobs each point of a sweep has a process of its own. One was ended before its point was done,\n"
+            "by a signal or by the system where memory ran out; the point was begun once more, and ended so again.\n"
+            "The other points are there. --resume with the same command goes on with this one."
+        ),
+    ),
 }
 """Code to title and explanation."""

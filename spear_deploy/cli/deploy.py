@@ -64,7 +64,7 @@ RUN_OPTIONS = (
     click.option(
         "--memory",
         metavar="SIZE",
-        help="Bound of what the process takes; batches go in parts that fit, and other parts round differently. "
+        help="Bound of what the run takes; batches go in parts that fit, and other parts round differently. "
         "[default: 4GiB]",
     ),
     click.option("--device", default="cpu", show_default=True, help="Torch device that trains and emulates."),

@@ -80,6 +80,13 @@ BACKEND_OPTIONS = (
     click.option(
         "--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds."
     ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=1,
+        show_default=True,
+        help="Processes that share a sweep's points or a backend's samples; no result depends on them.",
+    ),
 )
 """How a backend is run."""
 

@@ -27,7 +27,9 @@ else:
 
 NEEDED = ("model", "chip", "data", "output")
 """Keys that no run can do without."""
-_OF_ONE_RUN = frozenset({"help", "json_output", "resume", "force", "until", "dry_run", "quiet", "verbose", "log"})
+_OF_ONE_RUN = frozenset(
+    {"help", "json_output", "resume", "force", "until", "dry_run", "quiet", "verbose", "log", "jobs"}
+)
 """Options that say how to go about one run, not what is to be made."""
 _PATHS = ("model", "output", "data_dir")
 _PATHS_OR_NAMES = ("data", "chip", "semantics")

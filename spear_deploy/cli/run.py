@@ -59,7 +59,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
     from spear_deploy.validate.run import run_on, write_run
 
     bundle, samples, output = (options.pop(name) for name in ("bundle", "samples", "output"))
-    backend, timeout, device = (options.pop(name) for name in ("backend", "timeout", "device"))
+    backend, timeout, device, jobs = (options.pop(name) for name in ("backend", "timeout", "device", "jobs"))
     if device is not None and (backend != "emulator" or output is not None or options["data"] is None):
         raise click.UsageError("--device measures --data on the emulator; it is not for another --backend or -o")
     execution = Execution(device=device or "cpu")
@@ -76,7 +76,8 @@ def _run(options: dict[str, Any], document: Document) -> None:
             activity = measure_program(program, split, execution, tick=tick, decide=rule.name)
         else:
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
-            run = run_on(backend, program, x[:samples], y[:samples], timeout=timeout, tick=tick, decide=rule.name)
+            how = {"timeout": timeout, "tick": tick, "decide": rule.name, "jobs": jobs}
+            run = run_on(backend, program, x[:samples], y[:samples], **how)
             activity = run.activity
     document.add(bundle=bundle, backend=backend, activity=activity_data(program, activity, rule))
     tell_populations(document, rule.text)

@@ -45,7 +45,8 @@ def _validate(bundle: Path, samples: int | None, document: Document, **options: 
     rule = program_rule(opened.program, options["decide"] or opened.decide)
     x, y = opened.x[:samples], opened.y[:samples]
     with Progress(document.console).step(backend) as tick:
-        run = validate_on(backend, opened.program, x, y, timeout=options["timeout"], tick=tick, decide=rule.name)
+        how = {"timeout": options["timeout"], "tick": tick, "decide": rule.name, "jobs": options["jobs"]}
+        run = validate_on(backend, opened.program, x, y, **how)
     verdict = run.validation
     activity = activity_data(opened.program, run.activity, rule)
     document.add(bundle=bundle, validation=asdict(verdict), activity=activity, seconds=run.seconds)

@@ -38,8 +38,9 @@ def forecast(work: Work) -> Forecast:
     assert goal is not None
     assert baseline is not None
     assert compiler is not None
+    memory = str(work.memory)
     if not goal.needs_search(baseline.measured):
-        return Forecast(None, None, None, None, work.memory)
+        return Forecast(None, None, None, None, memory)
     aims = Aims(Teacher(baseline.network, train, decide=options.search.decide, execution=options.execution))
 
     def seconds(simulator: Callable[[Network], NetworkSimulator], batches: int) -> float:
@@ -54,4 +55,4 @@ def forecast(work: Work) -> Forecast:
             seconds(simulator, 1)
             pace.add(kind, seconds(simulator, _BATCHES), _BATCHES)
     in_all = seconds_of_training(options.search, pace, goal.target(options.search.aim), len(train))
-    return Forecast(options.search.method, in_all, pace.of("float"), pace.of("chip"), work.memory)
+    return Forecast(options.search.method, in_all, pace.of("float"), pace.of("chip"), memory)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from spear_deploy.deployment.options import DeployOptions
+from spear_deploy.execution import Execution, free_memory
 from spear_deploy.network import Network
 from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.sizes import bytes_as_text
 from spear_deploy.targets import Compiler
 
 
-def memory_outlook(compiler: Compiler, network: Network, steps: int, options: DeployOptions) -> str:
+@dataclass(frozen=True)
+class MemoryOutlook:
+    """``peak`` is the most that a run takes of its ``bound``, in bytes; a ``batch`` of samples goes in ``parts``."""
+
+    peak: int
+    bound: int
+    batch: int
+    parts: int
+
+    def __str__(self) -> str:
+        of_batch = "" if self.parts == 1 else f": a batch of {self.batch} samples goes in {self.parts} parts"
+        return f"memory: up to {bytes_as_text(self.peak)}, within {bytes_as_text(self.bound)}{of_batch}"
+
+
+def memory_outlook(compiler: Compiler, network: Network, steps: int, options: DeployOptions) -> MemoryOutlook:
     """Return the peak of training the unpruned network on samples of ``steps`` steps, the most that a run takes.
 
     Raises :class:`~spear_deploy.errors.InputError` (E019) where that is more than the bound allows, or than is free.
@@ -18,6 +35,15 @@ def memory_outlook(compiler: Compiler, network: Network, steps: int, options: De
     memory = memory_of_training(compiler.trainable(network).to(execution.device), steps)
     together, peak = memory.together(execution, batch), memory.peak(execution, batch)
     execution.check_memory(peak)
-    parts = -(-batch // together)
-    of_batch = "" if parts == 1 else f": a batch of {batch} samples goes in {parts} parts"
-    return f"memory: up to {bytes_as_text(peak)}, within {bytes_as_text(execution.memory)}{of_batch}"
+    return MemoryOutlook(peak, execution.memory, batch, -(-batch // together))
+
+
+def runs_together(outlook: MemoryOutlook, execution: Execution, jobs: int, *, bounded: bool) -> int:
+    """Return how many of so many jobs, one at least, the memory holds at a time if each takes what was foretold.
+
+    It holds what is free; where the bound is of them all (``bounded``), what that leaves beside this process.
+    """
+    free = free_memory()
+    limits = [execution.room] if bounded else []
+    limits += [] if free is None else [free]
+    return max(1, min([jobs, *(limit // outlook.peak for limit in limits)]))

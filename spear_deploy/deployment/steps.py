@@ -115,7 +115,7 @@ def _check(work: Work, progress: Progress) -> Work:
     execution = replace(work.options.execution, held=data.nbytes)
     options = replace(work.options, execution=execution)
     memory = memory_outlook(compiler, first, data.steps, options)
-    progress.say(memory)
+    progress.say(str(memory))
     return replace(work, lowered=lowered, options=options, memory=memory)
 
 
@@ -284,15 +284,9 @@ def _validate(work: Work, progress: Progress) -> Work:
         return work
     try:
         with progress.step("validate") as tick:
-            proof = validate_on(
-                options.backend,
-                bundle.program,
-                bundle.x,
-                bundle.y,
-                timeout=options.backend_timeout,
-                tick=tick,
-                decide=options.search.decide,
-            )
+            decide, jobs = options.search.decide, options.execution.jobs
+            how: dict[str, Any] = {"timeout": options.backend_timeout, "tick": tick, "decide": decide, "jobs": jobs}
+            proof = validate_on(options.backend, bundle.program, bundle.x, bundle.y, **how)
         return replace(work, proof=proof)
     except (BackendError, UnsupportedError) as error:
         return replace(work, failure=error)
@@ -303,7 +297,7 @@ STEPS = (
         "check",
         "fit the data and the network to each other, lower the network, find all that does not fit",
         (),
-        ("imported", "data", "compiler", "lowered", "rule"),
+        ("imported", "data", "compiler", "lowered", "rule", "memory"),
         _check,
     ),
     Step(

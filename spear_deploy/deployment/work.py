@@ -9,6 +9,7 @@ from spear_deploy.data import Dataset
 from spear_deploy.decision import DecisionRule
 from spear_deploy.deployment.adapt import Adaptation
 from spear_deploy.deployment.bundle import Bundle
+from spear_deploy.deployment.memory import MemoryOutlook
 from spear_deploy.deployment.options import DeployOptions
 from spear_deploy.errors import Finding, SpearError
 from spear_deploy.frontends import Imported
@@ -42,7 +43,7 @@ class Work:
     options: DeployOptions
     compiler: Compiler | None = None
     rule: DecisionRule | None = None
-    memory: str = ""
+    memory: MemoryOutlook | None = None
     lowered: Lowered | None = None
     adaptation: Adaptation | None = None
     baseline: Baseline | None = None

@@ -138,7 +138,9 @@ def _state(point: Mapping[str, Any]) -> str:
     if point["error"] is None:
         return "within"
     code = point["error"].split(maxsplit=1)[0]
-    return f"out of reach ({code})" if point["val"] is None else point["error"].split(":")[0]
+    if point["val"] is None:
+        return f"lost ({code})" if code == "E068" else f"out of reach ({code})"
+    return str(point["error"].split(":")[0])
 
 
 def sweep_picture(result: Mapping[str, Any]) -> Drawing | None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.backends import BACKENDS, check_runs
+from spear_deploy.backends import check_runs
+from spear_deploy.backends.shares import run_shared
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.runs import program_recorder
@@ -48,8 +49,12 @@ def run_on(
     timeout: float | None = None,
     tick: Tick | None = None,
     decide: str | None = None,
+    jobs: int = 1,
 ) -> Run:
     """Run payloads ``x`` (N, T, *shape) with labels ``y`` on a backend; ``decide`` names the decision rule.
+
+    A backend of its own code runs the samples in ``jobs`` processes, each its share of them, one after the other as
+    ever: what is recorded does not depend on their number.
 
     Raises :class:`BackendError`: E060 (not installed, or not for this target), E061 (failed), E062 (timed out), and
     :class:`UnsupportedError` for a program that the backend cannot hold; :class:`InputError` (E008, E015) for the rule.
@@ -58,7 +63,8 @@ def run_on(
     recorder = program_recorder(program, decide)
     (port,) = program.inputs
     try:
-        recording = BACKENDS.get(backend).run(program, {port.name: np.moveaxis(x, 1, 0)}, timeout=timeout, tick=tick)
+        inputs = {port.name: np.moveaxis(x, 1, 0)}
+        recording = run_shared(backend, program, inputs, timeout=timeout, tick=tick, jobs=jobs)
         missing = [p.name for p in program.populations if p.name not in {*recording.spikes, *recording.membrane}]
     except SpearError:
         raise
@@ -79,12 +85,13 @@ def validate_on(
     timeout: float | None = None,
     tick: Tick | None = None,
     decide: str | None = None,
+    jobs: int = 1,
 ) -> BackendRun:
     """Run payloads ``x`` (N, T, *shape) on a backend and on the target's reference emulator, and compare every spike.
 
-    Raises as :func:`run_on` does.
+    The backend runs in ``jobs`` processes.  Raises as :func:`run_on` does.
     """
-    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide)
+    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide, jobs=jobs)
     ours = run_on("reference", program, x, y, decide=decide)
     verdict = cross_check(program, ours.recording, theirs.recording, backend)
     return BackendRun(verdict, theirs.activity, theirs.recording.seconds)

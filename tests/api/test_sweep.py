@@ -85,6 +85,7 @@ def test_it_resumes(
         ({"max_drop": "much"}, ["max_drop"]),
         ({"budgets": ("50%", "50pct")}, ["budgets"]),
         ({"until": "check", "seed": 3}, ["seed", "until"]),
+        ({"jobs": 0}, ["jobs"]),
     ],
 )
 def test_what_cannot_be_meant(given, names, imported, tiny_data, tmp_path) -> None:
@@ -93,6 +94,41 @@ def test_what_cannot_be_meant(given, names, imported, tiny_data, tmp_path) -> No
         spear_deploy.sweep(imported, tiny_data, output=tmp_path / "x", **given)
     assert [(finding.code, finding.where) for finding in raised.value.findings] == [("E007", name) for name in names]
     assert not (tmp_path / "x").exists()
+
+
+def test_one_that_is_interrupted_in_its_first_point(
+    imported: Imported, tiny_data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be resumed, and its page and figures are then of all points."""
+
+    def interrupt(*_: object) -> None:
+        (tmp_path / "x" / "80pct_seed_0").mkdir()
+        raise KeyboardInterrupt
+
+    given = {"output": tmp_path / "x", "budgets": ("80%",), "max_drop": 50, **FAST}
+    run = module.Request.run
+    monkeypatch.setattr(module.Request, "run", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        spear_deploy.sweep(imported, tiny_data, **given)
+    monkeypatch.setattr(module.Request, "run", run)
+    assert json.loads((tmp_path / "x" / "sweep.json").read_text())["points"] == []
+    again = spear_deploy.sweep(imported, tiny_data, resume=True, **given)
+    assert [point.budget for point in again.points] == ["80%"]
+
+
+def test_one_that_is_refused_leaves_nothing(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
+    """So that the mended command needs no other folder."""
+    with pytest.raises(InputError, match="E019"):
+        spear_deploy.sweep(imported, tiny_data, output=tmp_path, budgets=("80%",), memory="100MiB", **FAST)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_point_took_is_its_own(swept: Sweep, folder: Path) -> None:
+    """No report has the parts of the points before it: the first and the last need no search."""
+    for name, searched in (("100pct_seed_0", False), ("70pct_seed_0", True), ("0.1pct_seed_0", False)):
+        report = json.loads((folder / name / "report.json").read_text())
+        parts = {part["name"] for step in report["steps"] for part in step["parts"]}
+        assert ("compare" in parts) == searched, name
 
 
 def test_a_folder_with_other_files_is_left_alone(imported, tiny_data, tmp_path) -> None:

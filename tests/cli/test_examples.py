@@ -25,6 +25,7 @@ NOT_RAISED = {
     "E063": "no Python that the backend takes, or no network",
     "E064": "an installation without extras",
     "N025": "an installation without extras",
+    "E068": "a process that is killed twice",
     "E089": "a backend that is installed, and a fault of its simulator",
 }
 """Codes without an example, and what they would need: their pages say in words how they come about."""
