@@ -18,9 +18,8 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,6 +37,7 @@ from spear_deploy.errors import SpearError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.semantics import from_toml
+from spear_deploy.parallel import Lost, Tell, run_all
 from spear_deploy.progress import Progress
 from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import EFFORTS
@@ -73,8 +73,8 @@ def example(name: str, folder: Path | None) -> tuple[Imported, Dataset]:
     return imported, load_data(data, DataOptions(folder=folder, network=imported.network.ends))
 
 
-def result(run: Run, folder: Path | None) -> dict[str, Any]:
-    """Carry out a run and return its figures."""
+def result(run: Run, tell: Tell, *, folder: Path | None) -> dict[str, Any]:
+    """Carry out a run and return its figures; it tells nothing on the way."""
     imported, data = example(run.network, folder)
     options = EFFORTS["normal"]
     if run.method != DEFAULT:
@@ -137,14 +137,22 @@ def missing(runs: Sequence[Run], found: Sequence[Mapping[str, Any]]) -> list[Run
 
 
 def carry_out(runs: Sequence[Run], folder: Path | None, jobs: int) -> None:
-    """Carry out runs in ``jobs`` processes, and append each result as it comes."""
+    """Carry out runs in ``jobs`` processes, and append each result as it comes; one whose process dies has none."""
     RESULTS.parent.mkdir(exist_ok=True)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(result, run, folder) for run in runs]
-        for number, future in enumerate(as_completed(waiting), start=1):
-            with RESULTS.open("a") as stream:
-                stream.write(json.dumps(future.result(), sort_keys=True) + "\n")
-            sys.stderr.write(f"{number}/{len(runs)}\r")
+    named = {f"{run.network} {run.method} {run.budget} % seed {run.seed}": run for run in runs}
+    ended = 0
+
+    def done(name: str, figures: dict[str, Any] | Lost) -> None:
+        nonlocal ended
+        ended += 1
+        if isinstance(figures, Lost):
+            sys.stderr.write(f"{name}: its process ended twice, at last by {figures.how}\n")
+            return
+        with RESULTS.open("a") as stream:
+            stream.write(json.dumps(figures, sort_keys=True) + "\n")
+        sys.stderr.write(f"{ended}/{len(runs)}\r")
+
+    run_all(partial(result, folder=folder), named, jobs, done=done)
 
 
 def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
