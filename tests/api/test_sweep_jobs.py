@@ -75,9 +75,9 @@ def test_the_same_bytes(alone: Path, imported: Imported, tiny_data: Dataset, tmp
 
 # A sweep of two points at a time in a process of its own; its first argument is the folder.
 _SWEEP = """
-import json, sys
-from pathlib import Path
+import json, signal, sys
 from spear_deploy.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 sys.argv = ["spear-deploy", *json.loads(sys.argv[1])]
 main()
 """
