@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,34 +15,28 @@ from rich.console import Console
 
 from spear_deploy.api.deploy import Request, prepare
 from spear_deploy.api.settings import Settings
+from spear_deploy.api.sweep_folder import RESULT, SWEEP_PAGE, clear_earlier, finished, identity_of, refuse_other
 from spear_deploy.chips import ChipProfile
-from spear_deploy.deployment.bundle import PAGE, REPORT
 from spear_deploy.deployment.folder import as_folder
 from spear_deploy.deployment.memory import runs_together
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
 from spear_deploy.parallel import Lost, Tell, run_all
 from spear_deploy.progress import Board, Progress, Told
-from spear_deploy.report.check import read_report
 from spear_deploy.report.formats import plural
 from spear_deploy.report.points import Point, point_of, smallest
 from spear_deploy.report.sweep import Reference, sweep_data, sweep_view, write_sweep_page
 from spear_deploy.sizes import bytes_as_text
-from spear_deploy.storage import as_json, exists, is_file, write_json, writing
-from spear_deploy.versions import versions
+from spear_deploy.storage import exists, write_json, writing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-RESULT = "sweep.json"
-SWEEP_PAGE = "sweep.html"
 BUDGETS = ("80%", "60%", "50%", "40%", "30%", "20%")
 """What is swept over unless others are given."""
 MAX_DROP = 1.0
 """Points of accuracy that may be lost, unless another number is given."""
 _TAKEN = {"synops": "budgets=", "seed": "seeds=", "until": "deploy"}
 """Settings of a single deployment, and what says it here."""
-_FREE = ("resume", "progress", "max_drop", "threads", "jobs")
-"""Settings that a sweep may be resumed with others of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +90,9 @@ def sweep(
     SynOps a sample, as numbers or percentages.  ``max_drop`` (1 point unless given) is no budget of the deployments
     here, but the question: the smallest budget that loses at most so many points on the validation samples.  Each
     deployment is a bundle in a folder of its own in ``output``; with ``resume`` those that are done are taken from
-    there, and further budgets and seeds may be added.  With ``jobs`` so many are deployed at a time, each in a process
-    of its own, or fewer where the memory does not hold them; the results are the same.
+    there, and further budgets and seeds may be added; with ``force`` an earlier sweep is removed from ``output``.  With
+    ``jobs`` so many are deployed at a time, each in a process of its own, or fewer where the memory does not hold them;
+    the results are the same.
 
     A budget below what the search may build is a point without figures (E041).
 
@@ -124,14 +118,16 @@ class Plan:
     def run(self, model: object, data: object, chip: Any, folder: Path, progress: Progress, command: str) -> Sweep:
         """Run every point that is not there yet; write ``sweep.json`` after each, the page at the end."""
         requests = {seed: prepare(model, data, chip, self._settings(self.budgets[0], seed)) for seed in self.seeds}
-        identity = _identity(requests, self.settings)
-        _refuse(folder, identity, resume=bool(self.settings.get("resume")))
+        identity = identity_of(requests, self.settings)
+        if self.settings.get("force"):
+            clear_earlier(folder)
+        refuse_other(folder, identity, resume=bool(self.settings.get("resume")))
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         record = _Record(self, folder, identity, command)
         todo = {}
         for name, (budget, seed) in self.points.items():
-            report = _finished(folder / name)
+            report = finished(folder / name)
             if report is None:
                 todo[name] = replace(requests[seed], settings=self._settings(budget, seed))
             else:
@@ -192,7 +188,15 @@ class Plan:
         return {point_name(budget, seed): (budget, seed) for budget in self.budgets for seed in self.seeds}
 
     def _settings(self, budget: str, seed: int) -> Settings:
-        return {**self.settings, "synops": budget, "seed": seed, "max_drop": None, "resume": True, "jobs": 1}
+        return {
+            **self.settings,
+            "synops": budget,
+            "seed": seed,
+            "max_drop": None,
+            "resume": True,
+            "force": False,
+            "jobs": 1,
+        }
 
 
 @dataclass(eq=False)
@@ -288,52 +292,3 @@ def _report(request: Request, folder: Path, progress: Progress, command: str) ->
     report = request.run(folder, progress, command).report
     assert report is not None  # no sweep stops a deployment behind a step
     return report
-
-
-def _finished(folder: Path) -> dict[str, Any] | None:
-    """Return the report of a point that is done; raise :class:`InputError` (E010) for one that is damaged.
-
-    The report is written before the page: without a page it may not be whole.
-    """
-    if not is_file(folder / PAGE) or not is_file(folder / REPORT):
-        return None
-    return read_report(folder)
-
-
-def _identity(requests: Mapping[int, Request], settings: Settings) -> dict[str, Any]:
-    """Return what the points depend on beside budget and seed."""
-    first = next(iter(requests.values()))
-    kept = {name: value for name, value in settings.items() if name not in _FREE}
-    found = {
-        "network": first.imported.network.content_hash,
-        "semantics": first.imported.semantics.to_json(),
-        "chip": [first.chip.name, first.chip.target],
-        "data": {str(seed): request.data.fingerprint for seed, request in requests.items()},
-        "settings": kept,
-        "versions": versions(),
-    }
-    identity: dict[str, Any] = json.loads(json.dumps(as_json(found)))
-    return identity
-
-
-def _refuse(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-    """Raise :class:`InputError` (E045) for a folder with a sweep that is not to be gone on with, or is another."""
-    path = folder / RESULT
-    if not exists(path):
-        held = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
-        if held:
-            message = f"holds files that no sweep left there ({', '.join(held[:3])})"
-            raise InputError.of("E009", folder, message, "choose an empty folder")
-        return
-    if not resume:
-        raise InputError.of("E045", folder, "holds a sweep", "go on with it by --resume, or choose another folder")
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["identity"]
-        seeds = set(found["data"]) & set(identity["data"])
-        parts = [{**each, "data": {seed: each["data"][seed] for seed in seeds}} for each in (found, dict(identity))]
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError.of("E045", path, f"is damaged: {error}", "choose another folder") from error
-    differing = sorted(name for name in identity if parts[0].get(name) != parts[1][name])
-    if differing:
-        message = f"was written for another sweep (differs in: {', '.join(differing)})"
-        raise InputError.of("E045", path, message, "resume with the same inputs and options, or choose another folder")

@@ -70,11 +70,12 @@ def sweep_command(**options: Any) -> int:
     """Deploy MODEL (.nir, .net) under many budgets, and find the smallest one that loses at most --max-drop points.
 
     Every point is a bundle in a folder of its own. Judged on the validation samples; what the test samples say stands
-    beside it. With --resume, points that are done are kept, and budgets and seeds may be added.
+    beside it. With --resume, points that are done are kept, and budgets and seeds may be added; with --force, all of an
+    earlier sweep in the folder is removed first.
     Example: spear-deploy sweep model.nir --semantics snntorch --reset zero --chip loihi2 --data digits
     --synops 60%,40%,20% --max-drop 1 -o sweep/
     """
-    from spear_deploy.api.sweep import RESULT, SWEEP_PAGE
+    from spear_deploy.api.sweep_folder import RESULT, SWEEP_PAGE
     from spear_deploy.report.sweep import print_sweep
 
     as_json, output = options.pop("json_output"), options.pop("output")
