@@ -238,6 +238,36 @@ def targets_tables() -> str:
     return str(_benchmark("targets").tables())
 
 
+def agent_table() -> str:
+    """Return the results of ``benchmarks/agent.py`` that are checked in."""
+    benchmark = _benchmark("agent")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
+
+
+def lre_table() -> str:
+    """Return the results of ``benchmarks/lre.py`` that are checked in."""
+    benchmark = _benchmark("lre")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
+
+
+def lre_curve() -> str:
+    """Return what ``benchmarks/lre.py`` tells of the number of pairs."""
+    benchmark = _benchmark("lre")
+    return "\n".join(benchmark.curve(benchmark.known(benchmark.RESULTS)))
+
+
+def scores_table() -> str:
+    """Return the results of ``benchmarks/scores.py`` that are checked in."""
+    benchmark = _benchmark("scores")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
+
+
+def published_table() -> str:
+    """Return the results of ``benchmarks/published.py`` that are checked in."""
+    benchmark = _benchmark("published")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS), benchmark.known(benchmark.PRUNED)))
+
+
 def steps_table() -> str:
     """Return the steps of a deployment."""
     rows = [
@@ -284,11 +314,16 @@ def nodes_table() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "agent": agent_table,
     "budgets": budgets_table,
+    "lre": lre_table,
+    "lre_curve": lre_curve,
     "nodes": nodes_table,
     "presets": presets_table,
     "pruning": pruning_tables,
+    "published": published_table,
     "quantisation": quantisation_table,
+    "scores": scores_table,
     "semantics": semantics_table,
     "settings": settings_table,
     "steps": steps_table,

@@ -87,8 +87,10 @@ class LRE:
     @property
     def bias(self) -> float:
         """By how much, in log(post), chosen networks turned out larger than predicted; shrunk towards 0."""
+        if not self.chosen:
+            return 0.0
         chosen = [error for pair, error in zip(self.pairs, self._errors, strict=True) if pair in self.chosen]
-        return sum(chosen) / (len(chosen) + _SHRINKAGE) if self.chosen else 0.0
+        return float(sum(chosen)) / (len(chosen) + _SHRINKAGE)
 
     @property
     def line(self) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from spear_deploy.execution import PrivateRandom
 from spear_deploy.search.methods.spear.walk import OBSERVATIONS, Walk
 from spear_deploy.search.space import KeepCounts
 
-_BATCH = 64
+BATCH = 64
 Step = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Observation, action and next observation."""
 
@@ -95,7 +95,7 @@ class Agent:
                 _Spaces(),
                 learning_rate=1e-3,
                 buffer_size=most_episodes * groups,
-                batch_size=_BATCH,
+                batch_size=BATCH,
                 tau=0.01,
                 policy_kwargs={"net_arch": [64, 64]},
                 seed=seed,
@@ -128,7 +128,7 @@ class Agent:
         self._buffer.rewards[: len(rewards) * self._groups, 0] = np.repeat(rewards, self._groups)
         if self._episodes >= self._random_episodes:
             with self._random.active():
-                self._model.train(gradient_steps=self.algorithm.gradient_steps, batch_size=_BATCH)
+                self._model.train(gradient_steps=self.algorithm.gradient_steps, batch_size=BATCH)
 
     @property
     def _buffer(self) -> Any:

@@ -21,7 +21,7 @@ from spear_deploy.search.methods.spear.walk import Walk
 from spear_deploy.search.methods.widths import Widths, starts
 from spear_deploy.search.space import KeepCounts
 
-_MOST_TRIES, _WIDENING = 40, 1.1
+_MOST_TRIES, WIDENING = 40, 1.1
 """Walks that end at a network that was proposed before are walked again, each time with more noise."""
 
 _CUT, _LEAST_DEVIATION = 5.0, 1e-3
@@ -80,7 +80,7 @@ class Spear:
 
     def _episode(self, tries: int) -> tuple[KeepCounts, list[Step]]:
         walk = Walk(self.widths)
-        steps = replay(walk, self._starts.pop(0)) if self._starts else self.agent.walk(walk, _WIDENING**tries)
+        steps = replay(walk, self._starts.pop(0)) if self._starts else self.agent.walk(walk, WIDENING**tries)
         return walk.counts, steps
 
 
