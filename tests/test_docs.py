@@ -59,7 +59,11 @@ NOT_RUN = {
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
-    "python -m benchmarks.pruning --network digits --budgets 15 5": "an hour; what is checked in is not run again",
+    "python -m benchmarks.pruning --network digits --budgets 50 15 5 "
+    "--methods default gradr scratch spear gradual uniform taylor": "an hour; what is checked in is not run again",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --budgets 50 15 --seeds 0 "
+    "--methods default gradr scratch gradual uniform": "ten minutes, and needs the data set; not run again either",
+    "python -m benchmarks.published --network digits --seeds 0 --budgets 50 30 15 5": "as the first",
     "python -m benchmarks.quantisation": "minutes; what is checked in is not run again",
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
         "half an hour, and needs the data sets"
