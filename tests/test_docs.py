@@ -89,6 +89,16 @@ NOT_RUN = {
     "spear-deploy deploy examples/japanese_vowels/japanese_vowels.nir --data aeon:JapaneseVowels --normalise 3,1 "
     "--chip loihi2 --synops 50% --effort quick --threads 1 -o build/vowels": "as above",
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 --jobs 4 -o sweep/": (
+        "tests/api/test_sweep_jobs.py does what it does"
+    ),
+    "spear-deploy validate build/ --backend lava --jobs 4": "tests/validate/test_jobs.py does what it does",
+    "spear-deploy run build/sweep/40pct_seed_0 --data digits --backend lava --jobs 2 -o build/spikes.h5": "as above",
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,50% -o sweep/": (
+        "tests/api/test_sweep_jobs.py does what these three do"
+    ),
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 40%,30% -o sweep/": "as above",
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,50%,40%,30% --resume -o sweep/": "as above",
 }
 """Commands that are not run from here, and why."""
 
