@@ -193,6 +193,9 @@ class _Watch:
         """Return since when each child of the worker, and itself, has been dead or stopped."""
         states = {child.pid: child for child in children_of(self.worker.pid)}
         states |= {child.pid: child for child in children_of(os.getpid()) if child.pid == self.worker.pid}
+        if self.worker.pid in states and states[self.worker.pid].ended:
+            # Its first thread is gone, with which its children are killed; others end when a busy machine lets them.
+            return {}
         found = [(pid, "dead") for pid, child in states.items() if child.ended and pid != self.worker.pid]
         found += [(pid, "stopped") for pid, child in states.items() if child.stopped]
         return {key: since.get(key, self.seconds) for key in found}
