@@ -24,6 +24,7 @@ import pytest
 from spear_deploy.backends.lava_process import ENVIRONMENT
 from spear_deploy.backends.xylo import ENVIRONMENT as XYLO_ENVIRONMENT
 from spear_deploy.errors import BackendError
+from tests.frameworks import home
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -88,6 +89,18 @@ NOT_RUN = {
     "python -m examples.japanese_vowels.train": "needs aeon, as above",
     "spear-deploy deploy examples/japanese_vowels/japanese_vowels.nir --data aeon:JapaneseVowels --normalise 3,1 "
     "--chip loihi2 --synops 50% --effort quick --threads 1 -o build/vowels": "as above",
+    "pip download --no-deps --no-binary :all: --dest build/packages sinabs==3.1.3": "python -m tests.frameworks does",
+    "python -m examples.dvs_gesture.prepare --package build/packages/sinabs-3.1.3.tar.gz -o build/gesture": (
+        "tests/test_packaged_networks.py does what these three do"
+    ),
+    "spear-deploy inspect build/gesture/gesture.nir --chip all": "as above",
+    "spear-deploy deploy build/gesture/gesture.nir --data build/gesture/bars.npz --chip speck2f --cores 9 "
+    "--backend emulator -o build/gesture/speck": "as above",
+    "spear-deploy deploy build/gesture/gesture.nir --data build/gesture/bars.npz --chip loihi2 --adapt --cores 128 "
+    "--effort quick --epochs 2 --samples 2 --allow-loss -o build/gesture/loihi": "a minute; PilotNet runs on Lava",
+    "pip download --no-deps --python-version 3.10 --dest build/packages lava-dl==0.6.0": "as above: it installs it",
+    "spear-deploy inspect build/pilotnet/pilotnet.net --chip all": "tests/test_packaged_networks.py does both",
+    "spear-deploy inspect build/pilotnet/pilotnet_sdnn.net": "as above",
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
     "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 --jobs 4 -o sweep/": (
         "tests/api/test_sweep_jobs.py does what it does"
@@ -277,6 +290,19 @@ def braille_trained(folder: Path, shared: Path) -> None:
     execute(first.replace("DIR", str(shared / "data")), folder)
 
 
+def pilotnet(folder: Path, _: Path) -> None:
+    """What the wheel holds, from a folder that it was installed to."""
+    examples(folder, folder)
+    packages = folder / "build" / "packages"
+    packages.mkdir(parents=True)
+    (packages / "lava_dl-0.6.0-py3-none-any.whl").symlink_to(home("lava-dl"))
+
+
+def pilotnet_prepared(folder: Path, _: Path) -> None:
+    pilotnet(folder, folder)
+    execute(next(command for command in RUN if command.startswith("python -m examples.pilotnet")), folder)
+
+
 def lava_files(folder: Path, _: Path) -> None:
     """What the backend is given: ``program.h5`` and ``model.net`` of one chain, and payloads in ``input.h5``."""
     import h5py
@@ -321,6 +347,8 @@ SETUPS: dict[str, Callable[[Path, Path], None]] = {
     "spear-deploy inspect nmnist": nmnist,
     "python -m examples.braille": braille,
     "spear-deploy deploy build/zero": braille_trained,
+    "python -m examples.pilotnet": pilotnet,
+    "spear-deploy deploy build/pilotnet": pilotnet_prepared,
     "python -m spear_deploy_lava run": lava_files,
     "python -m spear_deploy_xylo run": xylo_files,
 }

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from spear_deploy.cli.document import Document
-from spear_deploy.errors import Finding, MismatchError, SpearError
+from spear_deploy.errors import MismatchError, SpearError
 from spear_deploy.frontends import PRESETS, Imported
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.reader import convert, missing_semantics
@@ -19,6 +19,10 @@ from spear_deploy.validate.semantics_search import Fit, candidates, search
 from spear_deploy.validate.trace_file import read_golden
 
 _NEAREST = 3
+_OF_INTEGERS = (
+    "a .net file has netx's semantics, whose integers round decays in every step, and this network is float: a few\n"
+    "     bins are that; spear_deploy.lower(spear_deploy.load(FILE)).emulate(x) gives the integers' spikes"
+)
 _PRESETS = {f"--semantics {name}": semantics for name, (semantics, _) in PRESETS.items()}
 
 
@@ -42,13 +46,14 @@ def check_golden(
     verdict = f"{agreement.total:,} of {golden.bins:,} recorded bins differ"
     document.say(verdict)
     if agreement.first is not None:
+        message = f"{verdict}; the first at {agreement.first}"
+        if model.suffix == ".net":
+            raise MismatchError.of("E051", trace, message, _OF_INTEGERS)
         given = " ".join(filter(None, (named and f"--semantics {named}", *map(_option, overrides.items()))))
         bases = {given: imported.semantics} | (_PRESETS if named else {})
         graph = nir_file.read(model)
         fits = search(graph, golden, candidates(graph, bases, _numbers(overrides)))
-        raise MismatchError(
-            Finding("E051", str(trace), f"{verdict}; the first at {agreement.first}", _advice(fits, golden))
-        )
+        raise MismatchError.of("E051", trace, message, _advice(fits, golden))
 
 
 def _golden_data(golden: Golden, agreement: Agreement) -> dict[str, Any]:

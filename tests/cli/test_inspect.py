@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -155,6 +156,28 @@ def test_golden_spikes_of_a_file_with_semantics(spear: Run, tiny_nir: Path, tmp_
     assert done.code == 5
     assert "       --reset subtract --reset zero\n" in done.err
     assert "--semantics" not in done.err
+
+
+def test_golden_spikes_of_a_net_file(spear: Run, tmp_path: Path) -> None:
+    """A .net file has no semantics to search: 5, with what a difference may be, and no word of a NIR graph."""
+    model, trace = tmp_path / "model.net", tmp_path / "trace.npz"
+    with h5py.File(model, "w") as file:
+        layer = file.create_group("layer/0")
+        layer["type"], layer["shape"] = np.array(["dense"], "S10"), [2]
+        layer["weight"] = np.array([[40.0, 0, 8], [0, 90, 0]], np.float32)
+        for key, value in {"type": b"CUBA", "iDecay": 4096, "vDecay": 300, "vThMant": 90}.items():
+            layer[f"neuron/{key}"] = value
+    recorded(model, None, trace)
+    assert spear("inspect", model, "--golden", trace).code == 0
+    with np.load(trace) as arrays:
+        changed = {name: arrays[name].copy() for name in arrays.files}
+    changed["dense0"][0, 0] = 1 - changed["dense0"][0, 0]
+    np.savez(trace, **changed)
+    done = spear("inspect", model, "--golden", trace)
+    assert done.code == 5
+    assert "2 of 960 recorded bins differ" in done.err
+    assert "a .net file has netx's semantics" in done.err
+    assert "NIR" not in done.err
 
 
 def test_golden_file_that_cannot_be_used(spear: Run, foreign: Path, tmp_path: Path) -> None:
