@@ -40,16 +40,16 @@ DATA_OPTIONS = (
     click.option(
         "--data",
         metavar="NAME|PATH|FILE.py:NAME",
-        help="digits, fashion-mnist, nmnist-small, aeon:SET, an .npz file, a folder of images or event files by class, "
-        "or FILE.py:NAME or MODULE:NAME that returns arrays or a torch Dataset: this runs the code, in a process of "
-        "its own with a time limit.",
+        help="digits, fashion-mnist, nmnist-small, aeon:SET, an .npz file, an .h5 file of SHD or a folder of such, "
+        "a folder of images or event files by class, or FILE.py:NAME or MODULE:NAME that returns arrays or a torch "
+        "Dataset: this runs the code, in a process of its own with a time limit.",
     ),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
     click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
     click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
     click.option("--bin-events", type=click.IntRange(1), help="Events of a bin, in place of its width."),
-    click.option("--sensor", metavar="W,H", help="Size of the camera, where event files lack it. [default: 34,34]"),
+    click.option("--sensor", metavar="W,H", help="Size of the sensor, if files lack it. [default: 34,34; .h5: 700,1]"),
     click.option("--crop", type=click.IntRange(1), help="Side of the square at the sensor's centre that is kept."),
     click.option("--downsample", type=click.IntRange(1), help="Pixels along each axis that become one, after --crop."),
     click.option(
@@ -141,7 +141,7 @@ def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str,
 def refuse_no_data(data: str | None) -> str:
     """Return what --data was given; raise :class:`InputError` (E005) where it was not."""
     if data is None:
-        forms = "a name, an .npz file, a folder of images or event files, aeon:SET, FILE.py:NAME or MODULE:NAME"
+        forms = "a name, an .npz or .h5 file, a folder of images or event files, aeon:SET, FILE.py:NAME or MODULE:NAME"
         raise InputError.of("E005", "--data", "is missing", f"give one of: {forms}")
     return data
 

@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any, TypeAlias, Union
+from typing import IO, Any, TypeAlias, TypeVar, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from spear_deploy.untrusted import UnreadableError
 Value: TypeAlias = Union[NDArray[Any], "np.generic", str, None]
 """Numbers; text; an object array of str for an array of texts; None for a data set without data."""
 
+_T = TypeVar("_T")
 _PACKAGES = Path(__file__).resolve().parents[2]
 _START = """\
 import sys
@@ -46,6 +47,17 @@ class Group:
 
     attrs: Mapping[str, Value]
     members: Mapping[str, Group | Value]
+
+
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """Lists of numbers, one after another: list i is ``values[offsets[i]:offsets[i + 1]]``; offsets (N + 1,)."""
+
+    values: NDArray[Any]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
 
 
 @dataclass(frozen=True)
@@ -80,10 +92,24 @@ def read(path: Path, least: int = 64 * _MIB) -> Group:
     Links other than hard ones, groups that are reached twice, data outside the file, and types other than
     numbers and text are refused.  Raises :class:`UnreadableError`; :class:`OSError` for a file that cannot be opened.
     """
+    return _ask(path, least, (), _receive)
+
+
+def read_columns(path: Path, names: Collection[str]) -> dict[str, Value | Lists]:
+    """Return the data sets of these paths, such as ``spikes/times``, in a file; all else is left unread.
+
+    Those whose items are lists of numbers, of any lengths, come as :class:`Lists`; one that is not there is None.
+    Links are refused as in :func:`read`, and the same errors are raised.
+    """
+    return _ask(path, 64 * _MIB, names, _receive_columns)
+
+
+def _ask(path: Path, least: int, names: Collection[str], receive: Callable[[IO[bytes], int], _T]) -> _T:
+    """Return what ``receive`` makes of the child's answer: the whole file, or the data sets ``names``."""
     with path.open("rb") as file:
         limits = Limits.of(os.fstat(file.fileno()).st_size, least)
     search = "\n".join([*sys.path, str(_PACKAGES)])
-    arguments = [search, str(limits.content), str(limits.memory), str(limits.seconds), os.fspath(path)]
+    arguments = [search, str(limits.content), str(limits.memory), str(limits.seconds), os.fspath(path), *names]
     # Isolated and without site: only what this process would import is imported.
     command = [sys.executable, "-I", "-S", "-c", _START, *arguments]
     # Without plugins, and without threads, each of which reserves memory.
@@ -95,7 +121,7 @@ def read(path: Path, least: int = 64 * _MIB) -> Group:
         patience = threading.Timer(_PATIENCE + 10 * limits.seconds, child.kill)  # it may be stopped, and its alarm too
         patience.start()
         try:
-            return _receive(child.stdout, limits.content)
+            return receive(child.stdout, limits.content)
         except EOFError:
             message = child.stderr.read().decode(errors="replace")
         except (
@@ -126,15 +152,33 @@ def _reason(code: int, message: str, limits: Limits) -> str:
 
 def _receive(stream: IO[bytes], budget: int) -> Group:
     """Read what :mod:`spear_deploy.untrusted.hdf5_child` writes; raise EOFError if it ends early."""
+    root = _decode(_header(stream, budget), stream, budget)
+    if not isinstance(root, Group):
+        raise TypeError(type(root).__name__)
+    return root
+
+
+def _receive_columns(stream: IO[bytes], budget: int) -> dict[str, Value | Lists]:
+    columns: dict[str, Value | Lists] = {}
+    for name, node in _header(stream, budget).items():
+        if isinstance(node, dict) and "lengths" in node:
+            offsets = np.cumsum([0, *node["lengths"]], dtype=np.int64)
+            columns[name] = Lists(_array(stream, node["dtype"], (int(offsets[-1]),), budget), offsets)
+        else:
+            value = _decode(node, stream, budget)
+            if isinstance(value, Group):
+                raise TypeError(name)
+            columns[name] = value
+    return columns
+
+
+def _header(stream: IO[bytes], budget: int) -> Any:
     line = stream.readline(budget)
     if len(line) == budget:
         raise ValueError("too many names")
     if not line.endswith(b"\n"):
         raise EOFError
-    root = _decode(json.loads(line), stream, budget)
-    if not isinstance(root, Group):
-        raise TypeError(type(root).__name__)
-    return root
+    return json.loads(line)
 
 
 def _decode(node: Any, stream: IO[bytes], budget: int) -> Group | Value:
@@ -148,9 +192,14 @@ def _decode(node: Any, stream: IO[bytes], budget: int) -> Group | Value:
         texts = np.empty(len(node["texts"]), dtype=object)
         texts[:] = node["texts"]
         return texts.reshape(shape)
-    dtype = np.dtype(node["dtype"])
+    array = _array(stream, node["dtype"], shape, budget)
+    return array[()] if not shape else array
+
+
+def _array(stream: IO[bytes], kind: str, shape: tuple[int, ...], budget: int) -> NDArray[Any]:
+    dtype = np.dtype(kind)
     buffer = bytearray(min(prod(shape) * dtype.itemsize, budget))
     if stream.readinto(buffer) < len(buffer):  # type: ignore[attr-defined]
         raise EOFError
     array: NDArray[Any] = np.frombuffer(buffer, dtype).reshape(shape)
-    return array[()] if not shape else array
+    return array

@@ -5,7 +5,11 @@ It writes one line of JSON, then the bytes of all arrays in the order in which t
     group   {"attrs": {name: value}, "members": {name: group or value}}
     value   {"dtype": "<f4", "shape": [3, 4]}    its bytes follow
             {"texts": ["a", "b"], "shape": [2]}
-            "text"    or null
+                    "text"    or null
+
+or, where the command line names data sets, a value for each by its path, and lists of numbers among them::
+
+    value   {"dtype": "<f2", "lengths": [5, 3]}  the bytes of all lists follow
 
 If it refuses the file, it writes the reason to stderr and exits with status 3.
 """
@@ -35,9 +39,10 @@ _TEXT_COST = 64
 def main() -> None:
     """Read the file that the command line names, under the limits that it gives."""
     content, memory, seconds, path = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+    names = sys.argv[5:]
     _limit(memory, seconds)
     try:
-        _send(path, content)
+        _send(path, content, names)
     except _RefusedError as error:
         _fail(str(error))
     except MemoryError:
@@ -60,10 +65,11 @@ def _limit(memory: int, seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, 20 + 10 * seconds)  # in case that it sleeps
 
 
-def _send(path: str, content: int) -> None:
+def _send(path: str, content: int, names: list[str]) -> None:
     with h5py.File(path, "r") as file:
         walk = _Walk(content)
-        sys.stdout.buffer.write(json.dumps(walk.group(file, 0)).encode() + b"\n")
+        told = {name: walk.column(file, name) for name in names} if names else walk.group(file, 0)
+        sys.stdout.buffer.write(json.dumps(told).encode() + b"\n")
         for item in walk.arrays:
             array = np.ascontiguousarray(item[()])
             if array.nbytes:
@@ -99,18 +105,37 @@ class _Walk:
         attrs = {name: self._attribute(group, name) for name in _names(group, group.attrs)} if _has_attrs(group) else {}
         return {"attrs": attrs, "members": {name: self._member(group, name, depth) for name in _names(group, group)}}
 
+    def column(self, file: h5py.File, path: str) -> Any:
+        """Describe the data set of a path; None where there is none."""
+        item: Any = file
+        for name in path.split("/"):
+            if not isinstance(item, h5py.Group) or name not in item:
+                return None
+            where, item = _linked(item, name)
+        if isinstance(item, h5py.Group):
+            return None
+        _refuse_elsewhere(where, item)
+        numbers = h5py.check_vlen_dtype(item.dtype)
+        return self._value(where, item) if numbers is None else self._lists(where, item, numbers)
+
     def _member(self, group: h5py.Group, name: str, depth: int) -> Any:
-        where = f"{group.name.rstrip('/')}/{name}"
-        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-            raise _RefusedError(f"{where} is a link to another place or file")
-        item = group[name]
+        where, item = _linked(group, name)
         if isinstance(item, h5py.Group):
             return self.group(item, depth + 1)
-        if not isinstance(item, h5py.Dataset):
-            raise _RefusedError(f"{where} is neither a group nor a data set")
-        if item.is_virtual or item.external:
-            raise _RefusedError(f"{where} refers to another file")
+        _refuse_elsewhere(where, item)
         return self._value(where, item)
+
+    def _lists(self, where: str, item: Any, dtype: np.dtype[Any]) -> Any:
+        """Read lists one by one: what one of them takes is known when it is read."""
+        if dtype.kind not in "biuf" or len(item.shape) != 1:
+            raise _RefusedError(f"{where} holds {dtype} in {len(item.shape)} axes instead of lists of numbers")
+        self._claim(where, len(item) * _TEXT_COST)
+        lists = []
+        for index in range(len(item)):
+            lists.append(np.asarray(item[index], dtype))
+            self._claim(where, lists[-1].nbytes)
+        self.arrays.append(np.concatenate([np.zeros(0, dtype), *lists]))
+        return {"dtype": dtype.str, "lengths": [len(each) for each in lists]}
 
     def _attribute(self, group: h5py.Group, name: str) -> Any:
         attribute = group.attrs.get_id(name)
@@ -122,9 +147,7 @@ class _Walk:
             return None
         is_text = h5py.check_string_dtype(item.dtype) is not None
         size = prod(item.shape) * (item.dtype.itemsize + _TEXT_COST * is_text)
-        if size > self.left:
-            raise _RefusedError(f"{where} claims to hold {size} bytes, {self.left} of which are believed")
-        self.left -= size
+        self._claim(where, size)
         if is_text:
             return _text(item)
         if item.dtype.kind not in "biuf":
@@ -132,6 +155,26 @@ class _Walk:
         # Small ones are read now: HDF5 slows down with the number of open data sets.
         self.arrays.append(item if size > _SMALL else np.asarray(item[()]))
         return {"dtype": item.dtype.str, "shape": item.shape}
+
+    def _claim(self, where: str, size: int) -> None:
+        if size > self.left:
+            raise _RefusedError(f"{where} claims to hold {size} bytes, {self.left} of which are believed")
+        self.left -= size
+
+
+def _linked(group: h5py.Group, name: str) -> tuple[str, Any]:
+    """Return the path of a member, and the member."""
+    where = f"{group.name.rstrip('/')}/{name}"
+    if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        raise _RefusedError(f"{where} is a link to another place or file")
+    return where, group[name]
+
+
+def _refuse_elsewhere(where: str, item: Any) -> None:
+    if not isinstance(item, h5py.Dataset):
+        raise _RefusedError(f"{where} is neither a group nor a data set")
+    if item.is_virtual or item.external:
+        raise _RefusedError(f"{where} refers to another file")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.untrusted import UnreadableError, hdf5
-from spear_deploy.untrusted.hdf5 import Group, Limits
+from spear_deploy.untrusted.hdf5 import Group, Limits, Lists
 
 
 @pytest.fixture
@@ -57,6 +57,43 @@ def test_numbers_and_text(path: Path) -> None:
     assert (root.members["scalar"], root.members["null"], root.members["text"]) == (2.5, None, "grüße\n")
     assert root.members["fixed"].tolist() == [["a", "bc"], ["", "d"]]
     assert root.members["vlen"].tolist() == ["ä", "b"]
+
+
+def test_columns(path: Path) -> None:
+    """Data sets by their paths, and nothing else: lists of any lengths, arrays; None where there is none."""
+    with h5py.File(path, "w") as file:
+        held = file.create_dataset("a/lists", (3,), h5py.vlen_dtype(np.float16))
+        held[0], held[2] = [0.5, 1.5], [2.5]
+        file.create_dataset("a/pairs", (2, 2), h5py.vlen_dtype(np.int8))
+        file["plain"] = np.arange(4)
+        file["elsewhere"] = h5py.SoftLink("/plain")
+        file["odd"] = np.zeros(2, np.complex64)
+    found = hdf5.read_columns(path, ("a/lists", "plain", "a", "a/absent", "plain/below"))
+    lists = found["a/lists"]
+    assert isinstance(lists, Lists)
+    assert (lists.values.dtype, lists.values.tolist(), lists.offsets.tolist()) == (
+        np.float16,
+        [0.5, 1.5, 2.5],
+        [0, 2, 2, 3],
+    )
+    np.testing.assert_array_equal(found["plain"], np.arange(4))  # type: ignore[arg-type]
+    assert (found["a"], found["a/absent"], found["plain/below"]) == (None, None, None)
+    for name, text in (("elsewhere", "is a link"), ("odd", "instead of numbers"), ("a/pairs", "in 2 axes")):
+        with pytest.raises(UnreadableError, match=text):
+            hdf5.read_columns(path, (name,))
+
+
+def test_lists_are_believed_as_much_as_arrays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows, and what each holds, count against what a file of its size may hold, before the next is read."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("rows", (1 << 40,), h5py.vlen_dtype(np.int8), chunks=(1 << 10,))
+        long = file.create_dataset("long", (2,), h5py.vlen_dtype(np.int64))
+        long[0] = np.zeros(3000, np.int64)
+    for name in ("rows", "long"):
+        if name == "long":
+            monkeypatch.setattr(Limits, "of", lambda size, least=0: Limits(20_000, 1 << 28, 5.0))
+        with pytest.raises(UnreadableError, match=f"/{name} claims to hold .* are believed"):
+            hdf5.read_columns(path, (name,))
 
 
 def test_attributes_of_groups(path: Path) -> None:

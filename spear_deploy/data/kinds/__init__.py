@@ -13,6 +13,7 @@ KINDS: Registry[Kind] = Registry(
     {
         "python": "spear_deploy.data.kinds.python:PYTHON",
         "npz": "spear_deploy.data.kinds.npz:NPZ",
+        "spike_lists": "spear_deploy.data.kinds.spike_lists:SPIKE_LISTS",
         "events": "spear_deploy.data.kinds.events:EVENTS",
         "images": "spear_deploy.data.kinds.images:IMAGES",
         "series": "spear_deploy.data.kinds.series:SERIES",
