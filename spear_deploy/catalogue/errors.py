@@ -158,6 +158,13 @@ ERRORS: dict[str, tuple[str, str]] = {
             "diverged leaves them. All of them are listed at once, before anything is computed."
         ),
     ),
+    "E029": (
+        "command line that cannot be read",
+        (
+            "A command or option that there is not, an argument that is missing or too many, or a value of another\n"
+            "kind than the option takes. With --json the document says so as well, under findings."
+        ),
+    ),
     "E030": (
         "reset the chip does not have",
         (

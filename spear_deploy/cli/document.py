@@ -85,6 +85,20 @@ def errors_documented(*, as_document: bool) -> Iterator[None]:
         yield
 
 
+def print_usage_error(error: click.ClickException) -> None:
+    """Print a command line that cannot be read as a document with its finding (E029)."""
+    path: list[str] = []
+    context = getattr(error, "ctx", None)
+    while context is not None:
+        path.insert(0, str(context.info_name) if context.parent is not None else "spear-deploy")
+        context = context.parent
+    where = " ".join(path or ["spear-deploy"])
+    document = _empty(as_document=True, verbose=False)
+    finding = Finding("E029", where, error.format_message(), f"{where} --help says what it takes")
+    document.found["findings"].append(finding_data(finding))
+    document.print()
+
+
 def _empty(as_document: bool, verbose: bool) -> Document:
     from rich.console import Console
 

@@ -117,7 +117,8 @@ def _terminated() -> Iterator[list[int]]:
 def _run(signals: Sequence[int]) -> Any:
     """Run the command; return its exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        with _usage_documented():
+            code = cli.main(standalone_mode=False)
         sys.stdout.flush()
         return code
     except click.exceptions.Exit as done:
@@ -144,6 +145,22 @@ def _run(signals: Sequence[int]) -> Any:
         return _told(unwritten(error.filename or "standard output", error))
     except Exception:
         return _bug()
+
+
+@contextmanager
+def _usage_documented() -> Iterator[None]:
+    """Print a command line that cannot be read as a document too, where it asks for one; the error goes on.
+
+    Which option is ``--json`` is not known of a line that cannot be read: it is one of its words.
+    """
+    try:
+        yield
+    except click.ClickException as error:
+        if "--json" in sys.argv[1:]:
+            from spear_deploy.cli.document import print_usage_error
+
+            print_usage_error(error)
+        raise
 
 
 def _forget_interrupt() -> None:

@@ -169,6 +169,31 @@ def test_errors_of_other_documents(arguments: tuple[str, ...], spear: Run, monke
     assert [each["code"] for each in document(done)["findings"]] == [done.err.split()[0]]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "where", "message"),
+    [
+        (("inspect", "--nope", "net.nir", "--json"), "spear-deploy inspect", "No such option '--nope'."),
+        (("inspect", "--json"), "spear-deploy inspect", "Missing argument 'MODEL'."),
+        (("deploy", "net.nir", "--json"), "spear-deploy deploy", "Missing option '--chip'."),
+        (("run", "dir", "--samples", "many", "--json"), "spear-deploy run", "'many' is not a valid integer range."),
+        (("backend", "lst", "--json"), "spear-deploy backend", "No such command 'lst'."),
+        (("inspct", "--json"), "spear-deploy", "There is no command 'inspct'. Did you mean 'inspect'?"),
+    ],
+)
+def test_command_lines_that_cannot_be_read(arguments: tuple[str, ...], where: str, message: str, spear: Run) -> None:
+    """A document with one error, and on standard error what is said without --json: 2."""
+    done = spear(*arguments)
+    assert done.code == 2
+    found = json.loads(done.out)
+    assert (found["schema"], found["command"]) == (1, f"spear-deploy {' '.join(arguments)}")
+    (finding,) = found["findings"]
+    assert (finding["code"], finding["severity"], finding["where"]) == ("E029", "error", where)
+    assert message in finding["message"]
+    assert finding["fix"] == f"{where} --help says what it takes"
+    without = spear(*(word for word in arguments if word != "--json"))
+    assert (without.code, without.out, without.err) == (2, "", done.err)
+
+
 def test_inspect_on_all_chips(spear: Run) -> None:
     """Every chip with its answer, as from Python; the table goes to standard error."""
     folder = resource("examples/digits")
