@@ -47,6 +47,7 @@ NOT_RUN = {
     "spear-deploy build": "tests/cli/test_build.py does what it does",
     "spear-deploy build other.toml --synops 30% -o tighter/": "as above",
     "spear-deploy build build/spear.toml -o again/": "as above",
+    "spear-deploy build build/spear.toml --resume": "as above",
     "make site": "continuous integration does",
     "pip wheel --no-deps --wheel-dir wheels .": "downloads what builds it",
     "pip download --dest wheels 'wheels/spear_deploy-0.1.0-py3-none-any.whl[search]'": "a gigabyte",

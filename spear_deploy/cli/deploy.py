@@ -29,6 +29,7 @@ from spear_deploy.deployment.options import PROJECT, STEP_NAMES
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
 from spear_deploy.search.options import EFFORTS, SearchOptions
+from spear_deploy.storage import is_file
 
 
 def _sample_count(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
@@ -230,7 +231,7 @@ def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], show
 
     from spear_deploy.api.deploy import prepare
     from spear_deploy.api.settings import deploy_options
-    from spear_deploy.deployment.folder import refuse_sources_inside
+    from spear_deploy.deployment.folder import JOURNAL, refuse_sources_inside
     from spear_deploy.targets import emulated_target, load_chip
 
     refuse_sources_inside(output, [model, Path(data)])
@@ -242,10 +243,16 @@ def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], show
     for console in shown.full:
         title = f"spear-deploy: {plain(model)} -> {plain(request.chip.title)}"
         console.print(title, style="bold", markup=False)
-    deployment = request.run(output, shown.progress(), shlex.join(["spear-deploy", *sys.argv[1:]]))
+    proven = settings.get("backend") or "emulator"
+    project = {**asked, "backend": proven, "samples": asked["samples"] or "all"}
+    try:
+        deployment = request.run(output, shown.progress(), shlex.join(["spear-deploy", *sys.argv[1:]]))
+    except KeyboardInterrupt:
+        if is_file(output / JOURNAL) and not is_file(output / PROJECT):
+            write_project(output / PROJECT, project)  # build --resume goes on from the folder alone
+        raise
     if deployment.report is not None:
-        proven = settings.get("backend") or "emulator"
-        write_project(output / PROJECT, {**asked, "backend": proven, "samples": asked["samples"] or "all"})
+        write_project(output / PROJECT, project)
     return deployment
 
 

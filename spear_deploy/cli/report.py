@@ -24,11 +24,20 @@ if TYPE_CHECKING:
 @click.option(
     "--figures", type=click.Path(path_type=Path), help="Folder to write the page's pictures to, as SVG and PNG."
 )
+@click.option("--csv", "tables", type=click.Path(path_type=Path), help="Folder to write the tables to, as CSV.")
 @click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output.")
-def report_command(bundle: Path, output: Path | None, figures: Path | None, json_output: bool) -> None:
+def report_command(
+    bundle: Path, output: Path | None, figures: Path | None, tables: Path | None, json_output: bool
+) -> None:
     """Show the report in BUNDLE and write it as one self-contained HTML page."""
     with errors_documented(as_document=json_output):
-        report = _reported(bundle, output or bundle / PAGE, figures, console_for(stderr=json_output))
+        console = console_for(stderr=json_output)
+        report = _reported(bundle, output or bundle / PAGE, figures, console)
+        if tables is not None:
+            from spear_deploy.report.csv_tables import write_csv
+
+            for each in write_csv(tables, report):
+                console.print(f"table: {plain(each)}", markup=False, soft_wrap=True)
     if json_output:
         click.echo(json.dumps(report, indent=2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -25,6 +26,7 @@ from spear_deploy.report.data import describe_data
 from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
 from spear_deploy.report.pictures.data import picture_data
+from spear_deploy.report.savings import saving_rows
 from spear_deploy.report.schema import VERSION
 from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.loop import SearchResult
@@ -54,7 +56,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "command": command,
         "model": work.imported.name,
         "versions": versions(),
-        "hashes": _hashes(baseline, measured, bundle),
+        "hashes": _hashes(work, baseline, measured, bundle),
         "seed": execution.seed,
         "execution": {"threads": execution.threads, "memory": execution.memory, "device": execution.device},
         "target": work.chip.target,
@@ -71,6 +73,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "accuracy": _accuracy(work, baseline, measured),
         "on_validation": validation_data(baseline, measured),
         "layers": layer_rows(baseline, measured, on_test.activity),
+        "savings": saving_rows(measured.network, on_test.activity),
         "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
         "pictures": picture_data(work),
@@ -90,9 +93,10 @@ def _step(step: Step, work: Work, seconds: Mapping[str, float]) -> dict[str, Any
     return {"name": step.name, "seconds": round(work.seconds[step.name], 3), "parts": parts}
 
 
-def _hashes(baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
+def _hashes(work: Work, baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
     networks = {"model": baseline.network.content_hash, "pruned": measured.network.content_hash}
-    return {**networks, **bundle.manifest["files"]}
+    given = {"data": work.data.fingerprint, "chip": hashlib.sha256(repr(work.chip).encode()).hexdigest()}
+    return {**networks, **given, **bundle.manifest["files"]}
 
 
 def _budget(row: Row) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from spear_deploy.printable import duration, plain
 from spear_deploy.report.data import data_words
 from spear_deploy.report.formats import amount, joules, number, percent, plural, ratio
+from spear_deploy.report.savings import savings_words
 
 Report = Mapping[str, Any]
 
@@ -146,6 +147,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("reference", reference(report)),
         ("decision", _decision(report)),
         ("SynOps", _synops(report)),
+        ("savings", savings_words(report)),
         ("search", _search(report)),
         ("LRE", _lre(report)),
         ("validation", _validation(report)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from spear_deploy.cli.build import build_command
 from spear_deploy.cli.project import read_project, write_project
 from spear_deploy.errors import InputError
+from spear_deploy.progress import Progress
 from spear_deploy.storage import sha256
 from tests.cli.conftest import Run
 
@@ -35,6 +37,29 @@ def test_a_bundle_repeats_its_run(spear: Run, tiny_nir: Path, tiny_npz: Path, tm
     assert spear("build", first / "spear.toml", "--synops", "60%", "-o", other).code == 0
     assert sha256(first / "program.h5") != sha256(other / "program.h5")
     assert spear("build", first / "spear.toml", "-o", again, "--force").code == 0
+
+
+def test_an_interrupted_run_goes_on_from_its_folder(
+    spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves its options beside its journal: build --resume ends with the bytes of one that nothing stopped."""
+    whole, folder = tmp_path / "whole", tmp_path / "folder"
+    given = ("deploy", tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "70%", *QUICK)
+    assert spear(*given, "-o", whole).code == 0
+    with monkeypatch.context() as patch:
+        step = Progress.step
+
+        def stop(self: Progress, name: str) -> Any:
+            if name == "close":
+                raise KeyboardInterrupt
+            return step(self, name)
+
+        patch.setattr(Progress, "step", stop)
+        assert spear(*given, "-o", folder).code == 130
+    assert not (folder / "manifest.json").exists()
+    done = spear("build", folder / "spear.toml", "--resume")
+    assert done.code == 0, done.err
+    assert sha256(folder / "program.h5") == sha256(whole / "program.h5")
 
 
 def test_values_become_what_the_command_line_makes_of_them(tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def test_report_without_json(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_pat
 def test_figures_and_json_of_a_report(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) -> None:
     """--figures writes the page's pictures, --json prints the stored report alone."""
     folder = compiled[1]
-    done = spear("report", folder, "--figures", tmp_path / "figures", "--json")
+    done = spear("report", folder, "--figures", tmp_path / "figures", "--csv", tmp_path / "tables", "--json")
+    assert "layers.csv" in {path.name for path in (tmp_path / "tables").iterdir()}
+    assert f"table: {tmp_path / 'tables' / 'layers.csv'}" in done.err
     assert json.loads(done.out) == json.loads((folder / "report.json").read_text())
     written = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"network.svg", "network.png", "raster.svg", "accuracy-synops.svg", "lre-pairs.svg"} <= written
