@@ -83,15 +83,15 @@ def run_steps(work: Work, progress: Progress) -> Work:
     execution = replace(work.options.execution, deadline=Deadline.after(work.options.time_limit))
     work = replace(work, options=replace(work.options, execution=execution))
     with execution.applied():
-        for step in STEPS:
+        last = next((n for n, step in enumerate(STEPS, 1) if step.name == work.options.until), len(STEPS))
+        for number, step in enumerate(STEPS[:last], 1):
+            progress.say(f"step {number} of {last}: {step.name}")
             assert all(getattr(work, name) is not None for name in step.needs), f"{step.name} needs {step.needs}"
             before, start = work, time.perf_counter()
             work = step.run(work, progress)
             seconds = {**work.seconds, step.name: time.perf_counter() - start}
             work = replace(work, done=(*work.done, step.name), seconds=seconds)
             progress.explain(decided(step.name, before, work))
-            if step.name == work.options.until:
-                break
     return work
 
 

@@ -101,9 +101,11 @@ class _Search:
         with progress.step("compare") as tick:
             compared = tuple(self._compare(options, tick))
         best = best_of(compared, self.goal)
+        for each in compared:
+            self._say("best so far" if each is best else "compared", each, progress)
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
-        self._say(closed, progress)
+        self._say("fine-tuned", closed, progress)
         self.lre = fit(self.pairs, self.chosen)
         return SearchResult(
             closed,
@@ -242,10 +244,10 @@ class _Search:
             if option.of == self.options.method:
                 self.chosen.append(self.pairs[-1])
 
-    def _say(self, candidate: Candidate, progress: Progress) -> None:
+    def _say(self, what: str, candidate: Candidate, progress: Progress) -> None:
         uses = []
         for budget in self.goal.budgets:
             resource, value = budget.resource, self.goal.judged(budget, candidate.measured)
             uses.append(f"{value:,.{resource.digits}f} of {budget.limit:,.{resource.digits}f} {resource.title}")
         accuracy = f"accuracy {candidate.measured.val.accuracy:.2%} on the validation samples"
-        progress.say(f"{candidate.option.of}: {', '.join((*uses, accuracy))}")
+        progress.say(f"{what}: {candidate.option.of}, {', '.join((*uses, accuracy))}")

@@ -38,6 +38,23 @@ def test_quiet_and_logged(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: 
     assert len(log.read_text(encoding="utf-8").splitlines()) > 1.5 * len(lines), "it goes on with what is there"
 
 
+def test_how_far_a_run_is(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """Each step with its number, up to the last one that is asked for; what is compared, and which of it is best."""
+    given = ("compile", tiny_nir, "--data", tiny_npz, *QUICK, "-o", tmp_path / "out")
+    lines = spear(*given).out.splitlines()
+    names = ("check", "adapt", "baseline", "search", "bundle", "validate")
+    assert [line for line in lines if line.startswith("step ")] == [
+        f"step {n} of 6: {s}" for n, s in enumerate(names, 1)
+    ]
+    assert sum(line.startswith("best so far: ") for line in lines) == 1
+    (best,) = (line for line in lines if line.startswith("best so far: "))
+    assert re.search(r"[\d,]+ of [\d,]+ SynOps a sample, .*accuracy [\d.]+% on the validation samples", best)
+    assert any(line.startswith("compared: ") for line in lines)
+    stopped = spear(*given[:-1], tmp_path / "other", "--until", "baseline").out
+    assert "step 3 of 3: baseline" in stopped
+    assert "step 4" not in stopped
+
+
 def test_json_is_printed_all_the_same(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """Standard output carries the report alone."""
     done = spear("compile", tiny_nir, "--data", tiny_npz, *QUICK, "-o", tmp_path / "out", "-q", "--json")
