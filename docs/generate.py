@@ -233,6 +233,11 @@ def pruning_tables() -> str:
     return "\n".join(benchmark.tables(benchmark.known(benchmark.RESULTS))).strip()
 
 
+def placement_table() -> str:
+    """Cores that compilers have printed, beside those that are counted here."""
+    return str(_benchmark("placement").table())
+
+
 def targets_tables() -> str:
     """Return what every chip says of the example networks."""
     return str(_benchmark("targets").tables())
@@ -319,6 +324,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "lre": lre_table,
     "lre_curve": lre_curve,
     "nodes": nodes_table,
+    "placement": placement_table,
     "presets": presets_table,
     "pruning": pruning_tables,
     "published": published_table,

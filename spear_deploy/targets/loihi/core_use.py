@@ -74,6 +74,12 @@ class CoreUse(NamedTuple):
         neurons, words = has.neurons_per_core.value, has.words_per_core.value
         return cls(neurons, words, has.axons_in_per_core.value, has.axons_out_per_core.value)
 
+    @classmethod
+    def limits_of_vectors(cls, chip: LoihiProfile) -> CoreUse | None:
+        """Return what a core gives where vectors are cut by a limit of their own; None: there is none."""
+        own = chip.capacity.vector_words_per_core
+        return None if own is None else cls.limits(chip)._replace(synapse_words=own.value)
+
     def fractions(self, limits: CoreUse) -> dict[str, float]:
         """Return the share of ``limits`` that this is."""
         return {name: used / limit for name, used, limit in zip(self._fields, self, limits, strict=True)}

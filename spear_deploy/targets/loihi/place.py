@@ -3,20 +3,21 @@
 The rule is the one that explains the core counts which Lava's compiler prints for Loihi 2; it is used for all
 chips.  A population is cut into tiles, one a core, that fit a core's neurons, synapse memory and axon entries:
 
-* a vector (N,) into the fewest tiles;
+* a vector (N,) into the fewest tiles; where the chip has ``vector_words_per_core``, as Lava's compiler of 2022 did: one
+  tile is cut into as many as its words are too many times, and each again, until they keep that number;
 * a map (C, H, W) by halving the channels until a column of the map fits, then by giving each core the widest strip
   of columns that fits, the width being a power of two (which is also what it is charged).  Only if not even one
   channel of one column fits is the height halved.
 
-Checked against every convolution and MNIST row that lava-dl's notebooks print, and NxTF's N-MNIST table (see
-tests/targets/loihi/test_place.py): the counts, that is; YOLO-KP's tiles are lower and wider.  Two printed rows take
-more cores than this rule: PilotNet's dense 100 (12; an older compiler with 12 000 words began with 6 tiles, which was
-too few, and doubled) and Oxford's dense 256 (3).
+Checked against every convolution and MNIST row that lava-dl's notebooks print, PilotNet's 61 and 74 cores, and NxTF's
+tables (``benchmarks/placement.py`` shows them side by side): the counts, that is; YOLO-KP's tiles are lower and wider.
+One printed row takes more cores than this rule: Oxford's dense 256 (3 where 2 would do; 2 for 200 beside it).
 
 The law.  On a chip whose out-axons are not counted by core (Loihi 2), removing units never takes more cores for
-any population.  Where they are (Loihi 1), it can: a target that is cut differently may be reached through more
-cores.  Outside the law are grouped convolutions other than depthwise ones, and maps that are fed by both a
-convolution and a matrix.
+a map, or for a vector that one core holds.  A vector that is cut can take more, since cutting again multiplies: 128
+neurons behind 784 inputs are cut into 3, behind 585 into 2 and then 4.  So can anything on Loihi 1: a target that is
+cut differently may be reached through more cores.  Outside the law are grouped convolutions other than depthwise ones,
+and maps that are fed by both a convolution and a matrix.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def place(
     compartment what one costs (2 where the chip emulates a subtracting reset).
     """
     connections = [connection_shape(s, shapes[s.source]) for s in synapses]
-    limits = CoreUse.limits(chip)
+    limits, of_vectors = CoreUse.limits(chip), CoreUse.limits_of_vectors(chip)
     tilings = {name: Tiling(Tile.of(shape), _UNIT) for name, shape in shapes.items() if name not in inputs}
     uses: dict[str, CoreUse] = {}
     links = [Link(c.source, c.target, 1) for c in connections if c.source in tilings]
@@ -75,7 +76,7 @@ def place(
             before = [tilings[name] for name in group]
             for name in group:
                 use = _use_of(name, connections, tilings, chip, weight_bits, compartments.get(name, 1))
-                tilings[name] = _tiling(shapes[name], use, limits)
+                tilings[name] = _tiling(shapes[name], use, limits, of_vectors)
                 uses[name] = use(tilings[name].tile)
             if [tilings[name] for name in group] == before:
                 break
@@ -108,7 +109,9 @@ def _use_of(
     return use
 
 
-def _tiling(shape: tuple[int, ...], use: Callable[[Tile], CoreUse], limits: CoreUse) -> Tiling:
+def _tiling(
+    shape: tuple[int, ...], use: Callable[[Tile], CoreUse], limits: CoreUse, of_vectors: CoreUse | None
+) -> Tiling:
     """Cut a population by the rule above; into single units if not even one fits."""
 
     def fits(tile: Tile) -> bool:
@@ -119,14 +122,27 @@ def _tiling(shape: tuple[int, ...], use: Callable[[Tile], CoreUse], limits: Core
         return Tiling(_UNIT, whole)
     if len(shape) == 1:
         units = bisect_left(range(1, whole.channels + 1), True, key=lambda n: not fits(Tile(n, 1, 1)))
-        parts = Tile(ceil(whole.channels / units), 1, 1)
-        return Tiling(Tile(ceil(whole.channels / parts.channels), 1, 1), parts)
+        parts = ceil(whole.channels / units)
+        if of_vectors is not None:
+            parts = max(parts, _multiplied(whole.channels, use, of_vectors))
+        return Tiling(Tile(ceil(whole.channels / parts), 1, 1), Tile(parts, 1, 1))
     height, rows = next(cut for cut in _halvings(whole.height) if fits(Tile(1, cut[0], 1)))
     channels, groups = next(cut for cut in _halvings(whole.channels) if fits(Tile(cut[0], height, 1)))
     widths = (1 << exponent for exponent in reversed(range((whole.width - 1).bit_length() + 1)))
     width = next(width for width in widths if fits(Tile(channels, height, width)))
     tile = Tile(channels, height, min(width, whole.width))
     return Tiling(tile, Tile(groups, rows, ceil(whole.width / width)))
+
+
+def _multiplied(units: int, use: Callable[[Tile], CoreUse], limits: CoreUse) -> int:
+    """Return into how many parts a vector is cut whose parts are cut again as long as they exceed the limits."""
+    parts = 1
+    while parts < units:
+        over = ceil(max(use(Tile(ceil(units / parts), 1, 1)).fractions(limits).values()))
+        if over <= 1:
+            break
+        parts = min(units, parts * over)
+    return parts
 
 
 def _halvings(extent: int) -> Iterator[tuple[int, int]]:

@@ -18,7 +18,10 @@ BuiltInReset: TypeAlias = Literal["zero", "subtract"]
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """How much there is.  Memory is counted in words of ``word_bits`` bits."""
+    """How much there is.  Memory is counted in words of ``word_bits`` bits.
+
+    ``vector_words_per_core``, where there is one, is how full of synapses the tiles of vectors may be.
+    """
 
     chips: Count
     cores_per_chip: Count
@@ -27,6 +30,7 @@ class Capacity:
     words_per_core: Count
     axons_in_per_core: Count
     axons_out_per_core: Count
+    vector_words_per_core: Count | None = None
 
     @property
     def cores(self) -> int:

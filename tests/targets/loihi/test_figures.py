@@ -22,6 +22,7 @@ OTHER = {
     "neurons_per_core": 40,
     "word_bits": 48,
     "words_per_core": 120,
+    "vector_words_per_core": 20,
     "axons_in_per_core": 12,
     "axons_out_per_core": 12,
     "bits_min": 5,
