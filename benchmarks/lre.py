@@ -57,7 +57,7 @@ def pairs_of(some: Subject, seed: int, budget: int) -> Iterator[tuple[str, Pair]
 
     def pair(counts: KeepCounts) -> Pair:
         before = evaluator.outcome(Proposal(counts)).synops
-        tuned = evaluator.tune_in_float(evaluator.prune(Proposal(counts)), config)
+        tuned = evaluator.tune_roughly(evaluator.prune(Proposal(counts)), config)
         return Pair(before, evaluator.cost_in(tuned).total / whole, some.ratios(counts))
 
     ends = [np.log(some.ratios(counts)) for counts in (path.end.counts, some.uniform(target))]

@@ -70,6 +70,9 @@ NOT_RUN = {
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
         "half an hour, and needs the data sets"
     ),
+    "python -m benchmarks.speck --data-dir DATA --network-dir NETWORKS --reference SCRIPTS": (
+        "needs the scripts, and tells of speed alone"
+    ),
     "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
     "pip install -c constraints.txt .": "backend install lava, and xylo, do",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.fidelity import accuracy_error
 from spear_deploy.network import Network
 from spear_deploy.targets import Lowered
 
@@ -27,6 +28,8 @@ class Measured:
     val: Activity
 
 
+_NOTICED = 2.0
+"""Standard errors of an accuracy, within which a loss of it may be chance."""
 _ALIKE = 0.1
 """Float network and chip do the same work if their SynOps differ by no more than this share."""
 
@@ -54,6 +57,12 @@ class Baseline:
     def on_test(self, lowered: Lowered, activity: Activity) -> Performance:
         """Return what a network did whose ``activity`` on the test samples was measured."""
         return Performance(lowered, activity, self.float_test)
+
+    @property
+    def answers_alike(self) -> bool:
+        """Whether the chip loses no more accuracy than two standard errors: what holds in float then holds of it."""
+        lost = self.float_val.accuracy - self.chip_val.accuracy
+        return lost <= _NOTICED * accuracy_error(self.float_val)
 
     @property
     def works_alike(self) -> bool:

@@ -144,10 +144,14 @@ class Evaluator:
         aims = Aims(self.teacher, target, multiplier)
         return self._tuned(network, config, self.execution.seed + seed, aims, self.compiler.trainable, tick)
 
-    def tune_in_float(self, network: Network, config: FinetuneConfig, *, tick: Tick | None = None) -> Network:
-        """Fine-tune a network in float, which is cheaper and near enough where nothing is decided by a per cent."""
+    def tune_roughly(self, network: Network, config: FinetuneConfig, *, tick: Tick | None = None) -> Network:
+        """Fine-tune a network in float, which is cheaper and near enough where nothing is decided by a per cent.
+
+        Where the chip does not answer as the float network does, it is fine-tuned as the chip computes.
+        """
         aims, seed = Aims(self.teacher), self.execution.seed
-        return self._tuned(network, config, seed, aims, FloatSimulator, tick).network
+        simulator = FloatSimulator if self.baseline.answers_alike else self.compiler.trainable
+        return self._tuned(network, config, seed, aims, simulator, tick).network
 
     def _tuned(
         self,

@@ -85,7 +85,7 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         if all(len(left[name]) == len(units) for name, units in kept.items()):
             break
         before = cost.of(left) / whole
-        network = evaluator.tune_in_float(keep_units(network, left), config)
+        network = evaluator.tune_roughly(keep_units(network, left), config)
         kept = {name: units[left[name]] for name, units in kept.items()}
         cost = evaluator.cost_in(network)
         ratios = tuple(len(kept[name]) / units for name, units in space.units.items())

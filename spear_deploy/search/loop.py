@@ -135,7 +135,7 @@ class _Search:
             data=evaluator.data,
             execution=evaluator.execution,
             training=replace(options.finish, learning_rate=self.rate),
-            refine=partial(evaluator.tune_in_float, config=stage),
+            refine=partial(evaluator.tune_roughly, config=stage),
             refining=stage.steps(len(evaluator.data.train)),
             tick=tick,
         )

@@ -2,7 +2,7 @@
 
 Rates a factor of two apart are tried from the highest down, as long as the loss on the validation samples falls.
 Of all that was tried the learning rate decides most of a pruned network's accuracy, and no value suits all networks
-(docs/search.md).
+(docs/search.md).  Where the chip answers otherwise than the float network, runs and losses are the chip's.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from spear_deploy.measure.runs import FloatRun
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.loss import calibrated_loss
 from spear_deploy.train.losses import logits
 
 _LOWEST, _HIGHEST = 6e-4, 1e-2
@@ -37,8 +38,12 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
     def loss_at(rate: float) -> float:
         if rate not in losses:
             config = replace(options.trial, learning_rate=rate)
-            tuned = evaluator.tune_in_float(network, config)
-            losses[rate] = mean_loss(tuned, split, evaluator.execution, options.decide)
+            tuned = evaluator.tune_roughly(network, config)
+            losses[rate] = (
+                mean_loss(tuned, split, evaluator.execution, options.decide)
+                if evaluator.baseline.answers_alike
+                else calibrated_loss(evaluator.measure(tuned).val)
+            )
             tick(len(losses), 3)
         return losses[rate]
 

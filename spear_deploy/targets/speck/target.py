@@ -69,13 +69,11 @@ class SpeckCompiler:
         return place(_sizes(network, self._checked(network)[0]), self.chip)
 
     def trainable(self, network: Network) -> NetworkSimulator:
-        """Return the float simulator: 8-bit weights cost next to nothing (docs/speck.md), and events have no
-        gradient."""
-        from spear_deploy.simulate.simulator import FloatSimulator
+        """Return what runs a network event by event, and trains it by rates."""
+        from spear_deploy.targets.speck.training import SpeckSimulator
 
-        simulator = FloatSimulator(network)
-        simulator.counted = frozenset(port.name for port in network.inputs)
-        return simulator
+        self._checked(network)
+        return SpeckSimulator(network, self.lower)
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         """Give a network integrate-and-fire neurons with a lower limit."""
