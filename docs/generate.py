@@ -233,6 +233,12 @@ def pruning_tables() -> str:
     return "\n".join(benchmark.tables(benchmark.known(benchmark.RESULTS))).strip()
 
 
+def one_file_tables() -> str:
+    """Return the results of ``benchmarks/one_file.py`` that are checked in."""
+    benchmark = _benchmark("one_file")
+    return str(benchmark.tables(benchmark.known()))
+
+
 def placement_table() -> str:
     """Cores that compilers have printed, beside those that are counted here."""
     return str(_benchmark("placement").table())
@@ -324,6 +330,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "lre": lre_table,
     "lre_curve": lre_curve,
     "nodes": nodes_table,
+    "one_file": one_file_tables,
     "placement": placement_table,
     "presets": presets_table,
     "pruning": pruning_tables,

@@ -70,6 +70,9 @@ NOT_RUN = {
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
         "half an hour, and needs the data sets"
     ),
+    "python -m benchmarks.one_file --networks digits nmnist --data-dir DATA --network-dir NETWORKS": (
+        "ten minutes; what is checked in is not run again"
+    ),
     "python -m benchmarks.speck --data-dir DATA --network-dir NETWORKS --reference SCRIPTS": (
         "needs the scripts, and tells of speed alone"
     ),
