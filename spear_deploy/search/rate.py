@@ -44,7 +44,7 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
                 if evaluator.baseline.answers_alike
                 else calibrated_loss(evaluator.measure(tuned).val)
             )
-            tick(len(losses), 3)
+            tick(len(losses), max(3, len(losses)))
         return losses[rate]
 
     best = _HIGHEST
