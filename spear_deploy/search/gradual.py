@@ -1,7 +1,8 @@
 """Gradual pruning: stages that remove what matters least for the SynOps it saves, with short training between.
 
-A stage lowers the SynOps by a quarter at most, by removing the units that matter least for the SynOps that they save
-(:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance and rates are taken anew.
+A stage lowers the SynOps by a quarter at most, by removing the units that take least of their group's importance for
+the SynOps that they save (:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance
+and rates are taken anew.
 
 The SynOps before and after each of these short runs are what LRE learns from: of promising networks, on the way to the
 target, at no extra cost.
@@ -21,7 +22,7 @@ from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.lre import Pair
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.removal import remove
-from spear_deploy.search.space import CLOSE, FEWEST, STAGE, KeepCounts, Space, counts_of, keep_count, stages_to
+from spear_deploy.search.space import CLOSE, STAGE, KeepCounts, Space, counts_of, stages_to
 from spear_deploy.train.config import FinetuneConfig
 
 _FINE_STAGE = 0.9
@@ -79,9 +80,7 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         over = cost.total > CLOSE * target * whole
         wanted = max(target * whole, STAGE * cost.total) if over else _FINE_STAGE * cost.total
         importance = evaluator.importance_in(network, _SAMPLES)
-        left = remove(importance, cost, wanted, _fewest(space, FEWEST))
-        if cost.of(left) > wanted:  # a budget that small layers cannot keep
-            left = remove(importance, cost, wanted, _fewest(space, 1))
+        left = remove(importance, cost, wanted, space.smallest)
         if all(len(left[name]) == len(units) for name, units in kept.items()):
             break
         before = cost.of(left) / whole
@@ -98,8 +97,3 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
 def between_stages(options: SearchOptions, rate: float) -> FinetuneConfig:
     """Return the short training between stages: at half the rate, since the full one wrecks a network there."""
     return replace(options.stage, learning_rate=rate / 2)
-
-
-def _fewest(space: Space, least: int) -> dict[str, int]:
-    """Return how many units each group keeps at least."""
-    return {name: max(keep_count(units, space.lowest), min(least, units)) for name, units in space.units.items()}

@@ -102,6 +102,20 @@ def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.in
     return np.sort(np.argsort(-importance, kind="stable")[:count])
 
 
+def importance_lost(units: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return by how much the logarithm of a group's importance falls if each unit of it went alone, (units,), from 0.
+
+    By that, divided by the number of groups, falls the logarithm of :func:`kept_importance`.  It grows as a group
+    narrows: the last unit takes everything, and is infinitely dear.
+    """
+    whole = units.sum()
+    if whole <= 0:
+        return np.zeros(len(units))
+    with np.errstate(divide="ignore"):
+        lost: NDArray[np.float64] = -np.log1p(-np.minimum(units / whole, 1.0))
+    return lost
+
+
 def kept_importance(importance: Mapping[str, NDArray[np.float64]], kept: Mapping[str, NDArray[np.intp]]) -> float:
     """Return the geometric mean over the groups of the share of their importance that the kept units hold (0..1).
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.units import Units
+from spear_deploy.search.importance import importance_lost
 from spear_deploy.search.space import KeepCounts, counts_of
 
 if TYPE_CHECKING:
@@ -26,15 +27,15 @@ def remove(
 ) -> dict[str, Units]:
     """Return the units of each group that are left when SynOps are at most ``wanted`` and they fit, or none can go.
 
-    One goes after the other, always the one of least importance for each SynOp that it saves, and what all others save
-    is computed anew: removal at one end of a projection makes the units at its other end cheaper.  ``fewest`` units of
-    each group stay.
+    One goes after the other, always the one that takes least of its group's importance for each SynOp that it saves.
+    What all others take and save is computed anew: removal at one end of a projection makes the units at its other end
+    cheaper, and each that goes makes the others of its group dearer.  ``fewest`` units of each group stay.
     """
     kept: dict[str, Units] = {name: np.arange(units) for name, units in cost.units.items()}
     while cost.of(kept) > wanted or not fits(counts_of(kept)):
         saved = cost.saved(kept)
         worth = {
-            name: importance[name][units] / np.maximum(saved[name][units], _NOTHING)
+            name: importance_lost(importance[name][units]) / np.maximum(saved[name][units], _NOTHING)
             for name, units in kept.items()
             if len(units) > fewest[name]
         }

@@ -61,10 +61,6 @@ class Space:
         return self.at_ratio(self.lowest)
 
 
-FEWEST = 4
-"""Units that a group keeps where the target can be met so: smaller layers break down at once."""
-
-
 def counts_of(kept: Mapping[str, Units]) -> dict[str, int]:
     """Return how many units of each group are kept."""
     return {name: len(units) for name, units in kept.items()}

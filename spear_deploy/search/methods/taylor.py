@@ -2,12 +2,11 @@
 
 Choosing what to keep so that little importance is lost within the SynOps allowed is a knapsack; its Lagrangian ::
 
-    minimise  sum over removed units u of importance(u) + multiplier * SynOps(kept)
+    minimise  - sum over groups of log(share of its importance that is kept) + multiplier * SynOps(kept)
 
-removes a unit while ``importance(u) < multiplier * saved(u)``, with what a unit saves beside those that are still kept.
-Raising the multiplier from 0 removes units one by one (``widths.removals``); the least multiplier whose widths are
-predicted to meet the target is found by bisection.  Each group keeps its most important units, and at least four as
-long as the target can be met so.
+removes a unit while ``lost(u) < multiplier * saved(u)``, both beside the units that are still kept.  Raising the
+multiplier from 0 removes units one by one (``widths.removals``); the least multiplier whose widths are predicted to
+meet the target is found by bisection.  Each group keeps its most important units.
 """
 
 from __future__ import annotations

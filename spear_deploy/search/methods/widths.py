@@ -14,8 +14,9 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.search.importance import importance_lost
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.space import FEWEST, KeepCounts, keep_count
+from spear_deploy.search.space import KeepCounts, keep_count
 
 _SMALLEST = 1e-12
 _HALVINGS = 14
@@ -132,7 +133,7 @@ class Widths:
 class Removals:
     """A path from the unpruned network to the smallest: the group that loses its least important unit, step by step.
 
-    ``worths`` are the importances of the units that go, for each share of the SynOps that they save.
+    ``worths`` are the importances that go with the units, for each share of the SynOps that they save.
     """
 
     units: Mapping[str, int]
@@ -150,22 +151,21 @@ class Removals:
 
 
 def removals(widths: Widths) -> Removals:
-    """Return the path on which each step removes the unit with the least importance for the SynOps that it saves.
+    """Return the path on which each step removes the unit that takes least of its group's importance for what it saves.
 
-    What a unit saves is computed anew after every removal.  No group falls below four units before all are there.
+    How much it takes is :func:`~spear_deploy.search.importance.importance_lost`.  That, and what it saves, is computed
+    anew after every removal.
     """
-    task, counts = widths.task, dict(widths.space.units)
-    lowest = {name: keep_count(units, widths.space.lowest) for name, units in counts.items()}
+    task, counts, smallest = widths.task, dict(widths.space.units), widths.space.smallest
+    left = {name: np.asarray(task.importance[name])[order] for name, order in widths.order.items()}
     path: list[tuple[str, float]] = []
-    for guard in (FEWEST, 1):
-        fewest = {name: max(least, min(guard, counts[name])) for name, least in lowest.items()}
-        while open_groups := [name for name, count in counts.items() if count > fewest[name]]:
-            saved = widths.saved(counts)
-            last = {name: task.importance[name][widths.order[name][counts[name] - 1]] for name in open_groups}
-            worth = {name: float(last[name]) / max(saved[name], _SMALLEST) for name in open_groups}
-            least = min(worth, key=lambda name: worth[name])
-            counts[least] -= 1
-            path.append((least, worth[least]))
+    while open_groups := [name for name, count in counts.items() if count > smallest[name]]:
+        saved = widths.saved(counts)
+        lost = {name: float(importance_lost(left[name][: counts[name]])[-1]) for name in open_groups}
+        worth = {name: lost[name] / max(saved[name], _SMALLEST) for name in open_groups}
+        least = min(worth, key=lambda name: worth[name])
+        counts[least] -= 1
+        path.append((least, worth[least]))
     return Removals(dict(widths.space.units), tuple(name for name, _ in path), tuple(worth for _, worth in path))
 
 

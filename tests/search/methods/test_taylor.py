@@ -27,7 +27,7 @@ def test_the_widest_on_the_path_is_found(target: float) -> None:
 
 
 def test_small_layers_are_guarded() -> None:
-    """No layer falls below four units where the target can be met without."""
+    """A layer grows dearer as it narrows: none is left with a few units where others have room."""
     task = synthetic(6, 0.15)
     assert min(cheapest(task.widths).values()) >= 4
     assert min(cheapest(synthetic(3, 0.005).widths).values()) < 4

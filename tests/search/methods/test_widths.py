@@ -66,16 +66,16 @@ def test_what_is_fixed_stays() -> None:
 
 
 def test_each_step_removes_the_least_for_what_it_saves() -> None:
-    """At every step of the path no group's last unit is worth less, and none falls below four before all are there."""
+    """At every step of the path no group's last unit takes less of what its group still has, for what it saves."""
     path, task = removals(TASK.widths), TASK.task
     for step in range(0, len(path.groups), 7):
         counts, group = path.after(step), path.groups[step]
         saved = TASK.widths.saved(counts)
-        guard = 4 if max(counts.values()) > 4 else 1
+        held = {name: task.importance[name][TASK.widths.order[name]][:count] for name, count in counts.items()}
         worth = {
-            name: task.importance[name][TASK.widths.order[name][count - 1]] / saved[name]
-            for name, count in counts.items()
-            if count > guard
+            name: (np.log(values.sum()) - np.log(values[:-1].sum())) / saved[name]
+            for name, values in held.items()
+            if len(values) > 1
         }
         assert group == min(worth, key=lambda name: worth[name])
         assert path.worths[step] == pytest.approx(worth[group])
