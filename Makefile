@@ -18,13 +18,13 @@ test: $(VENV)/.test    ## run the tests (slow ones excluded)
 	$(BIN)/spear-deploy backend install netx
 	-$(BIN)/spear-deploy backend install xylo
 	$(BIN)/python -m tests.frameworks
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow" --durations=15
 
 slow: $(VENV)/.test    ## run the slow tests
 	$(BIN)/spear-deploy backend install netx
 	-$(BIN)/spear-deploy backend install xylo
 	$(BIN)/python -m tests.frameworks
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(BIN)/python -m pytest -n 2 -m slow --durations=25
 
 lint: $(VENV)/.test    ## ruff, import-linter and mypy
 	$(BIN)/ruff check .

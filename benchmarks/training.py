@@ -1,76 +1,89 @@
-"""What a step of training costs as the chip computes, beside the same step in float.
+"""What a step of training costs: in float, as the chip computes, and in other frameworks.
 
-A step is a forward pass, a backward pass and an update of a batch of the same spikes, both ways in one run, one after
-the other; the least of several is taken.
+A step is a forward pass, a backward pass and an update of a batch of the same spikes, all ways in one run, one after
+the other; the least of several is taken.  ``peer / float`` is the fastest of the others beside this project's float.
 
-    python -m benchmarks.training            # a table
-    python -m benchmarks.training --json     # {"dense": ratio, "conv": ratio, "recurrent": ratio}
+    python -m benchmarks.training            # a table; python -m tests.frameworks brings SpikingJelly
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 
 import numpy as np
 import torch
+import torch.nn.functional as functional
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from benchmarks.networks import driven, events_conv, feeding_itself, mlp
+from benchmarks.training_peers import compiled_peer, snntorch_peer, spikingjelly_peer
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 
 STEPS, BATCH, RATE, REPEATS = 32, 64, 0.1, 12
+PEERS = ("snnTorch", "torch.compile", "SpikingJelly")
+WAYS = ("float", "as the chip", *PEERS)
 
 
-def step(simulator: NetworkSimulator, optimiser: torch.optim.Optimizer, x: torch.Tensor) -> float:
+def seconds(net: nn.Module, optimiser: torch.optim.Optimizer, x: torch.Tensor) -> float:
     """Return the seconds of one step of training."""
     start = time.perf_counter()
-    out = simulator({"p0": x})[simulator.structure.outputs[0]]
+    out = net(x)
     optimiser.zero_grad()
-    torch.nn.functional.cross_entropy(out.sum(0).flatten(1), torch.zeros(x.shape[1], dtype=torch.long)).backward()
+    functional.cross_entropy(out.sum(0).flatten(1), torch.zeros(x.shape[1], dtype=torch.long)).backward()
     optimiser.step()
     return time.perf_counter() - start
 
 
-def seconds(network: Network, x: torch.Tensor) -> tuple[float, float]:
-    """Return the least seconds of a step in float, and as the chip computes."""
+class Simulated(nn.Module):
+    """A simulator of this project, from the input's spikes to the output's."""
+
+    def __init__(self, simulator: NetworkSimulator) -> None:
+        super().__init__()
+        self.simulator = simulator
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the output's spikes."""
+        return self.simulator({"p0": x})[self.simulator.structure.outputs[0]]
+
+
+def least_seconds(network: Network, x: torch.Tensor) -> dict[str, float]:
+    """Return the least seconds of a step, of every way that can run the network."""
     compiler = compiler_for(load_chip("loihi2"), {"p0": InputRange()}, LoweringOptions())
-    simulators = (FloatSimulator(network), compiler.trainable(network))
-    optimisers = [torch.optim.Adam(simulator.parameters(), lr=1e-4) for simulator in simulators]
-    pairs = list(zip(simulators, optimisers, strict=True))
-    times = np.array([[step(*pair, x) for pair in pairs] for _ in range(REPEATS)])
-    in_float, as_chip = times.min(axis=0)
-    return float(in_float), float(as_chip)
+    nets: dict[str, nn.Module | None] = {
+        "float": Simulated(FloatSimulator(network)),
+        "as the chip": Simulated(compiler.trainable(network)),
+        "snnTorch": snntorch_peer(network),
+        "torch.compile": compiled_peer(network),
+        "SpikingJelly": spikingjelly_peer(network),
+    }
+    ways = {name: (net, torch.optim.Adam(net.parameters(), lr=1e-4)) for name, net in nets.items() if net is not None}
+    times = [{name: seconds(*way, x) for name, way in ways.items()} for _ in range(REPEATS)]
+    return {name: min(each[name] for each in times) for name in ways}
 
 
 def main() -> None:
     """Measure all networks and print the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--threads", type=int, default=1, help="(default: %(default)s)")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
     dense, conv = mlp(64, 256, 10)(rng), events_conv(rng)
     weak = 0.3 * driven(rng)(256, 256)
     networks = {"dense": dense, "conv": conv, "recurrent": feeding_itself(dense, "p1", weak)}
-    table = Table("network", "float, ms", "as the chip, ms", "ratio", box=None)
-    ratios: dict[str, float] = {}
+    table = Table("ms a step", *WAYS, "peer / float", box=None)
     with Execution(threads=arguments.threads).applied():
         for name, network in networks.items():
             x = torch.from_numpy((rng.random((STEPS, BATCH, *network["p0"].shape)) < RATE).astype(np.float32))
-            in_float, as_chip = seconds(network, x)
-            ratios[name] = as_chip / in_float
-            table.add_row(name, f"{1e3 * in_float:.1f}", f"{1e3 * as_chip:.1f}", f"{ratios[name]:.2f}")
-    if arguments.json:
-        sys.stdout.write(json.dumps(ratios) + "\n")
-    else:
-        Console().print(table)
+            least = least_seconds(network, x)
+            ratio = min(least[way] for way in PEERS if way in least) / least["float"]
+            table.add_row(name, *(f"{1e3 * least[way]:.1f}" if way in least else "" for way in WAYS), f"{ratio:.2f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -124,19 +124,21 @@ def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyp
 
 
 @njit(parallel=True, cache=True, nogil=True)
-def loop_backward(grad, columns, p, v, s, slope, out):  # type: ignore[no-untyped-def]
-    """The same where spikes were fed back through ``columns`` (source, target), a step later."""
+def loop_backward(grad, weight, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+    """The same where spikes were fed back through ``weight`` (target, source), a step later."""
     steps, batch, size = grad.shape
     for b in prange(batch):
-        grad_v, grad_i = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        grad_v, grad_i, fed_back = np.zeros(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
+            fed_back[:] = np.float32(0.0)
+            if back > 0:
+                for k in range(size):  # by targets, not by sources: sums of floats do not go into vector registers
+                    arrived = out[t + 1, b, k]
+                    for i in range(size):
+                        fed_back[i] += weight[k, i] * arrived
             for i in range(size):
-                fed_back = np.float32(0.0)
-                if back > 0:
-                    for k in range(size):
-                        fed_back += columns[i, k] * out[t + 1, b, k]
-                grad_s = grad[t, b, i] + np.float32(DAMPENING) * fed_back
+                grad_s = grad[t, b, i] + np.float32(DAMPENING) * fed_back[i]
                 out[t, b, i] = _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope)
 
 
@@ -172,10 +174,10 @@ class FusedLoop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, parameters: Parameters, slope: float) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
-        source, columns = x.detach().contiguous().numpy(), weight.detach().numpy().T.copy()
+        source, matrix = x.detach().contiguous().numpy(), weight.detach().numpy().copy()
         v, s = np.empty_like(source), np.empty_like(source)
-        _loop_forward(source, columns, bias.detach().contiguous().numpy(), parameters, v, s)
-        ctx.columns, ctx.parameters, ctx.slope = columns, parameters, slope
+        _loop_forward(source, np.ascontiguousarray(matrix.T), bias.detach().contiguous().numpy(), parameters, v, s)
+        ctx.matrix, ctx.parameters, ctx.slope = matrix, parameters, slope
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
         return spikes
@@ -186,6 +188,6 @@ class FusedLoop(torch.autograd.Function):
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        loop_backward(grad, ctx.columns, ctx.parameters, v.numpy(), s.numpy(), ctx.slope, arrived)
+        loop_backward(grad, ctx.matrix, ctx.parameters, v.numpy(), s.numpy(), ctx.slope, arrived)
         out = torch.from_numpy(arrived)
         return out, out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1), out.sum(dim=(0, 1)), None, None

@@ -424,13 +424,13 @@ def test_progress_counts_the_steps_of_all_networks(runner: Runner) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_networks_after_one_another(runner: Runner) -> None:
+def test_thirty_networks_after_one_another(runner: Runner) -> None:
     """Networks leave so little behind that many can follow one another."""
     random = np.random.default_rng(6)
     layers = _recurrent(random)
-    x = _spikes(random, 100, 5, 12)
+    x = _spikes(random, 30, 5, 12)
     run = runner.start_net(write_net(runner.folder / "model.net", (12,), layers), x)
-    status, event = run.end(10 * SOON)  # half a minute on an idle machine, and this is no test of speed
+    status, event = run.end(5 * SOON)  # ten seconds on an idle machine, and this is no test of speed
     assert status == 0, event
     with h5py.File(runner.output) as file:
         for index, expected in enumerate(evaluate(layers, x)):

@@ -191,10 +191,10 @@ class IntegerLoop(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float
     ) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
-        source, columns = x.detach().contiguous().numpy(), weight.detach().float().numpy().T.copy()
+        source, matrix = x.detach().contiguous().numpy(), weight.detach().float().numpy().copy()
         v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
-        _loop_forward(source, columns.astype(_INT), neurons, v, s)
-        ctx.columns, ctx.neurons, ctx.slope, ctx.kinds = columns, neurons, slope, (x.dtype, weight.dtype)
+        _loop_forward(source, np.ascontiguousarray(matrix.T).astype(_INT), neurons, v, s)
+        ctx.matrix, ctx.neurons, ctx.slope, ctx.kinds = matrix, neurons, slope, (x.dtype, weight.dtype)
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
         return spikes
@@ -205,7 +205,7 @@ class IntegerLoop(torch.autograd.Function):
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        loop_backward(grad, ctx.columns, ctx.neurons.in_float(), v.numpy(), s.numpy(), ctx.slope, arrived)
+        loop_backward(grad, ctx.matrix, ctx.neurons.in_float(), v.numpy(), s.numpy(), ctx.slope, arrived)
         out = torch.from_numpy(arrived)
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
         fed_back = out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1)
