@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from benchmarks.pruning import known
-from spear_deploy.search.methods import Outcome, Proposal, Task
+from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
 from spear_deploy.search.methods.objective import WIDTH_ABOVE, distance, reward
 from spear_deploy.search.methods.spear.agent import BATCH, Agent, DecayingNoise, Step, replay
 from spear_deploy.search.methods.spear.method import WIDENING, Spear, spear_sac
@@ -223,11 +223,13 @@ VARIANTS: Mapping[str, tuple[Callable[[Task], Spear], int]] = {
     "400 episodes": (Spear, 400),
 }
 """What is run, and for how many episodes."""
+METHODS_BESIDE = ("uniform", "random", "taylor", "tpe", "cmaes", "spear")
+"""Other methods on the same networks, for as many episodes; ``spear`` is the variant that is as it is."""
 
 
 def result(variant: str, groups: int, target: int, seed: int) -> dict[str, float]:
     """Search once: the best score near the target, the share of episodes near it, mean R of the last quarter."""
-    make, episodes = VARIANTS[variant]
+    make, episodes = VARIANTS[variant] if variant in VARIANTS else (METHODS.get(variant), 160)
     task = synthetic(groups, target / 100, seed, evaluations=episodes)
     told = run(make(task.task), task)
     excess = np.array([task.excess(proposal) for proposal, _ in told])
@@ -245,7 +247,7 @@ def result(variant: str, groups: int, target: int, seed: int) -> dict[str, float
 def carry_out() -> None:
     """Run what is missing, and append each result as it comes."""
     done = {(each["variant"], each["groups"], each["target"], each["seed"]) for each in known(RESULTS)}
-    for variant in VARIANTS:
+    for variant in (*VARIANTS, *METHODS_BESIDE[:-1]):
         for groups, target in LANDSCAPES:
             for seed in SEEDS:
                 if (variant, groups, target, seed) not in done:
@@ -262,11 +264,26 @@ def table(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for variant in VARIANTS:
         cells = []
         for groups, target in LANDSCAPES:
-            wanted = (variant, groups, target)
-            rows = [each for each in found if (each["variant"], each["groups"], each["target"]) == wanted]
+            rows = list(_of(found, variant, groups, target))
             best, near, mean = (np.mean([each[name] for each in rows]) for name in ("best", "near", "reward"))
             cells.append(f"{best:.3f} / {100 * near:.0f} / {mean:.2f}" if rows else "")
         yield f"| {variant} | " + " | ".join(cells) + " |"
+
+
+def methods_table(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table of the best score near the target, of every method."""
+    yield "| groups, target | " + " | ".join(f"`{name}`" for name in METHODS_BESIDE) + " |"
+    yield "|---|" + "---|" * len(METHODS_BESIDE)
+    for groups, target in LANDSCAPES:
+        variants = ("as it is" if name == "spear" else name for name in METHODS_BESIDE)
+        rows = [list(_of(found, variant, groups, target)) for variant in variants]
+        cells = [f"{np.mean([each['best'] for each in of]):.3f}" if of else "" for of in rows]
+        yield f"| {groups}, {target} % | " + " | ".join(cells) + " |"
+
+
+def _of(found: Sequence[Mapping[str, Any]], variant: str, groups: int, target: int) -> Iterator[Mapping[str, Any]]:
+    wanted = (variant, groups, target)
+    return (each for each in found if (each["variant"], each["groups"], each["target"]) == wanted)
 
 
 def main() -> None:
@@ -275,7 +292,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="run nothing")
     if not parser.parse_args().table:
         carry_out()
-    Console(width=160).print("\n".join(table(known(RESULTS))), markup=False, highlight=False)
+    lines = (*methods_table(known(RESULTS)), "", *table(known(RESULTS)))
+    Console(width=160).print("\n".join(lines), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def files() -> dict[Path, str]:
     pages[ROOT / "docs/reference/entries.md"] = entries_page()
     pages[ROOT / "docs/reference/rules.md"] = rules_page()
     pages[ROOT / "docs/reference/schema.md"] = schema_page()
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (ROOT / "README.md", *sorted({*(ROOT / "docs").rglob("*.md")} - {*pages})):
         text = path.read_text(encoding="utf-8")
         if _BLOCK.search(text):
             pages[path] = _BLOCK.sub(lambda block: f"{block[1]}\n{BLOCKS[block[2]]()}\n\n{block[3]}", text)
@@ -255,6 +255,12 @@ def agent_table() -> str:
     return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
 
 
+def landscapes_table() -> str:
+    """Return what methods reach on the drawn networks of ``benchmarks/agent.py``."""
+    benchmark = _benchmark("agent")
+    return "\n".join(benchmark.methods_table(benchmark.known(benchmark.RESULTS)))
+
+
 def lre_table() -> str:
     """Return the results of ``benchmarks/lre.py`` that are checked in."""
     benchmark = _benchmark("lre")
@@ -327,6 +333,7 @@ def nodes_table() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "agent": agent_table,
     "budgets": budgets_table,
+    "landscapes": landscapes_table,
     "lre": lre_table,
     "lre_curve": lre_curve,
     "nodes": nodes_table,

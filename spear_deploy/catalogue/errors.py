@@ -128,7 +128,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "E024": (
         "semantics that do not fit the file",
-        "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly.",
+        (
+            "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly. Or a\n"
+            "network is to be written with semantics that its neurons do not have, which would be lost."
+        ),
     ),
     "E025": (
         "loop too fast for the chip",

@@ -117,7 +117,7 @@ def _literal_node(neuron: Neuron, dt: float, feeds_itself: bool) -> NirNode:
     gain = neuron.gain.astype(np.float64)
     # A late reset to a value blanks a step, which a LIF that does not feed itself would not do.
     plain = not neuron.has_current and (feeds_itself or not neuron.reset_delay or neuron.reset == "subtract")
-    if plain and _is_threshold(neuron):
+    if plain and is_threshold(neuron):
         return NirNode("Threshold", {"threshold": fields["v_threshold"]})
     if plain and not np.any(leak) and not np.any(neuron.bias):
         return NirNode("I" if neuron.is_readout else "IF", {"r": gain / dt, **fields})
@@ -131,7 +131,8 @@ def _literal_node(neuron: Neuron, dt: float, feeds_itself: bool) -> NirNode:
     return NirNode("CubaLI" if neuron.is_readout else "CubaLIF", {**synapse, **membrane, **fields})
 
 
-def _is_threshold(neuron: Neuron) -> bool:
+def is_threshold(neuron: Neuron) -> bool:
+    """Whether it is NIR's Threshold: it fires at once on what arrives, and keeps nothing."""
     plain = not (neuron.beta.any() or neuron.bias.any() or neuron.reset_value.any()) and bool(np.all(neuron.gain == 1))
     kind = (neuron.is_readout, neuron.reset, neuron.reset_delay, neuron.spikes, neuron.floor)
     return plain and kind == (False, "value", False, "binary", None)

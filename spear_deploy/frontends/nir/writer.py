@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir import resolution, spike_kinds
 from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.loops import Edge, closing_edges
-from spear_deploy.frontends.nir.neurons import NEURON_TYPES, node_of
+from spear_deploy.frontends.nir.neurons import NEURON_TYPES, is_threshold, node_of
 from spear_deploy.frontends.nir.reader import METADATA_KEY
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import (
@@ -41,7 +42,10 @@ _LITERAL = ("dt", "integration", "current_gain", "gain", "if_gain", "start")
 
 
 def save(path: Path | str, network: Network, semantics: Semantics, **notes: Any) -> None:
-    """Write ``network``; ``notes`` go into the metadata: texts, numbers, arrays, and mappings of such by name."""
+    """Write ``network``; ``notes`` go into the metadata: texts, numbers, arrays, and mappings of such by name.
+
+    Raises :class:`InputError` (E024) for neurons that these semantics would not give back.
+    """
     nir_file.write(Path(path), to_graph(network, semantics, **notes))
 
 
@@ -50,7 +54,10 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
 
     A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write
     recurrent networks, where reading puts them back in the same places.
+
+    Raises :class:`InputError` (E024) with every population whose neurons these semantics would not give back.
     """
+    _check(network, semantics)
     dt = semantics.dt or 1.0
     left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
     nodes, edges, first = _join_graph(network, dt, left_out)
@@ -61,6 +68,28 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     own = {**resolution.to_metadata(network), **spike_kinds.to_metadata(network, semantics)}
     metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **own, **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
+
+
+def _check(network: Network, semantics: Semantics) -> None:
+    """Raise :class:`InputError` where a neuron resets, compares or is clipped otherwise than the semantics say."""
+    said = {
+        "reset": "subtract" if semantics.reset == "subtract" else "value",
+        "compare": semantics.compare,
+        "floor": semantics.floor,
+    }
+    findings = []
+    for population in network.neurons:
+        neuron = population.neuron
+        if neuron.is_readout or is_threshold(neuron):
+            continue
+        lost = [f"{name} {getattr(neuron, name)!r}" for name, value in said.items() if getattr(neuron, name) != value]
+        if neuron.reset_delay and not semantics.reset_delay:
+            lost.append("reset_delay True")
+        if lost:
+            message = f"its neurons have {', '.join(lost)}, which the semantics do not say: it would be lost"
+            findings.append(Finding("E024", population.name, message, "give the semantics that these neurons have"))
+    if findings:
+        raise InputError(findings)
 
 
 def _may_be_implied(projection: Projection, network: Network) -> bool:

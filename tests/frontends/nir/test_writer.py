@@ -255,3 +255,23 @@ def test_carried_semantics_are_not_overruled_silently(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="E024"):
         load(tmp_path / "own.nir", preset("sinabs"))
     assert load(tmp_path / "own.nir", None, {"compare": "ge"}).network.neurons[0].neuron.compare == "ge"
+
+
+@pytest.mark.parametrize(
+    ("own", "lost"),
+    [
+        ({"floor": -1.0}, "floor -1.0"),
+        ({"compare": "ge"}, "compare 'ge'"),
+        ({"reset": "subtract", "reset_delay": True}, "reset 'subtract', reset_delay True"),
+    ],
+)
+def test_neurons_that_semantics_would_not_give_back(own: dict[str, object], lost: str, tmp_path: Path) -> None:
+    """E024 names each population of them and what would be lost; nothing is written."""
+    network = convert(every_supported_node(), replace(LITERAL, **own)).network  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="E024") as raised:
+        save(tmp_path / "net.nir", network, LITERAL)
+    assert [finding.where for finding in raised.value.findings] == ["lif", "if", "cuba"]
+    assert all(lost in finding.message for finding in raised.value.findings)
+    assert not (tmp_path / "net.nir").exists()
+    save(tmp_path / "net.nir", network, replace(LITERAL, **own))  # type: ignore[arg-type]
+    assert load(tmp_path / "net.nir").network.content_hash == network.content_hash
