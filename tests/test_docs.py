@@ -90,6 +90,8 @@ NOT_RUN = {
         "[--folder DIR]"
     ): "as above",
     "python -m spear_deploy_speck check": "as above",
+    "python -m spear_deploy_lava check": "backend check lava does",
+    "python -m spear_deploy_xylo check": "backend check xylo does",
     "spear-deploy deploy build/subtract/braille.nir --data build/subtract/braille.npz --chip xylo_audio2 --adapt "
     "--synops 50% --max-drop 2 --method uniform --effort quick --epochs 40 -o build/subtract/xylo": "ten minutes",
     "pip install --no-deps aeon": "it asks for another numba, and the tests skip what needs it",
@@ -112,6 +114,8 @@ NOT_RUN = {
     "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 --jobs 4 -o sweep/": (
         "tests/api/test_sweep_jobs.py does what it does"
     ),
+    "spear-deploy sweep examples/digits/digits.nir --semantics examples/digits/semantics.toml --chip loihi2 "
+    "--data digits --synops 60%,40% --effort quick --jobs 2 -o build/sweep": "one without --jobs is run",
     "spear-deploy validate build/ --backend lava --jobs 4": "tests/validate/test_jobs.py does what it does",
     "spear-deploy run build/sweep/40pct_seed_0 --data digits --backend lava --jobs 2 -o build/spikes.h5": "as above",
     "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,50% -o sweep/": (
