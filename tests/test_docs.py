@@ -57,6 +57,11 @@ NOT_RUN = {
     "pip install .": "what make demo installs holds it",
     "pip install '.[search]'": "make demo does",
     "pip install '.[nir]'": "the tests' own requirements hold nir",
+    "pip install snntorch nir nirtorch": "the tests' own requirements hold them",
+    "spear-deploy import mynet.py:net --input 1,28,28 -o net.nir": "docs/tutorial.md is walked, which does these two",
+    "spear-deploy deploy net.nir --chip loihi2 --data mydata.py:load --steps 16 --synops 50% --max-drop 2 -o build/": (
+        "as above"
+    ),
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",

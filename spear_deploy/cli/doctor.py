@@ -34,9 +34,12 @@ def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
         for check in checks:
             good = check.state == "ok"
             mark = Text("ok" if good else check.state, style="green" if good else "yellow")
-            told = Text(check.found if good else f"{check.found}\n$ {check.mend}")
-            grid.add_row(Text(check.name, style="bold"), mark, told, Text(check.use, style="dim"))
-        console_for().print(grid)
+            grid.add_row(Text(check.name, style="bold"), mark, Text(check.found), Text(check.use, style="dim"))
+        console = console_for()
+        console.print(grid)
+        for check in checks:  # below the table, whole, so that they can be copied
+            if check.state != "ok":
+                console.print(f"$ {check.mend}  # {check.name}", markup=False, highlight=False, soft_wrap=True)
     if error is None:
         return 0
     show(error, console_for(stderr=True))

@@ -125,7 +125,10 @@ def to_network(graph: NirGraph, semantics: Semantics, name: str) -> Imported:
     try:
         return convert(graph, semantics)
     except InputError as error:
-        fix = "the exporter lost something: skip connections behind the last neuron, for one"
+        fix = (
+            "the exporter sees layers alone: make x.flatten(1), x.view(...) and avg_pool2d(x, 2) in forward layers of\n"
+            "     their own, nn.Flatten() and nn.AvgPool2d(2); it loses skip connections behind the last neuron too"
+        )
         raise MismatchError.of("E052", name, f"its NIR exporter writes a wrong graph: {error}", fix) from error
 
 

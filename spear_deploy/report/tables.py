@@ -42,7 +42,7 @@ class FittingTable:
         had = self.layouts[-1]
         missing = [title.replace("\n", " ") for title in self.dispensable if title in had and title not in columns]
         if missing:
-            yield Text(f"no room for: {', '.join(missing)}", style="dim")
+            yield Text(f"left out at this width: {', '.join(missing)}", style="dim")
 
     def _narrower(self) -> list[Mapping[str, Column]]:
         least = self.layouts[-1]

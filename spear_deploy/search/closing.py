@@ -43,8 +43,8 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
     for number, config in enumerate(rounds, start=1):
         last = press(last, evaluator, goal, config, attempt=number)
         tick(number, len(rounds))
-        idle = 0 if _rank(last, goal) > _rank(best, goal) else idle + 1
-        best = max(best, last, key=lambda each: _rank(each, goal))
+        idle = 0 if quality(last, goal) > quality(best, goal) else idle + 1
+        best = max(best, last, key=lambda each: quality(each, goal))
         if evaluator.execution.deadline.passed or (idle == _PATIENCE and goal.is_met(best.measured)):
             break
     short = replace(evaluator.options.compare, learning_rate=rate / 2)
@@ -53,7 +53,7 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
             break
         last = press(_trimmed(last, evaluator, goal), evaluator, goal, short, attempt=number)
         tick(number, number + 1)
-        best = max(best, last, key=lambda each: _rank(each, goal))
+        best = max(best, last, key=lambda each: quality(each, goal))
     return best
 
 
@@ -64,7 +64,7 @@ def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
         yield replace(finish, epochs=finish.epochs * share, max_steps=max(1, round(total * share)), learning_rate=rate)
 
 
-def _rank(candidate: Candidate, goal: Goal) -> tuple[bool, float, float]:
+def quality(candidate: Candidate, goal: Goal) -> tuple[bool, float, float]:
     """Prefer what meets the goal, then what misses it least, then what has the least loss.
 
     The loss moves where the accuracy of a few hundred samples stands still, or moves by chance.

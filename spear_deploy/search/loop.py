@@ -15,7 +15,7 @@ from typing import Any
 from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
 from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start
-from spear_deploy.search.closing import close
+from spear_deploy.search.closing import close, quality
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
@@ -105,6 +105,8 @@ class _Search:
             self._say("best so far" if each is best else "compared", each, progress)
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
+        # One that was within the budgets already is not given up for a worse one.
+        closed = max((closed, *compared), key=lambda each: quality(each, self.goal))
         self._say("fine-tuned", closed, progress)
         self.lre = fit(self.pairs, self.chosen)
         return SearchResult(

@@ -26,6 +26,7 @@ REQUIRES = [
 def invented(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Versions by name, to be changed; the requirements are those above."""
     versions = {"click": "8.1.0", "nir": "1.0", "numba": "0.60", "torch": "2.13.0+cpu", "snntorch": "0.9"}
+    versions["nirtorch"] = "2.6"
 
     def version(name: str) -> str:
         if name not in versions:
@@ -41,7 +42,7 @@ def test_what_is_missing_and_what_mends_it(spear: Run) -> None:
     """Without a backend's environment the command that installs it is named; that is no error unless it is needed."""
     done = spear("doctor")
     assert done.code == 0
-    assert "$ spear-deploy backend install lava" in done.out
+    assert "$ spear-deploy backend install lava  # lava" in done.out.splitlines()
     needed = spear("doctor", "--need", "lava", "--json")
     assert needed.code == 6
     assert "E060 lava" in needed.err
@@ -66,6 +67,14 @@ def test_libraries_and_extras(invented: dict[str, str]) -> None:
     assert found["search"].mend == "pip install 'spear-deploy[search]'"
     assert doctor.lacking(doctor.examine(), ()) is None
     assert doctor.lacking(doctor.examine(), ("search",)).exit_code == 6
+
+
+def test_frameworks_need_what_exports_their_modules(invented: dict[str, str]) -> None:
+    """A framework without it is there and of no use: one command brings all of it."""
+    del invented["nirtorch"]
+    (found,) = (check for check in doctor.examine() if check.name == "snntorch")
+    assert (found.state, found.found) == ("missing", "0.9, but not nirtorch")
+    assert found.mend == "pip install snntorch nir nirtorch"
 
 
 def test_packages_whose_files_are_read(invented: dict[str, str]) -> None:

@@ -87,7 +87,7 @@ def test_a_narrow_terminal_cuts_no_number(report):
     """Columns are left out and named."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", _printed(report["fidelity"]["deployed"], 60))
     assert all(len(line) <= 60 for line in text.splitlines())
-    assert "no room for: currents wrapped, rate distance" in text
+    assert "left out at this width: currents wrapped, rate distance" in text
     ratios = [population["ratio"] for population in report["fidelity"]["deployed"]["populations"]]
     assert all(f"{ratio:.3f}" in text for ratio in ratios)
 

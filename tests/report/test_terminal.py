@@ -56,7 +56,7 @@ def test_narrow_terminals_cut_no_number(report, width):
     """Columns are left out, and named; those shown are whole."""
     text = _COLOUR.sub("", _printed(report, width, terminal=True))
     assert all(len(line) <= width for line in text.splitlines())
-    assert ("no room for" in text) == (width < 100)
+    assert ("left out at this width" in text) == (width < 100)
     layers = report["layers"]
     figures = (sum(layer["synops_before"] for layer in layers), *(layer["synops_measured"] for layer in layers))
     for figure in map("{:,.0f}".format, figures):

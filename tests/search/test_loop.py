@@ -17,7 +17,7 @@ from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network.units import unit_groups
-from spear_deploy.search import closing
+from spear_deploy.search import closing, loop
 from spear_deploy.search.candidate import Candidate, press
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
@@ -60,6 +60,20 @@ def test_tighter_limits_are_not_met(deployed: Work) -> None:
     assert is_met(bound, cores)
     assert not is_met(bound * 0.999, cores)
     assert not is_met(bound, cores - 1)
+
+
+def test_what_was_within_the_budgets_is_not_given_up(
+    run_deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the closing fine-tuning ends beyond the budgets, a network that was compared and kept them is delivered."""
+
+    def fail(best: Candidate, evaluator: Evaluator, *_: Any) -> Candidate:
+        return replace(best, measured=evaluator.measure(evaluator.baseline.network))
+
+    monkeypatch.setattr(loop, "close", fail)
+    done = run_deploy(tmp_path / "build")
+    met = [each for each in done.search.compared if done.goal.is_met(each.measured)]
+    assert any(done.search.candidate is each for each in met)
 
 
 def test_the_network_has_the_units_that_were_kept(deployed: Work) -> None:

@@ -15,6 +15,7 @@ A file is read in a process of its own and within bounds (:mod:`spear_deploy.unt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,13 +65,18 @@ class NirGraph:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+_OF_PYTHON = re.compile(r"\.py:\w+$")
+_IMPORTED_FIRST = "write the module to a file first: spear-deploy import FILE.py:NAME --input C,H,W -o net.nir"
+
+
 def read(path: Path) -> NirGraph:
     """Read the stored graph.
 
     Raises :class:`InputError`: E001 if there is no such file, E002 if it is not NIR or is truncated.
     """
     if not is_file(path):
-        raise InputError.of("E001", path, "no such file", "check the path")
+        of_python = _OF_PYTHON.search(path.name)
+        raise InputError.of("E001", path, "no such file", _IMPORTED_FIRST if of_python else "check the path")
     try:
         return _read_file(hdf5.read(path))
     except OSError as error:
