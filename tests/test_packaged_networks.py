@@ -28,7 +28,7 @@ def test_pilotnet(tmp_path: Path) -> None:
     assert printed == "0 of 2,536,128 bins differ from the spikes that lava-dl recorded\n"
     imported = spear_deploy.load(tmp_path / "pilotnet.net")
     cores = {chip: spear_deploy.lower(imported, chip).placement.cores for chip in ("loihi2", "kapoho_bay")}
-    assert cores == {"loihi2": 68, "kapoho_bay": 225}
+    assert cores == {"loihi2": 76, "kapoho_bay": 225}
     with pytest.raises(UnsupportedError) as refused:
         spear_deploy.load(tmp_path / "pilotnet_sdnn.net")
     told = [(finding.code, finding.where) for finding in refused.value.findings]

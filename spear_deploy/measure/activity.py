@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,11 @@ class Activity:
     def accuracy(self) -> float:
         """Share of samples that are answered rightly."""
         return float(np.mean(self.correct))
+
+    @property
+    def accuracy_error(self) -> float:
+        """The standard error of the accuracy, as a share: sqrt(p (1 - p) / N)."""
+        return sqrt(self.accuracy * (1 - self.accuracy) / len(self.labels))
 
     @property
     def total(self) -> NDArray[np.int64]:

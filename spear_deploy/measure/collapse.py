@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from spear_deploy.errors import Finding
-from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity, accuracy_error
+from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 
 SILENCED = 0.1
 """A population is silenced that keeps less than this share of its spikes."""
@@ -73,7 +73,7 @@ def _allowed_loss(fidelity: Fidelity) -> float:
     Those of the pairs hold where few samples are all decided rightly, those of the accuracy where a few of many
     samples turn and all to one side.
     """
-    return ERRORS * max(fidelity.loss.error, 100 * accuracy_error(fidelity.on_chip))
+    return ERRORS * max(fidelity.loss.error, 100 * fidelity.on_chip.accuracy_error)
 
 
 def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -137,11 +137,6 @@ class Loss:
         return cls(100 * float(lost.mean()), 100 * sqrt(float(np.square(lost).sum())) / len(lost))
 
 
-def accuracy_error(activity: Activity) -> float:
-    """Return the standard error of an accuracy, as a share: sqrt(p (1 - p) / N)."""
-    return sqrt(activity.accuracy * (1 - activity.accuracy) / len(activity.labels))
-
-
 def measure_fidelity(
     network: Network,
     lowered: Lowered,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spear_deploy.measure.activity import Activity
-from spear_deploy.measure.fidelity import accuracy_error
 from spear_deploy.network import Network
 from spear_deploy.targets import Lowered
 
@@ -62,7 +61,7 @@ class Baseline:
     def answers_alike(self) -> bool:
         """Whether the chip loses no more accuracy than two standard errors: what holds in float then holds of it."""
         lost = self.float_val.accuracy - self.chip_val.accuracy
-        return lost <= _NOTICED * accuracy_error(self.float_val)
+        return lost <= _NOTICED * self.float_val.accuracy_error
 
     @property
     def works_alike(self) -> bool:

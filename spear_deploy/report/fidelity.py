@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from spear_deploy.measure.distributions import Beside, Distributions
-from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity, accuracy_error
+from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import number, percent, shorten
 from spear_deploy.report.tables import Column
@@ -21,9 +21,9 @@ def fidelity_data(fidelity: Fidelity) -> dict[str, Any]:
         "samples": fidelity.samples,
         "same_decisions": fidelity.agreement,
         "accuracy_float": fidelity.in_float.accuracy,
-        "accuracy_float_error": accuracy_error(fidelity.in_float),
+        "accuracy_float_error": fidelity.in_float.accuracy_error,
         "accuracy_chip": fidelity.on_chip.accuracy,
-        "accuracy_chip_error": accuracy_error(fidelity.on_chip),
+        "accuracy_chip_error": fidelity.on_chip.accuracy_error,
         "drop": fidelity.loss.points,
         "drop_error": fidelity.loss.error,
         "synops_float": fidelity.in_float.mean_synops,

@@ -26,10 +26,11 @@ from spear_deploy.placement import Placement
 from spear_deploy.progress import Tick
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.cost import SynopsCost, synops_cost
-from spear_deploy.search.importance import kept_importance, most_important, unit_importance
+from spear_deploy.search.importance import most_important, unit_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.outlook import Pace
+from spear_deploy.search.shares import kept_importance
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
