@@ -18,21 +18,21 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.pruning import known
 from spear_deploy import check_chips
 from spear_deploy.api.chips import ChipCheck
-from spear_deploy.chips import estimate
 from spear_deploy.data import DataOptions, Dataset, load_data
 from spear_deploy.deployment.adapt import adapt, foreign_neurons
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.semantics import from_toml, preset
-from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.energy import measured_energy
 from spear_deploy.measure.ranges import input_range
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
@@ -110,30 +110,18 @@ def measured(network: Network, compiler: Compiler, data: Dataset) -> dict[str, A
     """Lower a network and measure it on the test samples; energy is that of a sample, in joules."""
     lowered = compiler.lower(network)
     activity = measure_program(lowered.program, data.test)
-    updates = sum(population.size for population in lowered.program.populations) * data.steps
-    energy = estimate(compiler.chip, activity.mean_synops, updates, fired(activity, lowered.program.inputs))
+    energy = measured_energy(compiler.chip, lowered.program, activity, data.steps)
     return {
         "accuracy": activity.accuracy,
         "synops": activity.mean_synops,
         "cores": lowered.placement.cores,
-        "energy": None if energy is None else [asdict(energy)["low"], asdict(energy)["high"]],
+        "energy": None if energy is None else [energy.low, energy.high],
     }
-
-
-def fired(activity: Activity, inputs: Sequence[Any]) -> float:
-    """Return the spikes of all neurons in a sample."""
-    outside = {port.name for port in inputs}
-    return sum(float(values.mean()) for name, values in activity.spikes.items() if name not in outside)
-
-
-def known() -> list[dict[str, Any]]:
-    """Return the results that there are."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
 
 
 def carry_out(names: Sequence[str], data_dir: Path, network_dir: Path) -> None:
     """Measure what is missing, on one thread, and append each result as it comes."""
-    done = {(each["network"], each["chip"]) for each in known()}
+    done = {(each["network"], each["chip"]) for each in known(RESULTS)}
     with Execution(threads=1).applied():
         for name in names:
             imported, data = example(name, data_dir, network_dir)
@@ -193,7 +181,7 @@ def main() -> None:
     parser.add_argument("--network-dir", type=Path, default=Path())
     given = parser.parse_args()
     carry_out(given.networks, given.data_dir, given.network_dir)
-    print(tables(known()))
+    print(tables(known(RESULTS)))
 
 
 if __name__ == "__main__":

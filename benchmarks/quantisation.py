@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.pruning import known
 from spear_deploy.data import DataOptions, Dataset, load_data
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import load
@@ -162,11 +163,6 @@ def result(run: Run, folders: Folders) -> dict[str, Any]:
     }
 
 
-def known() -> list[dict[str, Any]]:
-    """Return the results that there are."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
-
-
 def missing(runs: Sequence[Run], found: Sequence[Mapping[str, Any]]) -> list[Run]:
     """Return the runs without a result."""
     done = {Run(each["network"], each["bits"], each["trained"], each["seed"]) for each in found}
@@ -245,8 +241,8 @@ def main() -> None:
     given = parser.parse_args()
     if not given.table:
         runs = [run for name in given.networks for run in PLANS[name].runs(name)]
-        carry_out(missing(runs, known()), Folders(given.data_dir, given.network_dir))
-    Console(width=160).print(table(known()), markup=False, highlight=False)
+        carry_out(missing(runs, known(RESULTS)), Folders(given.data_dir, given.network_dir))
+    Console(width=160).print(table(known(RESULTS)), markup=False, highlight=False)
 
 
 if __name__ == "__main__":

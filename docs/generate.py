@@ -224,7 +224,7 @@ def settings_table() -> str:
 def quantisation_table() -> str:
     """Return the results of ``benchmarks/quantisation.py`` that are checked in."""
     benchmark = _benchmark("quantisation")
-    return str(benchmark.table(benchmark.known()))
+    return str(benchmark.table(benchmark.known(benchmark.RESULTS)))
 
 
 def pruning_tables() -> str:
@@ -236,7 +236,7 @@ def pruning_tables() -> str:
 def one_file_tables() -> str:
     """Return the results of ``benchmarks/one_file.py`` that are checked in."""
     benchmark = _benchmark("one_file")
-    return str(benchmark.tables(benchmark.known()))
+    return str(benchmark.tables(benchmark.known(benchmark.RESULTS)))
 
 
 def placement_table() -> str:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from spear_deploy.decision import RULES, DecisionRule
 from spear_deploy.network.fan_out import FanOut
 
+NOTABLE_ERRORS = 2.0
+"""A loss of accuracy beyond so many standard errors is no accident."""
+
 
 @dataclass(frozen=True, eq=False)
 class Activity:

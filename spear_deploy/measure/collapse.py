@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from spear_deploy.errors import Finding
+from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 
 SILENCED = 0.1
@@ -17,8 +18,6 @@ AGREEMENT = 0.9
 """Least share of the samples that float network and chip decide alike."""
 DEPARTS = 0.1
 """A population that is off by this share departs from float: what lies behind one is not a cause itself."""
-ERRORS = 2.0
-"""A loss of accuracy beyond so many standard errors is no accident."""
 _FEWEST_SPIKES = 20
 """Spikes, over all samples, from which on their absence says something."""
 _FEWEST_DIFFERING = 3
@@ -73,7 +72,7 @@ def _allowed_loss(fidelity: Fidelity) -> float:
     Those of the pairs hold where few samples are all decided rightly, those of the accuracy where a few of many
     samples turn and all to one side.
     """
-    return ERRORS * max(fidelity.loss.error, 100 * fidelity.on_chip.accuracy_error)
+    return NOTABLE_ERRORS * max(fidelity.loss.error, 100 * fidelity.on_chip.accuracy_error)
 
 
 def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Sequence[str]) -> Iterator[tuple[str, str]]:

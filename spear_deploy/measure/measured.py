@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.activity import NOTABLE_ERRORS, Activity
 from spear_deploy.network import Network
 from spear_deploy.targets import Lowered
 
@@ -27,8 +27,6 @@ class Measured:
     val: Activity
 
 
-_NOTICED = 2.0
-"""Standard errors of an accuracy, within which a loss of it may be chance."""
 _ALIKE = 0.1
 """Float network and chip do the same work if their SynOps differ by no more than this share."""
 
@@ -61,7 +59,7 @@ class Baseline:
     def answers_alike(self) -> bool:
         """Whether the chip loses no more accuracy than two standard errors: what holds in float then holds of it."""
         lost = self.float_val.accuracy - self.chip_val.accuracy
-        return lost <= _NOTICED * self.float_val.accuracy_error
+        return lost <= NOTABLE_ERRORS * self.float_val.accuracy_error
 
     @property
     def works_alike(self) -> bool:

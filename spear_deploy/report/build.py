@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.chips import estimate
 from spear_deploy.deployment.adapt import Adaptation
 from spear_deploy.deployment.bundle import Bundle
 from spear_deploy.deployment.steps import STEPS, Step
@@ -18,6 +17,7 @@ from spear_deploy.deployment.verdict import Row, budget_rows
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding
 from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.energy import measured_energy
 from spear_deploy.measure.fidelity import Loss
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
@@ -275,11 +275,7 @@ def _mean(activity: Activity, projections: Sequence[str]) -> float:
 
 
 def _energy(work: Work, measured: Measured, activity: Activity) -> dict[str, Any] | None:
-    program = measured.lowered.program
-    updates = sum(population.size for population in program.populations) * work.data.steps
-    inputs = {port.name for port in program.inputs}
-    spikes = sum(float(value.mean()) for name, value in activity.spikes.items() if name not in inputs)
-    energy = estimate(work.chip, synops=activity.mean_synops, neuron_updates=updates, spikes=spikes)
+    energy = measured_energy(work.chip, measured.lowered.program, activity, work.data.steps)
     return None if energy is None else asdict(energy)
 
 

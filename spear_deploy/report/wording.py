@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Literal
 
+from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.printable import duration, plain
 from spear_deploy.report.data import data_words
 from spear_deploy.report.formats import amount, joules, number, percent, plural, ratio
@@ -57,10 +58,6 @@ def semantics(report: Report) -> str:
     return ", ".join(f"{plain(key).replace('_', ' ')} {plain(value)}" for key, value in spoken)
 
 
-_NOTABLE = 2.0
-"""A drop of so many standard errors is no accident."""
-
-
 def verdict(report: Report) -> Verdict:
     """Return the headline: a mismatch outweighs a budget, since nothing measured holds then.
 
@@ -82,7 +79,7 @@ def verdict(report: Report) -> Verdict:
     uses = ", ".join(_use(budget) for budget in report["budgets"])
     accuracy = report["accuracy"]
     is_asked = any(budget["judges_accuracy"] for budget in report["budgets"])
-    if not is_asked and accuracy["drop"] > max(_NOTABLE * accuracy["drop_error"], 0.0):
+    if not is_asked and accuracy["drop"] > max(NOTABLE_ERRORS * accuracy["drop_error"], 0.0):
         lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"
         return Verdict("warn", "within budget, less accurate", f"{lost}; {uses}; {proof}")
     return Verdict("good", "within budget", f"{uses}; {proof}")

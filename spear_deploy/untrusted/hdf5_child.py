@@ -5,7 +5,7 @@ It writes one line of JSON, then the bytes of all arrays in the order in which t
     group   {"attrs": {name: value}, "members": {name: group or value}}
     value   {"dtype": "<f4", "shape": [3, 4]}    its bytes follow
             {"texts": ["a", "b"], "shape": [2]}
-                    "text"    or null
+            "text"    or null
 
 or, where the command line names data sets, a value for each by its path, and lists of numbers among them::
 

@@ -21,6 +21,12 @@ def saved(folder: Path, **arrays: Any) -> str:
     return str(path)
 
 
+def frames(path: Path, options: DataOptions) -> np.ndarray:
+    """Return all samples (N, T, *shape), in the order of the files."""
+    data = load_data(str(path), options)
+    return np.moveaxis(data.samples.batch(np.arange(len(data.samples))), 1, 0)
+
+
 def refused(name: str, options: DataOptions | None = None) -> list[str]:
     """Load data that cannot be used; return the codes of all findings."""
     with pytest.raises(InputError) as caught:

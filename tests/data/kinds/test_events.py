@@ -11,7 +11,7 @@ import pytest
 
 from spear_deploy.data import DataOptions, load_data
 from spear_deploy.errors import InputError, SpearError
-from tests.data.files import refused
+from tests.data.files import frames, refused
 
 EVENT = np.dtype([("x", np.int16), ("y", np.int16), ("t", np.int64), ("p", bool)])
 
@@ -45,12 +45,6 @@ def write(folder: Path, count: int = 8, **how: Any) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(as_bin(recording(seed, **how)))
     return folder
-
-
-def frames(folder: Path, options: DataOptions) -> np.ndarray:
-    """Return all samples (N, T, 2, H, W), in the order of files."""
-    data = load_data(str(folder), options)
-    return np.moveaxis(data.samples.batch(np.arange(len(data.samples))), 1, 0)
 
 
 @pytest.mark.parametrize(

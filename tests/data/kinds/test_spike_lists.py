@@ -13,7 +13,7 @@ import pytest
 
 from spear_deploy.data import DataOptions, load_data
 from spear_deploy.errors import InputError
-from tests.data.files import refused
+from tests.data.files import frames, refused
 
 
 def write(path: Path, count: int = 12, seed: int = 0, **changed: Any) -> Path:
@@ -30,12 +30,6 @@ def write(path: Path, count: int = 12, seed: int = 0, **changed: Any) -> Path:
         file["labels"] = changed.get("labels", np.arange(count) % 3).astype(changed.get("label", np.uint16))
         file["extra/keys"] = np.array([b"zero", b"eins"])
     return path
-
-
-def frames(name: Path, options: DataOptions) -> np.ndarray:
-    """Return all samples (N, T, channels), in the order of the file."""
-    data = load_data(str(name), options)
-    return np.moveaxis(data.samples.batch(np.arange(len(data.samples))), 1, 0)
 
 
 @pytest.mark.parametrize(
