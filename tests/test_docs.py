@@ -57,7 +57,7 @@ NOT_RUN = {
     "pip install .": "what make demo installs holds it",
     "pip install '.[search]'": "make demo does",
     "pip install '.[nir]'": "the tests' own requirements hold nir",
-    "pip install snntorch nir nirtorch": "the tests' own requirements hold them",
+    "pip install snntorch": "the tests' own requirements hold them",
     "spear-deploy import mynet.py:net --input 1,28,28 -o net.nir": "docs/tutorial.md is walked, which does these two",
     "spear-deploy deploy net.nir --chip loihi2 --data mydata.py:load --steps 16 --synops 50% --max-drop 2 -o build/": (
         "as above"

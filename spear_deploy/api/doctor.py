@@ -27,8 +27,6 @@ _FRAMEWORKS = {
     "norse": "live modules of Norse",
     "sinabs": "live modules of sinabs",
 }
-_EXPORTERS = ("nir", "nirtorch")
-"""What every framework's modules are exported with."""
 _REQUIREMENT = re.compile(r"^([\w.-]+)(?:[^;]*?>=\s*([\w.]+))?[^;]*?(?:;.*?extra\s*==\s*['\"]([\w-]+)['\"])?\s*$")
 """Name, least version and extra of a requirement as metadata write it."""
 
@@ -155,14 +153,9 @@ def _parts(version: str) -> tuple[int, ...]:
 
 
 def _frameworks() -> Iterator[Check]:
-    """Yield the frameworks, each with the packages by which its modules are exported."""
     for name, use in _FRAMEWORKS.items():
         state, found = _state(name, None)
-        lacks = [exporter for exporter in _EXPORTERS if _state(exporter, None)[0] != "ok"]
-        if state == "ok" and lacks:
-            state, found = "missing", f"{found}, but not {' and '.join(lacks)}"
-        mend = "" if state == "ok" else f"pip install {' '.join((name, *_EXPORTERS))}"
-        yield Check(name, "framework", state, found, use, mend)
+        yield Check(name, "framework", state, found, use, "" if state == "ok" else f"pip install {name}")
 
 
 def _data() -> Iterator[Check]:

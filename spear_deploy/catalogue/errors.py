@@ -241,8 +241,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E052": (
         "import that differs from the module",
         (
-            "The network imported from a module was run beside it on random input, and their spikes differ: the\n"
-            "framework's exporter lost something. The message names the first divergence."
+            "The network imported from a module was run beside it on random input, and their spikes differ: a neuron\n"
+            "of one's own, or a forward that does what was not followed. The message names the first divergence."
         ),
     ),
     "E053": (

@@ -46,6 +46,13 @@ NOTES: dict[str, tuple[str, str]] = {
             "then a share of what the network does in float, not of what is left of it on the chip."
         ),
     ),
+    "N011": (
+        "module that loops over its steps",
+        (
+            "The forward of an imported module computes many steps in a call. The network is that of one step: how\n"
+            "many there are, and whether all get the same input, is for the data and --steps to say."
+        ),
+    ),
     "N020": ("input clipped", "A few values far beyond all others are clipped, so that the others keep their steps."),
     "N021": ("weights lost", "Weights were rounded to zero or clipped: the scale that loses least on samples does so."),
     "N022": (

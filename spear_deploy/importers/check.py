@@ -8,6 +8,7 @@ passes also gives the module's spikes when it runs alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -18,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.errors import MismatchError
-from spear_deploy.importers.export import node_key
 from spear_deploy.importers.live import OUTPUT, Live
 from spear_deploy.network import Input, Network, Neuron, Population, identity_readout
 from spear_deploy.network.ops import Shape
@@ -26,7 +26,7 @@ from spear_deploy.simulate.simulator import FloatSimulator
 
 Float64: TypeAlias = NDArray[np.float64]
 
-STEPS, BATCH = 64, 2
+BATCH = 2
 ROUNDING = 1e-5
 """How near to the threshold, relative to the membranes' range, rounding may decide about a spike."""
 _ACTIVE, _DOUBLINGS = 0.02, 32
@@ -41,18 +41,23 @@ def check(network: Network, live: Live, seed: int, where: str) -> None:
     Raises :class:`MismatchError` (E052) for layers that the network lacks, for a layer that nothing makes fire
     (the check would show nothing), and for the first spike that differs: by step, then in the order of execution.
     """
-    names = {node_key(name): name for name in live.layers}
-    lost = [name for key, name in names.items() if key not in {node_key(p.name) for p in network.neurons}]
+    names = {_key(name): name for name in live.layers}
+    lost = [name for key, name in names.items() if key not in {_key(p.name) for p in network.neurons}]
     if lost:
-        message = f"the exported graph lacks {', '.join(repr(name) for name in lost)}"
-        raise MismatchError.of("E052", where, message, "the framework's exporter loses skip connections, for one")
-    layers = {p.name: names.get(node_key(p.name), OUTPUT) for p in network.neurons}
+        message = f"nothing leads to layer {', '.join(repr(name) for name in lost)}"
+        raise MismatchError.of("E052", where, message, "call every neuron layer in forward, or leave it out")
+    layers = {p.name: names.get(_key(p.name), OUTPUT) for p in network.neurons}
     rng = np.random.default_rng(seed)
     x, drive = _excite(live, network, layers, rng, where)
     driven = [p for p in network.neurons if layers[p.name] != OUTPUT]
-    strong = {p.name: _STRONG * drive.get(p.name, _noise(rng, p.shape)) for p in driven}
+    strong = {p.name: _STRONG * drive.get(p.name, _noise(rng, live.steps, p.shape)) for p in driven}
     for trial in ((x, drive), (_STRONG * x, strong)):
         _compare(live, network, layers, *trial, where)
+
+
+def _key(name: str) -> str:
+    """Return a name without what names of populations cannot hold."""
+    return re.sub(r"\W", "_", name).strip("_")
 
 
 def _compare(
@@ -68,7 +73,7 @@ def _compare(
         differences += [] if found is None else [found]
     if differences:
         _, message = min(differences, key=lambda item: item[0])  # of equal steps the first in execution order
-        fix = "the exporter lost something, or the neuron has no equal here; spikes before this one agree"
+        fix = "forward does what was not followed, or the neuron has no equal here; spikes before this one agree"
         raise MismatchError.of("E052", where, message, fix)
 
 
@@ -89,7 +94,7 @@ def _excite(
     own, doubled until they fire in a fiftieth of their bins.
     """
     (source,) = network.inputs
-    x, drive = _noise(rng, source.shape), dict[str, Tensor]()
+    x, drive = live.held(_noise(rng, live.steps, source.shape)), dict[str, Tensor]()
     silent: list[Population] = []
     for doubling in range(_DOUBLINGS):
         emitted = _run(live, layers, x, drive)
@@ -97,14 +102,14 @@ def _excite(
         silent = [p for p in firing if (emitted[layers[p.name]] != 0).double().mean() < _ACTIVE]
         if not silent:
             return x, drive
-        drive |= {p.name: _noise(rng, p.shape) * 2.0 ** (doubling - 4) for p in silent}
+        drive |= {p.name: _noise(rng, live.steps, p.shape) * 2.0 ** (doubling - 4) for p in silent}
     names = ", ".join(repr(layers[p.name]) for p in silent)
     message = f"layer {names} does not fire, however strong its input: the check would show nothing"
     raise MismatchError.of("E052", where, message, "check the thresholds")
 
 
-def _noise(rng: np.random.Generator, shape: Shape) -> Tensor:
-    return torch.from_numpy(rng.uniform(-0.5, 1.0, (STEPS, BATCH, *shape)).astype(np.float32))
+def _noise(rng: np.random.Generator, steps: int, shape: Shape) -> Tensor:
+    return torch.from_numpy(rng.uniform(-0.5, 1.0, (steps, BATCH, *shape)).astype(np.float32))
 
 
 def _summed_inputs(network: Network, emitted: Mapping[str, Tensor]) -> dict[str, Float64]:

@@ -21,16 +21,18 @@ from spear_deploy.network.finite import findings_of
 
 OUTPUT = ""
 """The name under which a module's own output is recorded."""
+STEPS = 64
+"""Steps of a comparison, of modules that compute as many as they are given."""
 
 
 def framework(name: str, *parts: str) -> list[ModuleType]:
-    """Import parts of a framework, and nirtorch, which its exporter needs; raise InputError (E064) without it."""
+    """Import a framework and parts of it; raise InputError (E064) without it."""
     try:
-        return [importlib.import_module(part) for part in ("nirtorch", name, *(f"{name}.{part}" for part in parts))][1:]
+        return [importlib.import_module(part) for part in (name, *(f"{name}.{part}" for part in parts))]
     except ModuleNotFoundError as error:
         package = name.partition(".")[0]
         message = f"cannot be imported: there is no module {error.name!r}"
-        raise InputError.of("E064", package, message, f"pip install {package} nir nirtorch") from error
+        raise InputError.of("E064", package, message, f"pip install {package}") from error
 
 
 def working_copy(module: nn.Module) -> nn.Module:
@@ -130,10 +132,11 @@ def code_that_fails(module: nn.Module, error: Exception) -> SpearError:
 class Live:
     """A module with all that is needed to run it over time, whatever its framework's habits are.
 
-    ``layers`` are its neuron layers by the names that the exporter gives their nodes.  ``split`` turns values
-    (T, B, *shape) into what the module and its layers take, call by call, and ``join`` turns back what they return.
+    ``layers`` are its neuron layers by the names of their nodes.  ``split`` turns values (T, B, *shape) into what
+    layers take, call by call, and ``join`` turns back what they return; ``calls`` makes of that what the module takes.
     ``start`` sets all states to their first values and returns the function that makes a call.  ``shape`` is the
-    input's: a map of one dimension (C, L) is (C, 1, L) in a network.
+    input's: a map of one dimension (C, L) is (C, 1, L) in a network.  ``held`` makes input (T, B, *shape) such as the
+    module can be given, over ``steps`` steps.
     """
 
     shape: tuple[int, ...]
@@ -142,15 +145,19 @@ class Live:
     split: Callable[[Tensor], Iterable[Tensor]]
     join: Callable[[list[Tensor]], Tensor]
     start: Callable[[], Callable[[Tensor], object]]
+    calls: Callable[[Sequence[Tensor]], Sequence[Tensor]] = list
+    held: Callable[[Tensor], Tensor] = torch.clone
+    steps: int = STEPS
 
     def run(self, x: Tensor, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return what every neuron layer and (as :data:`OUTPUT`) the module emit: (T, B, *shape).
 
         ``drive`` is added to the input of neuron layers.  Raises :class:`UnsupportedError` (E021) for layers that
-        are not called exactly once for each call of the module: two places would share one state; and
-        :class:`InputError` (E048) with what the module's own code raises.
+        are not called exactly once a step: two places would share one state; and :class:`InputError` (E048) with what
+        the module's own code raises.
         """
         parts = [*self.split(x.reshape(*x.shape[:2], *self.shape))]
+        given = self.calls(parts)
         drives = {name: iter([*self.split(value)]) for name, value in drive.items()}
         seen: dict[str, list[Tensor]] = {name: [] for name in (*self.layers, OUTPUT)}
 
@@ -161,22 +168,26 @@ class Live:
         handles: list[RemovableHandle] = []
         for name, layer in {**self.layers, OUTPUT: self.model}.items():
             handles.append(layer.register_forward_pre_hook(lambda _, x, name=name: enter(name, x)))
-            handles.append(layer.register_forward_hook(lambda _, __, y, name=name: seen[name].append(_first(y))))
+            handles.append(
+                layer.register_forward_hook(lambda _, __, y, name=name: seen[name].append(first(y).detach()))
+            )
         with torch.no_grad():
             call = self.start()
             with own_code(self.model):
-                for part in parts:
+                for part in given:
                     call(part)
         for handle in handles:
             handle.remove()
+        of_module = seen.pop(OUTPUT)
         wrong = {name: len(outputs) for name, outputs in seen.items() if len(outputs) != len(parts)}
         if wrong:
-            fix = "use every neuron layer once, and let the module compute one step a call"
-            told = [f"ran {count} times where the module ran {len(parts)} times" for count in wrong.values()]
+            fix = "use every neuron layer once a step, and let the module compute one step a call or loop over all"
+            told = [f"ran {count} times in {len(parts)} steps" for count in wrong.values()]
             raise UnsupportedError([Finding("E021", f"layer {n!r}", t, fix) for n, t in zip(wrong, told, strict=True)])
-        return {name: self.join(outputs) for name, outputs in seen.items()}
+        joined = {name: self.join(outputs) for name, outputs in seen.items()}
+        return joined | {OUTPUT: self.join(of_module) if len(of_module) == len(parts) else of_module[0]}
 
 
-def _first(output: Tensor | Sequence[Tensor]) -> Tensor:
-    """Return what is sent on: a layer's spikes, where it returns its states with them."""
-    return (output if isinstance(output, Tensor) else output[0]).detach()
+def first(output: Tensor | Sequence[Tensor]) -> Tensor:
+    """Return what a layer sends on: its spikes, where it returns its states with them."""
+    return output if isinstance(output, Tensor) else output[0]

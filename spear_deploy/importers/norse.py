@@ -7,25 +7,21 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends.imported import Imported
-from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import (
-    by_node,
-    common_semantics,
-    extract,
-    run_exporter,
-    threshold_findings,
-    to_network,
-    with_nodes,
-)
+from spear_deploy.importers.conventions import common_semantics, threshold_findings
+from spear_deploy.importers.plain import PLAIN
 from spear_deploy.importers.simplify import refuse_unknown, simplify
+from spear_deploy.importers.trace import to_network, trace
+from spear_deploy.network.ops import Shape
 
 
 def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
@@ -42,7 +38,7 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
             :func:`spear_deploy.frontends.load` raises.
     """
     sample = live.one_step(sample)
-    norse, export, reset, snn = live.framework("norse.torch", "utils.export_nir", "functional.reset", "module.snn")
+    norse, reset, snn = live.framework("norse.torch", "functional.reset", "module.snn")
     spiking = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell)
     cells = (*spiking, norse.LIBoxCell)
     refuse_unknown(live.with_children(module), cells, (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent))
@@ -56,11 +52,8 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     for part, kinds in zip(sequences, stateful, strict=True):
         part.stateful_layers = [kinds[name] for name in part._modules]
     semantics = _common_semantics(layers, norse, reset)
-    # Norse 1.1 writes dt / tau_inv where NIR wants 1 / tau_inv: with a dt of 1 it is right.
-    neuron_node = partial(export._extract_norse_module, dt=1.0)
     shape, example = tuple(sample.shape[1:]), sample[:1].detach().cpu()
-    graph = run_exporter("norse", shape, model, lambda held: extract(held, example, neuron_node))
-    imported = to_network(_with_resets(graph, layers), semantics, "norse")
+    imported = to_network(trace(model, example, shape, (*cells, *PLAIN), partial(_node, norse)), semantics, "norse")
 
     def start() -> Callable[[Tensor], object]:
         states: list[Any] = [None]
@@ -107,12 +100,20 @@ def _subtracts(parameters: Any, reset: Any) -> bool:
     return getattr(parameters, "reset_method", None) is reset.reset_subtract
 
 
-def _with_resets(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:
-    """Norse 1.1 leaves out v_reset."""
-    found: dict[str, NirNode] = {}
-    for name, layer in by_node(layers, graph).items():
-        node = graph.nodes[name]
-        if "v_threshold" in node.values:
-            value = torch.as_tensor(layer.p.v_reset).detach().numpy()
-            found[name] = NirNode(node.type, {**node.values, "v_reset": value})
-    return with_nodes(graph, found)
+def _node(norse: Any, layer: Any, shape: Shape, where: str) -> NirNode:
+    """Return a cell's node, its time constants in steps: Norse's are rates, which a dt of its own multiplies."""
+
+    def value(name: str) -> Any:
+        return torch.as_tensor(getattr(layer.p, name)).detach().numpy()
+
+    fires = not isinstance(layer, norse.LIBoxCell)
+    firing = {"v_threshold": value("v_th"), "v_reset": value("v_reset")} if fires else {}
+    ones = np.ones_like(value("v_th" if fires else "v_leak"))
+    if isinstance(layer, norse.IAFCell):
+        return NirNode("IF", {"r": ones, **firing})
+    leaking = {"r": ones, "v_leak": value("v_leak"), **firing}
+    if isinstance(layer, norse.LIFCell):
+        times = {"tau_mem": 1.0 / value("tau_mem_inv"), "tau_syn": 1.0 / value("tau_syn_inv"), "w_in": ones}
+        return NirNode("CubaLIF", times | leaking)
+    kind = "LIF" if isinstance(layer, norse.LIFBoxCell) else "LI"
+    return NirNode(kind, {"tau": 1.0 / value("tau_mem_inv"), **leaking})

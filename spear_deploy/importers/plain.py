@@ -1,7 +1,7 @@
 """Layers of torch itself, which every framework's modules are built of: what NIR has for them, and what it has not.
 
-The frameworks' exporters write some of them wrongly (no padding of a pool, no kernel that is not square), so they are
-written here for all.
+Written here for all frameworks: their exporters write some of them wrongly (no padding of a pool, no kernel that is not
+square).
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding
+from spear_deploy.frontends.nir.file import NirNode
+from spear_deploy.network.ops import Shape
 
-PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, nn.Flatten)
+PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
 """Layers that are written; the frameworks' own are subclasses of them."""
 
 _AVERAGE = "use AvgPool2d or a strided convolution and retrain"
 _REPLACEMENTS = (
     (("MaxPool", "AdaptiveMaxPool", "FractionalMaxPool", "LPPool"), _AVERAGE),
-    (("AdaptiveAvgPool",), "use AvgPool2d with the kernel size that it comes to"),
-    (("AvgPool1d", "AvgPool3d"), "use AvgPool2d, or a convolution with equal weights"),
+    (("AdaptiveAvgPool", "AvgPool1d", "AvgPool3d", "Mean"), "use AvgPool2d, or a convolution with equal weights"),
     (("LayerNorm", "GroupNorm", "InstanceNorm", "LocalResponseNorm"), "use BatchNorm behind a Linear or a convolution"),
     (("ConvTranspose", "Conv3d", "Upsample", "Bilinear"), "use Conv2d or Linear and retrain"),
     (
@@ -34,34 +35,36 @@ _REPLACEMENTS = (
 )
 
 
-def plain_node(module: nn.Module) -> Any:
-    """Return the node of the nir package for one of the :data:`PLAIN` layers, None for another."""
-    import nir
-
+def plain_node(module: nn.Module, taken: Shape) -> NirNode | None:
+    """Return the NIR node of one of the :data:`PLAIN` layers, which takes such a shape; None for another layer."""
     match module:
         case nn.Linear() if module.bias is None:
-            return nir.Linear(_array(module.weight))
+            return NirNode("Linear", {"weight": _array(module.weight)})
         case nn.Linear():
-            return nir.Affine(_array(module.weight), _array(module.bias))
+            return NirNode("Affine", {"weight": _array(module.weight), "bias": _array(module.bias)})
         case nn.Conv1d():
-            scalars = {key: _single(getattr(module, key)) for key in ("stride", "padding", "dilation")}
-            return nir.Conv1d(input_shape=None, **_weights(module), **scalars, groups=module.groups)
+            values = {key: _single(getattr(module, key)) for key in ("stride", "padding", "dilation")}
+            return NirNode("Conv1d", _weights(module) | values | {"groups": module.groups})
         case nn.Conv2d():
-            pairs = {key: getattr(module, key) for key in ("stride", "padding", "dilation")}
-            return nir.Conv2d(input_shape=None, **_weights(module), **pairs, groups=module.groups)
+            values = {key: _pair(getattr(module, key)) for key in ("stride", "padding", "dilation")}
+            return NirNode("Conv2d", _weights(module) | values | {"groups": module.groups})
         case nn.AvgPool2d():
-            pairs = {key: np.broadcast_to(getattr(module, key), 2) for key in ("kernel_size", "stride", "padding")}
-            return nir.AvgPool2d(**pairs)
+            return NirNode(
+                "AvgPool2d", {key: _pair(getattr(module, key)) for key in ("kernel_size", "stride", "padding")}
+            )
+        case nn.AdaptiveAvgPool2d():
+            kernel = np.array(taken[1:]) // _output_size(module, taken)
+            return NirNode("AvgPool2d", {"kernel_size": kernel, "stride": kernel, "padding": np.zeros(2, np.int64)})
         case nn.Flatten():
             start, end = (n - 1 if n > 0 else n for n in (module.start_dim, module.end_dim))  # without the batch axis
-            return nir.Flatten(input_type=None, start_dim=start, end_dim=end)
+            return NirNode("Flatten", {"start_dim": start, "end_dim": end})
     return None
 
 
 def plain_findings(model: nn.Module) -> Iterator[Finding]:
     """Yield a finding (E021) for every setting of a plain layer that NIR has no word for."""
     for name, layer in model.named_modules():
-        for message, fix in _problems(layer):
+        for message, fix in plain_problems(layer):
             yield Finding("E021", f"layer {name!r}", f"{type(layer).__name__} {message}", fix)
 
 
@@ -74,7 +77,16 @@ def replacement(module: nn.Module) -> str:
     return next((fix for name in names for starts, fix in _REPLACEMENTS if name.startswith(starts)), "")
 
 
-def _problems(layer: nn.Module) -> Iterator[tuple[str, str]]:
+def function_fix(name: str) -> str:
+    """Return what to use instead of a function of torch that cannot be followed."""
+    plain = name.replace("_", "").lower()
+    known = (fix for starts, fix in _REPLACEMENTS if plain.startswith(tuple(start.lower() for start in starts)))
+    dropout = "give it training=self.training, or use nn.Dropout" if "dropout" in plain else ""
+    return dropout or next(known, "compute it in a layer: Linear, Conv2d, AvgPool2d, or a neuron")
+
+
+def plain_problems(layer: nn.Module, taken: Shape | None = None) -> Iterator[tuple[str, str]]:
+    """Yield what NIR has no word for in a plain layer, and a fix; of some it depends on the shape that they take."""
     if isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.padding_mode != "zeros":
         yield f"pads with padding_mode={layer.padding_mode!r}", "use padding_mode='zeros' and retrain"
     if getattr(layer, "ceil_mode", False):
@@ -86,6 +98,17 @@ def _problems(layer: nn.Module) -> Iterator[tuple[str, str]]:
             yield "leaves the padding out of its mean", "use count_include_pad=True"
         if layer.divisor_override is not None:
             yield "has a divisor of its own", "use divisor_override=None, and scale the weights behind it"
+    if isinstance(layer, nn.AdaptiveAvgPool2d) and taken is not None:
+        sizes = _output_size(layer, taken)
+        if np.any(np.array(taken[1:]) % sizes):
+            message = f"pools maps of {taken[1:]} to {tuple(sizes.tolist())}, which their size is no multiple of"
+            yield message, "use AvgPool2d and retrain"
+
+
+def _output_size(layer: nn.AdaptiveAvgPool2d, taken: Shape) -> Any:
+    size = layer.output_size
+    wanted = (size, size) if isinstance(size, int) or size is None else size
+    return np.array([here if there is None else there for there, here in zip(wanted, taken[1:], strict=True)])
 
 
 def _weights(module: nn.Conv1d | nn.Conv2d) -> dict[str, Any]:
@@ -95,6 +118,10 @@ def _weights(module: nn.Conv1d | nn.Conv2d) -> dict[str, Any]:
 
 def _array(tensor: Tensor) -> Any:
     return tensor.detach().cpu().numpy()
+
+
+def _pair(value: Any) -> Any:
+    return value if isinstance(value, str) else np.broadcast_to(value, 2)
 
 
 def _single(value: Any) -> Any:

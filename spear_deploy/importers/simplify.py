@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import torch
@@ -79,7 +80,9 @@ def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -
     sources = _sources(model, norms, sample) if norms else {}
     findings = []
     for name, norm in norms.items():
-        before = sources.get(name)
+        if name not in sources:  # forward does not call it
+            continue
+        before = sources[name]
         if before is None or norm.running_mean is None:
             message = "batch normalisation that does not follow a linear or convolutional layer of its own"
             findings.append(Finding("E021", f"layer {name!r}", message, "use it with running statistics, behind one"))
@@ -102,15 +105,13 @@ def _identity(x: Tensor) -> Tensor:
     return x
 
 
-def _sources(model: nn.Module, norms: Mapping[str, nn.Module], sample: Tensor) -> dict[str, nn.Module]:
-    """Which weighted layer, used once in a run, gives each normalisation its input."""
+def _sources(model: nn.Module, norms: Mapping[str, nn.Module], sample: Tensor) -> dict[str, nn.Module | None]:
+    """Which weighted layer gives each normalisation of a run, and nothing else, all of its input; None without one."""
     made: list[tuple[nn.Module, Tensor]] = []
-    sources: dict[str, nn.Module] = {}
+    taken: dict[str, list[nn.Module | None]] = {name: [] for name in norms}
 
     def enter(name: str, x: Tensor) -> None:
-        layer = next((layer for layer, y in made if y is x), None)
-        if layer is not None and sum(other is layer for other, _ in made) == 1:
-            sources[name] = layer
+        taken[name].append(next((layer for layer, y in made if y is x), None))
 
     handles = [
         layer.register_forward_hook(lambda layer, _, y: made.append((layer, y)))
@@ -123,6 +124,12 @@ def _sources(model: nn.Module, norms: Mapping[str, nn.Module], sample: Tensor) -
         model(sample)
     for handle in handles:
         handle.remove()
+    calls = Counter(layer for layer, _ in made)
+    sources: dict[str, nn.Module | None] = {}
+    for name, layers in taken.items():
+        alone = len(set(layers)) == 1 and layers[0] is not None and calls[layers[0]] == len(layers)
+        if layers:
+            sources[name] = layers[0] if alone else None
     return sources
 
 

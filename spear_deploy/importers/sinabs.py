@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,20 +14,15 @@ from torch import Tensor, nn
 
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends.imported import Imported
-from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import BATCH, check
-from spear_deploy.importers.export import (
-    by_node,
-    common_semantics,
-    extract,
-    run_exporter,
-    threshold_findings,
-    to_network,
-    with_nodes,
-)
+from spear_deploy.importers.conventions import common_semantics, threshold_findings
+from spear_deploy.importers.plain import PLAIN
 from spear_deploy.importers.simplify import refuse_unknown, simplify
+from spear_deploy.importers.trace import to_network, trace
+from spear_deploy.network.ops import Shape
 
 Float64: TypeAlias = NDArray[np.float64]
 
@@ -45,7 +41,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
         InputError: E005 for a sample that the module cannot take, E064 without sinabs, and what
             :func:`spear_deploy.frontends.load` raises.
     """
-    sinabs, sl, export = live.framework("sinabs", "layers", "nir")
+    sinabs, sl = live.framework("sinabs", "layers")
     known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
     spiking = getattr(module, "spiking_model", None)  # of a sinabs.Network, beside the module that it was made from
     module = spiking if isinstance(spiking, nn.Module) else module
@@ -65,13 +61,9 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     example = step if squeezing else step[None]
     live.refuse_misfit(model, example, step, "sinabs")
     simplify(model, example)
-    for name, emitted in running.run(step[None], {}).items():
-        if name in layers:
-            _complete(layers[name], emitted.shape[2:], f"layer {name!r}")
     _start_at_zero(model, layers)
-    neuron_node = export._extract_sinabs_module
-    graph = run_exporter("sinabs", shape, model, lambda held: extract(held, example, neuron_node))
-    imported = to_network(_with_decays(graph, layers), _common_semantics(layers, sinabs, sl), "sinabs")
+    graph = trace(model, example, shape, (*known, sl.SumPool2d, *PLAIN), partial(_node, sl))
+    imported = to_network(graph, _common_semantics(layers, sinabs, sl), "sinabs")
     for layer in squeezing:
         layer.batch_size = BATCH
     check(imported.network, running, seed, "sinabs")
@@ -146,35 +138,27 @@ def _common_semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semant
     return common_semantics({name: of(layer) for name, layer in layers.items()}, "sinabs")
 
 
-def _complete(layer: Any, shape: torch.Size, where: str) -> None:
-    """Give the parameters their full shape, which the exporter wants; a trained decay is given as its tau."""
-    if layer.tau_mem_calculated is not None:
-        layer.tau_mem = nn.Parameter(live.full(layer.tau_mem_calculated, shape, where))
-    if layer.spike_threshold is not None:
-        full = live.full(layer.spike_threshold.float(), shape, where)
-        layer.spike_threshold = nn.Parameter(full, requires_grad=False)
+def _node(sl: Any, layer: Any, shape: Shape, where: str) -> NirNode:
+    """Return a layer's node with the decays that it computes with; a synapse i = a * (i + x) makes a CubaLIF."""
+    if isinstance(layer, sl.SumPool2d):
+        kernel = np.broadcast_to(layer.kernel_size, 2)
+        stride = kernel if layer.stride is None else np.broadcast_to(layer.stride, 2)
+        return NirNode("SumPool2d", {"kernel_size": kernel, "stride": stride, "padding": np.zeros(2, np.int64)})
+    ones = np.ones(shape)
+    values: dict[str, Any] = {"r": ones}
+    if not isinstance(layer, sl.ExpLeak):
+        values |= {"v_threshold": live.full(layer.spike_threshold.float(), shape, where).numpy(), "v_reset": 0 * ones}
+    if isinstance(layer, sl.IAF):
+        return NirNode("IF", values)
+    values |= {"v_leak": 0 * ones}
+    tau = _time_constant(layer.alpha_mem_calculated, shape, where)
+    if layer.alpha_syn_calculated is None:
+        return NirNode("LI" if isinstance(layer, sl.ExpLeak) else "LIF", values | {"tau": tau})
+    tau_syn = _time_constant(layer.alpha_syn_calculated, shape, where)
+    decay = np.exp(-1.0 / tau_syn)
+    return NirNode("CubaLIF", values | {"tau_mem": tau, "tau_syn": tau_syn, "w_in": decay / (1.0 - decay)})
 
 
-def _with_decays(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:
-    """Give nodes the decays that the layers compute with, and the synapses that the exporter drops.
-
-    A synapse i = a * (i + x) makes a CubaLIF.
-    """
-    found: dict[str, NirNode] = {}
-    for name, layer in by_node(layers, graph).items():
-        values = dict(graph.nodes[name].values)
-        if "tau" in values:
-            values["tau"] = _time_constant(layer.alpha_mem_calculated, values["tau"].shape)
-        if layer.alpha_syn_calculated is None:
-            found[name] = NirNode(graph.nodes[name].type, values)
-            continue
-        tau_syn = _time_constant(layer.alpha_syn_calculated, values["tau"].shape)
-        decay = np.exp(-1.0 / tau_syn)
-        synapse = {"tau_mem": values.pop("tau"), "tau_syn": tau_syn, "w_in": decay / (1.0 - decay)}
-        found[name] = NirNode("CubaLIF", {**values, **synapse})
-    return with_nodes(graph, found)
-
-
-def _time_constant(decay: Tensor, shape: tuple[int, ...]) -> Float64:
+def _time_constant(decay: Tensor, shape: Shape, where: str) -> Float64:
     """Time constant in steps of which exp gives a decay of single precision exactly."""
-    return np.broadcast_to(-1.0 / np.log(decay.detach().double().numpy()), shape)
+    return np.asarray(-1.0 / np.log(live.full(decay.double(), shape, where).numpy()))

@@ -16,27 +16,24 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import (
-    by_node,
-    common_semantics,
-    extract,
-    run_exporter,
-    threshold_findings,
-    to_network,
-    with_nodes,
-)
-from spear_deploy.importers.plain import plain_node
+from spear_deploy.importers.conventions import common_semantics, threshold_findings
+from spear_deploy.importers.loops import find_loop
+from spear_deploy.importers.plain import PLAIN, plain_node
 from spear_deploy.importers.simplify import refuse_unknown, simplify
+from spear_deploy.importers.trace import to_network, trace
+from spear_deploy.network.ops import Shape
 
-_DT = 1e-4  # the exporter's, fixed
+_DT = 1e-4  # of snnTorch's own exporter, which the preset expects
 
 
 def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
-    """Import a module that computes one time step a call, its neurons made with ``init_hidden=True``.
+    """Import a module that computes one time step a call, or loops over all of them in its forward.
 
-    ``sample`` is one step of input with its batch axis, (B, *shape); only its shape matters.  The module is
-    neither changed nor run.  Supported are Leaky, Synaptic, RLeaky and RSynaptic with reset by subtraction or to
-    zero, late or not, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten; BatchNorm is folded, Dropout left out.
+    Of the first kind neurons are made with ``init_hidden=True``; the second takes (T, B, *shape), (B, T, *shape) or one
+    step for all, and its states may lie outside (note N011 says what was found).  ``sample`` is one step of input with
+    its batch axis, (B, *shape), in either case; only its shape matters.  The module is neither changed nor run.
+    Supported are Leaky, Synaptic, RLeaky and RSynaptic with reset by subtraction or to zero, late or not, behind
+    Linear, Conv1d, Conv2d, AvgPool2d and Flatten or functions that do the same; BatchNorm is folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -45,17 +42,12 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
             :func:`spear_deploy.frontends.load` raises.
     """
     sample = live.one_step(sample)
-    snn, exporter = live.framework("snntorch", "export_nir")
+    (snn,) = live.framework("snntorch")
     recurrent, known = (snn.RLeaky, snn.RSynaptic), (snn.Leaky, snn.Synaptic, snn.RLeaky, snn.RSynaptic)
     refuse_unknown(live.with_children(module), known, (snn.SpikingNeuron,))
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, snn.SpikingNeuron)}
     _refuse_settings(layers, snn)
-    live.refuse_misfit(model, sample, sample, "snntorch")
-    simplify(model, sample)
-    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
-
-    named = {f"{name}.lif" if isinstance(layer, recurrent) else name: layer for name, layer in layers.items()}
 
     def start() -> Callable[[Tensor], object]:
         for layer in layers.values():
@@ -63,27 +55,28 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
         return model
 
     shape = tuple(sample.shape[1:])
-    running = live.Live(shape, model, named, list, torch.stack, start)
-    for name, emitted in running.run(sample[None], {}).items():
-        if name in named:
-            _complete(named[name], emitted.shape[2:], f"layer {name.removesuffix('.lif')!r}")
+    loop = find_loop(model, layers, shape, start)
+    _refuse_states_outside({} if loop else layers)
+    steps, example = (1, sample) if loop is None else (loop.steps, loop.example(sample))
+    live.refuse_misfit(model, example, sample, "snntorch")
+    simplify(model, example)
+    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
     start()
-
-    def neuron_node(layer: nn.Module) -> Any:
-        return _recurrent_node(layer) if isinstance(layer, recurrent) else exporter._extract_snntorch_module(layer)
-
-    graph = run_exporter("snntorch", shape, model, lambda held: extract(held, sample, neuron_node, recurrent))
-    imported = to_network(_with_exact_decays(graph, named), semantics, "snntorch")
+    graph = trace(model, example, shape, (*known, *PLAIN), _node, steps)
+    imported = to_network(graph, semantics, "snntorch")
+    named = {f"{name}.lif" if isinstance(layer, recurrent) else name: layer for name, layer in layers.items()}
+    name, running = type(module).__name__, live.Live(shape, model, named, list, torch.stack, start)
+    if loop is not None:
+        running = replace(running, calls=loop.calls, held=loop.held, steps=loop.steps)
+        imported = replace(imported, notes=(*imported.notes, loop.note(name)))
     check(imported.network, running, seed, "snntorch")
-    return replace(imported, name=type(module).__name__)
+    return replace(imported, name=name)
 
 
 def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:
     findings = list(threshold_findings({name: layer.threshold for name, layer in layers.items()}, {}))
     for name, layer in layers.items():
-        if not layer.init_hidden:
-            message, fix = "keeps its state outside", "make the layer with init_hidden=True"
-        elif layer.reset_mechanism == "none":
+        if layer.reset_mechanism == "none":
             message, fix = "fires without a reset", "use reset_mechanism='zero' or 'subtract'"
         elif layer.inhibition or layer.state_quant or torch.any(layer.graded_spikes_factor != 1):
             message, fix = "uses inhibition, quantised states or graded spikes", "NIR has no field for these"
@@ -100,53 +93,55 @@ def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:
         raise UnsupportedError(findings)
 
 
+def _refuse_states_outside(layers: Mapping[str, Any]) -> None:
+    """Refuse layers whose states a module that computes a step a call would have to be given."""
+    fix = "make the layer with init_hidden=True, or loop over the steps in forward"
+    outside = [name for name, layer in layers.items() if not layer.init_hidden]
+    if outside:
+        raise UnsupportedError([Finding("E021", f"layer {name!r}", "keeps its state outside", fix) for name in outside])
+
+
 def _semantics(layer: Any) -> Semantics:
     return Semantics(
         **{**vars(preset("snntorch")), "reset": layer.reset_mechanism, "reset_delay": bool(layer.reset_delay)}
     )
 
 
-def _complete(layer: Any, shape: torch.Size, where: str) -> None:
-    """Give the parameters their full shape: a scalar has none in NIR.  Decays are clamped as in forward."""
-    for name in ("alpha", "beta", "threshold"):
-        if hasattr(layer, name):
-            full = live.full(getattr(layer, name).float(), shape, where)
-            layer._parameters.pop(name, None)
-            layer.register_buffer(name, full if name == "threshold" else full.clamp(0, 1))
+def _node(layer: Any, shape: Shape, where: str) -> NirNode:
+    """Return a layer of neurons; one that feeds itself is a graph."""
+    values, kind = _values(layer, shape, where)
+    neuron = NirNode(kind, values)
+    if not hasattr(layer, "recurrent"):
+        return neuron
+    ports = {
+        "input": NirNode("Input", {"shape": np.array(shape)}),
+        "output": NirNode("Output", {"shape": np.array(shape)}),
+    }
+    nodes = {**ports, "lif": neuron, "w_rec": _feedback(layer, shape, where)}
+    edges = (("input", "lif"), ("lif", "output"), ("lif", "w_rec"), ("w_rec", "lif"))
+    return NirNode("NIRGraph", {}, NirGraph(nodes, edges))
 
 
-def _recurrent_node(layer: Any) -> Any:
-    """Return a neuron that feeds itself as a graph; the exporter's has no maps, nor one weight for all neurons.
+def _values(layer: Any, shape: Shape, where: str) -> tuple[dict[str, Any], str]:
+    """Return parameters, in full shape and double precision, and the node's type.  Decays are clamped as in forward."""
 
-    Time constants and gains are set afterwards, as those of all neurons.
-    """
-    import nir
+    def full(name: str) -> Any:
+        return live.full(getattr(layer, name).float(), shape, where).numpy()
 
-    ones = np.ones(layer.beta.shape)
-    shared = {"r": ones, "v_leak": 0 * ones, "v_reset": 0 * ones, "v_threshold": layer.threshold.numpy()}
-    is_lif = not hasattr(layer, "alpha")
-    neuron = nir.LIF(tau=ones, **shared) if is_lif else nir.CubaLIF(tau_syn=ones, tau_mem=ones, w_in=ones, **shared)
-    if layer.all_to_all:
-        back = plain_node(layer.recurrent)
-    else:
-        weight = live.full(layer.recurrent.V.float(), ones.shape, "V").numpy()
-        back = nir.Linear(np.diag(weight)) if weight.ndim == 1 else nir.Scale(weight)
-    shape = np.array(ones.shape)
-    nodes = {"input": nir.Input(shape), "lif": neuron, "w_rec": back, "output": nir.Output(shape)}
-    edges = [("input", "lif"), ("lif", "w_rec"), ("w_rec", "lif"), ("lif", "output")]
-    return nir.NIRGraph(nodes, edges, type_check=False)
-
-
-def _with_exact_decays(graph: NirGraph, layers: Mapping[str, Any]) -> NirGraph:
-    """Replace the time constants dt / (1 - beta), which the exporter rounds to single precision."""
-    return with_nodes(graph, {name: _node(graph.nodes[name], layer) for name, layer in by_node(layers, graph).items()})
-
-
-def _node(node: NirNode, layer: Any) -> NirNode:
+    threshold = full("threshold")
     with np.errstate(divide="ignore"):  # a beta of 1 makes them infinite, which is how the reader knows it
-        steps = 1.0 / (1.0 - layer.beta.double().numpy())
-        if node.type == "LIF":
-            return NirNode("LIF", {**node.values, "tau": _DT * steps, "r": steps})
-        synapse = 1.0 / (1.0 - layer.alpha.double().numpy())
-    times = {"tau_mem": _DT * steps, "r": steps, "tau_syn": _DT * synapse, "w_in": synapse}
-    return NirNode("CubaLIF", {**node.values, **times})
+        steps = 1.0 / (1.0 - full("beta").clip(0, 1).astype(np.float64))
+        values = {"r": steps, "v_leak": 0 * threshold, "v_reset": 0 * threshold, "v_threshold": threshold}
+        if not hasattr(layer, "alpha"):
+            return values | {"tau": _DT * steps}, "LIF"
+        synapse = 1.0 / (1.0 - full("alpha").clip(0, 1).astype(np.float64))
+    return values | {"tau_mem": _DT * steps, "tau_syn": _DT * synapse, "w_in": synapse}, "CubaLIF"
+
+
+def _feedback(layer: Any, shape: Shape, where: str) -> NirNode:
+    if layer.all_to_all:
+        node = plain_node(layer.recurrent, shape)
+        assert node is not None
+        return node
+    weight = live.full(layer.recurrent.V.float(), shape, where).numpy()
+    return NirNode("Linear", {"weight": np.diag(weight)}) if weight.ndim == 1 else NirNode("Scale", {"scale": weight})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,17 @@ from torch import Tensor, nn
 
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends.imported import Imported
+from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
-from spear_deploy.importers.export import common_semantics, run_exporter, threshold_findings, to_network
-from spear_deploy.importers.plain import PLAIN, plain_node
+from spear_deploy.importers.conventions import common_semantics, threshold_findings
+from spear_deploy.importers.plain import PLAIN
 from spear_deploy.importers.simplify import refuse_unknown, simplify
+from spear_deploy.importers.trace import to_network, trace
+from spear_deploy.network.ops import Shape
+
+_DT = 1e-4  # of SpikingJelly's own exporter, which the preset expects
 
 
 def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
@@ -26,7 +31,8 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
 
     ``sample`` is one step of input with its batch axis, (B, *shape), in either mode; only its shape matters.  The
     module is neither changed nor run.  Supported are IFNode, LIFNode, ParametricLIFNode and CUBALIFNode with hard
-    or soft reset, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten; BatchNorm is folded, Dropout left out.
+    or soft reset, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten or functions that do the same; BatchNorm is
+    folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -34,8 +40,8 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
         InputError: E005 for a sample that the module cannot take, E064 without SpikingJelly, and what
             :func:`spear_deploy.frontends.load` raises.
     """
-    _, base, neuron, sj_layer, functional, exchange = live.framework(
-        "spikingjelly.activation_based", "base", "neuron", "layer", "functional", "nir_exchange.to_nir"
+    _, base, neuron, sj_layer, functional = live.framework(
+        "spikingjelly.activation_based", "base", "neuron", "layer", "functional"
     )
     known = (neuron.IFNode, neuron.LIFNode, neuron.ParametricLIFNode, neuron.CUBALIFNode)
     dropped = (sj_layer.Dropout, sj_layer.Dropout2d)
@@ -53,40 +59,38 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     simplify(model, example, dropped)
     functional.reset_net(model)
     semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")
-    graph = run_exporter("spikingjelly", shape, model, lambda held: _export(held, layers, exchange, example))
+    graph = trace(model, example, shape, (*known, *PLAIN), partial(_node, neuron))
     imported = to_network(graph, semantics, "spikingjelly")
 
     def start() -> Callable[[Tensor], object]:
         functional.reset_net(model)
         return model
 
+    running = live.Live(shape, model, layers, list, torch.stack, start)
     if steps_at_once:
-        running = live.Live(shape, model, layers, lambda x: [x], lambda outputs: outputs[0], start)
-    else:
-        running = live.Live(shape, model, layers, list, torch.stack, start)
+        running = replace(running, split=lambda x: [x], join=lambda outputs: outputs[0])
     check(imported.network, running, seed, "spikingjelly")
     return replace(imported, name=type(module).__name__)
 
 
-def _export(model: nn.Module, layers: Mapping[str, Any], exchange: Any, example: Tensor) -> Any:
-    """Export with hard resets: the exporter refuses soft ones, which NIR has no word for; the semantics say it."""
-    nirtorch = importlib.import_module("nirtorch")
-    soft = [layer for layer in layers.values() if layer.v_reset is None]
-    for layer in soft:
-        layer.v_reset = 0.0
-    mapper = exchange._ModuleMapper(model, example)
-    lead = 2 if any(layer.step_mode == "m" for layer in layers.values()) else 1
+def _node(neuron: Any, layer: Any, shape: Shape, where: str) -> NirNode:
+    """Return a layer of neurons; a soft reset, which NIR has no word for, is said by the semantics."""
 
-    def plain(module: nn.Module) -> Any:
-        node = plain_node(module)
-        node.input_type = {"input": np.array(mapper.module_io_shape[module][lead:])}
-        return node
+    def full(value: float) -> Any:
+        return np.full(shape, value)
 
-    kinds = {kind: plain if issubclass(kind, PLAIN) else own for kind, own in mapper.map_dict.items()}
-    graph = nirtorch.torch_to_nir(model, kinds, default_dict=None, type_check=False)
-    for layer in soft:
-        layer.v_reset = None
-    return graph
+    reset = layer.v_reset or 0.0
+    shared = {"v_threshold": full(layer.v_threshold), "v_reset": full(reset)}
+    match layer:
+        case neuron.IFNode():
+            return NirNode("IF", {"r": full(1.0 / _DT), **shared})
+        case neuron.CUBALIFNode():
+            synapse, steps = 1.0 / (1.0 - layer.c_decay), 1.0 / (1.0 - layer.v_decay)
+            times = {"tau_syn": full(_DT * synapse), "w_in": full(synapse), "tau_mem": full(_DT * steps)}
+            return NirNode("CubaLIF", {**times, "r": full(steps), "v_leak": full(0.0), **shared})
+    tau = layer.tau if hasattr(layer, "tau") else 1.0 / layer.w.sigmoid().item()
+    r = full(1.0 if layer.decay_input else tau)
+    return NirNode("LIF", {"tau": full(tau * _DT), "r": r, "v_leak": full(reset), **shared})
 
 
 def _refuse_settings(layers: Mapping[str, Any]) -> None:

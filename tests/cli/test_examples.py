@@ -57,7 +57,7 @@ def test_every_code_has_an_example_or_a_reason() -> None:
     assert without == set(NOT_RAISED)
 
 
-SLOW = ("E028", "E048", "E052")  # each runs a file of its own in a process that imports a framework
+SLOW = ("E028", "E048", "E052", "N011")  # each runs a file of its own in a process that imports a framework
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_module_whose_own_code_fails(
     tmp_path: Path,
     spear: Run,  # noqa: F811
 ) -> None:
-    """Within the framework's exporter, which keeps it to itself, or in a later step: E048 with what it raised."""
+    """While its forward is followed, or in a later step: E048 with what it raised."""
     (tmp_path / "mynet.py").write_text(f"{FAILING}\n\nnet = Net({last})")
     done = spear("import", tmp_path / "mynet.py:net", "--input", "4", "-o", tmp_path / "net.nir")
     assert done.code == 2

@@ -68,7 +68,7 @@ def behind(layer: nn.Module, scale: float = 1.0) -> nn.Module:
 
 
 class Residual(nn.Module):
-    """A skip connection, which sinabs' exporter loses."""
+    """A skip connection, which sinabs' own exporter loses."""
 
     def __init__(self) -> None:
         super().__init__()

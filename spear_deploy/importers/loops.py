@@ -1,0 +1,114 @@
+"""Modules that loop over the time steps in their forward, as tutorials write them: how they take their input."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from spear_deploy.errors import Finding
+from spear_deploy.importers.live import STEPS, first
+from spear_deploy.importers.plain import PLAIN
+from spear_deploy.network.ops import Shape
+
+Take: TypeAlias = Callable[[Sequence[Tensor]], Tensor]
+"""From input by step, each (B, *shape), to what the module takes in a call."""
+
+_BATCH = 3
+_LONG = 512
+"""Steps for modules that loop more often than :data:`STEPS`, with an input that they index."""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How a module loops: over so many ``steps``, of an input that it takes in one way."""
+
+    steps: int
+    take: Take
+    told: str
+
+    def example(self, sample: Tensor) -> Tensor:
+        """Return what the module takes, of one step (B, *shape)."""
+        return self.take([sample] * self.steps)
+
+    def calls(self, steps: Sequence[Tensor]) -> list[Tensor]:
+        """Return what the module takes in each of its calls: there is one."""
+        return [self.take(steps)]
+
+    def note(self, where: str) -> Finding:
+        """Return the note (N011) that says what the module does in a call, and its network does not."""
+        own = f"{self.steps} steps" if self.steps != STEPS else "all steps"
+        message = f"its forward computes {own}, of {self.told}; the network computes one, as often as data have steps"
+        return Finding("N011", where, message, severity="note")
+
+    def held(self, x: Tensor) -> Tensor:
+        """Return input (T, B, *shape) as the module can have it: of one that takes a single step, that in all."""
+        return x[:1].expand_as(x) if self.take is _one_for_all else x
+
+
+def _one_for_all(steps: Sequence[Tensor]) -> Tensor:
+    return steps[0]
+
+
+def _time_first(steps: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(steps))
+
+
+def _batch_first(steps: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(steps), 1)
+
+
+_WAYS: tuple[tuple[Take, str], ...] = (
+    (_one_for_all, "the same input in every step"),
+    (_time_first, "input (T, B, *shape)"),
+    (_batch_first, "input (B, T, *shape)"),
+)
+
+
+def find_loop(
+    model: nn.Module, neurons: Mapping[str, nn.Module], shape: Shape, start: Callable[[], object]
+) -> Loop | None:
+    """Return how a module loops; None for one that computes a step a call, or takes none of these inputs.
+
+    Copies are called with each kind of input, after ``start``.  It loops if every layer of neurons is called equally
+    often, each time with the samples of a batch, and a layer with weights as often: two places may share neurons alone.
+    """
+    for take, told in _WAYS:
+        for length in (STEPS, _LONG):
+            start()
+            trial, layers = copy.deepcopy((model, [*neurons.values()]))
+            count = _count(trial, layers, take([torch.zeros(_BATCH, *shape)] * length))
+            if count == 1 and take is _one_for_all:
+                return None
+            if count is not None and count > 1:
+                return Loop(count, take, told)
+    return None
+
+
+def _count(model: nn.Module, neurons: Sequence[nn.Module], x: Tensor) -> int | None:
+    """Return how often each layer of neurons is called, or None where that differs or the module fails."""
+    calls: Counter[nn.Module] = Counter()
+    batches: set[int] = set()
+
+    def called(layer: nn.Module, _: object, output: Any) -> None:
+        calls[layer] += 1
+        batches.add(len(first(output)))
+
+    watched = [layer for layer in model.modules() if isinstance(layer, PLAIN) or layer in neurons]
+    handles = [layer.register_forward_hook(called) for layer in watched]
+    try:
+        with torch.no_grad():
+            model(x)
+    except Exception:  # it takes another input
+        return None
+    finally:
+        for handle in handles:
+            handle.remove()
+    counts = {calls[layer] for layer in neurons}
+    of_weights = {calls[layer] for layer in watched if isinstance(layer, PLAIN)}
+    return min(counts) if len(counts) == 1 and batches == {_BATCH} and counts <= of_weights else None
