@@ -55,6 +55,10 @@ class Point:
     within: bool = False
     error: str | None = None
 
+    def loses_at_most(self, points: float) -> bool | None:
+        """Say whether the drop on the validation samples is small enough; None where there is no network."""
+        return None if self.val is None else self.val.drop <= points
+
 
 @dataclass(frozen=True)
 class Level:

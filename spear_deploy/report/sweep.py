@@ -20,7 +20,7 @@ from spear_deploy.report.tables import Column, FittingTable
 from spear_deploy.report.terminal import Page
 from spear_deploy.storage import atomic
 
-VERSION = 1
+VERSION = 2
 """Version of ``sweep.json``."""
 _DISPENSABLE = ("cores", "at most", "SynOps\ntest", "front")
 
@@ -64,7 +64,7 @@ def sweep_data(points: Sequence[Point], reference: Reference | None, max_drop: f
         "sentence": sentence(points, max_drop),
         "answer": None if answer is None else asdict(answer),
         "reference": None if reference is None else asdict(reference),
-        "points": [asdict(point) for point in points],
+        "points": [asdict(point) | {"within_drop": point.loses_at_most(max_drop)} for point in points],
         "front": [point.folder for point in front(points)],
         "levels": [asdict(level) for level in levels(points)],
     }
@@ -100,11 +100,12 @@ def _explained(result: Mapping[str, Any]) -> str:
     reference = result["reference"]
     if reference is None:
         return "no point gave a network"
+    unpruned = f"{percent(reference['unpruned_accuracy'], 2)} at {number(reference['unpruned_synops'])} SynOps"
     samples = f"{plural(reference['samples'], 'validation sample')}, {plural(reference['test_samples'], 'test sample')}"
     return (
         f"lost: points against the float network, +- one standard error; judged on the validation samples, test beside "
-        f"it ({samples}); unpruned on {plain(reference['chip'])}: {percent(reference['unpruned_accuracy'], 2)} at "
-        f"{number(reference['unpruned_synops'])} SynOps; *: on the Pareto front"
+        f"it ({samples}); budgets: whether all are kept; drop: whether at most {result['max_drop']:g} lost, of several "
+        f"seeds their mean decides; unpruned on {plain(reference['chip'])}: {unpruned}; *: on the Pareto front"
     )
 
 
@@ -126,7 +127,8 @@ def _columns(result: Mapping[str, Any]) -> dict[str, Column]:
         "accuracy\ntest": column("test", lambda test: percent(test["accuracy"], 2)),
         "lost\ntest": column("test", _lost),
         "cores": column("cores", number),
-        "": Column([_state(point) for point in points], left=True),
+        "budgets": Column([_state(point) for point in points], left=True),
+        "drop": column("within_drop", lambda within: "within" if within else "BEYOND"),
     }
 
 
@@ -176,7 +178,12 @@ def sweep_view(result: Mapping[str, Any]) -> str:
     return _rendered("sweep_notebook.html", result)
 
 
+def sweep_page(result: Mapping[str, Any]) -> str:
+    """Return the page: the answer, a picture and the table."""
+    return _rendered("sweep.html", result)
+
+
 def write_sweep_page(path: Path, result: Mapping[str, Any]) -> None:
     """Write the page, atomically; raises :class:`InputError` (E009) if the folder cannot be written."""
     with atomic(path) as temporary:
-        temporary.write_text(_rendered("sweep.html", result), encoding="utf-8", newline="\n")
+        temporary.write_text(sweep_page(result), encoding="utf-8", newline="\n")

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from spear_deploy.report.points import Figures, Point, front, levels, point_of, smallest
-from spear_deploy.report.sweep import sentence, sweep_data, sweep_picture
+from spear_deploy.report.sweep import (
+    Reference,
+    print_sweep,
+    sentence,
+    sweep_data,
+    sweep_page,
+    sweep_picture,
+    sweep_view,
+)
 
 _SHARES = st.integers(0, 8).map(lambda n: n / 8)
+_REFERENCE = Reference("tiny", "tiny", "loihi2", 100, 100, 0.95, 0.95, 100.0)
 
 
 def _point(budget="50%", seed=0, *, synops=50.0, accuracy=0.9, drop=0.5, within=True, error=None, limit=None):
@@ -110,6 +122,23 @@ def test_a_point_is_read_from_a_report(report):
     assert (point.cores, point.error, point.within) == (4, None, True)
     report["within"] = report["budgets"][0]["within"] = False
     assert point_of(report, "50%", "x").error.startswith("over budget: ")
+
+
+def test_a_point_says_of_budgets_and_drop_apart():
+    """Table, page, notebook and JSON: a point that keeps its budgets and loses too much does not pass."""
+    points = [_point("60%", drop=1.0), _point("40%", drop=1.5), _point("20%", drop=0.2, within=False)]
+    points[2] = replace(points[2], error="over budget: 21 of 20 SynOps a sample")
+    result = sweep_data([*points, Point("1%", 0, "1pct_seed_0", error="E041 synops: no")], _REFERENCE, 1.0, "command")
+    assert [point["within_drop"] for point in result["points"]] == [True, False, True, None]
+    text = StringIO()
+    print_sweep(result, Console(file=text, width=150))
+    told = [["within", "within"], ["within", "BEYOND"], ["over budget", "within"], ["out of reach (E041)"]]
+    rows = [line for line in text.getvalue().splitlines() if re.match(r"\d+%  ", line)]
+    assert [re.split(" {2,}", row)[-len(words) :] for row, words in zip(rows, told, strict=True)] == told
+    assert re.search(r"budgets +drop$", text.getvalue(), re.M)
+    for page in (sweep_view(result), sweep_page(result)):
+        assert "<th>drop</th>" in page
+        assert page.count("<td>BEYOND</td>") == 1
 
 
 def test_without_a_network_there_is_no_picture():
