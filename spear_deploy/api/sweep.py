@@ -15,10 +15,11 @@ from rich.console import Console
 
 from spear_deploy.api.deploy import Request, prepare
 from spear_deploy.api.settings import Settings
-from spear_deploy.api.sweep_folder import RESULT, SWEEP_PAGE, clear_earlier, finished, identity_of, refuse_other
+from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, refuse_other
 from spear_deploy.chips import ChipProfile
 from spear_deploy.deployment.folder import as_folder
 from spear_deploy.deployment.memory import runs_together
+from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
 from spear_deploy.parallel import Lost, Tell, run_all
 from spear_deploy.progress import Board, Progress, Told
@@ -231,7 +232,7 @@ class _Record:
 
         What is refused before a point has a folder leaves none.
         """
-        path = self.folder / RESULT
+        path = self.folder / SWEEP
         if exists(path):
             yield
             return
@@ -248,7 +249,7 @@ class _Record:
         references = (self.found[each][1] for each in self.points)
         reference = next((each for each in references if each is not None), None)
         self.result = sweep_data(list(self.points.values()), reference, self.plan.max_drop, self.command)
-        write_json(self.folder / RESULT, {**self.result, "identity": self.identity})
+        write_json(self.folder / SWEEP, {**self.result, "identity": self.identity})
 
 
 def plan_of(budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings) -> Plan:

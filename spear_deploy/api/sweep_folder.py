@@ -12,14 +12,12 @@ from typing import Any
 from spear_deploy.api.deploy import Request
 from spear_deploy.api.settings import Settings
 from spear_deploy.deployment.bundle import PAGE, REPORT
-from spear_deploy.deployment.options import PROJECT
+from spear_deploy.deployment.options import PROJECT, SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
 from spear_deploy.report.check import read_report
 from spear_deploy.storage import as_json, exists, is_file, writing
 from spear_deploy.versions import versions
 
-RESULT = "sweep.json"
-SWEEP_PAGE = "sweep.html"
 _FREE = ("resume", "force", "progress", "max_drop", "threads", "jobs")
 """Settings that a sweep may be resumed with others of."""
 _POINT = re.compile(r"[0-9A-Za-z._]+_seed_[0-9]+")
@@ -53,7 +51,7 @@ def identity_of(requests: Mapping[int, Request], settings: Settings) -> dict[str
 
 def refuse_other(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
     """Raise :class:`InputError` (E045) for a folder with a sweep that is not to be gone on with, or is another."""
-    path = folder / RESULT
+    path = folder / SWEEP
     if not exists(path):
         held = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
         if held:
@@ -76,11 +74,11 @@ def refuse_other(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> 
 
 def clear_earlier(folder: Path) -> None:
     """Remove an earlier sweep from its folder; raise :class:`InputError` (E009) where there is anything else in it."""
-    if not exists(folder / RESULT):
+    if not exists(folder / SWEEP):
         return
     held = sorted(folder.iterdir())
     points = [each for each in held if _POINT.fullmatch(each.name) and each.is_dir() and not each.is_symlink()]
-    files = [each for each in held if each.name in (RESULT, SWEEP_PAGE, PROJECT) and not each.is_dir()]
+    files = [each for each in held if each.name in (SWEEP, SWEEP_PAGE, PROJECT) and not each.is_dir()]
     others = [each.name for each in held if each not in points and each not in files]
     if others:
         message = f"holds files that no sweep left there ({', '.join(others[:3])})"

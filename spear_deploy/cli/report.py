@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,28 @@ import click
 from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for, print_notes
 from spear_deploy.deployment.bundle import PAGE, REPORT
+from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
+from spear_deploy.storage import is_file, is_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from spear_deploy.report.pictures.svg import Drawing
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """What is shown: data of the file ``source``, and how it is printed, drawn, written as a page and as tables."""
+
+    data: dict[str, Any]
+    source: Path
+    page: Path
+    print: Callable[[dict[str, Any], Console], None]
+    write_page: Callable[[Path, dict[str, Any]], None]
+    drawn: Callable[[dict[str, Any]], Sequence[Drawing]]
+    tables: Callable[[dict[str, Any]], Mapping[str, Sequence[Mapping[str, Any]]]]
 
 
 @click.command("report")
@@ -29,36 +48,65 @@ if TYPE_CHECKING:
 def report_command(
     bundle: Path, output: Path | None, figures: Path | None, tables: Path | None, json_output: bool
 ) -> None:
-    """Show the report in BUNDLE and write it as one self-contained HTML page."""
+    """Show the report in BUNDLE and write it as one self-contained HTML page.
+
+    Of the folder of a sweep its table and answer; the page is sweep.html then.
+    """
     with errors_documented(as_document=json_output):
         console = console_for(stderr=json_output)
-        report = _reported(bundle, output or bundle / PAGE, figures, console)
+        shown = _sweep(bundle) if _is_sweep(bundle) else _report(bundle)
+        _show(shown, output or shown.page, figures, console)
         if tables is not None:
             from spear_deploy.report.csv_tables import write_csv
 
-            for each in write_csv(tables, report):
+            for each in write_csv(tables, shown.tables(shown.data)):
                 console.print(f"table: {plain(each)}", markup=False, soft_wrap=True)
     if json_output:
-        click.echo(json.dumps(report, indent=2))
+        click.echo(json.dumps(shown.data, indent=2))
 
 
-def _reported(bundle: Path, page: Path, figures: Path | None, console: Console) -> dict[str, Any]:
+def _is_sweep(path: Path) -> bool:
+    return is_file(path / SWEEP) if is_folder(path) else path.name == SWEEP and is_file(path)
+
+
+def _report(path: Path) -> _Shown:
     from spear_deploy.report.check import read_report
-    from spear_deploy.report.figures import write_png, write_svg
+    from spear_deploy.report.csv_tables import report_tables
     from spear_deploy.report.html import write_page
+    from spear_deploy.report.pictures import drawings
     from spear_deploy.report.terminal import print_report
 
-    report = read_report(bundle)
+    def drawn(report: dict[str, Any]) -> list[Drawing]:
+        return [each for part in drawings(report).values() for each in part]
+
+    return _Shown(read_report(path), path / REPORT, path / PAGE, print_report, write_page, drawn, report_tables)
+
+
+def _sweep(path: Path) -> _Shown:
+    from spear_deploy.report.sweep import print_sweep, sweep_picture, write_sweep_page
+    from spear_deploy.report.sweep_file import read_sweep, sweep_rows
+
+    def drawn(result: dict[str, Any]) -> list[Drawing]:
+        picture = sweep_picture(result)
+        return [] if picture is None else [picture]
+
+    source = path / SWEEP if is_folder(path) else path
+    result, page = read_sweep(source), source.with_name(SWEEP_PAGE)
+    return _Shown(result, source, page, print_sweep, write_sweep_page, drawn, lambda it: {"points": sweep_rows(it)})
+
+
+def _show(shown: _Shown, page: Path, figures: Path | None, console: Console) -> None:
+    from spear_deploy.report.figures import write_png, write_svg
+
     try:
-        write_page(page, report)  # shows all that the terminal does, and more
-        print_report(report, console)
-        drawn = [] if figures is None else write_svg(figures, report)
+        shown.write_page(page, shown.data)  # shows all that the terminal does, and more
+        shown.print(shown.data, console)
+        drawn = [] if figures is None else write_svg(figures, shown.drawn(shown.data))
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         message = f"holds figures that cannot be shown: {plain(error)}"
-        raise InputError.of("E010", bundle / REPORT, message, "deploy again") from error
+        raise InputError.of("E010", shown.source, message, "deploy again") from error
     console.print(f"\npage: {plain(page)}", markup=False, soft_wrap=True)
     pixels, note = write_png(drawn) if drawn else ([], None)
     for each in (*drawn, *pixels):
         console.print(f"figure: {plain(each)}", markup=False, soft_wrap=True)
     print_notes([note] if note is not None else [], console)
-    return report

@@ -23,6 +23,7 @@ from spear_deploy.cli.document import errors_documented
 from spear_deploy.cli.main import console_for, show
 from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, refuse_no_data, take_semantics, with_options
 from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
+from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
 
 
@@ -75,7 +76,6 @@ def sweep_command(**options: Any) -> int:
     Example: spear-deploy sweep model.nir --semantics snntorch --reset zero --chip loihi2 --data digits
     --synops 60%,40%,20% --max-drop 1 -o sweep/
     """
-    from spear_deploy.api.sweep_folder import RESULT, SWEEP_PAGE
     from spear_deploy.report.sweep import print_sweep
 
     as_json, output = options.pop("json_output"), options.pop("output")
@@ -84,7 +84,7 @@ def sweep_command(**options: Any) -> int:
         done = _swept(options, output, shown)
         for console in (shown.verdict, *shown.full) if said["quiet"] else shown.full:  # the table is the verdict
             print_sweep(done.result, console)
-            console.print(f"\nsweep: {output / RESULT}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
+            console.print(f"\nsweep: {output / SWEEP}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(done.result, indent=2))
     if done.error is None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PROJECT = "spear.toml"
 """The file of a folder that repeats its run, and what ``build`` looks for."""
+SWEEP = "sweep.json"
+SWEEP_PAGE = "sweep.html"
+"""The files of a sweep beside its bundles."""
 STEP_NAMES = ("check", "adapt", "baseline", "search", "bundle", "validate")
 """The steps of a deployment in order; :data:`spear_deploy.deployment.steps.STEPS` says what they do."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ from spear_deploy.storage import atomic
 Row = Mapping[str, Any]
 
 
-def write_csv(folder: Path, report: Mapping[str, Any]) -> list[Path]:
+def write_csv(folder: Path, tables: Mapping[str, Sequence[Row]]) -> list[Path]:
     """Write a file for each table that has rows; return the paths.
 
-    The same report gives the same bytes.  Raises :class:`InputError` (E009) for a folder that cannot be written.
+    The same tables give the same bytes.  Raises :class:`InputError` (E009) for a folder that cannot be written.
     """
     written = []
-    for name, rows in _tables(report):
+    for name, rows in tables.items():
+        if not rows:
+            continue
         path = folder / f"{name}.csv"
         with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -30,9 +32,10 @@ def write_csv(folder: Path, report: Mapping[str, Any]) -> list[Path]:
     return written
 
 
-def _tables(report: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Row]]]:
+def report_tables(report: Mapping[str, Any]) -> dict[str, Sequence[Row]]:
+    """Return a report's tables by name."""
     search = report["search"]
-    tables = {
+    return {
         "budgets": report["budgets"],
         "layers": _layers(report["layers"]),
         "savings": report["savings"],
@@ -40,7 +43,6 @@ def _tables(report: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Row]]]:
         "cores": _cores(report["pictures"]["cores"]["populations"]),
         "candidates": [] if search is None else [_flat(each) for each in search["candidates"]],
     }
-    yield from ((name, rows) for name, rows in tables.items() if rows)
 
 
 def _layers(layers: Sequence[Row]) -> list[Row]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
 from spear_deploy.errors import Finding
 from spear_deploy.extras import install_command
 from spear_deploy.report.html import environment
-from spear_deploy.report.pictures import drawings
-from spear_deploy.report.pictures.svg import WIDTH
+from spear_deploy.report.pictures.svg import WIDTH, Drawing
 from spear_deploy.storage import atomic
 
 ZOOM = 3
@@ -26,13 +24,13 @@ _SVG = '<svg xmlns="http://www.w3.org/2000/svg"'
 _PROBE = f'{_SVG} width="20" height="20"><text y="15" font-family="{_FONTS}">M</text></svg>'
 
 
-def write_svg(folder: Path, report: Mapping[str, Any]) -> list[Path]:
-    """Write each drawing of the page, its legend below it, in the colours of the light page; return the paths.
+def write_svg(folder: Path, drawn: Iterable[Drawing]) -> list[Path]:
+    """Write drawings of a page, the legend of each below it, in the colours of the light page; return the paths.
 
-    The same report gives the same bytes.  Raises :class:`InputError` (E009) for a folder that cannot be written.
+    The same drawings give the same bytes.  Raises :class:`InputError` (E009) for a folder that cannot be written.
     """
     written = []
-    for drawing in (each for part in drawings(report).values() for each in part):
+    for drawing in drawn:
         whole = replace(drawing, words=" ".join(filter(None, (f"{drawing.words}.", drawing.caption)))).with_legend()
         size = f'width="{WIDTH + 2 * _MARGIN}" height="{whole.height + 2 * _MARGIN:g}" '
         text = str(whole.svg(Markup("<style>\n{}</style>").format(Markup(_style())), _MARGIN))

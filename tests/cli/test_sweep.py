@@ -28,6 +28,33 @@ def test_sweep(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> No
     assert result["answer"] is None
     assert "E046" in again.err
     assert spear(*given).code == 2
+    _reported(spear, folder, again.out)
+
+
+def _reported(spear: Run, folder: Path, printed: str) -> None:
+    """What ``report`` shows of a sweep is what ``sweep`` printed; a file that somebody changed is refused."""
+    page = (folder / "sweep.html").read_bytes()
+    (folder / "sweep.html").unlink()
+    done = spear("report", folder, "--figures", folder.parent / "figures", "--csv", folder.parent / "tables")
+    assert done.code == 0
+    assert "no budget of the sweep loses at most -90 points" in done.out
+    assert f"page: {folder / 'sweep.html'}" in done.out
+    assert (folder / "sweep.html").read_bytes() == page
+    assert (folder.parent / "figures" / "sweep.svg").is_file()
+    rows = (folder.parent / "tables" / "points.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 3
+    assert "within_drop,val_synops" in rows[0]
+    assert spear("report", folder / "sweep.json", "--json").out == printed
+    held = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+    for changed, code in (
+        ({"sweep": 1}, "E010"),
+        ({"points": [{}]}, "E010"),
+        ({"sentence": "all is well"}, "E053"),
+        ({"points": [{**held["points"][0], "within_drop": True}]}, "E053"),
+    ):
+        (folder / "sweep.json").write_text(json.dumps({**held, **changed}), encoding="utf-8")
+        refused = spear("report", folder)
+        assert (refused.code, refused.err.split()[0]) == (2, code)
 
 
 def test_mistakes_are_told_at_once(spear: Run, tmp_path: Path) -> None:

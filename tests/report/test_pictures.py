@@ -113,10 +113,10 @@ def test_thousands_of_cores_are_drawn_in_bounds(report):
 
 def test_figures_stand_alone(report, tmp_path):
     """Each is an SVG file with its colours as they are and its name space, the same bytes again."""
-    written = write_svg(tmp_path, report)
+    written = write_svg(tmp_path, _drawn(report).values())
     assert [each.stem for each in written] == [name for names in NAMES.values() for name in names]
     first = [each.read_bytes() for each in written]
-    assert [each.read_bytes() for each in write_svg(tmp_path, report)] == first
+    assert [each.read_bytes() for each in write_svg(tmp_path, _drawn(report).values())] == first
     for path in written:
         tree = ElementTree.parse(path).getroot()
         assert tree.tag == "{http://www.w3.org/2000/svg}svg"
@@ -130,7 +130,7 @@ def test_figures_stand_alone(report, tmp_path):
 
 def test_every_class_of_a_figure_has_its_colour(report, tmp_path):
     """No element is left to the page's style, which a file lacks."""
-    for path in write_svg(tmp_path, report):
+    for path in write_svg(tmp_path, _drawn(report).values()):
         tree = ElementTree.parse(path).getroot()
         style = tree.find("{*}style").text
         kinds = {kind for each in tree.iter() for kind in each.get("class", "picture").split()}
@@ -141,7 +141,7 @@ def test_figures_as_pixels(report, tmp_path):
     """A PNG beside each SVG, three pixels for a unit: texts and colours are in it."""
     image = pytest.importorskip("PIL.Image")
     pytest.importorskip("resvg_py", reason="the extra figures is not installed")
-    drawn = write_svg(tmp_path, report)
+    drawn = write_svg(tmp_path, _drawn(report).values())
     written, note = write_png(drawn)
     assert note is None
     assert [each.name for each in written] == [f"{each.stem}.png" for each in drawn]
@@ -154,7 +154,7 @@ def test_figures_as_pixels(report, tmp_path):
 
 def test_what_pixels_need(report, tmp_path, monkeypatch):
     """Without the extra, or any font, the SVG files alone, and a note with what mends it."""
-    drawn = write_svg(tmp_path, report)
+    drawn = write_svg(tmp_path, _drawn(report).values())
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "resvg_py", None)
         written, note = write_png(drawn)
