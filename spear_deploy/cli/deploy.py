@@ -149,7 +149,8 @@ _SINGLE_OPTIONS = (
     click.option(
         "--dry-run",
         is_flag=True,
-        help="Measure the unpruned network and a few batches of training, say what a run would take, write nothing.",
+        help="Measure the unpruned network and a few batches of training, say what a run would take (with -q that "
+        "alone), write nothing.",
     ),
 )
 _SHARED = with_options(
@@ -265,7 +266,7 @@ def settings_of(options: dict[str, Any]) -> Any:
 
 def _show(deployment: Any, data: Any, shown: Output) -> None:
     from spear_deploy.deployment.bundle import PAGE, REPORT
-    from spear_deploy.report.stopped import print_found
+    from spear_deploy.report.stopped import print_found, print_plan
     from spear_deploy.report.terminal import print_report, print_verdict
 
     folder = deployment.folder
@@ -277,6 +278,8 @@ def _show(deployment: Any, data: Any, shown: Output) -> None:
         console.print(f"\nreport: {plain(folder / REPORT)}\npage: {plain(folder / PAGE)}", markup=False, soft_wrap=True)
     if shown.console.quiet and deployment.report is not None:
         print_verdict(deployment.report, shown.verdict)
+    elif shown.console.quiet and "forecast" in data:
+        print_plan(data, shown.verdict)  # of a dry run the plan is the verdict
     if shown.log is not None and deployment.error is not None:
         show(deployment.error, shown.log)
 

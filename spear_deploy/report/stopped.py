@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -34,7 +34,7 @@ def found_so_far(work: Work) -> dict[str, Any]:
 
 
 def print_found(found: Mapping[str, Any], console: Console) -> None:
-    """Print it."""
+    """Print it, and behind it the plan of a dry run."""
     lines = [f"stopped after {found['done'][-1]}"]
     lines.append(f"data        {plain(found['data']['name'])}: {data_parts(found['data'])}")
     if "decision" in found:
@@ -47,11 +47,22 @@ def print_found(found: Mapping[str, Any], console: Console) -> None:
             lines.append(
                 f"{name:<11} {where}: accuracy {figures['accuracy']:.2%}, {figures['synops']:,.0f} SynOps a sample"
             )
+    _print(lines, console)
+    print_plan(found, console)
+
+
+def print_plan(found: Mapping[str, Any], console: Console) -> None:
+    """Print the budgets, where they are set, and what a run would take, where that was foretold."""
+    lines = []
     if "budgets" in found:
         limits = ", ".join(f"{name} {limit:,.6g}" for name, limit in found["budgets"].items())
         lines.append(f"budgets     {limits}")
     if "forecast" in found:
         lines += _forecast(found["forecast"])
+    _print(lines, console)
+
+
+def _print(lines: Iterable[str], console: Console) -> None:
     for line in map(plain_lines, lines):
         console.print(line, markup=False, soft_wrap=True)
 

@@ -139,6 +139,8 @@ def test_a_dry_run(synops: str, search: str, spear: Run, tiny_nir: Path, tiny_np
     assert f"search      {search}" in done.out
     assert "memory      up to 1" in done.out
     assert done.out.rstrip().endswith("dry run: nothing was written")
+    quiet = spear("compile", *given, "-q").out.splitlines()
+    assert [line.split()[0] for line in quiet] == ["budgets", "search", "memory", "dry"]
     assert not (tmp_path / "out").exists()
     told = json.loads(spear("compile", *given, "--json").out)["forecast"]
     assert (told["seconds"] is None) == (synops == "100%")
