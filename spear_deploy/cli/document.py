@@ -21,6 +21,8 @@ from spear_deploy.storage import as_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spear_deploy.progress import Progress
+
 VERSION = 1
 """Version of the documents."""
 
@@ -31,10 +33,14 @@ JSON_OPTION = click.option(
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a command finds, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``."""
+    """What a command finds, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``.
+
+    ``waiting`` shows what is being worked at, to whoever looks on.
+    """
 
     console: Console
     details: Console
+    waiting: Progress
     found: dict[str, Any]
 
     def say(self, text: str) -> None:
@@ -102,10 +108,14 @@ def print_usage_error(error: click.ClickException) -> None:
 def _empty(as_document: bool, verbose: bool) -> Document:
     from rich.console import Console
 
+    from spear_deploy.progress import Progress
+
     command = shlex.join(["spear-deploy", *sys.argv[1:]])
     console = console_for(stderr=as_document)
     details = console if verbose else Console(quiet=True)
-    return Document(console, details, {"schema": VERSION, "command": command, "findings": []})
+    watched = console_for(stderr=True)
+    watched.quiet = as_document or not watched.is_terminal
+    return Document(console, details, Progress(watched), {"schema": VERSION, "command": command, "findings": []})
 
 
 @contextmanager

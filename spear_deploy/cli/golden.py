@@ -36,7 +36,8 @@ def check_golden(
     Raises :class:`InputError` (E001, E014), and :class:`MismatchError` (E051) with the options that would fit.
     """
     golden = read_golden(trace, imported.network, imported.semantics.dt)
-    agreement = compare(imported.network, golden)
+    with document.waiting.step("golden trace"):
+        agreement = compare(imported.network, golden)
     document.add(golden=_golden_data(golden, agreement))
     table = Table("population", "recorded bins", "differ", box=None)
     for name, bins in agreement.bins.items():

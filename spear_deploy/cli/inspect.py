@@ -91,7 +91,8 @@ def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
     if name is not None:
         from spear_deploy.measure.ranges import input_range
 
-        dataset = _load_data(network, name, data)
+        with document.waiting.step("data"):
+            dataset = _load_data(network, name, data)
         network = fold_transform(network, dataset.transform)
         _tell_activity(network, dataset, decide, document)
         ranges = {network.inputs[0].name: input_range(dataset)}
@@ -182,8 +183,9 @@ def _tell_activity(network: Network, data: Dataset, decide: str | None, document
     from spear_deploy.measure.runs import measure_float
 
     rule = network_rule(network, decide)
-    told, activity = describe_data(data), measure_float(network, data.test, decide=rule.name)
-    found = activity_data(network, activity, rule)
+    with document.waiting.step("float") as tick:
+        activity = measure_float(network, data.test, decide=rule.name, tick=tick)
+    told, found = describe_data(data), activity_data(network, activity, rule)
     document.add(data=told, activity=found)
     samples = plural(found["samples"], "test sample")
     lines = [
@@ -213,7 +215,8 @@ def _tell_fidelity(
     from spear_deploy.report.fidelity import fidelity_data
     from spear_deploy.report.terminal import print_fidelity
 
-    fidelity = measure_fidelity(network, lowered, data.test, decide=decide)
+    with document.waiting.step("float -> chip") as tick:
+        fidelity = measure_fidelity(network, lowered, data.test, decide=decide, tick=tick)
     document.add(fidelity=fidelity_data(fidelity))
     document.console.print()
     print_fidelity(document.found["fidelity"], document.console)

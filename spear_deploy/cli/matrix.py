@@ -28,7 +28,13 @@ _PLACES = 44
 
 def compare(imported: Imported, ranges: Mapping[str, InputRange], document: Document) -> None:
     """Print the chips beside one another; raise :class:`UnsupportedError` (E097) if none takes the network."""
-    checks = ranked(check_chip(imported, chip, ranges) for chip in map(load_chip, chip_names()))
+    names, found = chip_names(), []
+    with document.waiting.step("chips") as tick:
+        for done, name in enumerate(names):
+            tick(done, len(names))
+            found.append(check_chip(imported, load_chip(name), ranges))
+        tick(len(names), len(names))
+    checks = ranked(found)
     document.add(chips=[each.as_data() for each in checks])
     document.console.print()
     print_checks(checks, document.console)

@@ -27,6 +27,19 @@ def test_inspect(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
     assert all(text in done.out for text in shown)
 
 
+def test_it_shows_what_it_waits_for(
+    spear: Run, tiny_nir: Path, tiny_npz: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars on standard error where that is a terminal; nothing there for --json, a file or a pipe."""
+    given = ("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2")
+    assert spear(*given).err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what makes rich take any stream for a terminal
+    bars = [line for line in spear(*given).err.splitlines() if "━" in line]
+    assert all(any(step in line for line in bars) for step in ("data", "float", "float -> chip"))
+    assert spear(*given, "--json").err.count("━" * 12) == 0
+    assert "chips" in spear("inspect", tiny_nir, "--chip", "all").err
+
+
 def test_inspect_with_a_readout(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """A population that never fires is shown without spikes, beside those that do."""
     graph = nir_file.read(tiny_nir)
