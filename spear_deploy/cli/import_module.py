@@ -58,7 +58,8 @@ def _import(
 
     document.notes(import_file(Path(file), name, shape, output, seed=seed, timeout=timeout))
     network = frontends.load(output, None, {}).network
-    populations = [{"name": each.name, "shape": list(each.shape)} for each in network.populations]
+    names = [*(each.name for each in network.inputs), *(each.name for each in network.neurons)]
+    populations = [{"name": name, "shape": list(network.shapes[name])} for name in names]
     document.add(file=output, populations=populations)
     told = f"{output}: {len(network.neurons)} populations, {sum(p.size for p in network.neurons):,} neurons"
     document.say(f"{told}; every spike as in the module")

@@ -88,7 +88,7 @@ class PopulationFidelity:
 
 @dataclass(frozen=True, eq=False)
 class Fidelity:
-    """A network in float beside its program, on the same N samples; ``populations`` are sorted, the worst first.
+    """A network in float beside its program, on the same N samples; ``populations`` in order of execution.
 
     ``inputs`` counts of each input the values that were clipped to the largest payload.
     """
@@ -169,9 +169,8 @@ def measure_fidelity(
             tick(done, len(split))
     losses = weight_losses(network, lowered)
     bins = done * split.samples.steps
-    rows = [tally.row(name, losses[name], done, bins) for name, tally in tallies.items()]
-    rows.sort(key=lambda row: -row.deviation)
-    return Fidelity(tuple(rows), recorders[0].activity(), recorders[1].activity(), inputs)
+    rows = tuple(tally.row(name, losses[name], done, bins) for name, tally in tallies.items())
+    return Fidelity(rows, recorders[0].activity(), recorders[1].activity(), inputs)
 
 
 def weight_losses(network: Network, lowered: Lowered) -> dict[str, WeightLoss]:

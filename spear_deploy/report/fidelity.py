@@ -16,7 +16,7 @@ _NAME_WIDTH = 24
 
 
 def fidelity_data(fidelity: Fidelity) -> dict[str, Any]:
-    """Return the figures as JSON has them (report/schema.json); populations the worst first."""
+    """Return the figures as JSON has them (report/schema.json); populations in order of execution."""
     return {
         "samples": fidelity.samples,
         "same_decisions": fidelity.agreement,

@@ -14,7 +14,10 @@ from spear_deploy.targets import Program
 
 
 def network_data(network: Network) -> list[dict[str, Any]]:
-    """Return each population with what feeds it; ``kept_whole`` says why its units cannot be pruned, if so."""
+    """Return each population with what feeds it, inputs first, then in order of execution.
+
+    ``kept_whole`` says why its units cannot be pruned, if so.
+    """
     populations: list[Input | Population] = [*network.inputs, *network.neurons]
     frozen = unit_groups(network).frozen
     counts = {each.name: synapse_count(each, network.shapes) for each in network.synapses}
@@ -35,8 +38,9 @@ def network_data(network: Network) -> list[dict[str, Any]]:
 
 
 def activity_data(subject: Network | Program, activity: Activity, rule: DecisionRule) -> dict[str, Any]:
-    """Return accuracy and SynOps a sample; ``spikes`` is None for a readout, which has none."""
-    synops = dict.fromkeys(subject.shapes, 0.0)
+    """Return accuracy and SynOps a sample, inputs, then in order of execution; ``spikes`` of a readout are None."""
+    neurons = subject.neurons if isinstance(subject, Network) else subject.populations
+    synops = dict.fromkeys((each.name for each in (*subject.inputs, *neurons)), 0.0)
     for each in subject.synapses:
         synops[each.source] += float(activity.synops[each.name].mean())
     spikes = {name: float(counts.mean()) for name, counts in activity.spikes.items()}

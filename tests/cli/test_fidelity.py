@@ -18,12 +18,12 @@ def request_(tmp_path: Path) -> tuple[object, ...]:
 
 
 def test_inspect_shows_float_beside_chip(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
-    """Without a search: the table, the worst first; nothing is found of a faithful network."""
+    """Without a search: the table, in order of execution; nothing is found of a faithful network."""
     done = spear("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2")
     assert done.code == 0
     assert "float -> chip:" in done.out
     table = done.out[done.out.index("population   float") :]
-    assert {line.split()[0] for line in table.splitlines()[2:5]} == {"hidden1", "hidden2", "output"}
+    assert [line.split()[0] for line in table.splitlines()[2:5]] == ["hidden1", "hidden2", "output"]
     assert "float -> chip" not in spear("inspect", tiny_nir, "--chip", "loihi2").out
 
 
