@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.dataset import Dataset, network_findings
+from spear_deploy.data.dataset import Dataset, network_findings, place_of
 from spear_deploy.data.keys import WHOLE, missing_arrays, unread_arrays, wanted_names
 from spear_deploy.data.labels import label_finding
 from spear_deploy.data.layout import swapped_samples
@@ -55,11 +55,11 @@ def from_arrays(arrays: Mapping[str, Array], name: str, where: str, options: Dat
     parts = [_Part(arrays[x], arrays[y], where, x, y) for x, y in zip(names[::2], names[1::2], strict=True)]
     errors = [*(finding for part in parts for finding in part.findings(options)), *_unlike(parts, where)]
     if errors:
-        raise InputError([*errors, *_for_network(parts, options, f"data {name}")])
+        raise InputError([*errors, *_for_network(parts, options, place_of(name))])
     x, labels = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
     x, told = raw_values(x.astype(np.uint8) if x.dtype == bool else x, options, f"{where} x")
     if errors := [finding for finding in told if finding.severity == "error"]:
-        raise InputError([*errors, *_for_network(parts, options, f"data {name}")])
+        raise InputError([*errors, *_for_network(parts, options, place_of(name))])
     samples: Samples = SpikeSamples(x)
     if options.steps is not None:
         samples = ValueSamples(x.astype(np.float32), options.steps, options.encoding or "constant")

@@ -94,6 +94,11 @@ class Dataset:
     notes: tuple[Finding, ...] = ()
 
     @property
+    def where(self) -> str:
+        """What findings call it."""
+        return place_of(self.name)
+
+    @property
     def parts(self) -> dict[str, Split]:
         """The splits by name."""
         return {"train": self.train, "val": self.val, "test": self.test}
@@ -170,6 +175,11 @@ def of_raw_values(data: Dataset, transform: InputTransform) -> Dataset:
     return replace(data, transform=transform)
 
 
+def place_of(name: str) -> str:
+    """Return what findings call a data set of this name: the files of many are called data."""
+    return name if name == "data" else f"data {name}"
+
+
 def fit_to_network(data: Dataset, shape: Shape, outputs: int) -> Dataset:
     """Return a data set that fits a network's input shape and number of outputs.
 
@@ -181,7 +191,7 @@ def fit_to_network(data: Dataset, shape: Shape, outputs: int) -> Dataset:
         data = replace(data, train=train, val=val, test=test)
     labels = np.concatenate([part.own_labels for part in data.parts.values()])
     time = None if isinstance(data.samples, ValueSamples) else data.steps
-    findings = network_findings((data.shape, labels), (shape, outputs), f"data {data.name}", time=time)
+    findings = network_findings((data.shape, labels), (shape, outputs), data.where, time=time)
     if findings:
         raise InputError(findings)
     return data

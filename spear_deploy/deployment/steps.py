@@ -153,7 +153,7 @@ def _fit_data(network: Network, data: Dataset) -> Dataset:
         raise UnsupportedError(findings)
     data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
     if not any(x.any() for x, _ in data.train.batches(_LOOKED_AT)):
-        raise InputError.of("E005", f"data {data.name}", "all training samples are 0", "give the samples themselves")
+        raise InputError.of("E005", data.where, "all training samples are 0", "give the samples themselves")
     return data
 
 
@@ -183,7 +183,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
     silent = {"test": fidelity.in_float, "validation": baseline.float_val}
     if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
         message = f"the network does not fire on its {' and '.join(parts)} samples"
-        raise InputError.of("E005", f"data {data.name}", message, "check --semantics, --dt and the coding of the data")
+        raise InputError.of("E005", data.where, message, "check --semantics, --dt and the coding of the data")
     collapse = refuse_collapse(work, fidelity)
     if baseline.chip_val.mean_synops == 0:
         message = "no spike of the network in the chip's integers meets a synapse: nothing is left to prune"

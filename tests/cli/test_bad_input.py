@@ -110,6 +110,8 @@ def test_data_of_another_shape(refuse: Refuse, tmp_path: Path) -> None:
     """Samples whose shape does not fit the input: 2, with both shapes."""
     data = saved(tmp_path / "d.npz", x=np.ones((20, 6, 11), np.uint8), y=np.arange(20) % 3)
     refuse(2, "E005", "data d", "(11,)", "(12,)", data=data)
+    named_data = data.rename(tmp_path / "data.npz")
+    refuse(2, "E005 data: ", "(11,)", data=named_data)
 
 
 def test_labels_out_of_range(refuse: Refuse, tmp_path: Path) -> None:
