@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.hooks import RemovableHandle
 
-from spear_deploy.errors import Finding, InputError, SpearError, UnsupportedError
+from spear_deploy.errors import BackendError, Finding, InputError, SpearError, UnsupportedError
 from spear_deploy.network.finite import findings_of
 
 OUTPUT = ""
@@ -26,13 +26,13 @@ STEPS = 64
 
 
 def framework(name: str, *parts: str) -> list[ModuleType]:
-    """Import a framework and parts of it; raise InputError (E064) without it."""
+    """Import a framework and parts of it; raise BackendError (E064) without it."""
     try:
         return [importlib.import_module(part) for part in (name, *(f"{name}.{part}" for part in parts))]
     except ModuleNotFoundError as error:
         package = name.partition(".")[0]
         message = f"cannot be imported: there is no module {error.name!r}"
-        raise InputError.of("E064", package, message, f"pip install {package}") from error
+        raise BackendError.of("E064", package, message, f"pip install {package}") from error
 
 
 def working_copy(module: nn.Module) -> nn.Module:
