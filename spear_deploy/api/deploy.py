@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from spear_deploy.api.load import load
+from spear_deploy.api.project import Project
 from spear_deploy.api.settings import Settings, check_settings, data_options, deploy_options
 from spear_deploy.backends import BACKENDS
 from spear_deploy.chips import ChipProfile
@@ -57,12 +58,16 @@ class Deployment:
         report: the report as data (docs/report.md), or None if it was stopped before its end.
         folder: where the bundle lies.
         scratch: what removes a temporary folder with the deployment; None for an output of one's own.
+        project: what of its options a file can hold; None where the command line holds them.
+        copies: the folders that it was saved in.
     """
 
     work: Work
     report: dict[str, Any] | None
     folder: Path
     scratch: Scratch | None = field(default=None, repr=False)
+    project: Project | None = field(default=None, repr=False)
+    copies: list[Path] = field(default_factory=list, repr=False)
 
     @property
     def error(self) -> SpearError | None:
@@ -104,11 +109,15 @@ class Deployment:
             clear_results(target)
             with writing(target):
                 shutil.copytree(source, target, dirs_exist_ok=True)
+        if self.project is not None and self.report is not None:
+            self.project.write(target)  # its paths lead from where it lies
+        self.copies.append(target)
         return target
 
     def __repr__(self) -> str:
         state = "done" if self.report is None else verdict(self.report).title
-        return f"<Deployment in {str(self.folder)!r}: {state}>"
+        place = self.copies[-1] if self.copies and self.scratch is not None else self.folder
+        return f"<Deployment in {str(place)!r}: {state}>"
 
     def _repr_html_(self) -> str:
         return notebook_view(self.report) if self.report is not None else f"<p>done: {', '.join(self.work.done)}</p>"
@@ -148,7 +157,11 @@ def deploy(
     request = prepare(model, data, chip, settings)
     given = "".join(f", {name}={value!r}" for name, value in settings.items())
     command = f"spear_deploy.deploy(model, data, {request.chip.name!r}{given})"
-    return request.run(folder, Progress(console), command)
+    project = Project.of(model, data, chip, settings)
+    done = replace(request.run(folder, Progress(console), command), project=project)
+    if done.report is not None:
+        project.write(done.folder)
+    return done
 
 
 @dataclass(frozen=True, eq=False)

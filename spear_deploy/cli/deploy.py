@@ -24,8 +24,8 @@ from spear_deploy.cli.options import (
     with_options,
 )
 from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
-from spear_deploy.cli.project import write_project
 from spear_deploy.deployment.options import PROJECT, STEP_NAMES
+from spear_deploy.deployment.project import write_project
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
 from spear_deploy.search.options import EFFORTS, SearchOptions

@@ -1,4 +1,4 @@
-"""``spear.toml``: a file that holds what a command line of ``deploy`` holds, option for option.
+"""Reading ``spear.toml``, a file that holds what a command line of ``deploy`` holds, option for option.
 
 Its keys are the names of the options (``max_drop`` or ``max-drop``), its values what follows them; flags are true or
 false.  Paths are relative to the file.  A bundle carries one that repeats its run.
@@ -7,33 +7,22 @@ false.  Paths are relative to the file.  A bundle carries one that repeats its r
 from __future__ import annotations
 
 import difflib
-import json
-import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from spear_deploy.deployment.project import NEEDED, OF_ONE_RUN, PATHS, PATHS_OR_NAMES
 from spear_deploy.errors import Finding, InputError
-from spear_deploy.storage import atomic, exists
+from spear_deploy.storage import exists
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-NEEDED = ("model", "chip", "data", "output")
-"""Keys that no run can do without."""
-_OF_ONE_RUN = frozenset(
-    {"help", "json_output", "resume", "force", "until", "dry_run", "quiet", "verbose", "log", "jobs"}
-)
-"""Options that say how to go about one run, not what is to be made."""
-_PATHS = ("model", "output", "data_dir")
-_PATHS_OR_NAMES = ("data", "chip", "semantics")
-"""What names a file where there is one of that name, and something built in where there is none."""
 
 
 def read_project(
@@ -52,7 +41,7 @@ def read_project(
         raise InputError.of("E001", path, f"cannot be read: {error.strerror}", fix) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError.of("E049", path, f"is no TOML: {error}", "mend it there") from error
-    known = {str(each.name): each for each in parameters if each.name not in _OF_ONE_RUN}
+    known = {str(each.name): each for each in parameters if each.name not in OF_ONE_RUN}
     values: dict[str, Any] = {}
     findings = []
     for key, value in held.items():
@@ -96,32 +85,8 @@ def _converted(parameter: click.Parameter, value: Any, context: click.Context) -
 
 def _placed(name: str, value: Any, folder: Path) -> Any:
     """Return a value whose path, if it is one, leads from the folder of the file."""
-    if name in _PATHS:
+    if name in PATHS:
         return folder / value
-    if name in _PATHS_OR_NAMES and exists(folder / value):
+    if name in PATHS_OR_NAMES and exists(folder / value):
         return str(folder / value)
     return value
-
-
-def write_project(path: Path, options: Mapping[str, Any]) -> None:
-    """Write a project file that repeats a run of these options; raise :class:`InputError`, E009."""
-    lines = [f"{name} = {_in_toml(value)}" for name, value in _held(options, path.parent)]
-    with atomic(path) as temporary:
-        text = "\n".join(["# Repeats this run: spear-deploy build spear.toml -o elsewhere/", *lines])
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _held(options: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]:
-    """Yield what is to be written of options, those first that no run can do without; paths lead from the folder."""
-    ordered = [*NEEDED, *(name for name in options if name not in NEEDED)]
-    for name in ordered:
-        value = options[name]
-        if name in _OF_ONE_RUN or value is None or value is False:
-            continue
-        is_path = name in _PATHS or (name in _PATHS_OR_NAMES and exists(Path(value)))
-        yield name, Path(os.path.relpath(value, folder)).as_posix() if is_path else value
-
-
-def _in_toml(value: Any) -> str:
-    """Write a truth, a number or text."""
-    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)

@@ -151,11 +151,21 @@ def test_without_an_output_nothing_is_left(imported: Imported, tiny_data: Datase
     """The bundle lies in a temporary folder that goes with the deployment, unless it is saved."""
     deployment = spear_deploy.deploy(imported, tiny_data, synops="100%")
     assert read_bundle(deployment.folder).program.populations
+    assert str(deployment.folder) in repr(deployment)
     deployment.save(tmp_path / "kept")
+    assert str(tmp_path / "kept") in repr(deployment)
     temporary = deployment.folder
     del deployment
     assert not temporary.exists()
     assert read_bundle(tmp_path / "kept").program.populations
+
+
+def test_a_bundle_says_what_no_file_can_name(deployment: Deployment, folder: Path) -> None:
+    """Of objects that were given from Python; what has a name is in its project file."""
+    head, *_ = text = (folder / "spear.toml").read_text(encoding="utf-8").splitlines()
+    assert head == "# This run was made from Python with objects that no file can name: model, data."
+    assert not [line for line in text if line.startswith(("model", "data"))]
+    assert {'chip = "loihi2"', 'synops = "60%"', 'backend = "emulator"', "epochs = 8.0"} < set(text)
 
 
 def test_data_from_code(imported: Imported, tiny_npz: Path, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import click
 import pytest
 
+import spear_deploy
 from spear_deploy.cli.build import build_command
-from spear_deploy.cli.project import read_project, write_project
+from spear_deploy.cli.project import read_project
+from spear_deploy.deployment.project import write_project
 from spear_deploy.errors import InputError
 from spear_deploy.progress import Progress
 from spear_deploy.storage import sha256
@@ -37,6 +39,21 @@ def test_a_bundle_repeats_its_run(spear: Run, tiny_nir: Path, tiny_npz: Path, tm
     assert spear("build", first / "spear.toml", "--synops", "60%", "-o", other).code == 0
     assert sha256(first / "program.h5") != sha256(other / "program.h5")
     assert spear("build", first / "spear.toml", "-o", again, "--force").code == 0
+
+
+def test_a_bundle_from_python_repeats_its_run(
+    spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was made of files, and saved elsewhere, is built again by the command line to the same bytes."""
+    monkeypatch.chdir(tiny_nir.parent)
+    given: dict[str, Any] = {"synops": "70%", "method": "uniform", "epochs": 1.0, "effort": "quick"}
+    done = spear_deploy.deploy(tiny_nir.name, tiny_npz, samples=None, normalise=(0.0, 1.0), memory=1 << 32, **given)
+    first, again = done.save(tmp_path / "deep" / "first"), tmp_path / "again"
+    monkeypatch.chdir(tmp_path)
+    built = spear("build", first / "spear.toml", "-o", again)
+    assert built.code == 0, built.err
+    for name in ("program.h5", "model.nir", "samples.npz"):
+        assert sha256(first / name) == sha256(again / name)
 
 
 def test_an_interrupted_run_goes_on_from_its_folder(
