@@ -179,8 +179,20 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E032": ("lower bound of the membrane", "The source's neuron clips its membrane, the chip's does not."),
     "E033": ("input that the chip does not take", "The data hold values that the chip has no spikes for."),
     "E034": ("value outside a register", "A quantised value exceeds the register that holds it on the chip."),
-    "E035": ("too many cores", "The network does not fit on the cores of the chip."),
-    "E036": ("population that no core can hold", "A single unit exceeds a core's memory, fan-in or fan-out."),
+    "E035": (
+        "too many cores",
+        (
+            "The network does not fit on the cores of the chip. The fix names the one population that has to\n"
+            "be narrowed least to make it fit, and to how many units, where one alone does."
+        ),
+    ),
+    "E036": (
+        "population that no core can hold",
+        (
+            "A single unit exceeds a core's memory, fan-in or fan-out. The fix names the one population that has\n"
+            "to be narrowed least to mend it, and to how many units, where one alone does."
+        ),
+    ),
     "E037": (
         "projection too large to lower",
         "A projection that is neither a convolution nor one matrix would be composed to too large a dense matrix.",

@@ -11,6 +11,7 @@ from spear_deploy.targets.checked.place import core_figures, counted, place, pla
 from spear_deploy.targets.checked.profile import CheckedProfile
 from spear_deploy.targets.checked.rules import LIMITS, RESTRICTIONS, Check, figures_in_words
 from spear_deploy.targets.checked.subject import NetworkToCheck
+from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Checked
 from spear_deploy.targets.rules import Rule, check_rules, group_findings
 
@@ -51,7 +52,8 @@ class CheckedFamily:
         found = check_rules(known, subject, chip, figures_in_words(chip))
         placement = place(subject, chip)
         errors = [finding for finding in found if finding.severity == "error"]
-        errors += [] if placement is None else placement.findings
+        if placement is not None:
+            errors += with_narrowings(placement.findings, network, lambda narrower: _beyond(narrower, chip))
         notes = [finding for finding in found if finding.severity == "note"]
         unmade = _unmade(chip, subject, placement)
         if unmade:
@@ -59,6 +61,12 @@ class CheckedFamily:
             message = f"{counted(len(unmade), 'check')} could not be made, for want of a published figure: {listed}"
             notes.append(Finding("N040", chip.name, message, _OWN_FIGURES, "note"))
         return Checked(placement, group_findings(errors), group_findings(notes), unmade)
+
+
+def _beyond(network: Network, chip: CheckedProfile) -> tuple[Finding, ...]:
+    """Return what of a network does not fit its cores, where these can be counted."""
+    placement = place(NetworkToCheck(network), chip)
+    return () if placement is None else placement.findings
 
 
 def _is_made(check: Check, chip: CheckedProfile, subject: NetworkToCheck) -> bool:

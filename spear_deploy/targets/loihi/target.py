@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from spear_deploy.errors import UnsupportedError
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
@@ -27,6 +27,7 @@ from spear_deploy.targets.loihi.quantise import quantise
 from spear_deploy.targets.loihi.register_rules import INPUT_RULES, LOSS_RULES, REGISTER_RULES
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, core_figures
+from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
 
@@ -65,14 +66,19 @@ class LoihiCompiler:
         except UnsupportedError as error:
             if any(finding.code == "E037" for finding in error.findings):
                 raise  # what cannot be composed cannot be placed
-            unplaceable = [f for f in self.place(network).findings if f.code == "E036"]
+            unplaceable = [f for f in self._beyond(network, self.place(network)) if f.code == "E036"]
             raise UnsupportedError([*error.findings, *unplaceable]) from error
         program = quantised.program
         inputs = {port.name for port in program.inputs}
         subtracting = {p.name for p in program.populations if p.reset == "subtract"}
         placement = self._place(program.shapes, program.synapses, inputs, subtracting)
+        placement = replace(placement, findings=self._beyond(network, placement))
         grids = grids_of(quantised.network, program, self.registers)
         return Lowered(LOIHI, program, placement, quantised.notes, grids)
+
+    def _beyond(self, network: Network, placement: Placement) -> tuple[Finding, ...]:
+        """Return what does not fit, with the smallest change that mends it."""
+        return with_narrowings(placement.findings, network, lambda narrower: self.place(narrower).findings)
 
     def place(self, network: Network) -> Placement:
         """Place a network by its shapes alone."""

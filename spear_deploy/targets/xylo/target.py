@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
 from spear_deploy.placement import Placement
+from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
 from spear_deploy.targets.xylo import program_file
@@ -61,6 +62,8 @@ class XyloCompiler:
         program = rounded.program
         hidden = [population.name for population in program.hidden]
         placement = place(hidden, program.outputs, program.shapes, program.synapses, self.chip, self.weight_bits)
+        found = with_narrowings(placement.findings, network, lambda narrower: self.place(narrower).findings)
+        placement = replace(placement, findings=found)
         grids = grids_of(layers_of(network, self.registers), program, self.registers)
         return Lowered(XYLO, program, placement, rounded.notes, grids)
 

@@ -1,0 +1,73 @@
+"""What of a network that does not fit the cores of a chip would have to be narrower: the smallest single change."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+
+from spear_deploy.errors import Finding
+from spear_deploy.network import Network
+from spear_deploy.network.units import Group, keep_units, unit_groups
+
+Placed: TypeAlias = Callable[[Network], Sequence[Finding]]
+"""Tells what of a network does not fit, by its shapes."""
+_BY_WIDTH = ("E035", "E036")
+"""Codes of what a narrower network may not have."""
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A group of populations that are pruned together, left with so many of its units."""
+
+    group: Group
+    units: int
+
+    def __str__(self) -> str:
+        names = " and ".join(map(repr, self.group.populations))
+        return f"{self.units:,} of the {self.group.units:,} units of {names}"
+
+
+def with_narrowings(findings: Iterable[Finding], network: Network, placed: Placed) -> tuple[Finding, ...]:
+    """Put in front of the fix of each E035 and E036 which group alone, narrowed how far, would mend it.
+
+    Others stay as they are, as do those that ``placed`` does not find in the whole network.
+    """
+    findings = tuple(findings)
+    if not any(finding.code in _BY_WIDTH for finding in findings):
+        return findings
+    known = {(found.code, found.where, found.value) for found in placed(network)}
+    return tuple(
+        _told(each, network, placed)
+        if each.code in _BY_WIDTH and (each.code, each.where, each.value) in known
+        else each
+        for each in findings
+    )
+
+
+def _told(finding: Finding, network: Network, placed: Placed) -> Finding:
+    change = smallest_narrowing(finding, network, placed)
+    cure = "no single population can be narrowed so that it fits" if change is None else f"with {change} it fits"
+    return replace(finding, fix=f"{cure}; {finding.fix}")
+
+
+def smallest_narrowing(finding: Finding, network: Network, placed: Placed) -> Narrowing | None:
+    """Return the change of one group that leaves most of it and mends a finding; None where no single one does.
+
+    Each is found by bisection, as if fewer units never took more cores: where they do, a wider one may fit as well.
+    """
+
+    def is_left(group: Group, units: int) -> bool:
+        found = placed(keep_units(network, {group.name: np.arange(units)}))
+        return any((each.code, each.where) == (finding.code, finding.where) for each in found)
+
+    changes = []
+    for group in unit_groups(network).groups:
+        left = bisect_left(range(1, group.units), True, key=partial(is_left, group))
+        if left:
+            changes.append(Narrowing(group, left))
+    return max(changes, key=lambda each: each.units / each.group.units, default=None)
