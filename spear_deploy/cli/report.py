@@ -70,16 +70,22 @@ def _is_sweep(path: Path) -> bool:
 
 
 def _report(path: Path) -> _Shown:
+    from spear_deploy.deployment.bundle import source_units
     from spear_deploy.report.check import read_report
     from spear_deploy.report.csv_tables import report_tables
     from spear_deploy.report.html import write_page
+    from spear_deploy.report.neurons import neuron_rows
     from spear_deploy.report.pictures import drawings
     from spear_deploy.report.terminal import print_report
 
     def drawn(report: dict[str, Any]) -> list[Drawing]:
         return [each for part in drawings(report).values() for each in part]
 
-    return _Shown(read_report(path), path / REPORT, path / PAGE, print_report, write_page, drawn, report_tables)
+    def tables(report: dict[str, Any]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        sources = source_units(path if is_folder(path) else path.parent)
+        return {**report_tables(report), "neurons": neuron_rows(report, sources)}
+
+    return _Shown(read_report(path), path / REPORT, path / PAGE, print_report, write_page, drawn, tables)
 
 
 def _sweep(path: Path) -> _Shown:

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError
-from spear_deploy.frontends import Semantics, save
+from spear_deploy.frontends import Semantics, load, save
 from spear_deploy.network import Network
+from spear_deploy.network.units import unit_groups
+from spear_deploy.printable import plain
 from spear_deploy.storage import atomic, is_file, sha256, write_json, writing
 from spear_deploy.targets import TARGETS, Program, emulated_target
 from spear_deploy.untrusted import UnreadableError, npz
@@ -141,6 +144,28 @@ def read_bundle(folder: Path) -> Bundle:
     if problems:
         raise InputError(Finding("E010", str(folder / name), problem, "compile again") for name, problem in problems)
     return Bundle(folder, program, x, y, manifest)
+
+
+def source_units(folder: Path) -> dict[str, list[int]]:
+    """Return which unit of the network as it was imported each unit is, by population; nothing without ``model.nir``.
+
+    Raises :class:`InputError` (E010) where the file does not say so of all its units.
+    """
+    path = folder / MODEL
+    if not is_file(path):
+        return {}
+    network = load(path).network
+    try:
+        kept = json.loads(network.metadata["spear_deploy"]["kept_units"])
+        found = {population.name: list(range(population.units)) for population in network.neurons}
+        for group in unit_groups(network).groups:
+            units = [index(unit) for unit in kept.get(group.name, range(group.units))]
+            if len(units) != group.units:
+                raise ValueError(f"{len(units)} units were kept of {group.name}, which has {group.units}")
+            found |= dict.fromkeys(group.populations, units)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError.of("E010", path, f"its kept units are damaged: {plain(error)}", "compile again") from error
+    return found
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

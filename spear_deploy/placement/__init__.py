@@ -14,7 +14,8 @@ class PopulationPlacement:
 
     ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
     shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
-    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.
+    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.  ``parts`` tells into how many the
+    population is cut along each axis of its shape, in whose C order they lie on its cores; () where it is whole.
     """
 
     name: str
@@ -28,6 +29,7 @@ class PopulationPlacement:
     memory_bits: int
     utilisation: Mapping[str, float]
     binding: str
+    parts: tuple[int, ...] = ()
 
 
 CURABLE = frozenset({"E035", "E087", "E088"})

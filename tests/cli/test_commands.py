@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from spear_deploy.budgets import RESOURCES
 from spear_deploy.chips.loader import chip_names
-from spear_deploy.deployment.bundle import MODEL, PROGRAM, read_bundle
+from spear_deploy.deployment.bundle import MODEL, PROGRAM, read_bundle, source_units
 from spear_deploy.report.schema import schema
 from spear_deploy.targets.loihi.emulator.device_emulator import DeviceEmulator
 from tests.cli.conftest import Done, Run
@@ -59,6 +60,15 @@ def test_figures_and_json_of_a_report(compiled: tuple[Done, Path], spear: Run, t
     done = spear("report", folder, "--figures", tmp_path / "figures", "--csv", tmp_path / "tables", "--json")
     assert "layers.csv" in {path.name for path in (tmp_path / "tables").iterdir()}
     assert f"table: {tmp_path / 'tables' / 'layers.csv'}" in done.err
+    with (tmp_path / "tables" / "neurons.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    kept = source_units(folder)
+    assert [(row["population"], int(row["source_unit"])) for row in rows] == [
+        (name, unit) for name, units in kept.items() for unit in units
+    ]
+    assert any(units != list(range(len(units))) for units in kept.values())
+    spear("report", folder / "report.json", "--csv", tmp_path / "same", "-o", tmp_path / "page.html")
+    assert (tmp_path / "same" / "neurons.csv").read_bytes() == (tmp_path / "tables" / "neurons.csv").read_bytes()
     assert json.loads(done.out) == json.loads((folder / "report.json").read_text())
     written = {path.name for path in (tmp_path / "figures").iterdir()}
     assert {"network.svg", "network.png", "raster.svg", "accuracy-synops.svg", "lre-pairs.svg"} <= written

@@ -100,15 +100,20 @@ def _matrix(activity: Activity, classes: int) -> list[list[int]]:
 
 def _cores(work: Work) -> list[dict[str, Any]]:
     assert work.measured is not None
+    lowered = work.measured.lowered
+    shapes = lowered.program.shapes
     return [
         {
             "name": place.name,
+            "shape": list(shapes[place.name]),
+            "tile": list(place.tile),
+            "parts": list(place.parts or (1,) * len(shapes[place.name])),
             "first": place.first_core,
             "cores": place.cores,
             "use": [{"resource": name, "share": float(share)} for name, share in place.utilisation.items()],
             "binding": place.binding,
         }
-        for place in work.measured.lowered.placement.populations
+        for place in lowered.placement.populations
     ]
 
 

@@ -165,8 +165,8 @@ def _placements(
             continue
         tiling, use = tilings[name], uses[name]
         fractions = use.fractions(limits)
-        tile = tuple(tiling.tile) if len(shape) == 3 else (tiling.tile.channels,)
+        tile, parts = (tuple(each) if len(shape) == 3 else (each.channels,) for each in tiling)
         binding = max(fractions, key=lambda resource: fractions[resource])
         bits = tiling.cores * use.synapse_words * word_bits
-        yield PopulationPlacement(name, tile, tiling.cores, first, *use, bits, fractions, binding)
+        yield PopulationPlacement(name, tile, tiling.cores, first, *use, bits, fractions, binding, parts)
         first += tiling.cores
