@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.targets import Lowered
 from spear_deploy.validate.rasters import Raster, earliest
+
+Run: TypeAlias = Callable[[Mapping[str, Raster]], Mapping[str, NDArray[Any]]]
+"""Returns the spikes of each population for values of each input, both (steps, samples, *shape)."""
 
 _BATCH_VALUES = 1 << 25
 """Values that one batch may take over all populations and steps: 128 MiB in single precision."""
@@ -75,8 +81,25 @@ class Agreement:
         return sum(self.mismatches.values())
 
 
-def compare(network: Network, golden: Golden) -> Agreement:
-    """Run the network on the recorded input and compare it with the recorded spikes.
+def in_float(network: Network) -> Run:
+    """Return what runs the float network."""
+    simulator = FloatSimulator(network)
+
+    def run(inputs: Mapping[str, Raster]) -> Mapping[str, NDArray[Any]]:
+        with torch.no_grad():
+            outputs = simulator({name: to_tensor(x) for name, x in inputs.items()})
+        return {name: values.numpy() for name, values in outputs.items()}
+
+    return run
+
+
+def on_chip(lowered: Lowered) -> Run:
+    """Return what runs the integers of a network on the emulator."""
+    return lambda inputs: lowered.emulate(inputs).spikes
+
+
+def compare(network: Network, golden: Golden, run: Run | None = None) -> Agreement:
+    """Run the network (in float, unless ``run`` is another) on the recorded input, and compare the recorded spikes.
 
     Of several bins that differ in the earliest step, the first population in execution order counts, then the
     first sample.
@@ -84,16 +107,14 @@ def compare(network: Network, golden: Golden) -> Agreement:
     recorded = [population.name for population in network.neurons if population.name in golden.spikes]
     size = sum(population.size for population in network.populations)
     batch = max(1, _BATCH_VALUES // (size * golden.steps))
-    simulator = FloatSimulator(network)
+    run = run or in_float(network)
     mismatches = dict.fromkeys(recorded, 0)
     found: list[tuple[tuple[int, int, int], Difference]] = []
     for start in range(0, golden.samples, batch):
         chosen = slice(start, start + batch)
-        inputs = {name: to_tensor(np.moveaxis(x[chosen], 1, 0)) for name, x in golden.inputs.items()}
-        with torch.no_grad():
-            outputs = simulator(inputs)
+        outputs = run({name: np.moveaxis(x[chosen], 1, 0) for name, x in golden.inputs.items()})
         for rank, name in enumerate(recorded):
-            theirs, ours = golden.spikes[name][chosen], np.moveaxis(outputs[name].numpy(), 0, 1)
+            theirs, ours = golden.spikes[name][chosen], np.moveaxis(outputs[name], 0, 1)
             differs = ours != theirs
             mismatches[name] += int(np.count_nonzero(differs))
             where = earliest(differs)
