@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spear_deploy
+from spear_deploy.budgets.synops import MEAN
 from spear_deploy.cli.main import cli
+from spear_deploy.data import Split
+from spear_deploy.data.samples import SpikeSamples
+from spear_deploy.deployment.fidelity import with_rounding_apart
 from spear_deploy.errors import InputError
+from spear_deploy.execution import Execution
+from spear_deploy.measure.measured import Baseline
+from spear_deploy.measure.runs import measure_float, measure_program
+from spear_deploy.network import Linear
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
-from tests.targets.speck.networks import gesture
+from tests.targets.speck.networks import chain, gesture
 
 QUICK = {"episodes": 8, "candidates": 1, "epochs": 2.0, "samples": 4}
 
@@ -25,11 +34,27 @@ def test_a_leaky_network_is_adapted_and_deployed(tiny_nir: Path, tiny_npz: Path,
     assert synops["within"]
     assert (cores["measured"], cores["limit"]) == (3, 9)
     assert "real Speck" in done.report["emulated"]
+    assert done.report["search"]["method"] == "gradual", "single synapses save nothing on a chip that counts zeros"
     assert {layer["cores"] for layer in done.report["layers"]} == {1}
     for backend in ("emulator", "reference"):
         spikes = tmp_path / f"{backend}.h5"
         cli.main(["run", str(tmp_path / "build"), "--backend", backend, "-o", str(spikes)], standalone_mode=False)
         assert spikes.is_file()
+
+
+def test_half_is_half_of_what_events_do() -> None:
+    """Excitation and inhibition cancel in a time step and not event by event: that is the chip, and no loss of its
+    integers, so that a percentage is of the chip's own SynOps."""
+    weights = [np.array([[2.5, -3.0]], np.float32), np.ones((4, 1), np.float32)]
+    network = chain((2,), *((Linear(weight),) for weight in weights))
+    split = Split(SpikeSamples(np.ones((8, 20, 2), np.uint8)), np.zeros(8, int), np.arange(8))
+    lowered = compiler_for(load_chip("speck2f"), {"input": InputRange()}, LoweringOptions()).lower(network)
+    in_float, on_chip = measure_float(network, split), measure_program(lowered.program, split)
+    before = Baseline(network, lowered, in_float, on_chip, in_float, on_chip)
+    baseline = with_rounding_apart(before, split, Execution())
+    assert (in_float.mean_synops, on_chip.mean_synops, baseline.rounded_val) == (40, 40 + 20 * 4, 40)
+    assert (before.works_alike, baseline.works_alike) == (False, True)
+    assert MEAN.ask("50%").limit(baseline) == 60
 
 
 def test_weights_have_eight_bits() -> None:
