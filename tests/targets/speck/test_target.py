@@ -17,9 +17,9 @@ from spear_deploy.errors import InputError
 from spear_deploy.execution import Execution
 from spear_deploy.measure.measured import Baseline
 from spear_deploy.measure.runs import measure_float, measure_program
-from spear_deploy.network import Linear
+from spear_deploy.network import Flatten, Linear
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
-from tests.targets.speck.networks import chain, gesture
+from tests.targets.speck.networks import chain, conv, gesture
 
 QUICK = {"episodes": 8, "candidates": 1, "epochs": 2.0, "samples": 4}
 
@@ -40,6 +40,34 @@ def test_a_leaky_network_is_adapted_and_deployed(tiny_nir: Path, tiny_npz: Path,
         spikes = tmp_path / f"{backend}.h5"
         cli.main(["run", str(tmp_path / "build"), "--backend", backend, "-o", str(spikes)], standalone_mode=False)
         assert spikes.is_file()
+
+
+def test_of_one_channel_too_many_that_channel_goes(tmp_path: Path) -> None:
+    """A network that lacks memory is searched for the widths that its placement names, without a budget of SynOps."""
+    rng = np.random.default_rng(0)
+    maps = conv(rng, 2, 64, 3, padding=(1, 1)), conv(rng, 64, 65, 3, stride=(2, 2), padding=(1, 1))
+    classes = Linear(rng.normal(0, 0.1, (2, 65 * 9)).astype(np.float32))
+    network = chain((2, 6, 6), *((each,) for each in maps), (Flatten(), classes))
+    y = np.arange(60) % 2
+    x = (rng.random((60, 4, 2, 6, 6)) < 0.2).astype(np.uint8) * (y != np.arange(2)[:, None]).T[:, None, :, None, None]
+    semantics = spear_deploy.Semantics(dt=1.0, reset="subtract", compare="ge", spikes="integer", floor=-1.0)
+    spear_deploy.Imported(network, semantics).save(tmp_path / "wide.nir")
+    np.savez(tmp_path / "data.npz", x=x.astype(np.uint8), y=y)
+    done = spear_deploy.deploy(
+        tmp_path / "wide.nir",
+        tmp_path / "data.npz",
+        "speck2f",
+        cores=9,
+        semantics=semantics,
+        allow_loss=True,
+        effort="quick",
+        epochs=1.0,
+    )
+    assert done.error is None
+    assert done.work.lowered is not None
+    assert [finding.code for finding in done.work.lowered.placement.findings] == ["E087"]
+    assert done.work.measured is not None
+    assert [each.shape[0] for each in done.work.measured.network.neurons] == [64, 64, 2]
 
 
 def test_half_is_half_of_what_events_do() -> None:
