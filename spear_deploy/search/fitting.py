@@ -1,7 +1,7 @@
 """Widths that fit the chip, by the chip's own rule: memory is freed in steps, and a removal within a step frees none.
 
-A layer of 33 channels may take the memory of 64: the thirty-third costs as much as the other 32, and more of them free
-nothing.  So what a removal frees is not reckoned: the target is asked to place the narrower network, by its shapes.
+A layer of 33 channels may take the memory of 64: the thirty-third costs as much as the 32 before it, and one of 64 that
+goes frees nothing.  So what a removal frees is not reckoned: the target places the narrower network, by its shapes.
 """
 
 from __future__ import annotations
@@ -10,14 +10,32 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf, log, nextafter
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.search.space import KeepCounts, Space
+from spear_deploy.network.units import Units
+from spear_deploy.search.importance import most_important
+from spear_deploy.search.space import STAGE, KeepCounts, Space
+
+if TYPE_CHECKING:
+    from spear_deploy.search.cost import SynopsCost
 
 _SLICE = 16
 """A step narrows a group by a part of this many at least where that frees more: placing takes time."""
+
+
+def towards_fitting(
+    space: Space, importance: Mapping[str, NDArray[np.float64]], cost: SynopsCost, counts: KeepCounts
+) -> dict[str, Units]:
+    """Return the units that are left at widths that fit, or on the way there as far as a stage goes."""
+    widths = fitting_widths(space, importance, counts)
+    while True:
+        left = {name: most_important(importance[name], count) for name, count in widths.items()}
+        if cost.of(left) >= STAGE * cost.total or all(counts[name] - count <= 1 for name, count in widths.items()):
+            return left
+        widths = {name: (counts[name] + count + 1) // 2 for name, count in widths.items()}
 
 
 def fitting_widths(space: Space, importance: Mapping[str, NDArray[np.float64]], counts: KeepCounts) -> KeepCounts:

@@ -3,7 +3,7 @@
 A stage lowers the SynOps by a quarter at most, by removing the units that take least of their group's importance for
 the SynOps that they save (:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance
 and rates are taken anew.  Where SynOps are within the target and only the chip's memory or a budget of the placement is
-missed, a stage goes to widths that fit (:mod:`spear_deploy.search.fitting`).
+missed, a stage goes to widths that fit (:mod:`spear_deploy.search.fitting`), or part of the way where they lie far.
 
 The SynOps before and after each of these short runs are what LRE learns from: of promising networks, on the way to the
 target, at no extra cost.
@@ -20,8 +20,7 @@ from spear_deploy.network import Network
 from spear_deploy.network.units import Units, keep_units
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.fitting import fitting_widths
-from spear_deploy.search.importance import most_important
+from spear_deploy.search.fitting import towards_fitting
 from spear_deploy.search.lre import Pair
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.removal import remove
@@ -82,8 +81,7 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         if cost.total > CLOSE * target * whole:
             left = remove(importance, cost, max(target * whole, STAGE * cost.total), space.smallest)
         else:
-            widths = fitting_widths(space, importance, counts_of(kept))
-            left = {name: most_important(importance[name], count) for name, count in widths.items()}
+            left = towards_fitting(space, importance, cost, counts_of(kept))
         if all(len(left[name]) == len(units) for name, units in kept.items()):
             break
         before = cost.of(left) / whole

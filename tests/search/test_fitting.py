@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from spear_deploy.network.units import keep_units, unit_groups
-from spear_deploy.search.fitting import fitting_widths
+from spear_deploy.search.cost import SynopsCost, Term
+from spear_deploy.search.fitting import fitting_widths, towards_fitting
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.space import PrunableGroup, Space
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
@@ -64,6 +65,18 @@ def test_the_least_important_step_that_frees_memory_is_taken() -> None:
     assert found == {"a": 24, "b": 16, "c": 32}
     found = fitting_widths(space(units, beyond), {"a": np.r_[1.0, np.zeros(31)], "b": flat, "c": flat}, units)
     assert found == {"a": 8, "b": 32, "c": 32}
+
+
+def test_a_stage_goes_part_of_a_long_way() -> None:
+    """Training comes between where widths that fit are far: a stage leaves three quarters of the SynOps."""
+    units, rng = {"a": 40}, np.random.default_rng(0)
+    importance = {"a": rng.uniform(0.5, 1.5, 40)}
+    cost = SynopsCost((Term(None, "a", np.ones(1), np.ones(40)),), units)
+    few = space(units, lambda counts: max(0, counts["a"] - 8) / 8)
+    near = space(units, lambda counts: max(0, counts["a"] - 33) / 33)
+    assert [len(towards_fitting(each, importance, cost, units)["a"]) for each in (few, near)] == [32, 33]
+    kept = towards_fitting(near, importance, cost, units)["a"]
+    assert importance["a"][kept].min() > np.delete(importance["a"], kept).max()
 
 
 def test_what_cannot_fit_is_narrowed_as_far_as_that_helps() -> None:
