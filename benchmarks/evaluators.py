@@ -86,4 +86,4 @@ def subject(name: str, folder: Path | None, seed: int) -> Iterator[Subject]:
         checkpoints = Checkpoints(Journal(place / "journal", {}, resume=False), place / "weights")
         options, execution = EFFORTS["normal"], work.options.execution
         evaluator = Evaluator(work.baseline, work.data, work.compiler, options, execution, checkpoints)
-        yield Subject(evaluator, Space(evaluator.prunable_groups(), LOWEST, lambda _: True))
+        yield Subject(evaluator, Space(evaluator.prunable_groups(), LOWEST, lambda _: 0.0))

@@ -22,6 +22,7 @@ PINS = {
     "lava-dl": ("lava-dl==0.6.0",),
     "norse": ("norse==1.1.0",),
     "rockpool": ("rockpool==3.1.0",),
+    "sanafe": ("sanafe==2.2.9",),
     "sinabs": ("sinabs==3.1.3", "pbr==7.1.3"),
     "spikingjelly": ("spikingjelly==2.0.0", "loguru==0.7.3"),
 }

@@ -78,6 +78,12 @@ NOT_RUN = {
     "python -m benchmarks.one_file --networks digits nmnist --data-dir DATA --network-dir NETWORKS": (
         "ten minutes; what is checked in is not run again"
     ),
+    "pip install --target FOLDER sanafe==2.2.9": "python -m tests.frameworks does",
+    "python -m benchmarks.energy --sanafe FOLDER": "tests/benchmarks/test_energy.py does what it does",
+    "spear-deploy deploy nmnist_scnn.nir --semantics sinabs --floor -1 --chip speck2f --data nmnist-small "
+    "--data-dir DATA --bin-ms 10 --synops 50% --allow-loss --backend emulator -o build/nmnist": (
+        "ten minutes, and needs the data set"
+    ),
     "python -m benchmarks.speck --data-dir DATA --network-dir NETWORKS --reference SCRIPTS": (
         "needs the scripts, and tells of speed alone"
     ),

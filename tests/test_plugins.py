@@ -377,6 +377,7 @@ class ToyEmulator:
 
 class Toy:
     name, profile, emulated = "toy", ToyProfile, "runs the float network itself"
+    counts_zeros = False
     exporters: Mapping[str, Any] = {}
 
     def rules(self, chip: ToyProfile) -> list[tuple[Rule, Mapping[str, str]]]:

@@ -43,7 +43,8 @@ NOTES: dict[str, tuple[str, str]] = {
         "percentage of the float network",
         (
             "Quantisation changed the SynOps of the unpruned network by more than a tenth. A budget in per cent is\n"
-            "then a share of what the network does in float, not of what is left of it on the chip."
+            "then a share of what the network does in float, not of what is left of it on the chip. That events one\n"
+            "by one do other work than time steps is no loss of quantisation: there the share is of the chip's."
         ),
     ),
     "N011": (

@@ -32,6 +32,7 @@ def _check(work: Work) -> Iterator[str]:
     if not data.transform.is_identity:
         yield f"input: {data.transform} is folded into the first layer"
     yield f"decision: {rule.name}, {rule.text}"
+    yield f"method of the search: {work.options.search.method}"
     for place in lowered.placement.populations:
         used = ", ".join(f"{name} {share:.0%}" for name, share in place.utilisation.items())
         yield f"unpruned {place.name}: cores {place.cores}, of each at most {used}"

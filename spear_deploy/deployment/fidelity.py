@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spear_deploy.data import Split
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.execution import Execution
 from spear_deploy.measure.collapse import collapse_findings
 from spear_deploy.measure.course import measure_course
 from spear_deploy.measure.distributions import measure_distributions
 from spear_deploy.measure.fidelity import Fidelity, measure_fidelity
 from spear_deploy.measure.measured import Baseline
+from spear_deploy.measure.runs import measure_reference
 from spear_deploy.progress import Progress
 from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions, compiler_for
 
@@ -31,6 +34,17 @@ def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
     if findings and not work.options.allow_loss:
         raise UnsupportedError(findings)
     return tuple(replace(finding, severity="note") for finding in findings)
+
+
+def with_rounding_apart(baseline: Baseline, split: Split, execution: Execution) -> Baseline:
+    """Return a baseline that tells what its integers do as the family's simulator computes, where that may matter.
+
+    It does where the chip does not do the float network's work.
+    """
+    if baseline.works_alike:
+        return baseline
+    rounded = measure_reference(baseline.lowered.program, split, execution)
+    return replace(baseline, rounded_val=rounded.mean_synops)
 
 
 def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:

@@ -19,7 +19,7 @@ from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.decided import decided
-from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
+from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken, with_rounding_apart
 from spear_deploy.deployment.folder import (
     JOURNAL,
     WEIGHTS,
@@ -113,7 +113,8 @@ def _check(work: Work, progress: Progress) -> Work:
     if work.options.writes and not work.options.force:
         refuse_earlier(work.options.output, resume=work.options.resume)
     execution = replace(work.options.execution, held=data.nbytes)
-    options = replace(work.options, execution=execution)
+    search = work.options.search.suited(counts_zeros=lowered.target.counts_zeros)
+    options = replace(work.options, execution=execution, search=search)
     memory = memory_outlook(compiler, first, data.steps, options)
     progress.say(str(memory))
     return replace(work, lowered=lowered, options=options, memory=memory)
@@ -179,7 +180,8 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
-    baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
+        baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
+        baseline = with_rounding_apart(baseline, data.val, execution)
     silent = {"test": fidelity.in_float, "validation": baseline.float_val}
     if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
         message = f"the network does not fire on its {' and '.join(parts)} samples"

@@ -24,6 +24,7 @@ from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 from spear_deploy.targets import Program, emulated_target
 from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.protocol import Emulator
 
 _LARGEST_BATCH = 128
 """Samples that a float network runs at once at most."""
@@ -58,6 +59,12 @@ def measure_program(
 ) -> Activity:
     """Run a chip program on its target's bit-exact emulator over a split; ``decide`` as for :func:`measure_float`."""
     return _measure(ProgramRun(program, execution), program_recorder(program, decide), split, tick)
+
+
+def measure_reference(program: Program, split: Split, execution: Execution | None = None) -> Activity:
+    """Run a program over a split as its family's own simulator does, where the chip does otherwise."""
+    reference = emulated_target(program.target).reference(program, execution or Execution())
+    return _measure(ProgramRun(program, execution, reference), program_recorder(program), split, None)
 
 
 class Run(Protocol):
@@ -96,10 +103,10 @@ class FloatRun:
 
 
 class ProgramRun:
-    """Runs a program of one input on its emulator."""
+    """Runs a program of one input on its emulator, or on another one that is given."""
 
-    def __init__(self, program: Program, execution: Execution | None = None) -> None:
-        self._emulator = emulated_target(program.target).emulator(program, execution or Execution())
+    def __init__(self, program: Program, execution: Execution | None = None, emulator: Emulator | None = None) -> None:
+        self._emulator = emulator or emulated_target(program.target).emulator(program, execution or Execution())
         (self._port,) = program.inputs
 
     def __call__(self, x: NDArray[Any]) -> Recording:

@@ -59,11 +59,19 @@ class Goal:
 
     def fits(self, placement: Placement) -> bool:
         """Say whether a placement keeps the budgets that it tells, and nothing of it is left without a core."""
-        return not placement.findings and all(
-            budget.allows(budget.resource.of_placement(placement))
-            for budget in self.budgets
-            if budget.resource.of_placement is not None
-        )
+        return self.beyond(placement) <= 0
+
+    def beyond(self, placement: Placement) -> float:
+        """Return by how much a placement misses the budgets that it tells, and the chip: 0 if all fits.
+
+        Shares of what is allowed, summed; a finding without numbers counts as 1.
+        """
+        total = sum((_excess(found.value, found.limit) for found in placement.findings), 0.0)
+        for budget in self.budgets:
+            of_placement = budget.resource.of_placement
+            if of_placement is not None and not budget.allows(of_placement(placement)):
+                total += _excess(of_placement(placement), budget.limit)
+        return total
 
     def is_met(self, network: Measured) -> bool:
         """Say whether all that was measured is within the budgets, and all populations fit on a core."""
@@ -88,3 +96,8 @@ class Goal:
         """Return what a network at a ``share`` of the SynOps is expected to use; None for what LRE does not tell."""
         of_activity = budget.resource.of_activity
         return None if of_activity is None else share * of_activity(self.baseline.chip_val)
+
+
+def _excess(value: float | None, limit: float | None) -> float:
+    """Return by how much a value that is not allowed is beyond its limit, as a share of that."""
+    return value / limit - 1 if value is not None and limit and value > limit else 1.0

@@ -2,7 +2,8 @@
 
 A stage lowers the SynOps by a quarter at most, by removing the units that take least of their group's importance for
 the SynOps that they save (:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance
-and rates are taken anew.
+and rates are taken anew.  Where SynOps are within the target and only the chip's memory or a budget of the placement is
+missed, a stage goes to widths that fit (:mod:`spear_deploy.search.fitting`), or part of the way where they lie far.
 
 The SynOps before and after each of these short runs are what LRE learns from: of promising networks, on the way to the
 target, at no extra cost.
@@ -19,14 +20,13 @@ from spear_deploy.network import Network
 from spear_deploy.network.units import Units, keep_units
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.fitting import towards_fitting
 from spear_deploy.search.lre import Pair
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import CLOSE, STAGE, KeepCounts, Space, counts_of, stages_to
 from spear_deploy.train.config import FinetuneConfig
 
-_FINE_STAGE = 0.9
-"""The same where only a budget of the placement is missed: what a unit takes of it is not known, so steps are small."""
 _SAMPLES = 512
 """Training samples that the importance within a stage is averaged over."""
 
@@ -77,10 +77,11 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
     while not evaluator.execution.deadline.passed and (
         cost.total > CLOSE * target * whole or not space.fits(counts_of(kept))
     ):
-        over = cost.total > CLOSE * target * whole
-        wanted = max(target * whole, STAGE * cost.total) if over else _FINE_STAGE * cost.total
         importance = evaluator.importance_in(network, _SAMPLES)
-        left = remove(importance, cost, wanted, space.smallest)
+        if cost.total > CLOSE * target * whole:
+            left = remove(importance, cost, max(target * whole, STAGE * cost.total), space.smallest)
+        else:
+            left = towards_fitting(space, importance, cost, counts_of(kept))
         if all(len(left[name]) == len(units) for name, units in kept.items()):
             break
         before = cost.of(left) / whole

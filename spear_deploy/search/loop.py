@@ -54,7 +54,7 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     options = evaluator.options
     with progress.step("importance"):
         space = Space(
-            evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.fits(evaluator.placement(counts))
+            evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.beyond(evaluator.placement(counts))
         )
         check_feasible(evaluator, space, goal)
     target = goal.target(options.aim)

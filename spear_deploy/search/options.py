@@ -48,6 +48,13 @@ class SearchOptions:
         """The decision rule that networks are judged by: the one that their fine-tuning follows."""
         return self.finish.decide
 
+    def suited(self, *, counts_zeros: bool) -> SearchOptions:
+        """Return the same for a chip that may count a weight of zero as an operation, as any other weight.
+
+        There single synapses save nothing, and units go until the target: ``synapses`` is then ``gradual``.
+        """
+        return replace(self, method="gradual") if counts_zeros and self.method == "synapses" else self
+
     def deciding(self, decide: str | None) -> SearchOptions:
         """Return the same under the decision rule of that name (None: the output's usual one)."""
         names = ("trial", "stage", "compare", "finish", "reference")

@@ -37,14 +37,18 @@ class PrunableGroup:
 
 @dataclass(frozen=True)
 class Space:
-    """The groups in execution order, the smallest keep ratio, and whether a network is within what is known unrun.
+    """The groups in execution order, the smallest keep ratio, and by how much a network misses what is known unrun.
 
-    ``fits`` is asked for budgets that a placement tells, such as cores.
+    ``beyond`` tells it of budgets that a placement tells, such as cores, and of the chip's memories: 0 where all fits.
     """
 
     groups: tuple[PrunableGroup, ...]
     lowest: float
-    fits: Callable[[KeepCounts], bool]
+    beyond: Callable[[KeepCounts], float]
+
+    def fits(self, counts: KeepCounts) -> bool:
+        """Say whether a network fits."""
+        return self.beyond(counts) <= 0
 
     @property
     def units(self) -> dict[str, int]:

@@ -230,6 +230,10 @@ class Target(Family, Protocol):
         """What the emulator follows and how exactly: reports go on with it after "the emulator, which"."""
 
     @property
+    def counts_zeros(self) -> bool:
+        """Whether a weight of zero costs a synaptic operation, as any other does: whole kernels are read."""
+
+    @property
     def exporters(self) -> Mapping[str, Exporter]:
         """File formats that programs can be exported to, by name."""
 

@@ -19,7 +19,7 @@ def test_keep_count(units: int, ratio: float) -> None:
 def test_ratios_of_all_groups_at_once() -> None:
     """One ratio for every group; the smallest network is that of the lowest ratio."""
     groups = (PrunableGroup("a", 16, 9, 0.5, True), PrunableGroup("b", 64, 144, 0.5, False))
-    space = Space(groups, 0.1, lambda counts: True)
+    space = Space(groups, 0.1, lambda counts: 0.0)
     assert space.units == {"a": 16, "b": 64}
     assert space.at_ratio(0.5) == {"a": 8, "b": 32}
     assert space.smallest == {"a": 2, "b": 6}

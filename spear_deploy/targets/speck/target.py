@@ -107,6 +107,7 @@ class SpeckTarget:
         "0.05 % more than a real Speck's, and 97.4 % of its 40,960 neurons fired as often; deeper layers, biases and "
         "other networks were not compared with silicon. A backend is compared with the reference emulator of time steps"
     )
+    counts_zeros = True
     exporters: Mapping[str, Exporter] = MappingProxyType({})
 
     def rules(self, chip: SpeckProfile) -> list[tuple[Rule, Mapping[str, str]]]:

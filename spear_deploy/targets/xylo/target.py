@@ -93,6 +93,7 @@ class XyloTarget:
     name = "xylo"
     profile = XyloProfile
     emulated = "follows the integer equations of xylosim 0.1.3 bit for bit, which is no proof for silicon"
+    counts_zeros = False
     exporters: Mapping[str, Exporter] = MappingProxyType({})
 
     def rules(self, chip: XyloProfile) -> list[tuple[Rule, Mapping[str, str]]]:

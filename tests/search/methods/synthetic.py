@@ -61,7 +61,7 @@ def synthetic(
         PrunableGroup(name, size, 9 * (index + 1), float(saved[name].sum() / cost.total / 2), index < groups - 1)
         for index, (name, size) in enumerate(cost.units.items())
     )
-    space = Space(described, 0.02, fits)
+    space = Space(described, 0.02, lambda counts: float(not fits(counts)))
 
     def predict(proposal: Proposal, outcome: Outcome) -> float:
         ratios = [proposal.counts[name] / size for name, size in cost.units.items()]

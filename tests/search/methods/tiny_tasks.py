@@ -79,7 +79,7 @@ def task_of(network: Network, data: Dataset, target: float, seed: int = 0, known
     brief = FinetuneConfig(epochs=2, batch=24, learning_rate=5e-3)
     described = tuple(PrunableGroup(g.name, g.units, 1, 0.5, False) for g in groups.groups)
     return Task(
-        space=Space(described, 0.1, lambda counts: True),
+        space=Space(described, 0.1, lambda counts: 0.0),
         target=target,
         predict=lambda proposal, outcome: outcome.synops,
         evaluations=10,
