@@ -16,7 +16,7 @@ from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
-from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
+from spear_deploy.deployment.adapt import CURED, Retraining, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.decided import decided
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken
@@ -163,8 +163,11 @@ def _adapt(work: Work, progress: Progress) -> Work:
     assert compiler is not None
     if not options.adapt or not foreign_neurons(work.imported.network, compiler, work.imported):
         return work
+    retraining = Retraining(work.imported, compiler, work.data, options.execution)
+    with progress.step("rate of adapting") as tick:
+        rate = retraining.rate(options.search, tick)
     with progress.step("adapt") as tick:
-        imported, adaptation = adapt(work.imported, compiler, work.data, options.search.finish, options.execution, tick)
+        imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
     return replace(work, imported=imported, adaptation=adaptation, lowered=compiler.lower(imported.network))
 
 
