@@ -168,7 +168,9 @@ def _adapt(work: Work, progress: Progress) -> Work:
         rate = retraining.rate(options.search, tick)
     with progress.step("adapt") as tick:
         imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
-    return replace(work, imported=imported, adaptation=adaptation, lowered=compiler.lower(imported.network))
+    given = measure_float(work.imported.network, work.data.test, options.execution, decide=options.search.decide)
+    lowered = compiler.lower(imported.network)
+    return replace(work, imported=imported, adaptation=adaptation, given=given, lowered=lowered)
 
 
 def _measure_baseline(work: Work, progress: Progress) -> Work:
@@ -182,7 +184,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
-    baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
+    baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip, work.given)
     silent = {"test": fidelity.in_float, "validation": baseline.float_val}
     if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
         message = f"the network does not fire on its {' and '.join(parts)} samples"
