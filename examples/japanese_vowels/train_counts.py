@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 import spear_deploy
-from examples.japanese_vowels.counts import MOST, counts
+from examples.japanese_vowels.counts import INPUTS, counts
 from examples.japanese_vowels.train import HIDDEN
 from examples.japanese_vowels.train import counts as spikes
 from examples.training import arguments, make_deterministic
@@ -19,11 +19,8 @@ from examples.training import arguments, make_deterministic
 
 def build() -> nn.Sequential:
     """As the network on coefficients, without biases: frames without events leave it silent."""
-    entry = nn.Linear(12, HIDDEN, bias=False)
-    with torch.no_grad():
-        entry.weight *= 2 / MOST
     return nn.Sequential(
-        entry,
+        nn.Linear(INPUTS, HIDDEN, bias=False),
         snn.RLeaky(beta=0.9, linear_features=HIDDEN, init_hidden=True, reset_mechanism="subtract"),
         nn.Linear(HIDDEN, 9, bias=False),
         snn.Leaky(beta=0.9, init_hidden=True, reset_mechanism="subtract"),
@@ -51,7 +48,7 @@ def main() -> None:
     with torch.no_grad():
         accuracy = (spikes(net, x_test).argmax(1) == y_test).float().mean()
     print(f"test accuracy {accuracy:.2%}")
-    spear_deploy.from_snntorch(net.eval(), torch.zeros(1, 12)).save(options.output)
+    spear_deploy.from_snntorch(net.eval(), torch.zeros(1, INPUTS)).save(options.output)
 
 
 if __name__ == "__main__":
