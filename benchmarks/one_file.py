@@ -28,7 +28,7 @@ from benchmarks.pruning import known
 from spear_deploy import check_chips
 from spear_deploy.api.chips import ChipCheck
 from spear_deploy.data import DataOptions, Dataset, load_data
-from spear_deploy.deployment.adapt import adapt, foreign_neurons
+from spear_deploy.deployment.adapt import Retraining, foreign_neurons
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.semantics import from_toml, preset
@@ -97,10 +97,10 @@ def result(name: str, chip: str, imported: Imported, data: Dataset) -> dict[str,
 
 def fine_tuned(imported: Imported, compiler: Compiler, data: Dataset, plan: Plan) -> tuple[Network, Network]:
     """Return the network as it is lowered first, and fine-tuned as the chip computes."""
-    config, execution = FinetuneConfig(learning_rate=plan.rate).lasting(plan.steps), Execution()
+    config = FinetuneConfig(learning_rate=plan.rate).lasting(plan.steps)
     if foreign_neurons(imported.network, compiler, imported):
         first, _ = compiler.adapt(imported.network, imported.semantics)
-        return first, adapt(imported, compiler, data, config, execution, lambda done, total: None)[0].network
+        return first, Retraining(imported, compiler, data, Execution()).tuned(config)
     aims = Aims(Teacher(imported.network, data.train))
     tuned = finetune(imported.network, data.train, config, seed=0, aims=aims, simulator=compiler.trainable).network
     return imported.network, tuned

@@ -104,9 +104,13 @@ NOT_RUN = {
     "python -m spear_deploy_lava check": "backend check lava does",
     "python -m spear_deploy_xylo check": "backend check xylo does",
     "spear-deploy deploy build/subtract/braille.nir --data build/subtract/braille.npz --chip xylo_audio2 --adapt "
-    "--synops 50% --max-drop 2 --method uniform --effort quick --epochs 40 -o build/subtract/xylo": "ten minutes",
+    "--synops 50% --max-drop 2 --backend xylo --samples all -o build/subtract/xylo": "four minutes",
     "pip install --no-deps aeon": "it asks for another numba, and the tests skip what needs it",
     "python -m examples.japanese_vowels.train": "needs aeon, as above",
+    "python -m examples.japanese_vowels.train_counts": "as above",
+    "spear-deploy deploy examples/japanese_vowels/japanese_vowels_counts.nir --data "
+    "examples/japanese_vowels/counts.py:counts --chip xylo_audio3 --adapt --synops 50% --max-drop 2 --backend xylo "
+    "--samples all -o build/vowels_xylo": "as above",
     "spear-deploy deploy examples/japanese_vowels/japanese_vowels.nir --data aeon:JapaneseVowels --normalise 3,1 "
     "--chip loihi2 --synops 50% --effort quick --threads 1 -o build/vowels": "as above",
     "pip download --no-deps --no-binary :all: --dest build/packages sinabs==3.1.3": "python -m tests.frameworks does",

@@ -12,9 +12,12 @@ from spear_deploy.data import Dataset, Split
 from spear_deploy.errors import Finding
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported
-from spear_deploy.measure.runs import measure_float
+from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
+from spear_deploy.search.loss import calibrated_loss
+from spear_deploy.search.options import SearchOptions
+from spear_deploy.search.rate import lowest_loss
 from spear_deploy.targets import Compiler
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
@@ -54,26 +57,53 @@ def foreign_neurons(network: Network, compiler: Compiler, imported: Imported) ->
     return tuple(p.name for p in network.neurons if adapted[p.name] is not network[p.name])
 
 
-def adapt(
-    imported: Imported, compiler: Compiler, data: Dataset, config: FinetuneConfig, execution: Execution, tick: Tick
-) -> tuple[Imported, Adaptation]:
-    """Give a network the chip's own neuron and fine-tune it, distilling from itself as it was trained."""
-    source = imported.network
-    adapted, semantics = compiler.adapt(source, imported.semantics)
-    teacher = Teacher(source, data.train, decide=config.decide, execution=execution)
-    tuned = finetune(
-        adapted,
-        data.train,
-        config,
-        seed=execution.seed,
-        execution=execution,
-        aims=Aims(teacher, _bound(source, adapted, data, execution)),
-        simulator=compiler.trainable,
-        tick=tick,
-    ).network
-    measured = [behaviour(each, data.test, execution, config.decide) for each in (source, adapted, tuned)]
+@dataclass(frozen=True, eq=False)
+class Retraining:
+    """A network with the chip's own neurons, fine-tuned as the chip computes.
+
+    It distils from itself as it was trained, within the SynOps of that where neurons fire several times a step.
+    """
+
+    imported: Imported
+    compiler: Compiler
+    data: Dataset
+    execution: Execution
+
+    def tuned(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
+        """Return the network fine-tuned."""
+        source, data, execution = self.imported.network, self.data, self.execution
+        adapted, _ = self.compiler.adapt(source, self.imported.semantics)
+        teacher = Teacher(source, data.train, decide=config.decide, execution=execution)
+        return finetune(
+            adapted,
+            data.train,
+            config,
+            seed=execution.seed,
+            execution=execution,
+            aims=Aims(teacher, _bound(source, adapted, data, execution)),
+            simulator=self.compiler.trainable,
+            tick=tick,
+        ).network
+
+    def rate(self, options: SearchOptions, tick: Tick) -> float:
+        """Return the learning rate at which short runs lower the chip's loss on the validation samples most."""
+
+        def loss_at(rate: float) -> float:
+            program = self.compiler.lower(self.tuned(replace(options.trial, learning_rate=rate))).program
+            return calibrated_loss(measure_program(program, self.data.val, self.execution, decide=options.decide))
+
+        return lowest_loss(loss_at, tick) if options.rate is None else options.rate
+
+
+def adapt(retraining: Retraining, config: FinetuneConfig, tick: Tick) -> tuple[Imported, Adaptation]:
+    """Give a network the chip's own neuron and fine-tune it."""
+    imported, compiler, execution = retraining.imported, retraining.compiler, retraining.execution
+    adapted, semantics = compiler.adapt(imported.network, imported.semantics)
+    tuned = retraining.tuned(config, tick)
+    networks = (imported.network, adapted, tuned)
+    measured = [behaviour(each, retraining.data.test, execution, config.decide) for each in networks]
     done = replace(imported, network=tuned, semantics=semantics)
-    return done, Adaptation(foreign_neurons(source, compiler, imported), *measured)
+    return done, Adaptation(foreign_neurons(imported.network, compiler, imported), *measured)
 
 
 def _bound(source: Network, adapted: Network, data: Dataset, execution: Execution) -> float | None:

@@ -16,7 +16,7 @@ from spear_deploy.budgets import set_budgets
 from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
-from spear_deploy.deployment.adapt import CURED, adapt, effect, foreign_neurons
+from spear_deploy.deployment.adapt import CURED, Retraining, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.decided import decided
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken, with_rounding_apart
@@ -164,9 +164,14 @@ def _adapt(work: Work, progress: Progress) -> Work:
     assert compiler is not None
     if not options.adapt or not foreign_neurons(work.imported.network, compiler, work.imported):
         return work
+    retraining = Retraining(work.imported, compiler, work.data, options.execution)
+    with progress.step("rate of adapting") as tick:
+        rate = retraining.rate(options.search, tick)
     with progress.step("adapt") as tick:
-        imported, adaptation = adapt(work.imported, compiler, work.data, options.search.finish, options.execution, tick)
-    return replace(work, imported=imported, adaptation=adaptation, lowered=compiler.lower(imported.network))
+        imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
+    given = measure_float(work.imported.network, work.data.test, options.execution, decide=options.search.decide)
+    lowered = compiler.lower(imported.network)
+    return replace(work, imported=imported, adaptation=adaptation, given=given, lowered=lowered)
 
 
 def _measure_baseline(work: Work, progress: Progress) -> Work:
@@ -180,7 +185,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
-        baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip)
+        baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip, given=work.given)
         baseline = with_rounding_apart(baseline, data.val, execution)
     silent = {"test": fidelity.in_float, "validation": baseline.float_val}
     if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:

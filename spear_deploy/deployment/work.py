@@ -13,6 +13,7 @@ from spear_deploy.deployment.memory import MemoryOutlook
 from spear_deploy.deployment.options import DeployOptions
 from spear_deploy.errors import Finding, SpearError
 from spear_deploy.frontends import Imported
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.course import Course
 from spear_deploy.measure.distributions import Distributions
 from spear_deploy.measure.fidelity import Fidelity
@@ -29,12 +30,13 @@ class Work:
     """The request, and what the steps made of it; None where a step has not run.
 
     ``rule`` is how classes are read from the output; ``memory`` says how much will be taken; ``lowered`` is the
-    unpruned network on the chip; ``search`` is None too where none was needed; ``on_test`` is what the deployed network
-    did on the test samples, which are touched once; ``kept`` lists the units that each group keeps; ``unreachable`` is
-    why no search was begun and the unpruned network is delivered; ``failure`` is why a backend gave no proof;
-    ``seconds`` is what each step took.  ``fidelity`` is that of the unpruned network, ``deployed`` and
-    ``distributions`` are of the deployed one, as is its ``course`` over the time steps; ``reference`` is the unpruned
-    network fine-tuned as long; ``notes`` are what the run noticed itself.
+    unpruned network on the chip; ``given`` is what the network did in float, on the test samples, before it was
+    adapted, where it was; ``search`` is None too where none was needed; ``on_test`` is what the deployed network did on
+    the test samples, which are touched once; ``kept`` lists the units that each group keeps; ``unreachable`` is why no
+    search was begun and the unpruned network is delivered; ``failure`` is why a backend gave no proof; ``seconds`` is
+    what each step took. ``fidelity`` is that of the unpruned network, ``deployed`` and ``distributions`` are of the
+    deployed one, as is its ``course`` over the time steps; ``reference`` is the unpruned network fine-tuned as long;
+    ``notes`` are what the run noticed itself.
     """
 
     imported: Imported
@@ -46,6 +48,7 @@ class Work:
     memory: MemoryOutlook | None = None
     lowered: Lowered | None = None
     adaptation: Adaptation | None = None
+    given: Activity | None = None
     baseline: Baseline | None = None
     goal: Goal | None = None
     search: SearchResult | None = None

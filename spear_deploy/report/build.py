@@ -119,9 +119,9 @@ def _budget(row: Row) -> dict[str, Any]:
 def _accuracy(work: Work, baseline: Baseline, measured: Measured) -> dict[str, Any]:
     assert work.deployed is not None
     assert work.on_test is not None
-    lost, reference = Loss.between(baseline.float_test, work.on_test.activity), work.reference
+    lost, reference = Loss.between(baseline.as_given, work.on_test.activity), work.reference
     return {
-        "float": baseline.float_test.accuracy,
+        "float": baseline.as_given.accuracy,
         "unpruned_quantised": baseline.chip_test.accuracy,
         "validation": measured.val.accuracy,
         "finetuned": work.deployed.in_float.accuracy,

@@ -61,7 +61,7 @@ def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
     finish = evaluator.options.finish
     total = finish.steps(len(evaluator.data.train))
     for share in _ROUNDS:
-        yield replace(finish, epochs=finish.epochs * share, max_steps=max(1, round(total * share)), learning_rate=rate)
+        yield replace(finish, learning_rate=rate).lasting(max(1, round(total * share)))
 
 
 def quality(candidate: Candidate, goal: Goal) -> tuple[bool, float, float]:

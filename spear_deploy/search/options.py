@@ -40,7 +40,7 @@ class SearchOptions:
     trial: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=4.0, max_steps=40))
     stage: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=3.0, max_steps=40))
     compare: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=4.0, max_steps=80))
-    finish: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=40.0, max_steps=1600))
+    finish: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=40.0, max_steps=1600, least_steps=400))
     reference: FinetuneConfig = field(default_factory=lambda: FinetuneConfig(epochs=40.0, max_steps=200))
 
     @property
@@ -66,7 +66,8 @@ def _spending(usual: SearchOptions, share: float) -> SearchOptions:
 
     def scaled(config: FinetuneConfig) -> FinetuneConfig:
         most = None if config.max_steps is None else round(config.max_steps * share)
-        return replace(config, epochs=config.epochs * share, max_steps=most)
+        least = max(1, round(config.least_steps * share))
+        return replace(config, epochs=config.epochs * share, max_steps=most, least_steps=least)
 
     stage, compare, finish = (scaled(config) for config in (usual.stage, usual.compare, usual.finish))
     return replace(usual, stage=stage, compare=compare, finish=finish, reference=scaled(usual.reference))

@@ -7,6 +7,7 @@ Of all that was tried the learning rate decides most of a pruned network's accur
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -33,22 +34,27 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
     if options.rate is not None:
         return options.rate
     split = evaluator.data.val.head(_SAMPLES)
-    losses: dict[float, float] = {}
 
     def loss_at(rate: float) -> float:
+        tuned = evaluator.tune_roughly(network, replace(options.trial, learning_rate=rate))
+        if evaluator.baseline.answers_alike:
+            return mean_loss(tuned, split, evaluator.execution, options.decide)
+        return calibrated_loss(evaluator.measure(tuned).val)
+
+    return lowest_loss(loss_at, tick)
+
+
+def lowest_loss(loss_at: Callable[[float], float], tick: Tick) -> float:
+    """Return the rate below which the loss of a short run falls no more, from the highest down."""
+    best, losses = _HIGHEST, dict[float, float]()
+
+    def loss_of(rate: float) -> float:
         if rate not in losses:
-            config = replace(options.trial, learning_rate=rate)
-            tuned = evaluator.tune_roughly(network, config)
-            losses[rate] = (
-                mean_loss(tuned, split, evaluator.execution, options.decide)
-                if evaluator.baseline.answers_alike
-                else calibrated_loss(evaluator.measure(tuned).val)
-            )
+            losses[rate] = loss_at(rate)
             tick(len(losses), max(3, len(losses)))
         return losses[rate]
 
-    best = _HIGHEST
-    while best / 2 >= _LOWEST and loss_at(best / 2) < loss_at(best):
+    while best / 2 >= _LOWEST and loss_of(best / 2) < loss_of(best):
         best /= 2
     return best
 

@@ -116,9 +116,10 @@ def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyp
             fed_back[:] = offset
             if t > 0:
                 for j in range(size):
-                    if s_out[t - 1, b, j] > np.float32(0.0):
+                    sent = s_out[t - 1, b, j]
+                    if sent > np.float32(0.0):
                         for i in range(size):
-                            fed_back[i] += columns[j, i]
+                            fed_back[i] += sent * columns[j, i]
             for i in range(size):
                 _forward_step(b, t, i, x[t, b, i] + fed_back[i], current, v, p, v_out, s_out)
 

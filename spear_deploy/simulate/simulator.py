@@ -102,7 +102,9 @@ class NetworkSimulator(nn.Module):
         outside = {name: self.arriving(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
         neuron: Any = self.structure[members[0]]
-        is_fused = membranes is None and _is_fused_loop(members, inner) and neuron.neuron.spikes == "binary"
+        # A product of a count and a weight rounds otherwise in a matrix product: that may differ in training alone.
+        rounds_alike = neuron.neuron.spikes == "binary" or torch.is_grad_enabled()
+        is_fused = membranes is None and _is_fused_loop(members, inner) and rounds_alike
         if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
             return {members[0]: self._run_fused_loop(outside[members[0]], inner[members[0]][0])}
         states = {name: self._cells[name].start(outside[name][0]) for name in members}

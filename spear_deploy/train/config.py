@@ -16,6 +16,7 @@ _ANY_NUMBER = 1e9
 class FinetuneConfig:
     """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
 
+    ``least_steps`` are batches that a split of few samples is gone through more often for.
     ``decide`` names the decision rule that the loss follows (None: the output's usual one).
     """
 
@@ -27,10 +28,11 @@ class FinetuneConfig:
     dual_step: float = 0.2
     penalty: float = 10.0
     decide: str | None = None
+    least_steps: int = 1
 
     def steps(self, samples: int) -> int:
         """Return the number of batches for a split of that many samples."""
-        wanted = max(1, round(self.epochs * -(-samples // self.batch)))
+        wanted = max(self.least_steps, round(self.epochs * -(-samples // self.batch)))
         return wanted if self.max_steps is None else min(wanted, self.max_steps)
 
     def lasting(self, steps: int) -> FinetuneConfig:

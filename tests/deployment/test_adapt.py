@@ -85,6 +85,9 @@ def test_adapted_network_is_deployed_and_reported(
     report = build_report(done, progress.seconds, "spear-deploy deploy --adapt")
     Draft202012Validator(schema()).validate(json.loads(json.dumps(report)))
     assert report["adaptation"]["changed"] == list(foreign_neurons(foreign.network, compiler, foreign))
+    lost = 100 * (done.adaptation.source.accuracy - report["accuracy"]["quantised"])
+    assert report["accuracy"]["float"] == done.adaptation.source.accuracy
+    assert report["accuracy"]["drop"] == pytest.approx(lost)
 
 
 def test_adaptation_of_builtin_neurons_is_none(run_deploy: Deploy, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.data import Dataset
+from spear_deploy.deployment.fidelity import refuse_collapse
 from spear_deploy.deployment.folder import JOURNAL
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import UnsupportedError
@@ -55,6 +56,17 @@ def test_a_collapse_that_is_allowed_is_a_note(allowed: Work) -> None:
     collapse = [note for note in allowed.notes if note.code == "E066"]
     assert {note.severity for note in collapse} == {"note"}
     assert collapse[0].message.startswith("falls silent")
+
+
+def test_an_adapted_network_may_do_otherwise_in_float(allowed: Work) -> None:
+    """It was trained as the chip computes: what would be a collapse is told, and ends nothing."""
+    refused = replace(allowed, options=replace(allowed.options, allow_loss=False))
+    assert refused.fidelity is not None
+    assert refused.baseline is not None
+    with pytest.raises(UnsupportedError, match="E066"):
+        refuse_collapse(refused, refused.fidelity)
+    adapted = replace(refused, given=refused.baseline.float_test)
+    assert {note.severity for note in refuse_collapse(adapted, refused.fidelity)} == {"note"}
 
 
 def test_a_percentage_is_of_the_float_network(allowed: Work, data: Dataset) -> None:

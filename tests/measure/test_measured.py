@@ -29,3 +29,16 @@ def test_the_whole_is_the_chips_unless_quantisation_changed_it(in_float: float, 
     baseline = Baseline(nothing, nothing, *activities, nothing, nothing)
     assert baseline.works_alike == (whole == on_chip)
     assert MEAN.ask("50%").limit(baseline) == whole / 2
+
+
+def test_an_adapted_network_has_the_chips_work_and_loses_against_the_one_given() -> None:
+    """It was trained as the chip computes, so that its float run is no yardstick, neither of SynOps nor of accuracy."""
+    in_float, on_chip, given, test = (SimpleNamespace(mean_synops=value) for value in (1000, 400, 700, 650))
+    nothing: Any = None
+    activities: Any = (in_float, on_chip, test, test)
+    baseline = Baseline(nothing, nothing, *activities)
+    assert MEAN.ask("50%").limit(baseline) == 500
+    assert baseline.on_test(nothing, nothing).in_float is test
+    adapted = Baseline(nothing, nothing, *activities, given=given)  # type: ignore[arg-type]
+    assert MEAN.ask("50%").limit(adapted) == 200
+    assert adapted.on_test(nothing, nothing).in_float is given

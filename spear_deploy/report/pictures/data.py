@@ -28,7 +28,7 @@ def picture_data(work: Work) -> dict[str, Any]:
     return {
         "pairs": [] if work.search is None else _pairs(work.search),
         "course": _course(work.course),
-        "confusion": _confusion(work.baseline.float_test, work.on_test.activity),
+        "confusion": _confusion(work.baseline.as_given, work.on_test.activity),
         "cores": {"of": work.chip.cores, "populations": _cores(work)},
         "graph": _graph(before, after, in_order(after, work.measured.lowered)),
     }

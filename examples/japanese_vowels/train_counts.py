@@ -1,0 +1,55 @@
+"""Train the recurrent network on numbers of events, and write it as japanese_vowels_counts.nir.
+
+Run from the root of the repository: python -m examples.japanese_vowels.train_counts
+"""
+
+from pathlib import Path
+
+import snntorch as snn
+import torch
+from torch import nn
+from torch.nn import functional
+
+import spear_deploy
+from examples.japanese_vowels.counts import INPUTS, counts
+from examples.japanese_vowels.train import HIDDEN
+from examples.japanese_vowels.train import counts as spikes
+from examples.training import arguments, make_deterministic
+
+
+def build() -> nn.Sequential:
+    """As the network on coefficients, without biases: frames without events leave it silent."""
+    return nn.Sequential(
+        nn.Linear(INPUTS, HIDDEN, bias=False),
+        snn.RLeaky(beta=0.9, linear_features=HIDDEN, init_hidden=True, reset_mechanism="subtract"),
+        nn.Linear(HIDDEN, 9, bias=False),
+        snn.Leaky(beta=0.9, init_hidden=True, reset_mechanism="subtract"),
+    )
+
+
+def main() -> None:
+    output = Path(__file__).with_name("japanese_vowels_counts.nir")
+    options = arguments(__doc__.splitlines()[0], output, epochs=100).parse_args()
+    make_deterministic(options.seed)
+    torch.set_num_threads(1)  # another number of threads gives another network; two do not help one so small
+    data = counts()
+    x, x_test = (torch.from_numpy(data[name]).float().transpose(0, 1) for name in ("x_train", "x_test"))
+    y, y_test = (torch.from_numpy(data[name]) for name in ("y_train", "y_test"))
+    net = build()
+    optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs)
+    for _ in range(options.epochs):
+        for batch in torch.randperm(len(y)).split(36):
+            loss = functional.cross_entropy(spikes(net, x[:, batch]), y[batch])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        schedule.step()
+    with torch.no_grad():
+        accuracy = (spikes(net, x_test).argmax(1) == y_test).float().mean()
+    print(f"test accuracy {accuracy:.2%}")
+    spear_deploy.from_snntorch(net.eval(), torch.zeros(1, INPUTS)).save(options.output)
+
+
+if __name__ == "__main__":
+    main()
