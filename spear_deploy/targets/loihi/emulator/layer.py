@@ -28,6 +28,8 @@ _PROBE_STEPS = 4
 """Steps, or twice as many, on which a population's activity is measured."""
 _MAX_MATRIX_RATIO = 8
 """A convolution is summed as a matrix if that has up to so many times its weights."""
+_JOINED_NEURONS = 1024
+"""Neurons of several samples that are updated at once: what they keep lies next to the processor."""
 _DEFAULT_ACTIVITY = 0.1
 """Activity of a population that has not been run yet."""
 
@@ -49,8 +51,15 @@ class States:
     clips: Mapping[str, NDArray[np.int64]]
 
 
-_NO_TRACE = np.empty((0, 0, 0, 0), np.int32)
+_NO_TRACE = np.empty((0, 0, 0), np.int32)
 _NO_CLIPS = np.empty((0, 2), np.int64)
+
+
+class _Rows(NamedTuple):
+    """Rows of neurons that are updated at once, of so many samples, and their registers (rows, neurons)."""
+
+    joined: int
+    registers: tuple[NDArray[np.int32], ...]
 
 
 class EmulatedPopulation:
@@ -76,7 +85,7 @@ class EmulatedPopulation:
             reset_delay=population.reset_delay,
             at_threshold=population.compare == "ge",
         )
-        self._registers = tuple(
+        registers = tuple(
             self.layout.arrange(register)
             for register in (
                 self.arithmetic.decay_unit - (population.du + 1),
@@ -85,6 +94,9 @@ class EmulatedPopulation:
                 population.bias_mant << population.bias_exp,
             )
         )
+        self._by_row = _Rows(1, registers)
+        joined = max(1, _JOINED_NEURONS // population.size)
+        self._joined = _Rows(joined, tuple(np.tile(register.reshape(1, -1), joined) for register in registers))
 
     def _incoming_of(self, plan: _Plan, program: LoihiProgram, layouts: Mapping[str, Layout]) -> Incoming:
         synapses, exponent = plan.projection.synapses, plan.projection.exponent
@@ -129,15 +141,13 @@ class EmulatedPopulation:
     def advance(self, states: States, sums: Sums, steps: range, samples: range, memory: NDArray[np.uint8]) -> None:
         """Run the given steps of the given samples: write what is sent, update u and v; the sums lie in ``memory``."""
         total = sums.total(states.sent, steps, samples, memory)
-        sent = states.sent[self.name]
-        out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
-        where = (sums.cells.origin, sums.cells.stride, self.shift + self.arithmetic.shift)
-        u, v = states.u[self.name], states.v[self.name]
+        rows = self._joined if sums.cells.is_plain else self._by_row
+        where = (sums.cells.origin, sums.cells.stride, rows.joined, self.shift + self.arithmetic.shift)
+        u, v, out = states.u[self.name], states.v[self.name], states.sent[self.name]
         trace, clips = states.traces.get(self.name), states.clips.get(self.name)
         scan = self._scan(traced=trace is not None, counted=clips is not None)
-        shaped = _NO_TRACE if trace is None else trace.reshape(out.shape)
-        counts = _NO_CLIPS if clips is None else clips
-        scan(total, *where, *self._registers, u, v, steps.start, samples.start, out, shaped, counts)
+        kept = (_NO_TRACE if trace is None else trace, _NO_CLIPS if clips is None else clips)
+        scan(total, *where, *rows.registers, u, v, steps.start, samples.start, out, *kept)
         if clips is not None:
             self._count_wrapped_sums(states, steps, samples, clips)
 

@@ -217,6 +217,11 @@ def choose_sums(
 
 
 def sums_size(incoming: Sequence[Incoming], cells: Cells) -> int:
-    """Return how many cells of a sample events may write to, in whole lanes: the next sample's are aligned."""
+    """Return how many cells a sample takes: where there is a margin, all that events may write to, in whole lanes.
+
+    Without one, the lanes that reach beyond the sample's last neuron add zeros to what lies there.
+    """
+    if cells.is_plain:
+        return cells.size
     ends = [each.by_events.end for each in incoming if each.by_events is not None]
     return -(-max(cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES
