@@ -145,7 +145,13 @@ def scan_of(
     ):
         (steps, batch, cells), (_, samples, neurons) = total.shape, out.shape
         rows, width = len(keep_v), keep_v.shape[1] // joined
-        sums, us, vs, sents, traces = total.reshape(-1), u.reshape(-1), v.reshape(-1), out.reshape(-1), trace.reshape(-1)
+        sums, us, vs, sents, traces = (
+            total.reshape(-1),
+            u.reshape(-1),
+            v.reshape(-1),
+            out.reshape(-1),
+            trace.reshape(-1),
+        )
         for b in range(0, batch, joined):
             length = min(joined, batch - b) * width
             for r in range(rows):  # what a row keeps lies next to the processor for all of its steps

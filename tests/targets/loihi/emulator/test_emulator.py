@@ -194,6 +194,7 @@ def test_blocks_and_chunks_do_not_change_the_bits(program, seed):
         patch.setattr(sums_module, "_BYTE_BLOCK_BYTES", 1)
         patch.setattr(emulator_module, "_TOGETHER", 1)
         patch.setattr(emulator_module, "_TOGETHER_IN_LOOPS", 1)
+        patch.setattr(emulator_module, "_NEURONS_IN_LOOPS", 1)
         patch.setattr(emulator_module, "_CHUNK_BYTES", 1)
         runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}, clips=True) for threads in (1, 2)]
     for pieces in runs:
@@ -307,7 +308,7 @@ def test_matrix_of_events_is_the_matrix(sources, targets):
     """Any number of sources and targets: words of 64 and lanes are not filled."""
     rng = np.random.default_rng(sources)
     program = one_layer(rng.integers(-127, 128, (targets, sources)).astype(np.int16))
-    assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
+    assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=5))
 
 
 @pytest.mark.parametrize("conv", [False, True])
