@@ -123,7 +123,7 @@ def main() -> None:
         for name in arguments.rows:
             measured = measure(case_of(name), execution, arguments.peers, arguments.jax)
             found[name] = {**measured.ratios, "best": measured.best_ratio}
-            ratios = (f"{ratio:.2f}" for ratio in found[name].values())
+            ratios = (f"{found[name][peer]:.2f}" for peer in (*arguments.peers, "best"))
             firing = " ".join(f"{100 * rate:.0f}" for rate in measured.firing.values())
             us = f"{1e6 * measured.seconds:,.2f}"
             table.add_row(name, us, f"{1e6 * measured.first:,.2f}", *ratios, firing)

@@ -8,7 +8,7 @@ from spear_deploy.data import Split
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.execution import Execution
-from spear_deploy.measure.collapse import collapse_findings
+from spear_deploy.measure.collapse import AGREEMENT, collapse_findings
 from spear_deploy.measure.course import measure_course
 from spear_deploy.measure.distributions import measure_distributions
 from spear_deploy.measure.fidelity import Fidelity, measure_fidelity
@@ -29,12 +29,14 @@ def collapse_of(fidelity: Fidelity, lowered: Lowered, compiler: Compiler) -> tup
 def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
     """Raise :class:`UnsupportedError` (E066) for a network that collapses; return the findings if that is allowed.
 
-    One that was adapted was trained as the chip computes: that it does otherwise in float says nothing against it.
+    One that was adapted was trained as the chip computes: that it does otherwise in float says nothing against it, as
+    long as the chip keeps nine tenths of the accuracy of the network as it came in.
     """
     assert work.lowered is not None
     assert work.compiler is not None
     findings = collapse_of(fidelity, work.lowered, work.compiler)
-    if findings and not work.options.allow_loss and work.given is None:
+    kept = work.given is not None and fidelity.on_chip.accuracy >= AGREEMENT * work.given.accuracy
+    if findings and not (work.options.allow_loss or kept):
         raise UnsupportedError(findings)
     return tuple(replace(finding, severity="note") for finding in findings)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.ops import Shape
-from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
+from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES, MOST_LANES
 
 Array = NDArray[Any]
 
@@ -83,9 +83,14 @@ class Cells:
         """The cell of the first neuron."""
         return self.margin[0] * self.stride + self.margin[2] * self.pixel
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether neurons alone have cells: nothing lies between the rows of a map, nor between samples."""
+        return not any(self.margin)
+
     @cached_property
     def size(self) -> int:
-        """Cells of the map and its margin; kernels that add whole lanes need some more behind them."""
+        """Cells of the map and its margin."""
         return (self.layout.rows + self.margin[0] + self.margin[1]) * self.stride
 
     def inner(self, total: Array) -> Array:
@@ -97,10 +102,10 @@ class Cells:
 
 
 def aligned_memory(count: int) -> NDArray[np.uint8]:
-    """Return memory of so many bytes that starts with a lane.
+    """Return memory of so many bytes that starts with a lane; behind it lies what lanes may reach beyond its end.
 
     New memory costs time at its first use, and is given back each time: sums are best kept in the same place.
     """
-    memory = np.empty(count + LANE_BYTES, np.uint8)
+    memory = np.empty(LANE_BYTES + count + MOST_LANES * LANE_BYTES, np.uint8)
     skipped = -memory.ctypes.data % LANE_BYTES
     return memory[skipped : skipped + count]

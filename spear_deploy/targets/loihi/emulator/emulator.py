@@ -9,7 +9,7 @@ causes, as Lava does once its one step of delay a synapse is accounted for; a la
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -29,7 +29,8 @@ _CHUNK_BYTES = 1 << 21
 _TOGETHER = 256
 """Steps of samples that are run together at least: products read all weights for each."""
 _TOGETHER_IN_LOOPS = 64
-"""Samples that are run together at least where populations form loops, step by step."""
+_NEURONS_IN_LOOPS = 1 << 14
+"""Samples, and their neurons, that are run together at least where populations form loops, step by step."""
 
 
 class LoihiEmulator:
@@ -64,7 +65,9 @@ class LoihiEmulator:
         steps, batch = next(iter(inputs.values())).shape[:2]
         states = self._states(inputs, steps, batch, membranes=membranes, clips=clips)
         sample_bytes = steps * sum(layer.layout.rows * layer.layout.width for layer in self._layers.values())
-        least = max(_TOGETHER // steps, _TOGETHER_IN_LOOPS if self.program.loops else 1)
+        neurons = sum(population.size for population in self.program.populations)
+        in_loops = max(_TOGETHER_IN_LOOPS, _NEURONS_IN_LOOPS // neurons)
+        least = max(_TOGETHER // steps, in_loops if self.program.loops else 1)
         some = split_evenly(batch, max(least, _CHUNK_BYTES // sample_bytes), self.threads)
         with torch_threads(self.threads if len(some) < self.threads else 1):  # whatever others have set
             map_threads(partial(self._run, states), some, self.threads)
@@ -101,16 +104,16 @@ class LoihiEmulator:
             layers = [self._layers[name] for name in component if name in self._layers]
             is_loop = component in self.program.loops
             ways = [layer.sums(states, samples, component if is_loop else (), self.costs) for layer in layers]
-            needed = max((max(sums.block, sums.bytes * len(samples)) for sums in ways), default=0)
-            memory = memory if len(memory) >= needed else aligned_memory(needed)
             if is_loop:
-                for step in range(states.steps):
-                    for layer, sums in zip(layers, ways, strict=True):
-                        layer.advance(states, sums, range(step, step + 1), samples, memory)
+                _run_loop(states, layers, ways, samples)
                 continue
             for layer, sums in zip(layers, ways, strict=True):
+                needed = max(sums.block, sums.bytes)
+                memory = memory if len(memory) >= needed else aligned_memory(needed)
+                update = layer.updater(states, sums)
                 for some_samples, some_steps in _blocks(sums, states.steps, samples):
-                    layer.advance(states, sums, some_steps, some_samples, memory)
+                    total = sums.total(states.sent, some_steps, some_samples, memory)
+                    update(total, some_steps.start, some_samples.start)
 
     def _recording(self, inputs: Mapping[str, NDArray[Any]], states: States) -> Recording:
         def view(arrays: Mapping[str, NDArray[Any]], names: Iterable[str]) -> dict[str, NDArray[Any]]:
@@ -129,6 +132,21 @@ class LoihiEmulator:
             clipped, wrapped = map(int, counts.sum(axis=0))
             clips[name] = Clips(states.steps * states.v[name].size, clipped, wrapped)
         return Recording({**inputs, **view(states.sent, firing)}, membrane, final, clips=clips)
+
+
+def _run_loop(states: States, layers: Sequence[EmulatedPopulation], ways: Sequence[Sums], samples: range) -> None:
+    """Run populations that feed each other; what comes from elsewhere is summed for several steps at once."""
+    most = max(1, min(sums.block // (sums.bytes * len(samples)) for sums in ways))
+    memories = [aligned_memory(most * sums.bytes * len(samples)) for sums in ways]
+    updates = [layer.updater(states, sums) for layer, sums in zip(layers, ways, strict=True)]
+    for first in range(0, states.steps, most):
+        steps = range(first, min(first + most, states.steps))
+        totals = [sums.total(states.sent, steps, samples, memory) for sums, memory in zip(ways, memories, strict=True)]
+        for step in steps:
+            for update, sums, total in zip(updates, ways, totals, strict=True):
+                now = total[step - first : step - first + 1]
+                sums.add_inner(states.sent, step, samples, now)
+                update(now, step, samples.start)
 
 
 def _blocks(sums: Sums, steps: int, samples: range) -> Iterator[tuple[range, range]]:

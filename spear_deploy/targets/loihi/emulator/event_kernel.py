@@ -24,11 +24,12 @@ from spear_deploy.targets.loihi.emulator.lanes import (
 
 
 @njit(inline="always")
-def _active(values, start):  # type: ignore[no-untyped-def]
-    """Return which of 64 values, or of those left, are not zero."""
-    left = len(values) - start
+def _active(values, start, left):  # type: ignore[no-untyped-def]
+    """Return which of 64 values from ``start`` on, or of those that are ``left``, are not zero."""
     if left >= WORD:
         return nonzero_bits(values, start)
+    if start + WORD <= len(values):  # others lie behind them
+        return nonzero_bits(values, start) & ((np.uint64(1) << np.uint64(left)) - np.uint64(1))
     bits = np.uint64(0)
     for k in range(left):
         bits |= np.uint64(values[start + k] != 0) << np.uint64(k)
@@ -56,13 +57,14 @@ def block_kernel(lanes: int) -> Callable[..., None]:
     @njit(cache=True, nogil=True)
     def kernel(spikes, step, sample, at, block, rows, stride, weight, total):  # type: ignore[no-untyped-def]
         steps, batch, _ = total.shape
-        sources = spikes.shape[2]
+        sources, flat = spikes.shape[2], spikes.reshape(-1)
         length = at_once * (LANE_BYTES // weight.itemsize)
         for b in range(batch):
             for t in range(steps):
                 payload, cells = spikes[step + t, sample + b], total[t, b]
+                first = ((step + t) * spikes.shape[1] + sample + b) * sources
                 for start in range(0, sources, WORD):
-                    bits = _active(payload, start)
+                    bits = _active(flat, first + start, sources - start)
                     while bits:
                         j = start + lowest_bit(bits)
                         bits &= bits - np.uint64(1)
@@ -95,14 +97,15 @@ def matrix_kernel(lanes: int) -> Callable[..., None]:
     def kernel(spikes, step, sample, origin, stride, weight, total):  # type: ignore[no-untyped-def]
         steps, batch, _ = total.shape
         sources, rows, row = weight.shape
-        length = at_once * (LANE_BYTES // weight.itemsize)
+        length, flat = at_once * (LANE_BYTES // weight.itemsize), spikes.reshape(-1)
         chosen = np.empty(sources, np.int32)
         for b in range(batch):
             for t in range(steps):
                 payload, cells = spikes[step + t, sample + b], total[t, b]
+                first = ((step + t) * spikes.shape[1] + sample + b) * sources
                 count = 0
                 for start in range(0, sources, WORD):
-                    bits = _active(payload, start)
+                    bits = _active(flat, first + start, sources - start)
                     while bits:
                         chosen[count] = start + lowest_bit(bits)
                         count += 1

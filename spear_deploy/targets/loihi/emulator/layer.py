@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -28,6 +28,8 @@ _PROBE_STEPS = 4
 """Steps, or twice as many, on which a population's activity is measured."""
 _MAX_MATRIX_RATIO = 8
 """A convolution is summed as a matrix if that has up to so many times its weights."""
+_JOINED_NEURONS = 1024
+"""Neurons of several samples that are updated at once: what they keep lies next to the processor."""
 _DEFAULT_ACTIVITY = 0.1
 """Activity of a population that has not been run yet."""
 
@@ -49,8 +51,15 @@ class States:
     clips: Mapping[str, NDArray[np.int64]]
 
 
-_NO_TRACE = np.empty((0, 0, 0, 0), np.int32)
+_NO_TRACE = np.empty((0, 0, 0), np.int32)
 _NO_CLIPS = np.empty((0, 2), np.int64)
+
+
+class _Rows(NamedTuple):
+    """Rows of neurons that are updated at once, of so many samples, and their registers (rows, neurons)."""
+
+    joined: int
+    registers: tuple[NDArray[np.int32], ...]
 
 
 class EmulatedPopulation:
@@ -76,7 +85,7 @@ class EmulatedPopulation:
             reset_delay=population.reset_delay,
             at_threshold=population.compare == "ge",
         )
-        self._registers = tuple(
+        registers = tuple(
             self.layout.arrange(register)
             for register in (
                 self.arithmetic.decay_unit - (population.du + 1),
@@ -85,6 +94,9 @@ class EmulatedPopulation:
                 population.bias_mant << population.bias_exp,
             )
         )
+        self._by_row = _Rows(1, registers)
+        joined = max(1, _JOINED_NEURONS // population.size)
+        self._joined = _Rows(joined, tuple(np.tile(register.reshape(1, -1), joined) for register in registers))
 
     def _incoming_of(self, plan: _Plan, program: LoihiProgram, layouts: Mapping[str, Layout]) -> Incoming:
         synapses, exponent = plan.projection.synapses, plan.projection.exponent
@@ -100,20 +112,21 @@ class EmulatedPopulation:
         lag = program.lag(plan.projection)
         return Incoming(synapses.source, lag, by_events, product, synapses.weight.size * uses, in_bytes, by_channel)
 
-    def sums(self, states: States, samples: range, unknown: Collection[str], costs: Costs) -> Sums:
-        """Return how to sum what arrives, by how active the sources are; ``unknown`` ones have not been run yet."""
+    def sums(self, states: States, samples: range, loop: Collection[str], costs: Costs) -> Sums:
+        """Return how to sum what arrives, by how active sources are; those of its ``loop`` have not been run yet."""
         activities = []
         for incoming in self.incoming:
             spikes = states.sent[incoming.source]
             some = spikes[:: max(1, len(spikes) // _PROBE_STEPS), samples.start : samples.stop]
-            active = _DEFAULT_ACTIVITY if incoming.source in unknown else np.count_nonzero(some) / some.size
+            active = _DEFAULT_ACTIVITY if incoming.source in loop else np.count_nonzero(some) / some.size
             activities.append(active)
         chosen = choose_sums(self.incoming, self.cells, self.kind, activities, costs)
         parts = (
             self._hold(chosen, part, states, samples) if len(states.sent[part.source]) < states.steps else part
             for part in chosen.parts
+            if part.source not in loop
         )
-        return replace(chosen, parts=tuple(parts))
+        return replace(chosen, parts=tuple(parts), inner=tuple(part for part in chosen.parts if part.source in loop))
 
     def _hold(self, sums: Sums, part: Part, states: States, samples: range) -> Part:
         """Sum once what arrives in every step."""
@@ -126,20 +139,26 @@ class EmulatedPopulation:
 
         return replace(part, add=add, write=None)
 
-    def advance(self, states: States, sums: Sums, steps: range, samples: range, memory: NDArray[np.uint8]) -> None:
-        """Run the given steps of the given samples: write what is sent, update u and v; the sums lie in ``memory``."""
-        total = sums.total(states.sent, steps, samples, memory)
-        sent = states.sent[self.name]
-        out = sent.reshape(*sent.shape[:2], self.layout.rows, self.layout.width)
-        where = (sums.cells.origin, sums.cells.stride, self.shift + self.arithmetic.shift)
-        u, v = states.u[self.name], states.v[self.name]
+    def updater(self, states: States, sums: Sums) -> Callable[[Array, int, int], None]:
+        """Return ``update(total, step, sample)``, which runs the steps and samples of the sums ``total`` (S, b, cells).
+
+        It writes what is sent from ``step`` and ``sample`` on and updates u and v.
+        """
+        rows = self._joined if sums.cells.is_plain else self._by_row
+        where = (sums.cells.origin, sums.cells.stride, rows.joined, self.shift + self.arithmetic.shift)
+        neurons = (*where, *rows.registers, states.u[self.name], states.v[self.name])
         trace, clips = states.traces.get(self.name), states.clips.get(self.name)
         scan = self._scan(traced=trace is not None, counted=clips is not None)
-        shaped = _NO_TRACE if trace is None else trace.reshape(out.shape)
-        counts = _NO_CLIPS if clips is None else clips
-        scan(total, *where, *self._registers, u, v, steps.start, samples.start, out, shaped, counts)
-        if clips is not None:
-            self._count_wrapped_sums(states, steps, samples, clips)
+        kept = (_NO_TRACE if trace is None else trace, _NO_CLIPS if clips is None else clips)
+        out = states.sent[self.name]
+
+        def update(total: Array, step: int, sample: int) -> None:
+            scan(total, *neurons, step, sample, out, *kept)
+            if clips is not None:
+                some_steps, some_samples = range(step, step + len(total)), range(sample, sample + total.shape[1])
+                self._count_wrapped_sums(states, some_steps, some_samples, clips)
+
+        return update
 
     def _count_wrapped_sums(self, states: States, steps: range, samples: range, clips: NDArray[np.int64]) -> None:
         """Count the sums of convolutions that wrapped on their way to the current."""

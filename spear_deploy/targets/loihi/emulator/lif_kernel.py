@@ -9,14 +9,18 @@ unit.
 
 A scan is called as::
 
-    scan(total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips)
+    scan(total, origin, stride, joined, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips)
 
 ``total`` (S, b, cells) int16 or int32 holds the sums, less the exponent that all share, a row of neurons from
 ``origin`` on and every ``stride`` cells; ``shift`` takes them to the current; ``keep_u`` and ``keep_v`` are what
-decays leave, ``vth`` (already shifted) and ``bias`` (rows, width) int32; ``u``, ``v`` (B, rows, width) int32 hold
-the states and are overwritten; ``out`` (T, B, rows, width) receives from ``step`` and ``sample`` on the spikes
+decays leave, ``vth`` (already shifted) and ``bias`` (rows, width) int32; ``u``, ``v`` (B, neurons) int32 hold
+the states and are overwritten; ``out`` (T, B, neurons) receives from ``step`` and ``sample`` on the spikes
 (uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, v after each step.  ``clips`` (B, 2)
 int64: to each sample's are added the bins whose v was clipped, and those whose current wrapped.
+
+A loop over a row of few neurons takes longer to be entered than to run.  Where nothing lies between the neurons of one
+sample and the next, one row has those of ``joined`` samples: its registers are repeated as often, and its counts go to
+the first of the samples.
 """
 
 from __future__ import annotations
@@ -137,18 +141,29 @@ def scan_of(
 
     @njit(cache=True, nogil=True)
     def scan(  # type: ignore[no-untyped-def]
-        total, origin, stride, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips
+        total, origin, stride, joined, shift, keep_u, keep_v, vth, bias, u, v, step, sample, out, trace, clips
     ):
-        (steps, batch, _), (rows, width) = total.shape, keep_v.shape
-        for b in range(batch):
+        (steps, batch, cells), (_, samples, neurons) = total.shape, out.shape
+        rows, width = len(keep_v), keep_v.shape[1] // joined
+        sums, us, vs, sents, traces = (
+            total.reshape(-1),
+            u.reshape(-1),
+            v.reshape(-1),
+            out.reshape(-1),
+            trace.reshape(-1),
+        )
+        for b in range(0, batch, joined):
+            length = min(joined, batch - b) * width
             for r in range(rows):  # what a row keeps lies next to the processor for all of its steps
-                us, vs, first = u[sample + b, r], v[sample + b, r], origin + r * stride
-                ku, kv, threshold, offset = keep_u[r], keep_v[r], vth[r], bias[r]
+                at, first = (sample + b) * neurons + r * width, b * cells + origin + r * stride
+                row_u, row_v = us[at : at + length], vs[at : at + length]
+                ku, kv, threshold, offset = keep_u[r, :length], keep_v[r, :length], vth[r, :length], bias[r, :length]
                 for t in range(steps):
-                    a, sent = total[t, b, first : first + width], out[step + t, sample + b, r]
-                    found = _advance(a, shift, us, ku, vs, kv, threshold, offset, sent, widths, kind)
+                    a = sums[t * batch * cells + first :][:length]
+                    sent = sents[(step + t) * samples * neurons + at :][:length]
+                    found = _advance(a, shift, row_u, ku, row_v, kv, threshold, offset, sent, widths, kind)
                     if traced:
-                        trace[step + t, sample + b, r, :] = vs
+                        traces[(step + t) * samples * neurons + at :][:length] = row_v
                     if counted:
                         clips[sample + b, 0] += found[0]
                         clips[sample + b, 1] += found[1]

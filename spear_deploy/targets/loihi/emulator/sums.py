@@ -85,7 +85,8 @@ class Part:
 class Sums:
     """How all projections into a population are summed: in ``cells`` of ``kind``, ``size`` for each sample and step.
 
-    ``block`` bytes of sums are made before the neurons consume them.
+    ``block`` bytes of sums are made before the neurons consume them.  What ``parts`` sum is known beforehand; ``inner``
+    are those from a loop that the population is part of, which are summed step by step.
     """
 
     cells: Cells
@@ -93,6 +94,7 @@ class Sums:
     size: int
     parts: tuple[Part, ...]
     block: int
+    inner: tuple[Part, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -106,7 +108,7 @@ class Sums:
         return total
 
     def total(self, sent: Mapping[str, Array], steps: range, samples: range, memory: NDArray[np.uint8]) -> Array:
-        """Return the sums (steps, samples, cells) of what populations ``sent`` (T, B, m)."""
+        """Return the sums (steps, samples, cells) of what populations ``sent`` (T, B, m), less those from a loop."""
         parts = list(self.parts)
         if parts and parts[0].write is not None and parts[0].lag <= steps.start:
             first = parts.pop(0)
@@ -115,14 +117,22 @@ class Sums:
             first.write(sent[first.source], steps.start - first.lag, samples.start, total)
         else:
             total = self.zeros(memory, len(steps), len(samples))
-        for part in parts:
-            early = max(0, part.lag - steps.start)  # steps before the first spike can arrive
-            if early < len(steps):
-                part.add(sent[part.source], steps.start + early - part.lag, samples.start, total[early:])
+        _add(parts, sent, steps, samples, total)
         return total
+
+    def add_inner(self, sent: Mapping[str, Array], step: int, samples: range, total: Array) -> None:
+        """Add to the sums (1, samples, cells) of a step what arrives from within a loop."""
+        _add(self.inner, sent, range(step, step + 1), samples, total)
 
     def _unset(self, memory: NDArray[np.uint8], steps: int, samples: int) -> Array:
         return memory[: steps * samples * self.bytes].view(self.kind).reshape(steps, samples, self.size)
+
+
+def _add(parts: Sequence[Part], sent: Mapping[str, Array], steps: range, samples: range, total: Array) -> None:
+    for part in parts:
+        early = max(0, part.lag - steps.start)  # steps before the first spike can arrive
+        if early < len(steps):
+            part.add(sent[part.source], steps.start + early - part.lag, samples.start, total[early:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +227,11 @@ def choose_sums(
 
 
 def sums_size(incoming: Sequence[Incoming], cells: Cells) -> int:
-    """Return how many cells of a sample events may write to, in whole lanes: the next sample's are aligned."""
+    """Return how many cells a sample takes: where there is a margin, all that events may write to, in whole lanes.
+
+    Without one, the lanes that reach beyond the sample's last neuron add zeros to what lies there.
+    """
+    if cells.is_plain:
+        return cells.size
     ends = [each.by_events.end for each in incoming if each.by_events is not None]
     return -(-max(cells.size, *ends, 0) // LANE_BYTES) * LANE_BYTES

@@ -19,7 +19,7 @@ from spear_deploy.targets.loihi.emulator import sums as sums_module
 from spear_deploy.targets.loihi.emulator.cells import Layout
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.emulator.event_table import EventTable, MatrixTable
-from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES
+from spear_deploy.targets.loihi.emulator.lanes import LANE_BYTES, MOST_LANES
 from spear_deploy.targets.loihi.emulator.layer import EmulatedPopulation
 from spear_deploy.targets.loihi.emulator.sums import MEASURED, sums_size
 from spear_deploy.targets.loihi.program import InputPort, LoihiPopulation, LoihiProgram, LoihiProjection, by_row
@@ -194,6 +194,7 @@ def test_blocks_and_chunks_do_not_change_the_bits(program, seed):
         patch.setattr(sums_module, "_BYTE_BLOCK_BYTES", 1)
         patch.setattr(emulator_module, "_TOGETHER", 1)
         patch.setattr(emulator_module, "_TOGETHER_IN_LOOPS", 1)
+        patch.setattr(emulator_module, "_NEURONS_IN_LOOPS", 1)
         patch.setattr(emulator_module, "_CHUNK_BYTES", 1)
         runs = [LoihiEmulator(program, Execution(threads=threads)).run({"in": x}, clips=True) for threads in (1, 2)]
     for pieces in runs:
@@ -296,8 +297,9 @@ def test_convolution_of_events_is_the_convolution(geometry, most):
     assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
     layouts = {"in": Layout(source, channels_last=False), "p": Layout.of_population(population.shape)}
     layer = EmulatedPopulation(population, program, layouts)
+    beyond = MOST_LANES * LANE_BYTES // layer.kind.itemsize if layer.cells.is_plain else 0
     for row in written(layer.incoming[0].by_events):
-        assert 0 <= row.start < row.stop <= sums_size(layer.incoming, layer.cells)
+        assert 0 <= row.start < row.stop <= sums_size(layer.incoming, layer.cells) + beyond
 
 
 @pytest.mark.parametrize("targets", [1, 15, 16, 17, 33, 100, 128, 129, 300])
@@ -306,7 +308,7 @@ def test_matrix_of_events_is_the_matrix(sources, targets):
     """Any number of sources and targets: words of 64 and lanes are not filled."""
     rng = np.random.default_rng(sources)
     program = one_layer(rng.integers(-127, 128, (targets, sources)).astype(np.int16))
-    assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=2))
+    assert_equal_to_reference(program, payloads(rng, program.inputs[0], steps=3, batch=5))
 
 
 @pytest.mark.parametrize("conv", [False, True])
