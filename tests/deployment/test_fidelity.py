@@ -59,13 +59,14 @@ def test_a_collapse_that_is_allowed_is_a_note(allowed: Work) -> None:
 
 
 def test_an_adapted_network_may_do_otherwise_in_float(allowed: Work) -> None:
-    """It was trained as the chip computes: what would be a collapse is told, and ends nothing."""
+    """It was trained as the chip computes: what would be a collapse is told, unless the chip answers worse than before."""
     refused = replace(allowed, options=replace(allowed.options, allow_loss=False))
     assert refused.fidelity is not None
     assert refused.baseline is not None
-    with pytest.raises(UnsupportedError, match="E066"):
-        refuse_collapse(refused, refused.fidelity)
-    adapted = replace(refused, given=refused.baseline.float_test)
+    for given in (None, refused.baseline.float_test):
+        with pytest.raises(UnsupportedError, match="E066"):
+            refuse_collapse(replace(refused, given=given), refused.fidelity)
+    adapted = replace(refused, given=refused.baseline.chip_test)
     assert {note.severity for note in refuse_collapse(adapted, refused.fidelity)} == {"note"}
 
 
