@@ -148,7 +148,7 @@ class EmulatedPopulation:
         where = (sums.cells.origin, sums.cells.stride, rows.joined, self.shift + self.arithmetic.shift)
         neurons = (*where, *rows.registers, states.u[self.name], states.v[self.name])
         trace, clips = states.traces.get(self.name), states.clips.get(self.name)
-        scan = self._scan(traced=trace is not None, counted=clips is not None)
+        scan = self._scan(counted=clips is not None)
         kept = (_NO_TRACE if trace is None else trace, _NO_CLIPS if clips is None else clips)
         out = states.sent[self.name]
 

@@ -15,8 +15,8 @@ A scan is called as::
 ``origin`` on and every ``stride`` cells; ``shift`` takes them to the current; ``keep_u`` and ``keep_v`` are what
 decays leave, ``vth`` (already shifted) and ``bias`` (rows, width) int32; ``u``, ``v`` (B, neurons) int32 hold
 the states and are overwritten; ``out`` (T, B, neurons) receives from ``step`` and ``sample`` on the spikes
-(uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, v after each step.  ``clips`` (B, 2)
-int64: to each sample's are added the bins whose v was clipped, and those whose current wrapped.
+(uint8), or a readout's v (int32), and ``trace``, of the same shape, int32, or empty, v after each step.
+``clips`` (B, 2) int64: to each sample's are added the bins whose v was clipped, and those whose current wrapped.
 
 A loop over a row of few neurons takes longer to be entered than to run.  Where nothing lies between the neurons of one
 sample and the next, one row has those of ``joined`` samples: its registers are repeated as often, and its counts go to
@@ -112,6 +112,12 @@ def _advance(a, shift, us, ku, vs, kv, threshold, offset, sent, widths, kind):  
     return clipped, wrapped
 
 
+def _widths(arithmetic: Arithmetic) -> tuple[np.int32, ...]:
+    """Return bits of a decay and the mask of as many, the limit of v, and the bound at which u wraps and twice that."""
+    wrap = arithmetic.wrap
+    return tuple(map(_INT, (arithmetic.decay_bits, arithmetic.decay_unit - 1, arithmetic.limit, wrap, 2 * wrap)))
+
+
 @cache
 def scan_of(
     arithmetic: Arithmetic,
@@ -121,22 +127,14 @@ def scan_of(
     subtract: bool = False,
     reset_delay: bool = False,
     at_threshold: bool = False,
-    traced: bool = False,
     counted: bool = False,
 ) -> Callable[..., None]:
     """Return the compiled scan over time of one kind of neuron; the module says how it is called.
 
     ``filtered``: the current outlasts its step somewhere; ``fires``: it is no readout; ``subtract`` and ``reset_delay``
-    describe the reset; ``at_threshold``: it fires at the threshold too; ``traced``: the membrane of each step is kept;
-    ``counted``: so is what is clipped and wraps.
+    describe the reset; ``at_threshold``: it fires at the threshold too; ``counted``: what is clipped and wraps is.
     """
-    widths = (
-        _INT(arithmetic.decay_bits),
-        _INT(arithmetic.decay_unit - 1),
-        _INT(arithmetic.limit),
-        _INT(arithmetic.wrap),
-        _INT(2 * arithmetic.wrap),
-    )
+    widths = _widths(arithmetic)
     kind = (filtered, fires, subtract, reset_delay, at_threshold, counted)
 
     @njit(cache=True, nogil=True)
@@ -145,13 +143,8 @@ def scan_of(
     ):
         (steps, batch, cells), (_, samples, neurons) = total.shape, out.shape
         rows, width = len(keep_v), keep_v.shape[1] // joined
-        sums, us, vs, sents, traces = (
-            total.reshape(-1),
-            u.reshape(-1),
-            v.reshape(-1),
-            out.reshape(-1),
-            trace.reshape(-1),
-        )
+        sums, us, vs = total.reshape(-1), u.reshape(-1), v.reshape(-1)
+        sents, traces = out.reshape(-1), trace.reshape(-1)
         for b in range(0, batch, joined):
             length = min(joined, batch - b) * width
             for r in range(rows):  # what a row keeps lies next to the processor for all of its steps
@@ -159,11 +152,11 @@ def scan_of(
                 row_u, row_v = us[at : at + length], vs[at : at + length]
                 ku, kv, threshold, offset = keep_u[r, :length], keep_v[r, :length], vth[r, :length], bias[r, :length]
                 for t in range(steps):
-                    a = sums[t * batch * cells + first :][:length]
-                    sent = sents[(step + t) * samples * neurons + at :][:length]
+                    now = (step + t) * samples * neurons + at
+                    a, sent = sums[t * batch * cells + first :][:length], sents[now:][:length]
                     found = _advance(a, shift, row_u, ku, row_v, kv, threshold, offset, sent, widths, kind)
-                    if traced:
-                        traces[(step + t) * samples * neurons + at :][:length] = row_v
+                    if len(traces):
+                        traces[now:][:length] = row_v
                     if counted:
                         clips[sample + b, 0] += found[0]
                         clips[sample + b, 1] += found[1]
