@@ -22,6 +22,8 @@ Undamped it grows beyond all numbers within a hundred steps of a trained recurre
 """
 _NARROWEST = np.float32(1e-6)
 """Least distance from reset to threshold that the surrogate is scaled by."""
+_ROWS = 4
+"""Samples whose gradients go back through a matrix together."""
 
 
 class Parameters(NamedTuple):
@@ -124,23 +126,49 @@ def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyp
                 _forward_step(b, t, i, x[t, b, i] + fed_back[i], current, v, p, v_out, s_out)
 
 
+@njit(inline="always")
+def _times_matrix(rows, weight, out):  # type: ignore[no-untyped-def]
+    """Set ``out`` to ``rows @ weight``, both (_ROWS, n), each sum in the order of the matrix's rows.
+
+    A row of the matrix is read once for all, two at a time: what is written in between stays next to the processor.
+    """
+    size = len(weight)
+    out[:] = np.float32(0.0)
+    a, b, c, d = out[0], out[1], out[2], out[3]
+    for k in range(0, size - 1, 2):
+        first, second = weight[k], weight[k + 1]
+        a1, b1, c1, d1 = rows[0, k], rows[1, k], rows[2, k], rows[3, k]
+        a2, b2, c2, d2 = rows[0, k + 1], rows[1, k + 1], rows[2, k + 1], rows[3, k + 1]
+        for i in range(size):
+            a[i] = a[i] + first[i] * a1 + second[i] * a2
+            b[i] = b[i] + first[i] * b1 + second[i] * b2
+            c[i] = c[i] + first[i] * c1 + second[i] * c2
+            d[i] = d[i] + first[i] * d1 + second[i] * d2
+    for k in range(size - size % 2, size):
+        for row in range(_ROWS):
+            for i in range(size):
+                out[row, i] += weight[k, i] * rows[row, k]
+
+
 @njit(parallel=True, cache=True, nogil=True)
 def loop_backward(grad, weight, p, v, s, slope, out):  # type: ignore[no-untyped-def]
     """The same where spikes were fed back through ``weight`` (target, source), a step later."""
     steps, batch, size = grad.shape
-    for b in prange(batch):
-        grad_v, grad_i, fed_back = np.zeros(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32)
+    for block in prange(-(-batch // _ROWS)):
+        first = block * _ROWS
+        grad_v, grad_i = np.zeros((_ROWS, size), np.float32), np.zeros((_ROWS, size), np.float32)
+        arrived, fed_back = np.zeros((_ROWS, size), np.float32), np.zeros((_ROWS, size), np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            fed_back[:] = np.float32(0.0)
             if back > 0:
-                for k in range(size):  # by targets, not by sources: sums of floats do not go into vector registers
-                    arrived = out[t + 1, b, k]
-                    for i in range(size):
-                        fed_back[i] += weight[k, i] * arrived
-            for i in range(size):
-                grad_s = grad[t, b, i] + np.float32(DAMPENING) * fed_back[i]
-                out[t, b, i] = _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope)
+                _times_matrix(arrived, weight, fed_back)
+            for row in range(min(_ROWS, batch - first)):
+                b = first + row
+                later, current, here, sums = grad_v[row], grad_i[row], arrived[row], fed_back[row]
+                for i in range(size):
+                    grad_s = grad[t, b, i] + np.float32(DAMPENING) * sums[i]
+                    here[i] = _backward_step(b, t, i, grad_s, later, current, p, v, s, slope)
+                out[t, b] = here
 
 
 class FusedScan(torch.autograd.Function):
