@@ -28,6 +28,10 @@ CURED = frozenset({"E027", "E030", "E031", "E032", "E070", "E071", "E086"})
 
 _RATED = 512
 """Training samples that the source's SynOps are taken from."""
+_RUN_AWAY = 1.5
+"""So many times the source's SynOps tell a training that ran away: one that did not is within a fifth."""
+_LOWER = (1.0, 0.25, 0.0625)
+"""What the learning rate is multiplied by, one after the other: short runs do not show that a long one runs away."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,22 @@ class Retraining:
             tick=tick,
         ).network
 
+    def kept(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
+        """Return the network fine-tuned, at a lower learning rate where training runs away at the given one."""
+        for share in _LOWER:
+            tuned = self.tuned(replace(config, learning_rate=share * config.learning_rate), tick)
+            if not self._runs_away(tuned):
+                break
+        return tuned
+
+    def _runs_away(self, tuned: Network) -> bool:
+        """Say whether a network does far more on the chip than it might."""
+        bound = _bound(self.imported.network, tuned, self.data, self.execution)
+        if bound is None:
+            return False
+        program, some = self.compiler.lower(tuned).program, self.data.train.head(_RATED)
+        return measure_program(program, some, self.execution).mean_synops > _RUN_AWAY * bound
+
     def rate(self, options: SearchOptions, tick: Tick) -> float:
         """Return the learning rate at which short runs lower the chip's loss on the validation samples most."""
 
@@ -99,7 +119,7 @@ def adapt(retraining: Retraining, config: FinetuneConfig, tick: Tick) -> tuple[I
     """Give a network the chip's own neuron and fine-tune it."""
     imported, compiler, execution = retraining.imported, retraining.compiler, retraining.execution
     adapted, semantics = compiler.adapt(imported.network, imported.semantics)
-    tuned = retraining.tuned(config, tick)
+    tuned = retraining.kept(config, tick)
     networks = (imported.network, adapted, tuned)
     measured = [behaviour(each, retraining.data.test, execution, config.decide) for each in networks]
     done = replace(imported, network=tuned, semantics=semantics)

@@ -12,17 +12,19 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from spear_deploy.data import Dataset
-from spear_deploy.deployment.adapt import foreign_neurons
+from spear_deploy.deployment.adapt import Retraining, foreign_neurons
 from spear_deploy.deployment.bundle import MODEL
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.errors import UnsupportedError
+from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
-from spear_deploy.network import Linear, Population, Projection
+from spear_deploy.network import Linear, Network, Population, Projection
 from spear_deploy.progress import Progress
 from spear_deploy.report.build import build_report
 from spear_deploy.report.schema import schema
 from spear_deploy.targets import TARGETS, Compiler, InputRange, LoweringOptions, load_chip
 from spear_deploy.targets.loihi.net_export import write_net
+from spear_deploy.train.config import FinetuneConfig
 from tests.tiny_deployments import SEARCH, Deploy
 
 
@@ -88,6 +90,27 @@ def test_adapted_network_is_deployed_and_reported(
     lost = 100 * (done.adaptation.source.accuracy - report["accuracy"]["quantised"])
     assert report["accuracy"]["float"] == done.adaptation.source.accuracy
     assert report["accuracy"]["drop"] == pytest.approx(lost)
+
+
+def test_training_that_runs_away_goes_again_at_a_lower_rate(
+    foreign: Imported, compiler: Compiler, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a quarter of the rate each time, until the network on the chip does about the SynOps that it may."""
+    tried: list[float] = []
+
+    def tuned(self: Retraining, config: FinetuneConfig, tick: object = None) -> Network:
+        tried.append(config.learning_rate)
+        adapted, _ = compiler.adapt(foreign.network, foreign.semantics)
+        return adapted
+
+    monkeypatch.setattr(Retraining, "tuned", tuned)
+    retraining = Retraining(foreign, compiler, tiny_data, Execution())
+    config = FinetuneConfig(learning_rate=8e-3)
+    retraining.kept(config)
+    assert tried == [8e-3]  # neurons of one spike a step cannot run away
+    monkeypatch.setattr("spear_deploy.deployment.adapt._bound", lambda *_: 1e-3 if len(tried) < 3 else 1e9)
+    retraining.kept(config)
+    assert tried[1:] == [8e-3, 2e-3]
 
 
 def test_adaptation_of_builtin_neurons_is_none(run_deploy: Deploy, tmp_path: Path) -> None:
