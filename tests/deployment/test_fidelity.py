@@ -59,7 +59,7 @@ def test_a_collapse_that_is_allowed_is_a_note(allowed: Work) -> None:
 
 
 def test_an_adapted_network_may_do_otherwise_in_float(allowed: Work) -> None:
-    """It was trained as the chip computes: what would be a collapse is told, unless the chip answers worse than before."""
+    """It was trained as the chip computes: what would be a collapse is told, unless it answers worse than before."""
     refused = replace(allowed, options=replace(allowed.options, allow_loss=False))
     assert refused.fidelity is not None
     assert refused.baseline is not None
