@@ -83,14 +83,14 @@ def trained(network: Network, x: np.ndarray, upstream: np.ndarray) -> tuple[Tens
 
 
 @settings(max_examples=60, deadline=None)
-@given(generators(), kinds())
-def test_fused_loop_equals_the_eager_one(rng, kind):
+@given(generators(), kinds(), st.sampled_from([3, 6]))
+def test_fused_loop_equals_the_eager_one(rng, kind, batch):
     """Spikes are equal; gradients of input, weights and bias agree within float32 rounding, through ten steps.
 
     Weights are multiples of 1/8, since a product of a count and a weight rounds otherwise in a matrix product.
     """
     network = recurrent(rng, kind)
-    x = rng.normal(0.4, 0.6, (10, 3, 5)).astype(np.float32)
+    x = rng.normal(0.4, 0.6, (10, batch, 5)).astype(np.float32)
     upstream = rng.normal(size=x.shape).astype(np.float32)
     fused, fused_gradients = trained(network, x, upstream)
     with pytest.MonkeyPatch.context() as patch:
@@ -101,6 +101,19 @@ def test_fused_loop_equals_the_eager_one(rng, kind):
     for name, gradient in fused_gradients.items():
         torch.testing.assert_close(gradient, eager_gradients[name], rtol=1e-3, atol=1e-4)
         assert torch.any(gradient != 0)
+
+
+@pytest.mark.parametrize("size", [1, 4, 7, 70])
+def test_samples_whose_gradients_go_back_together_do_not_see_each_other(size):
+    """Six samples, four and two of them together, have the bytes of each on its own: a sum has one order."""
+    rng = np.random.default_rng(size)
+    network = recurrent(rng, {}, size)
+    x = rng.normal(0.4, 0.6, (10, 6, size)).astype(np.float32)
+    upstream = rng.normal(size=x.shape).astype(np.float32)
+    together = trained(network, x, upstream)[1]["x"]
+    alone = [trained(network, x[:, [b]], upstream[:, [b]])[1]["x"] for b in range(6)]
+    assert together.numpy().tobytes() == torch.cat(alone, 1).numpy().tobytes()
+    assert torch.any(together != 0)
 
 
 @pytest.mark.parametrize("spikes", ["binary", "integer"])
