@@ -37,8 +37,7 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
         MismatchError: E052 if the imported network's spikes differ from the module's on random input (``seed``).
-        InputError: E005 for a sample that the module cannot take, and what
-            :func:`spear_deploy.frontends.load` raises.
+        InputError: E005 for a sample that the module cannot take, and what :func:`spear_deploy.frontends.load` raises.
         BackendError: E064 without SpikingJelly.
     """
     _, base, neuron, sj_layer, functional = live.framework(
