@@ -13,11 +13,11 @@ from typing import Any
 
 from spear_deploy.backends import check_runs
 from spear_deploy.budgets import set_budgets
-from spear_deploy.data import Dataset, fit_to_network
 from spear_deploy.deadline import Deadline
 from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import CURED, Retraining, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
+from spear_deploy.deployment.data import fit_data
 from spear_deploy.deployment.decided import decided
 from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken, with_rounding_apart
 from spear_deploy.deployment.folder import (
@@ -31,7 +31,7 @@ from spear_deploy.deployment.folder import (
 from spear_deploy.deployment.memory import memory_outlook
 from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
 from spear_deploy.deployment.work import Work
-from spear_deploy.errors import BackendError, BudgetNotMetError, Finding, InputError, UnsupportedError
+from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
 from spear_deploy.measure.fidelity import measure_fidelity
 from spear_deploy.measure.measured import Baseline
@@ -51,9 +51,6 @@ from spear_deploy.targets import Compiler, Lowered, compiler_for
 from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
-
-_LOOKED_AT = 64
-"""Samples that are looked at together for one that is not 0."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def run_steps(work: Work, progress: Progress) -> Work:
 
 def _check(work: Work, progress: Progress) -> Work:
     """Fit data and network to each other, lower the network as it came in, and look at the folder."""
-    data = _fit_data(work.imported.network, work.data)
+    data = fit_data(work.imported.network, work.data)
     network = fold_transform(work.imported.network, data.transform)
     rule = network_rule(network, work.options.search.decide)
     ranges = {network.inputs[0].name: input_range(data)}
@@ -140,22 +137,6 @@ def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
         hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)
     if hopeless:
         raise UnsupportedError(hopeless)
-
-
-def _fit_data(network: Network, data: Dataset) -> Dataset:
-    """Return the data as the network takes them: it has one input and one output."""
-    fix = "join them into one, or leave the others out"
-    findings = [
-        Finding("E021", kind, f"the network has {len(names)} ({', '.join(names)}); one is supported", fix)
-        for kind, names in (("Input", [p.name for p in network.inputs]), ("Output", list(network.outputs)))
-        if len(names) != 1
-    ]
-    if findings:
-        raise UnsupportedError(findings)
-    data = fit_to_network(data, network.inputs[0].shape, network[network.outputs[0]].size)
-    if not any(x.any() for x, _ in data.train.batches(_LOOKED_AT)):
-        raise InputError.of("E005", data.where, "all training samples are 0", "give the samples themselves")
-    return data
 
 
 def _adapt(work: Work, progress: Progress) -> Work:
