@@ -28,14 +28,16 @@ class Project:
         """Return what a call says."""
         given = {"model": model, "chip": chip, "data": data}
         named = {name: fspath(value) for name, value in given.items() if isinstance(value, str | PathLike)}
-        options = {**named, **{name: value for name, value in settings.items() if name != "progress"}}
+        objects = [name for name in _PLACES if not isinstance(settings.get(name), str | PathLike | None)]
+        left_out = ("progress", *objects)
+        options = {**named, **{name: value for name, value in settings.items() if name not in left_out}}
         placed = {name: _placed(name, options[name]) for name in _PLACES if options.get(name) is not None}
         kept = options.pop("keep_to", None)
         texts = {name: _SAID[name](options[name]) for name in _SAID if options.get(name) is not None}
         proof = {"backend": settings.get("backend") or "emulator", "net": kept == _EXPORT}
         if "samples" in options and options["samples"] is None:
             texts["samples"] = "all"
-        unnamed = [name for name in given if name not in named]
+        unnamed = [*(name for name in given if name not in named), *objects]
         unnamed += [] if kept in (None, _EXPORT) else ["keep_to"]
         return cls({**options, **placed, **texts, **proof}, tuple(unnamed))
 

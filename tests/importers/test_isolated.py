@@ -54,7 +54,7 @@ def test_a_plain_module(file: Path, tmp_path: Path, spear: Run) -> None:  # noqa
     done = spear("import", f"{file}:net", "--input", "1,8,8", "-o", tmp_path / "net.nir", "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
-    assert [each["shape"] for each in found["populations"]] == [[4, 6, 6], [5], [1, 8, 8]]
+    assert [each["shape"] for each in found["populations"]] == [[1, 8, 8], [4, 6, 6], [5]]
     assert "hello from the file" in done.err
     read = spear_deploy.load(tmp_path / "net.nir")
     assert read.semantics.reset == "subtract"

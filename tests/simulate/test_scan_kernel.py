@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -82,12 +82,17 @@ def trained(network: Network, x: np.ndarray, upstream: np.ndarray) -> tuple[Tens
     return out.detach(), {"x": source.grad} | {name: p.grad for name, p in simulator.named_parameters()}
 
 
+_EXACT = 2**16
+"""Spikes a step up to which sums of their products are exact."""
+
+
 @settings(max_examples=60, deadline=None)
 @given(generators(), kinds(), st.sampled_from([3, 6]))
 def test_fused_loop_equals_the_eager_one(rng, kind, batch):
     """Spikes are equal; gradients of input, weights and bias agree within float32 rounding, through ten steps.
 
-    Weights are multiples of 1/8, since a product of a count and a weight rounds otherwise in a matrix product.
+    Weights are multiples of 1/8, since a product of a count and a weight rounds otherwise in a matrix product; so do
+    those of counts that run away to millions.
     """
     network = recurrent(rng, kind)
     x = rng.normal(0.4, 0.6, (10, batch, 5)).astype(np.float32)
@@ -96,6 +101,7 @@ def test_fused_loop_equals_the_eager_one(rng, kind, batch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulator, "_is_fused_loop", lambda *_: False)
         eager, eager_gradients = trained(network, x, upstream)
+    assume(eager.max() < _EXACT)
     torch.testing.assert_close(fused, eager, rtol=0, atol=0)
     assert fused_gradients.keys() == eager_gradients.keys()
     for name, gradient in fused_gradients.items():
