@@ -9,7 +9,7 @@ shorter series have no events.
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data import DataOptions, Split, load_data
+from spear_deploy.data import DataOptions, Dataset, Split, load_data
 from spear_deploy.network.normalisation import InputTransform
 
 COEFFICIENTS = 8
@@ -22,13 +22,18 @@ Floats = NDArray[np.float32]
 
 def counts() -> dict[str, NDArray[np.generic]]:
     """Events (N, 29, 16) and speakers, in the split that comes with the package aeon."""
-    data = load_data("aeon:JapaneseVowels", DataOptions(transform=InputTransform.of(f"{SHIFT:g},1", None)))
+    data = recordings()
     parts = [series(split) for split in (data.train, data.val)]
     x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     x_test, y_test = series(data.test)
     frames = x[x.any(axis=2)]
     mean, event = frames.mean(0), frames.std(0) / 2
     return {"x_train": coded(x, mean, event), "y_train": y, "x_test": coded(x_test, mean, event), "y_test": y_test}
+
+
+def recordings() -> Dataset:
+    """The data of the package aeon, coefficients plus SHIFT."""
+    return load_data("aeon:JapaneseVowels", DataOptions(transform=InputTransform.of(f"{SHIFT:g},1", None)))
 
 
 def series(split: Split) -> tuple[Floats, NDArray[np.int64]]:

@@ -14,11 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 import spear_deploy
+from examples.japanese_vowels.counts import SHIFT, recordings
 from examples.training import arguments, make_deterministic
-from spear_deploy.data import DataOptions, Split, load_data
-from spear_deploy.network.normalisation import InputTransform
+from spear_deploy.data import Split
 
-SHIFT = 3.0  # more than the lowest coefficient is below 0: what a chip is fed is the coefficient plus this
 HIDDEN = 64
 
 
@@ -44,25 +43,34 @@ def tensors(split: Split) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(x - np.float32(SHIFT)).float(), torch.from_numpy(y)
 
 
-def main() -> None:
-    output = Path(__file__).with_name("japanese_vowels.nir")
-    options = arguments(__doc__.splitlines()[0], output, epochs=100).parse_args()
-    make_deterministic(options.seed)
-    data = load_data("aeon:JapaneseVowels", DataOptions(transform=InputTransform.of(f"{SHIFT:g},1", None)))
-    (x, y), (x_test, y_test) = tensors(data.train), tensors(data.test)
-    net = build()
+def train(net: nn.Sequential, x: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
+    """Train on samples (T, B, inputs) by the spikes of the outputs."""
     optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs)
-    for _ in range(options.epochs):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    for _ in range(epochs):
         for batch in torch.randperm(len(y)).split(36):
             loss = functional.cross_entropy(counts(net, x[:, batch]), y[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         schedule.step()
+
+
+def accuracy(net: nn.Sequential, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Share of samples (T, B, inputs) of which the right output fires most."""
     with torch.no_grad():
-        accuracy = (counts(net, x_test).argmax(1) == y_test).float().mean()
-    print(f"test accuracy {accuracy:.2%}")
+        return float((counts(net, x).argmax(1) == y).float().mean())
+
+
+def main() -> None:
+    output = Path(__file__).with_name("japanese_vowels.nir")
+    options = arguments(__doc__.splitlines()[0], output, epochs=100).parse_args()
+    make_deterministic(options.seed)
+    data = recordings()
+    (x, y), (x_test, y_test) = tensors(data.train), tensors(data.test)
+    net = build()
+    train(net, x, y, options.epochs)
+    print(f"test accuracy {accuracy(net, x_test, y_test):.2%}")
     spear_deploy.from_snntorch(net.eval(), torch.zeros(1, 12)).save(options.output)
 
 

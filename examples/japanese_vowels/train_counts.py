@@ -8,12 +8,10 @@ from pathlib import Path
 import snntorch as snn
 import torch
 from torch import nn
-from torch.nn import functional
 
 import spear_deploy
 from examples.japanese_vowels.counts import INPUTS, counts
-from examples.japanese_vowels.train import HIDDEN
-from examples.japanese_vowels.train import counts as spikes
+from examples.japanese_vowels.train import HIDDEN, accuracy, train
 from examples.training import arguments, make_deterministic
 
 
@@ -36,18 +34,8 @@ def main() -> None:
     x, x_test = (torch.from_numpy(data[name]).float().transpose(0, 1) for name in ("x_train", "x_test"))
     y, y_test = (torch.from_numpy(data[name]) for name in ("y_train", "y_test"))
     net = build()
-    optimiser = torch.optim.Adam(net.parameters(), lr=5e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs)
-    for _ in range(options.epochs):
-        for batch in torch.randperm(len(y)).split(36):
-            loss = functional.cross_entropy(spikes(net, x[:, batch]), y[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-        schedule.step()
-    with torch.no_grad():
-        accuracy = (spikes(net, x_test).argmax(1) == y_test).float().mean()
-    print(f"test accuracy {accuracy:.2%}")
+    train(net, x, y, options.epochs)
+    print(f"test accuracy {accuracy(net, x_test, y_test):.2%}")
     spear_deploy.from_snntorch(net.eval(), torch.zeros(1, INPUTS)).save(options.output)
 
 

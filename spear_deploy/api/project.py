@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.deployment.options import PROJECT
-from spear_deploy.deployment.project import write_project
+from spear_deploy.deployment.project import PATHS, PATHS_OR_NAMES, write_project
 from spear_deploy.storage import exists
 
+_PLACES = (*PATHS, *PATHS_OR_NAMES)
 _EXPORT = "net"
 """The format to keep to that the command line has an option for."""
 
@@ -46,12 +47,9 @@ class Project:
         write_project(folder / PROJECT, {**self.options, "output": folder}, self.unnamed)
 
 
-_PLACES = ("model", "data", "chip", "semantics", "data_dir")
-
-
 def _placed(name: str, value: Any) -> str:
     """Return a path that holds in any folder, or a name as it is."""
-    return str(Path(value).absolute()) if name in ("model", "data_dir") or exists(Path(value)) else str(value)
+    return str(Path(value).absolute()) if name in PATHS or exists(Path(value)) else str(value)
 
 
 def _listed(values: Any) -> str:

@@ -7,11 +7,13 @@ reported, never silent.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from spear_deploy.data import Dataset, Split
 from spear_deploy.errors import Finding
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
@@ -66,25 +68,39 @@ class Retraining:
     """A network with the chip's own neurons, fine-tuned as the chip computes.
 
     It distils from itself as it was trained, within the SynOps of that where neurons fire several times a step.
+    ``decide`` names the decision rule that both are read by.
     """
 
     imported: Imported
     compiler: Compiler
     data: Dataset
     execution: Execution
+    decide: str | None = None
+
+    @cached_property
+    def given(self) -> Activity:
+        """What the network does on the test samples as it was trained, in float."""
+        return measure_float(self.imported.network, self.data.test, self.execution, decide=self.decide)
+
+    @cached_property
+    def source_synops(self) -> float:
+        """SynOps a training sample of the network as it was trained."""
+        return measure_float(self.imported.network, self.data.train.head(_RATED), self.execution).mean_synops
+
+    @cached_property
+    def _teacher(self) -> Teacher:
+        return Teacher(self.imported.network, self.data.train, decide=self.decide, execution=self.execution)
 
     def tuned(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
         """Return the network fine-tuned."""
-        source, data, execution = self.imported.network, self.data, self.execution
-        adapted, _ = self.compiler.adapt(source, self.imported.semantics)
-        teacher = Teacher(source, data.train, decide=config.decide, execution=execution)
+        adapted, _ = self.compiler.adapt(self.imported.network, self.imported.semantics)
         return finetune(
             adapted,
-            data.train,
+            self.data.train,
             config,
-            seed=execution.seed,
-            execution=execution,
-            aims=Aims(teacher, _bound(source, adapted, data, execution)),
+            seed=self.execution.seed,
+            execution=self.execution,
+            aims=Aims(self._teacher, _bound(self, adapted)),
             simulator=self.compiler.trainable,
             tick=tick,
         ).network
@@ -99,7 +115,7 @@ class Retraining:
 
     def _runs_away(self, tuned: Network) -> bool:
         """Say whether a network does far more on the chip than it might."""
-        bound = _bound(self.imported.network, tuned, self.data, self.execution)
+        bound = _bound(self, tuned)
         if bound is None:
             return False
         program, some = self.compiler.lower(tuned).program, self.data.train.head(_RATED)
@@ -110,30 +126,32 @@ class Retraining:
 
         def loss_at(rate: float) -> float:
             program = self.compiler.lower(self.tuned(replace(options.trial, learning_rate=rate))).program
-            return calibrated_loss(measure_program(program, self.data.val, self.execution, decide=options.decide))
+            return calibrated_loss(measure_program(program, self.data.val, self.execution, decide=self.decide))
 
         return lowest_loss(loss_at, tick) if options.rate is None else options.rate
 
 
 def adapt(retraining: Retraining, config: FinetuneConfig, tick: Tick) -> tuple[Imported, Adaptation]:
     """Give a network the chip's own neuron and fine-tune it."""
-    imported, compiler, execution = retraining.imported, retraining.compiler, retraining.execution
+    imported, compiler = retraining.imported, retraining.compiler
     adapted, semantics = compiler.adapt(imported.network, imported.semantics)
     tuned = retraining.kept(config, tick)
-    networks = (imported.network, adapted, tuned)
-    measured = [behaviour(each, retraining.data.test, execution, config.decide) for each in networks]
+    measured = [
+        behaviour(each, retraining.data.test, retraining.execution, retraining.decide) for each in (adapted, tuned)
+    ]
     done = replace(imported, network=tuned, semantics=semantics)
-    return done, Adaptation(foreign_neurons(imported.network, compiler, imported), *measured)
+    source = _behaviour(imported.network, retraining.given)
+    return done, Adaptation(foreign_neurons(imported.network, compiler, imported), source, *measured)
 
 
-def _bound(source: Network, adapted: Network, data: Dataset, execution: Execution) -> float | None:
+def _bound(retraining: Retraining, adapted: Network) -> float | None:
     """Return the SynOps a sample that training may spend: the source's, where neurons fire several times a step.
 
     Nothing else keeps these from firing ever more: training runs away where the loss alone decides.
     """
     if not any(population.neuron.spikes == "integer" for population in adapted.neurons):
         return None
-    return measure_float(source, data.train.head(_RATED), execution).mean_synops
+    return retraining.source_synops
 
 
 def effect(
@@ -153,6 +171,9 @@ def behaviour(
     network: Network, split: Split, execution: Execution | None = None, decide: str | None = None
 ) -> Behaviour:
     """Run a float network, whose output is read by the rule that ``decide`` names."""
-    activity = measure_float(network, split, execution, decide=decide)
+    return _behaviour(network, measure_float(network, split, execution, decide=decide))
+
+
+def _behaviour(network: Network, activity: Activity) -> Behaviour:
     neurons = [p.name for p in network.neurons if p.name in activity.spikes]
     return Behaviour(activity.accuracy, float(sum(activity.spikes[name].mean() for name in neurons)))

@@ -145,14 +145,13 @@ def _adapt(work: Work, progress: Progress) -> Work:
     assert compiler is not None
     if not options.adapt or not foreign_neurons(work.imported.network, compiler, work.imported):
         return work
-    retraining = Retraining(work.imported, compiler, work.data, options.execution)
+    retraining = Retraining(work.imported, compiler, work.data, options.execution, options.search.decide)
     with progress.step("rate of adapting") as tick:
         rate = retraining.rate(options.search, tick)
     with progress.step("adapt") as tick:
         imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
-    given = measure_float(work.imported.network, work.data.test, options.execution, decide=options.search.decide)
     lowered = compiler.lower(imported.network)
-    return replace(work, imported=imported, adaptation=adaptation, given=given, lowered=lowered)
+    return replace(work, imported=imported, adaptation=adaptation, given=retraining.given, lowered=lowered)
 
 
 def _measure_baseline(work: Work, progress: Progress) -> Work:

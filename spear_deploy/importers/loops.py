@@ -63,11 +63,12 @@ def _batch_first(steps: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(steps), 1)
 
 
-_WAYS: tuple[tuple[Take, str], ...] = (
-    (_one_for_all, "the same input in every step"),
-    (_time_first, "input (T, B, *shape)"),
-    (_batch_first, "input (B, T, *shape)"),
+_WAYS: tuple[tuple[Take, str, tuple[int, ...]], ...] = (
+    (_one_for_all, "the same input in every step", (1,)),
+    (_time_first, "input (T, B, *shape)", (STEPS, _LONG)),
+    (_batch_first, "input (B, T, *shape)", (STEPS, _LONG)),
 )
+"""Ways of taking input, how they are told, and of how many steps each is tried."""
 
 
 def find_loop(
@@ -78,8 +79,8 @@ def find_loop(
     Copies are called with each kind of input, after ``start``.  It loops if every layer of neurons is called equally
     often, each time with the samples of a batch, and a layer with weights as often: two places may share neurons alone.
     """
-    for take, told in _WAYS:
-        for length in (STEPS, _LONG):
+    for take, told, lengths in _WAYS:
+        for length in lengths:
             start()
             trial, layers = copy.deepcopy((model, [*neurons.values()]))
             count = _count(trial, layers, take([torch.zeros(_BATCH, *shape)] * length))

@@ -206,7 +206,7 @@ class _Follower(TorchFunctionMode):
         if not self._within:
             name, taken, emitted = self._layers[layer], next(iter((*args, *kwargs.values()))), first(output)
             where = f"layer {name!r}"
-            self._add(name, where, self._node(where, layer, taken, emitted), taken, emitted)
+            self._made(emitted, self._add(name, where, self._node(where, layer, taken, emitted), taken))
             self.neurons |= set() if isinstance(layer, PLAIN) else {name}
 
     def _node(self, where: str, layer: nn.Module, taken: Tensor, emitted: Tensor) -> NirNode:
@@ -215,15 +215,13 @@ class _Follower(TorchFunctionMode):
         plain = plain_node(layer, shape)
         return self._neuron_node(layer, self._shape_of(emitted), where) if plain is None else plain
 
-    def _add(self, name: str, where: str, node: NirNode, taken: Tensor, emitted: Tensor) -> Origin:
+    def _add(self, name: str, where: str, node: NirNode, taken: Tensor) -> Origin:
         """Add a node and say what comes from it."""
         made = Made(name, self.calls[name])
         self.calls[name] += 1
         self.nodes[made] = node
         self.reach(made, where, taken)
-        origin = Origin((made,))
-        self._made(emitted, origin)
-        return origin
+        return Origin((made,))
 
     def _shape_of(self, x: Tensor) -> Shape:
         """Return a tensor's shape without axes of batch and time."""
@@ -237,12 +235,11 @@ class _Follower(TorchFunctionMode):
         origins = [self.origins[id(tensor)] for tensor in call.known]
         parts = tuple(dict.fromkeys(part for origin in origins for part in origin.parts))
         lost = next((origin.lost_in for origin in origins if origin.lost_in), "")
-        found = None if lost else self._followed(call, origins)
+        found = None if lost else self._followed(call, origins, parts)
         return Origin(parts, lost or call.name) if found is None else found
 
-    def _followed(self, call: _Call, origins: list[Origin]) -> Origin | None:
-        """Return the origin of what a function gives, or None where it cannot be followed."""
-        parts = tuple(dict.fromkeys(part for origin in origins for part in origin.parts))
+    def _followed(self, call: _Call, origins: list[Origin], parts: tuple[Made, ...]) -> Origin | None:
+        """Return the origin of what a function makes of these ``parts``, or None where it cannot be followed."""
         distinct = len(parts) == sum(len(origin.parts) for origin in origins)
         match origins:
             case [_, _] if call.name in _SUMS and call.option("alpha", 2, 1) == 1 and distinct:
@@ -255,7 +252,7 @@ class _Follower(TorchFunctionMode):
         if node is None:
             return None
         name = unique_name(call.name, self._layers.values())
-        return self._add(name, f"{call.name}() in forward", node, call.known[0], call.result)
+        return self._add(name, f"{call.name}() in forward", node, call.known[0])
 
     def _passes_on(self, call: _Call, origin: Origin) -> bool:
         """Whether a function of one tensor gives what it was given, or the input's steps."""

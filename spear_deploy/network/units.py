@@ -8,7 +8,8 @@ outgoing projections and the per-neuron parameters; it equals silencing those ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TypeAlias
@@ -33,6 +34,16 @@ class Group:
     def name(self) -> str:
         """Name of the group: its first population in execution order."""
         return self.populations[0]
+
+
+def widest(units: int, fits: Callable[[int], bool], least: int = 1) -> int | None:
+    """Return the largest width below ``units`` that fits, ``least`` or more; None where none does.
+
+    By bisection, as if whatever is narrower than a width that fits fitted too.
+    """
+    removed = range(1, units - least + 1)
+    fewest = bisect_left(removed, True, key=lambda gone: fits(units - gone))
+    return units - removed[fewest] if fewest < len(removed) else None
 
 
 @dataclass(frozen=True)

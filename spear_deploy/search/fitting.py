@@ -6,7 +6,6 @@ goes frees nothing.  So what a removal frees is not reckoned: the target places 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf, log, nextafter
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.network.units import Units
+from spear_deploy.network.units import Units, widest
 from spear_deploy.search.importance import most_important
 from spear_deploy.search.space import STAGE, KeepCounts, Space
 
@@ -79,15 +78,14 @@ def _narrowed(space: Space, counts: KeepCounts, most: float) -> dict[str, int]:
     """Return the largest narrower width of each group that leaves ``most`` of what is missed, where there is one."""
     found = {}
     for name, least in space.smallest.items():
-        removed = range(1, counts[name] - least + 1)
-        fewest = bisect_left(removed, True, key=partial(_helps, space, counts, name, most))
-        if fewest < len(removed):
-            found[name] = counts[name] - removed[fewest]
+        left = widest(counts[name], partial(_helps, space, counts, name, most), least)
+        if left is not None:
+            found[name] = left
     return found
 
 
-def _helps(space: Space, counts: KeepCounts, name: str, most: float, removed: int) -> bool:
-    return space.beyond({**counts, name: counts[name] - removed}) <= most
+def _helps(space: Space, counts: KeepCounts, name: str, most: float, left: int) -> bool:
+    return space.beyond({**counts, name: left}) <= most
 
 
 def _lost(ranked: NDArray[np.float64], before: int, after: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 
 from spear_deploy.errors import Finding
 from spear_deploy.network import Network
-from spear_deploy.network.units import Group, keep_units, unit_groups
+from spear_deploy.network.units import Group, keep_units, unit_groups, widest
 
 Placed: TypeAlias = Callable[[Network], Sequence[Finding]]
 """Tells what of a network does not fit, by its shapes."""
@@ -61,13 +60,13 @@ def smallest_narrowing(finding: Finding, network: Network, placed: Placed) -> Na
     Each is found by bisection, as if fewer units never took more cores: where they do, a wider one may fit as well.
     """
 
-    def is_left(group: Group, units: int) -> bool:
+    def mends(group: Group, units: int) -> bool:
         found = placed(keep_units(network, {group.name: np.arange(units)}))
-        return any((each.code, each.where) == (finding.code, finding.where) for each in found)
+        return all((each.code, each.where) != (finding.code, finding.where) for each in found)
 
     changes = []
     for group in unit_groups(network).groups:
-        left = bisect_left(range(1, group.units), True, key=partial(is_left, group))
-        if left:
+        left = widest(group.units, partial(mends, group))
+        if left is not None:
             changes.append(Narrowing(group, left))
     return max(changes, key=lambda each: each.units / each.group.units, default=None)

@@ -5,10 +5,11 @@ A layer is never split, and a core holds one.  Any maximum matching is legal; si
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from spear_deploy.network.units import widest
 from spear_deploy.placement import Placement, PopulationPlacement
 from spear_deploy.targets.rules import Breach, check_rules, rule
 from spear_deploy.targets.speck.memory import LayerSize, Words, cores_of
@@ -91,16 +92,18 @@ def smallest_change(sizes: Sequence[LayerSize], cores: Sequence[Words]) -> Chang
             found.append((1.0, Change(size.name, None, size.channels)))
         if size.is_output:
             continue
-        removed = range(1, size.channels)
-        fewest = bisect_left(removed, True, key=lambda n: _fit(_narrowed(sizes, size, size.channels - n), cores))
-        if fewest < len(removed):
-            left = size.channels - removed[fewest]
+        left = widest(size.channels, partial(_fits_narrowed, sizes, size, cores))
+        if left is not None:
             found.append((left / size.channels, Change(size.name, left, size.channels)))
     return max(found, key=lambda each: each[0])[1] if found else None
 
 
 def _fit(sizes: Sequence[LayerSize], cores: Sequence[Words]) -> bool:
     return None not in match(sizes, cores).core_of.values()
+
+
+def _fits_narrowed(sizes: Sequence[LayerSize], changed: LayerSize, cores: Sequence[Words], channels: int) -> bool:
+    return _fit(_narrowed(sizes, changed, channels), cores)
 
 
 def _without_bias(sizes: Sequence[LayerSize], name: str) -> list[LayerSize]:
