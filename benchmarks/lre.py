@@ -110,7 +110,7 @@ def run(network: str, folder: Path | None, seeds: Sequence[int], budgets: Sequen
 
 def predictions(row: Mapping[str, Any]) -> tuple[list[Pair], dict[str, list[float]], list[bool]]:
     """Return the held-out pairs of a row, what each way predicts of them, and whether LRE's interval holds them."""
-    by = {of: [Pair(pre, post, tuple(ratios)) for o, pre, post, *ratios in row["pairs"] if o == of] for of in _ORIGINS}
+    by = {origin: _of(row, origin) for origin in _ORIGINS}
     also = max(0, LEARNT - len(by[PATH]))
     learnt, held_out = [*by[PATH], *by[PROMISING][:also]], by[PROMISING][also:]
     lre, line, of_random = fit(learnt), LRE(tuple(learnt)).line, LRE(tuple(by[RANDOM])).line
@@ -130,7 +130,7 @@ _ORIGINS = (PATH, PROMISING, RANDOM)
 
 def divided(row: Mapping[str, Any]) -> tuple[list[float], list[bool]]:
     """Return LRE's errors, as shares, and whether its interval holds, over random divisions of promising networks."""
-    pairs = [Pair(pre, post, tuple(ratios)) for of, pre, post, *ratios in row["pairs"] if of == PROMISING]
+    pairs = _of(row, PROMISING)
     rng, errors, holds = np.random.default_rng(0), list[float](), list[bool]()
     for _ in range(_DIVISIONS):
         order = rng.permutation(len(pairs))
@@ -178,7 +178,7 @@ def curve(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for network in dict.fromkeys(each["network"] for each in found):
         errors: dict[tuple[int, str], list[float]] = {}
         for row in (each for each in found if each["network"] == network):
-            pairs = [Pair(pre, post, tuple(ratios)) for of, pre, post, *ratios in row["pairs"] if of == PROMISING]
+            pairs = _of(row, PROMISING)
             rng = np.random.default_rng(0)
             for order in (rng.permutation(len(pairs)) for _ in range(_DIVISIONS)):
                 for count in _COUNTS:
@@ -192,6 +192,39 @@ def curve(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {network} | " + " | ".join(cells) + " |"
 
 
+def shared(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a table: mean absolute error in per cent, by whether LRE learns from the paths of other budgets too.
+
+    Of the same network and seed, held against the promising networks of the budget.
+    """
+    ways: dict[str, Callable[[int, int], bool]] = {
+        "its own path": lambda own, other: other == own,
+        "paths of larger budgets too": lambda own, other: other >= own,
+        "paths of all budgets": lambda own, other: True,
+    }
+    yield "| network | budget | fine-tuned networks of its own path | " + " | ".join(ways) + " |"
+    yield "|---|---|---|" + "---|" * len(ways)
+    for network in dict.fromkeys(each["network"] for each in found):
+        rows = [each for each in found if each["network"] == network]
+        for budget in sorted({each["budget"] for each in rows}, reverse=True):
+            errors: dict[str, list[float]] = {way: [] for way in ways}
+            paths = list[int]()
+            for row in (each for each in rows if each["budget"] == budget):
+                paths.append(len(_of(row, PATH)))
+                siblings = [each for each in rows if each["seed"] == row["seed"]]
+                for way, takes in ways.items():
+                    lre = fit([p for each in siblings if takes(budget, each["budget"]) for p in _of(each, PATH)])
+                    predicted = [(lre.predict(p.pre, p.ratios), p.post) for p in _of(row, PROMISING)]
+                    errors[way] += [abs(expected / after - 1) for expected, after in predicted]
+            cells = [f"{100 * np.mean(each):.1f}" for each in errors.values()]
+            yield f"| {network} | {budget} % | {np.mean(paths):.0f} | " + " | ".join(cells) + " |"
+
+
+def _of(row: Mapping[str, Any], origin: str) -> list[Pair]:
+    """Return the pairs of a row that come from ``origin``."""
+    return [Pair(pre, post, tuple(ratios)) for of, pre, post, *ratios in row["pairs"] if of == origin]
+
+
 def main() -> None:
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -203,7 +236,8 @@ def main() -> None:
     given = parser.parse_args()
     if not given.table:
         run(given.network, given.data_dir, given.seeds, given.budgets)
-    lines = (*table(known(RESULTS)), "", *curve(known(RESULTS)))
+    found = known(RESULTS)
+    lines = (*table(found), "", *curve(found), "", *shared(found))
     Console(width=200).print("\n".join(lines), markup=False, highlight=False)
 
 

@@ -273,6 +273,12 @@ def lre_curve() -> str:
     return "\n".join(benchmark.curve(benchmark.known(benchmark.RESULTS)))
 
 
+def lre_shared() -> str:
+    """Return what ``benchmarks/lre.py`` tells of learning from other budgets."""
+    benchmark = _benchmark("lre")
+    return "\n".join(benchmark.shared(benchmark.known(benchmark.RESULTS)))
+
+
 def scores_table() -> str:
     """Return the results of ``benchmarks/scores.py`` that are checked in."""
     benchmark = _benchmark("scores")
@@ -336,6 +342,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "landscapes": landscapes_table,
     "lre": lre_table,
     "lre_curve": lre_curve,
+    "lre_shared": lre_shared,
     "nodes": nodes_table,
     "one_file": one_file_tables,
     "placement": placement_table,

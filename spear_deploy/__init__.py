@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from spear_deploy.importers import from_norse, from_sinabs, from_snntorch, from_spikingjelly
     from spear_deploy.targets import Lowered, load_chip
 
-__version__ = "0.1.0"
-
 _MODULES = ("errors",)
 _HOMES = {
     "ChipCheck": "spear_deploy.api.chips",
@@ -60,6 +58,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is: the command line needs none of it, and most of it needs torch."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("spear-deploy")
     if name in _MODULES:
         return import_module(f"spear_deploy.{name}")
     if name not in _HOMES:

@@ -15,19 +15,23 @@ import spear_deploy
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "spear_deploy"
-_ABSENT = "No matching distribution found for hatchling"
+_ABSENT = "No matching distribution found for hatch"
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built by pip; skipped where what builds it cannot be had."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    """The wheel of this checkout."""
+    return build(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def build(checkout: Path, folder: Path) -> Path:
+    """Build the wheel by pip; skip where what builds it cannot be had."""
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(checkout)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and _ABSENT in done.stderr:
-        pytest.skip("hatchling, which builds the wheel, cannot be had here")
+        pytest.skip("hatchling or hatch-vcs, which build the wheel, cannot be had here")
     assert done.returncode == 0, done.stderr
     (built,) = folder.glob("*.whl")
     return built
@@ -72,7 +76,16 @@ def test_every_file_of_the_package_is_in_it(wheel: Path) -> None:
     assert not [name for name in held if name.startswith(("tests/", "docs/", "benchmarks/"))]
 
 
-def test_it_works_without_a_checkout(installed: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="the checkout has no history")
+def test_its_version_is_the_tag(tmp_path: Path) -> None:
+    """A clone with another tag builds another version: none is written in the code."""
+    clone = tmp_path / "clone"
+    for words in (("clone", "--quiet", "--depth=1", f"file://{ROOT}", clone), ("-C", clone, "tag", "v9.8.7")):
+        subprocess.run(["git", *words], check=True)
+    assert build(clone, tmp_path).name == "spear_deploy-9.8.7-py3-none-any.whl"
+
+
+def test_it_works_without_a_checkout(wheel: Path, installed: Path, tmp_path: Path) -> None:
     """Chips, catalogue, a shipped example, backends' sources, templates and schema are found in the wheel."""
     where = "import spear_deploy; print(spear_deploy.__file__)"
     told = subprocess.run(
@@ -84,7 +97,8 @@ def test_it_works_without_a_checkout(installed: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert Path(told.stdout.strip()).is_relative_to(installed), "the checkout would hide what is missing"
-    assert spear_deploy.__version__ in run(installed, tmp_path, "--version")
+    version = wheel.name.split("-")[1].replace("_", ".")
+    assert version in run(installed, tmp_path, "--version")
     assert "loihi2" in run(installed, tmp_path, "chips")
     assert "synapse" in run(installed, tmp_path, "chips", "loihi2")
     assert "spear-deploy " in run(installed, tmp_path, "explain", "E034")

@@ -74,7 +74,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(spear_deploy.__version__, prog_name="spear-deploy")
+@click.version_option(package_name="spear-deploy", prog_name="spear-deploy")
 def cli() -> None:
     """Make a trained spiking network fit a neuromorphic chip, and prove on emulated hardware that it does.
 
