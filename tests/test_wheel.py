@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import spear_deploy
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "spear_deploy"
 _ABSENT = "No matching distribution found for hatch"

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import spear_deploy
 from spear_deploy.errors import INTERRUPTED, Finding, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.printable import plain, plain_lines

@@ -153,17 +153,19 @@ def sweep_picture(result: Mapping[str, Any]) -> Drawing | None:
     chosen = None if answer is None else answer["best"]
     marks = [Mark(reference["unpruned_synops"], reference["unpruned_accuracy"], "before", "unpruned")]
     on_front = {}
+    one_seed = len({point["seed"] for point in result["points"]}) == 1  # dots of a budget lie together, so do labels
     for point in result["points"]:
         if point["val"] is None:
             continue
         is_chosen, is_best = point["folder"] == chosen, point["folder"] in result["front"]
         kind = "chosen" if is_chosen else "measured" if is_best else "quiet-dot"
-        label = point["budget"] if is_chosen or is_best else ""
+        label = point["budget"] if is_chosen or is_best or one_seed else ""
         note = f"budget {point['budget']}, seed {point['seed']}"
         marks.append(Mark(point["val"]["synops"], point["val"]["accuracy"], kind, label, note))
         on_front[point["folder"]] = marks[-1]
     joined = [on_front[folder] for folder in result["front"]]
-    caption = "On the validation samples. The line is the Pareto front; the ringed point is the answer."
+    front = "The line is the Pareto front; the" if len(joined) > 1 else "The"
+    caption = f"On the validation samples. {front} ringed point is the answer."
     return tradeoff("sweep", "Accuracy against SynOps of all points", marks, caption, joined=joined)
 
 

@@ -49,6 +49,22 @@ def test_lre_is_held_against_pairs_that_it_has_not_seen():
     assert line.startswith(f"| digits | 50 % | {30 - lre.LEARNT} |")
 
 
+def test_lre_learns_from_other_budgets_only_where_the_column_says_so():
+    """An exact law at one budget, another at the other: its own path predicts exactly, both together do not."""
+    rng = np.random.default_rng(0)
+
+    def row(budget: int, factor: float) -> dict[str, object]:
+        before = rng.uniform(0.3, 0.6, 40)
+        pairs = [["path" if i < 20 else "promising", b, factor * b, b] for i, b in enumerate(before)]
+        return {"network": "digits", "seed": 0, "budget": budget, "pairs": pairs}
+
+    _, _, larger, smaller = lre.shared([row(50, 0.8), row(15, 1.2)])
+    own, with_larger, with_all = (float(cell) for cell in larger.split("|")[4:7])
+    assert own == with_larger < 1 < with_all
+    own, with_larger, with_all = (float(cell) for cell in smaller.split("|")[4:7])
+    assert own < 1 < with_larger == with_all
+
+
 @pytest.mark.parametrize("name", [name for name, (_, episodes) in agent.VARIANTS.items() if episodes == 160])
 def test_variants_of_the_agent_are_variants(name):
     """Each of them searches, and all but the first do something else than the agent as it is."""
