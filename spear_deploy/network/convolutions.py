@@ -91,7 +91,7 @@ def _op_shape(op: LinearOp, shape: Shape) -> ConvShape | None:
             return ConvShape((outputs, inputs, *written_out), op.stride, op.padding, groups=op.groups)
         case SumPool2d() | AvgPool2d():
             return ConvShape((shape[0], 1, *op.kernel), op.stride, op.padding, groups=shape[0])
-        case Scale() if len(shape) == 3 and np.all(op.factor == op.factor[:, :1, :1]):
+        case Scale() if _is_of_channels(op):
             return ConvShape((shape[0], 1, 1, 1), groups=shape[0])
         case _:
             return None
@@ -114,6 +114,29 @@ def pool_as_conv(op: SumPool2d | AvgPool2d, channels: int) -> Conv2d:
     """Return pooling as a depthwise convolution."""
     value = 1.0 if isinstance(op, SumPool2d) else 1.0 / prod(op.kernel)
     return Conv2d(np.full((channels, 1, *op.kernel), value), None, op.stride, op.padding, groups=channels)
+
+
+def pooled_first(ops: Sequence[LinearOp]) -> int:
+    """Return how many operations at the beginning of a chain sum windows that share no cell, and no more than that.
+
+    A source cell then has the synapses of its window; a factor of a whole channel in between changes nothing.
+    """
+    pooled = 0
+    for number, op in enumerate(ops, 1):
+        if is_disjoint(op):
+            pooled = number
+        elif not isinstance(op, Scale) or not _is_of_channels(op):
+            break
+    return pooled
+
+
+def is_disjoint(op: LinearOp) -> bool:
+    """Say whether an operation is a pooling whose windows share no cell."""
+    return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
+
+
+def _is_of_channels(op: Scale) -> bool:
+    return op.factor.ndim == 3 and bool(np.all(op.factor == op.factor[:, :1, :1]))
 
 
 def _write_out_dilation(op: Conv2d) -> Array:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.network.convolutions import (
+    ConvShape,
     as_one_conv,
     correlate,
     correlate_back,
     pool_as_conv,
+    pooled_first,
     shape_of_one_conv,
 )
 from spear_deploy.network.ops import (
@@ -44,7 +46,11 @@ MAX_DENSE_ELEMENTS = 1 << 26
 
 @dataclass(frozen=True, eq=False)
 class ConvSynapses:
-    """Synapses of a convolution between maps: weight (Cout, Cin/groups, kH, kW), PyTorch's convention."""
+    """Synapses of a convolution between maps: weight (Cout, Cin/groups, kH, kW), PyTorch's convention.
+
+    ``shared`` are the extents of windows of source cells, side by side from the corner of the padded map, that have the
+    same synapses, or none: those of a pooling in front.  It says nothing that the weights do not.
+    """
 
     name: str
     source: str
@@ -54,16 +60,22 @@ class ConvSynapses:
     padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
+    shared: Pair = (1, 1)
 
 
 @dataclass(frozen=True, eq=False)
 class DenseSynapses:
-    """Synapses as a matrix: weight (target neurons, source neurons), both row-major over (C, H, W)."""
+    """Synapses as a matrix: weight (target neurons, source neurons), both row-major over (C, H, W).
+
+    ``windows`` is how many windows a pooling in front makes of the source neurons: those of one have the same synapses.
+    None: there is no such pooling.
+    """
 
     name: str
     source: str
     target: str
     weight: NDArray[Any]
+    windows: int | None = None
 
 
 Synapses: TypeAlias = ConvSynapses | DenseSynapses
@@ -96,14 +108,13 @@ def outlines(
         shape = shapes[source]
         conv = shape_of_one_conv(ops, shape)
         if conv is not None:
-            geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
-            synapses.append(ConvSynapses(name, source, target, _nothing(conv.weight), *geometry))
+            synapses.append(ConvSynapses(name, source, target, _nothing(conv.weight), *_geometry(conv, ops)))
             continue
         columns, rows = prod(shape), prod(chain_shapes(ops, shape)[-1])
         if columns * rows > MAX_DENSE_ELEMENTS and _own_matrix(ops) is None:
             fix = "prune first, or replace the pooling in front by a strided convolution"
             findings.append(Finding("E037", f"projection {name!r}", f"needs a dense matrix of {rows} x {columns}", fix))
-        synapses.append(DenseSynapses(name, source, target, _nothing((rows, columns))))
+        synapses.append(DenseSynapses(name, source, target, _nothing((rows, columns)), _windows(ops, shape)))
     if findings:
         raise UnsupportedError(findings)
     return tuple(synapses)
@@ -144,9 +155,22 @@ def apply(op: LinearOp, x: Array, *, with_bias: bool) -> Array:
 def _compose(name: str, source: str, target: str, ops: tuple[LinearOp, ...], shape: Shape) -> Synapses:
     conv = as_one_conv(ops, shape)
     if conv is not None:
-        return ConvSynapses(name, source, target, conv.weight, conv.stride, conv.padding, conv.dilation, conv.groups)
+        return ConvSynapses(name, source, target, conv.weight, *_geometry(conv, ops))
     own = _own_matrix(ops)
-    return DenseSynapses(name, source, target, _matrix(ops, shape) if own is None else own)
+    return DenseSynapses(name, source, target, _matrix(ops, shape) if own is None else own, _windows(ops, shape))
+
+
+def _geometry(conv: Conv2d | ConvShape, ops: Sequence[LinearOp]) -> tuple[Pair, Pair, Pair, int, Pair]:
+    """Return what :class:`ConvSynapses` tells beside the weights of a chain that is a convolution."""
+    steps = [op.stride for op in ops[: pooled_first(ops)] if isinstance(op, AvgPool2d | SumPool2d)]
+    shared = (prod(step[0] for step in steps), prod(step[1] for step in steps))
+    return conv.stride, conv.padding, conv.dilation, conv.groups, shared
+
+
+def _windows(ops: Sequence[LinearOp], shape: Shape) -> int | None:
+    """Return what :class:`DenseSynapses` tells beside the weights of a chain that is none."""
+    pooled = pooled_first(ops)
+    return prod(chain_shapes(tuple(ops[:pooled]), shape)[-1]) if pooled else None
 
 
 def _own_matrix(ops: Sequence[LinearOp]) -> FloatArray | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+from math import prod
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +68,41 @@ def test_composition_is_exact(data, rng):
     x = torch.from_numpy(rng.normal(size=(2, *shape)))
     expected, got = one_by_one(ops, x), at_once(synapses, x)
     np.testing.assert_allclose(got.flatten(1), expected.flatten(1), rtol=1e-9, atol=1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), generators())
+def test_windows_of_a_pooling_have_one_list_of_synapses(data, rng):
+    """What is told to be shared is: taps of a window have one value in each kernel, or none, and a matrix has no more
+    different columns than there are windows.  Outlines tell the same."""
+    shape, ops = data.draw(chains(rng))
+    synapses, (outline,) = composed(shape, *ops), network_of(shape, ops).outlines
+    if isinstance(synapses, DenseSynapses):
+        assert isinstance(outline, DenseSynapses)
+        assert outline.windows == synapses.windows
+        lists = {column.tobytes() for column in synapses.weight.T if column.any()}
+        assert len(lists) <= (synapses.windows or prod(shape))
+        event(f"matrix, windows: {synapses.windows is not None}")
+        return
+    assert isinstance(outline, ConvSynapses)
+    assert outline.shared == synapses.shared
+    (y, x), (rows, columns) = synapses.shared, synapses.weight.shape[2:]
+    for top, left in product(range(0, rows, y), range(0, columns, x)):
+        window = synapses.weight[:, :, top : top + y, left : left + x].reshape(*synapses.weight.shape[:2], -1)
+        one = np.take_along_axis(window, np.abs(window).argmax(axis=2, keepdims=True), axis=2)
+        assert np.all((window == one) | (window == 0))
+    event(f"kernel, shared: {synapses.shared != (1, 1)}")
+
+
+def test_poolings_in_front_are_told():
+    """Windows of poolings that share no cell multiply; those that overlap, or follow a convolution, are not told."""
+    halves, thirds = SumPool2d((2, 2), (2, 2)), SumPool2d((3, 1), (3, 1))
+    conv = Conv2d(kernel(3, 2))
+    assert composed((2, 18, 8), halves, thirds, conv).shared == (6, 2)
+    assert composed((2, 8, 8), SumPool2d((3, 3), (2, 2)), conv).shared == (1, 1)
+    assert composed((2, 8, 8), conv, SumPool2d((2, 2), (2, 2))).shared == (1, 1)
+    assert composed((2, 8, 8), halves, Flatten(), Linear(RNG.normal(size=(3, 32)))).windows == 32
+    assert composed((2, 8, 8), Flatten(), Linear(RNG.normal(size=(3, 128)))).windows is None
 
 
 def kernel(out_channels: int, inputs: int, *size: int) -> np.ndarray:

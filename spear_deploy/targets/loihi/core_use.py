@@ -2,8 +2,10 @@
 
 A tile is a box of channels, rows and columns; a vector of N neurons is a map of N channels and one position.
 Synapses are stored at their target: a dense matrix as one entry for each source neuron, a convolution as one
-entry for each input channel and kernel position, which all positions of the tile share.  The numbers of the
-storage and axon models are the chip profile's.
+entry for each input channel and kernel position, which all positions of the tile share.  Neurons and kernel positions
+of which a pooling in front makes one have one entry, since the axon of each says where the entry lies: a pooling takes
+no memory, where a population of its own would take neurons, entries and a time step.  The numbers of the storage and
+axon models are the chip profile's.
 """
 
 from __future__ import annotations
@@ -110,10 +112,11 @@ def connection_shape(synapses: Synapses, source_shape: tuple[int, ...]) -> Conne
     """Reduce synapses to their shape."""
     source = Tile.of(source_shape)
     if not isinstance(synapses, ConvSynapses):
-        return _Dense(synapses.source, synapses.target, source)
+        lists = source.neurons if synapses.windows is None else synapses.windows
+        return _Dense(synapses.source, synapses.target, source, lists)
     out_channels, group_inputs, kernel_h, kernel_w = synapses.weight.shape
-    rows = _Axis(kernel_h, synapses.stride[0], synapses.dilation[0], source.height)
-    columns = _Axis(kernel_w, synapses.stride[1], synapses.dilation[1], source.width)
+    rows = _Axis(kernel_h, synapses.stride[0], synapses.dilation[0], source.height, synapses.shared[0])
+    columns = _Axis(kernel_w, synapses.stride[1], synapses.dilation[1], source.width, synapses.shared[1])
     group_outputs = out_channels // synapses.groups
     return _Conv(synapses.source, synapses.target, synapses.groups, group_inputs, group_outputs, rows, columns)
 
@@ -128,10 +131,11 @@ class _Dense:
     source: str
     target: str
     inputs: Tile
+    lists: int
 
     def words(self, tile: Tile, weight_bits: int, chip: LoihiProfile) -> int:
         bits = weight_bits + chip.storage.dense_index_bits.value
-        return self.inputs.neurons * _entry_words(tile.neurons, bits, chip)
+        return self.lists * _entry_words(tile.neurons, bits, chip)
 
     def axons_in(self, tile: Tile, chip: LoihiProfile) -> int:
         return _entries(chip.axons.dense_in, self.inputs, reached=self.inputs.neurons)
@@ -142,12 +146,17 @@ class _Dense:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A convolution along one axis of a source that is ``size`` long."""
+    """A convolution along one axis of a source that is ``size`` long; ``shared`` adjacent taps are one entry."""
 
     kernel: int
     stride: int
     dilation: int
     size: int
+    shared: int
+
+    @property
+    def entries(self) -> int:
+        return ceil(self.kernel / self.shared)
 
     @property
     def span(self) -> int:
@@ -182,7 +191,7 @@ class _Conv:
         return min(self.groups, ceil((channels - 1) / self.group_outputs) + 1)
 
     def words(self, tile: Tile, weight_bits: int, chip: LoihiProfile) -> int:
-        entries = self._groups_in(tile.channels) * self.group_inputs * self.rows.kernel * self.columns.kernel
+        entries = self._groups_in(tile.channels) * self.group_inputs * self.rows.entries * self.columns.entries
         bits = weight_bits + chip.storage.conv_index_bits.value
         return entries * _entry_words(min(tile.channels, self.group_outputs), bits, chip)
 

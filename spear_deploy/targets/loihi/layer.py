@@ -16,7 +16,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Neuron, Population, SumPool2d
+from spear_deploy.network import Conv2d, Flatten, Linear, Neuron, Population
+from spear_deploy.network.convolutions import is_disjoint
 from spear_deploy.network.ops import LinearOp
 from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.targets.ports import InputPort
@@ -128,12 +129,7 @@ def is_on_grid(ops: Sequence[LinearOp]) -> bool:
     Training keeps these on the chip's grid; those that are composed otherwise are rounded anew in every pass.
     """
     *before, last = ops or (None,)
-    return isinstance(last, Conv2d | Linear) and all(isinstance(op, Flatten) or _is_disjoint(op) for op in before)
-
-
-def _is_disjoint(op: LinearOp | None) -> bool:
-    """Say whether an operation is a pooling whose windows share no cell."""
-    return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
+    return isinstance(last, Conv2d | Linear) and all(isinstance(op, Flatten) or is_disjoint(op) for op in before)
 
 
 def row_blocks(weight: NDArray[np.generic]) -> Iterator[slice]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from math import ceil, prod
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, outlines
 from spear_deploy.targets import load_chip
 from spear_deploy.targets.loihi.core_use import Tile, Tiling, connection_shape, unread_axons_out
 
-LOIHI1 = load_chip("loihi1")
+LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
 
 
 @st.composite
@@ -72,6 +74,38 @@ def test_convolution_within_one_core_charges_every_neuron_once():
     synapses = ConvSynapses("s", "a", "b", np.zeros((4, 2, 3, 3)), padding=(1, 1))
     whole = Tiling(Tile(4, 8, 8), Tile(1, 1, 1))
     assert connection_shape(synapses, (2, 8, 8)).axons_out(Tile(2, 8, 4), whole, LOIHI1) == 2 * 64
+
+
+@pytest.mark.parametrize("chip", [LOIHI1, LOIHI2], ids=lambda chip: chip.name)
+def test_pooling_takes_no_memory(chip):
+    """VGG16's 3x3 behind a 2x2 pool is charged as 3x3, not as the 6x6 that it composes to; so is a matrix behind one."""
+    tile = Tile(16, 2, 2)
+    pool, conv = AvgPool2d((2, 2), (2, 2)), Conv2d(np.zeros((512, 512, 3, 3), np.float32), None, padding=(1, 1))
+    behind, alone = outline((512, 4, 4), pool, conv), outline((512, 2, 2), conv)
+    assert behind.weight.shape == (512, 512, 6, 6)
+    words = [
+        connection_shape(each, shape).words(tile, 8, chip)
+        for each, shape in ((behind, (512, 4, 4)), (alone, (512, 2, 2)))
+    ]
+    assert words[0] == words[1] == words_of_entries(16, 512 * 9, chip.storage.conv_index_bits.value, chip)
+    linear = Linear(np.zeros((10, 128), np.float32))
+    behind, alone = outline((32, 4, 4), pool, Flatten(), linear), outline((128,), linear)
+    pair = [
+        connection_shape(each, shape).words(Tile(10, 1, 1), 8, chip)
+        for each, shape in ((behind, (32, 4, 4)), (alone, (128,)))
+    ]
+    assert pair[0] == pair[1] == words_of_entries(10, 128, chip.storage.dense_index_bits.value, chip)
+
+
+def outline(shape, *ops):
+    """The synapses of a chain from a source of this shape."""
+    return outlines([("s", "a", "b", ops)], {"a": shape})[0]
+
+
+def words_of_entries(synapses, entries, index_bits, chip):
+    """Entries of 8-bit weights that fill no block."""
+    bits = chip.storage.header_bits.value + synapses * (8 + index_bits)
+    return entries * ceil(bits / chip.capacity.word_bits.value)
 
 
 def test_matrix_charges_every_neuron_at_every_core():

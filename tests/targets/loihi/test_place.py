@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.networks import vgg16
 from benchmarks.placement import PRINTED, Printed
 from benchmarks.placement import yolo_kp as shapes_of_yolo_kp
-from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
+from spear_deploy.network import AvgPool2d, Network
+from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses, outlines
 from spear_deploy.placement import Placement
 from spear_deploy.targets import ChipProfile, load_chip
 from spear_deploy.targets.loihi.place import place
@@ -126,6 +128,31 @@ def test_input_layer_with_neurons():
     """PilotNet SNN's input layer 200 x 66 x 3 has neurons and no synapses: 13 cores."""
     (placed,) = place({"in": (3, 66, 200)}, [], LOIHI2, inputs=(), weight_bits=8).populations
     assert (placed.tile, placed.cores, placed.synapse_words_per_core) == ((3, 66, 16), 13, 0)
+
+
+def test_pooled_vgg16_fits_a_board():
+    """Its 3x3 behind 2x2 pools take the words of 3x3, not of 6x6, which no core holds; pools as populations cost more."""
+    network = vgg16(np.random.default_rng(0), pooled=True)
+    placement = place(network.shapes, network.outlines, load_chip("hala_point"), inputs={"p0"}, weight_bits=8)
+    assert placement.findings == ()
+    words = {each.name: each.synapse_words_per_core for each in placement.populations}
+    assert words["p11"] == words["p12"] == 512 * 9 * 3
+    own = place(*with_pools_of_their_own(network), load_chip("hala_point"), inputs={"p0"}, weight_bits=8)
+    assert placement.cores < own.cores
+    assert placement.memory_bits < own.memory_bits
+
+
+def with_pools_of_their_own(network: Network) -> tuple[dict[str, Shape], list[Synapses]]:
+    """The same with each pooling a population, which sends on what it sums."""
+    shapes, chains = dict(network.shapes), []
+    for projection in network.projections:
+        name, source, ops = projection.name, projection.source, projection.ops
+        if isinstance(ops[0], AvgPool2d):
+            shapes[f"{name}.pool"] = ops[0].output_shape(shapes[source])
+            chains.append((f"{name}.sum", source, f"{name}.pool", ops[:1]))
+            source, ops = f"{name}.pool", ops[1:]
+        chains.append((name, source, projection.target, ops))
+    return shapes, list(outlines(chains, shapes))
 
 
 def test_cores_are_numbered():
