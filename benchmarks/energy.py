@@ -1,4 +1,4 @@
-"""Operations and energy of a placed network, as they are counted here and as SANA-FE counts them.
+"""Operations, energy and time of a placed network, as they are counted here and as SANA-FE counts them.
 
 The digits example on Loihi, a sample at a time.  SANA-FE (SLAM-Lab, 2.2.9) is under the GPL: it runs in a process of
 its own that is given plain data (benchmarks/energy_peer.py), from a folder of its own, and nothing here imports it.
@@ -31,8 +31,10 @@ from benchmarks.one_file import example
 from spear_deploy import lower
 from spear_deploy.chips import EnergyRange, estimate
 from spear_deploy.chips.figures import Sourced
+from spear_deploy.chips.latency import CoreWork, LatencyRange, step_time
 from spear_deploy.chips.profile import ChipProfile, EnergyTable, Picojoules
 from spear_deploy.network.synapses import ConvSynapses
+from spear_deploy.placement.load import CoreLoads, Load, arrived
 from spear_deploy.targets import Lowered, load_chip
 from spear_deploy.targets.loihi.emulator.event_table import matrix_of
 from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram
@@ -143,8 +145,9 @@ def _synapses(program: LoihiProgram) -> list[dict[str, Any]]:
     return found
 
 
-def counted(lowered: Lowered, x: NDArray[Any]) -> tuple[Counts, list[set[tuple[str, int]]]]:
-    """Return the operations of one sample (T, *shape) as they are counted here, and who fires in each step of the chip.
+def counted(lowered: Lowered, x: NDArray[Any]) -> tuple[Counts, list[set[tuple[str, int]]], LatencyRange]:
+    """Return the operations of one sample (T, *shape) as they are counted here, who fires in each step of the chip,
+    and how long a step takes.
 
     It runs until the sample's last step has come to the last layer, and what other layers do meanwhile is counted.
     """
@@ -163,11 +166,30 @@ def counted(lowered: Lowered, x: NDArray[Any]) -> tuple[Counts, list[set[tuple[s
             fired[depths.get(name, 0) + step].add((name, int(neuron)))
     synops = sum(float((sent[fan.source] != 0).sum(axis=0) @ fan.nonzero) for fan in program.fan_outs)
     cores = {each.name: each.cores for each in lowered.placement.populations}
-    assert set(cores.values()) == {1}  # so that a spike is a message to each population behind it
-    packets = sum(float(np.count_nonzero(sent[fan.source])) for fan in program.fan_outs)
+    assert set(cores.values()) == {1}  # SANA-FE is given one core for a population
+    loads = _loads(lowered, sent, steps)
+    packets = float(loads.received.sum())
     spikes = sum(float(np.count_nonzero(sent[name])) for name in depths)
     updates = steps * sum(prod(each.shape) for each in program.populations)
-    return Counts(synops, updates, spikes, packets), fired
+    return Counts(synops, updates, spikes, packets), fired, _time(loads, steps)
+
+
+def _loads(lowered: Lowered, sent: dict[str, NDArray[Any]], steps: int) -> CoreLoads:
+    """Return what each core did, by who sent how many spikes in all."""
+    program = lowered.program
+    fired = {name: np.count_nonzero(spikes, axis=0).astype(np.int64) for name, spikes in sent.items()}
+    at = {each.name: np.zeros(each.size, np.int64) for each in program.populations}
+    for synapses in program.synapses:
+        at[synapses.target] += arrived(synapses, program.shapes, fired[synapses.source])
+    return Load(program.shapes, program.synapses, at, fired, steps).of(lowered.placement)
+
+
+def _time(loads: CoreLoads, steps: int) -> LatencyRange:
+    """Return the estimate of a step's time."""
+    counts = (loads.synops / steps, loads.neurons.astype(float), loads.spikes / steps)
+    found = step_time(load_chip("loihi1"), CoreWork(*counts, (loads.received + loads.sent) / steps))
+    assert found is not None
+    return found
 
 
 def simulated(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +214,7 @@ class Compared:
     """One sample: operations and energy (joules, by part) here and in SANA-FE, and whether all spikes are equal.
 
     ``estimates`` are the product's, low and high: with SANA-FE's constants as the chip's table, and with Loihi's own.
+    ``seconds`` is SANA-FE's time by its simple model, ``latency`` the product's estimate of it, low and high.
     """
 
     ours: Counts
@@ -199,11 +222,13 @@ class Compared:
     energy: dict[str, float]
     same_spikes: bool
     estimates: tuple[EnergyRange, EnergyRange]
+    seconds: float
+    latency: tuple[float, float]
 
 
 def compared(folder: Path, lowered: Lowered, x: NDArray[Any]) -> Compared:
     """Hold one sample (T, *shape) against SANA-FE."""
-    ours, fired = counted(lowered, x)
+    ours, fired, step = counted(lowered, x)
     found = simulated(folder, job_of(lowered, x))
     trace = [{(name, neuron) for name, neuron in step} for step in found["trace"]]
     # SANA-FE counts an input's spike as a neuron that is updated and fires, and takes no energy for it.
@@ -215,7 +240,8 @@ def compared(folder: Path, lowered: Lowered, x: NDArray[Any]) -> Compared:
     low, high = (estimate(each, **operations) for each in (table_of_sanafe(chip), chip))
     assert low is not None
     assert high is not None
-    return Compared(ours, theirs, found["energy"], trace == fired, (low, high))
+    latency = (len(fired) * step.low, len(fired) * step.high)
+    return Compared(ours, theirs, found["energy"], trace == fired, (low, high), found["sim_time"], latency)
 
 
 def main() -> None:
@@ -240,6 +266,10 @@ def main() -> None:
         for name, found in zip(("estimate, SANA-FE's table", "estimate, Loihi's"), each.estimates, strict=True):
             ends = dict.fromkeys(f"{1e6 * value:.4f}" for value in (found.low, found.high))
             table.add_row(name, *[""] * 7, " to ".join(ends))
+        low, high = (1e6 * end for end in each.latency)
+        table.add_row(
+            f"time {1e6 * each.seconds:.0f} us in SANA-FE, estimate", *[""] * 7, f"{low:.0f} to {high:.0f} us"
+        )
     Console(width=128).print(table)
 
 

@@ -3,7 +3,7 @@
     python benchmarks/energy_peer.py JOB.json
 
 The file holds populations with their core and neurons, synapses, and the input's spikes; what SANA-FE counted, its
-energy in joules and its spikes by step come as JSON on standard output.
+energy in joules, its time in seconds and its spikes by step come as JSON on standard output.
 """
 
 import json
@@ -44,7 +44,7 @@ def main():
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     found = spiking_chip(job).sim(job["steps"], timing_model="simple", spike_trace=True)
     trace = [[[spike.group_name, spike.neuron_offset] for spike in step] for step in found.pop("spike_trace")]
-    known = ("energy", "spikes", "packets_sent", "neurons_updated", "neurons_fired")
+    known = ("energy", "spikes", "packets_sent", "neurons_updated", "neurons_fired", "sim_time")
     print(json.dumps({name: found[name] for name in known} | {"trace": trace}))
 
 

@@ -33,6 +33,7 @@ from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
 from spear_deploy.frontends.semantics import PRESETS, Semantics
 from spear_deploy.placement import Placement, PopulationPlacement
+from spear_deploy.placement.placers import PLACERS
 from spear_deploy.recording import Recording
 from spear_deploy.report.schema import schema
 from spear_deploy.search.methods import METHODS
@@ -175,11 +176,12 @@ def schema_page() -> str:
 
 
 def entries_page() -> str:
-    """What the tables hold: targets, methods, backends, budgets, steps."""
+    """What the tables hold: targets, methods, backends, placements, budgets, steps."""
     sections = [
         ("Targets", TARGETS, "a chip family; `--chip` names a profile of one", "targets/protocol.py"),
         ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
         ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
+        ("Placements", PLACERS, "`--place`, `place=`", "placement/placers.py"),
     ]
     forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]
     parts = [

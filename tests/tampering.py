@@ -221,6 +221,10 @@ def contradictions(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         "samples": lambda r: r["synops"]["measured"].update(samples=r["data"]["test"] + 1),
         "layer": lambda r: r["layers"][0].update(synops_measured=r["layers"][0]["synops_measured"] + 10),
         "units": lambda r: r["layers"][0].update(units_after=r["layers"][0]["units_before"] + 1),
+        "busiest": lambda r: r["bottleneck"].update(synops=r["bottleneck"]["synops"] + 10),
+        "load": lambda r: r["pictures"]["cores"]["loads"].pop(),
+        "cut": lambda r: r["pictures"]["cores"]["populations"][0]["cuts"][0].update(sizes=[1, 1]),
+        "order": lambda r: r["pictures"]["cores"]["populations"][0]["cuts"][0].update(order=[0, 0]),
         "file": lambda r: r["hashes"].update({"program.h5": "0" * 64}),
     }
     return {name: changed(change) for name, change in forged.items()}

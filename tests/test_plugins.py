@@ -1,4 +1,4 @@
-"""A new target, method, backend and budget each work without touching a file of the package.
+"""A new target, method, backend, placement and budget each work without touching a file of the package.
 
 Each is written here as another distribution would write it, added to its table, and used in a whole deployment.
 """
@@ -31,6 +31,9 @@ from spear_deploy.network import Network
 from spear_deploy.network.fan_out import fan_outs
 from spear_deploy.network.ops import Shape
 from spear_deploy.placement import Placement, PopulationPlacement
+from spear_deploy.placement.cuts import Cut
+from spear_deploy.placement.load import Load
+from spear_deploy.placement.placers import PLACERS, Recut
 from spear_deploy.recording import Recording
 from spear_deploy.registry import Registry
 from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
@@ -202,6 +205,26 @@ def test_a_method_that_proposes_no_network(
     (finding,) = caught.value.findings
     assert (finding.code, finding.where) == ("E065", "wrong")
     assert finding.fix
+
+
+# A placement: one function
+
+
+def test_a_placement(tiny_nir: Path, tiny_npz: Path) -> None:
+    """It is a name in the table, gets what was measured, and what it returns is reported beside the target's own."""
+    seen = []
+
+    def one_more_core(placement: Placement, load: Load, recut: Recut) -> Placement:
+        seen.append(load.cost(placement))
+        found = recut({"hidden1": (Cut.even(load.shapes["hidden1"][0], 2),)})
+        assert found is not None
+        return found
+
+    with added(PLACERS, "mine", one_more_core):
+        done = spear_deploy.deploy(tiny_nir, tiny_npz, synops="100%", place="mine", samples=4)
+    found = done.report["bottleneck"]
+    assert found["placement"] == "mine"
+    assert (found["by_own_rule"]["cores"], found["cores"]) == (seen[0].cores, seen[0].cores + 1)
 
 
 # A backend: one class

@@ -19,6 +19,7 @@ from spear_deploy.errors import Finding, InputError
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import InputTransform
+from spear_deploy.placement.placers import PLACERS
 from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import EFFORTS
 from spear_deploy.sizes import bytes_of
@@ -55,6 +56,7 @@ class Settings(TypedDict, total=False):
         samples: test samples that validation runs; None: all.
         decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
         weight_bits: bits of a weight; None: what the chip has.
+        place: how the deployed network is put on cores: default, or balance, which evens out what they have to do.
         keep_to: an export format that shall hold the program.
         adapt: give the network the chip's own neuron first, and fine-tune it.
         allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
@@ -99,6 +101,7 @@ class Settings(TypedDict, total=False):
     samples: int | None
     decide: str | None
     weight_bits: int | None
+    place: str
     keep_to: str | None
     adapt: bool
     allow_loss: bool
@@ -176,6 +179,7 @@ _CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
     "method": METHODS.names,
     "effort": lambda: tuple(EFFORTS),
     "backend": BACKENDS.names,
+    "place": PLACERS.names,
     "until": lambda: STEP_NAMES,
     "encoding": lambda: ("constant", "rate"),
     "decide": lambda: tuple(RULES),
@@ -235,6 +239,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         force=bool(given("force")),
         until=given("until"),
         confidence=settings.get("confidence", DeployOptions.confidence),
+        place=settings.get("place", DeployOptions.place),
     )
 
 

@@ -26,6 +26,28 @@ class EnergyTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Nanoseconds:
+    """Published range of one operation's time."""
+
+    low: Quantity
+    high: Quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeTable:
+    """How long a core takes for each kind of operation, and ``barrier``, by which all wait for one another in a step.
+
+    ``message`` is one spike on its way to one core, at the core that sends it or that takes it.
+    """
+
+    synaptic_op: Nanoseconds
+    neuron_update: Nanoseconds
+    spike: Nanoseconds
+    message: Nanoseconds
+    barrier: Nanoseconds
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChipProfile:
     """A chip or board.  ``target`` names its family; ``sources`` maps each figure's key to the full reference."""
 
@@ -34,6 +56,7 @@ class ChipProfile:
     target: str
     sources: Mapping[str, str] = field(hash=False)
     energy: EnergyTable | None = None
+    time: TimeTable | None = None
 
     @property
     def cores(self) -> int:
@@ -42,8 +65,9 @@ class ChipProfile:
 
     def objections(self) -> Iterator[tuple[str, str]]:
         """Yield which figures cannot be meant beside others: path and reason.  A family adds what it cannot honour."""
-        for entry in fields(EnergyTable) if self.energy is not None else ():
-            operation = getattr(self.energy, entry.name)
-            if operation.low.value > operation.high.value:
-                reason = f"is {operation.low.value:g}, above high, {operation.high.value:g}"
-                yield f"energy.{entry.name}.low", reason
+        for name, table in (("energy", self.energy), ("time", self.time)):
+            for entry in fields(table) if table is not None else ():
+                operation = getattr(table, entry.name)
+                if operation.low.value > operation.high.value:
+                    reason = f"is {operation.low.value:g}, above high, {operation.high.value:g}"
+                    yield f"{name}.{entry.name}.low", reason

@@ -24,7 +24,7 @@ from spear_deploy.cli.options import (
     with_options,
 )
 from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
-from spear_deploy.deployment.options import PROJECT, STEP_NAMES
+from spear_deploy.deployment.options import PROJECT, STEP_NAMES, DeployOptions
 from spear_deploy.deployment.project import write_project
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
@@ -49,6 +49,12 @@ def _methods() -> tuple[str, ...]:
     from spear_deploy.search.methods import METHODS
 
     return METHODS.names()
+
+
+def _placers() -> tuple[str, ...]:
+    from spear_deploy.placement.placers import PLACERS
+
+    return PLACERS.names()
 
 
 RUN_OPTIONS = (
@@ -125,6 +131,14 @@ LOWERING_OPTIONS = (
         help="Test samples that validation runs.",
     ),
     click.option("--weight-bits", type=click.IntRange(1), help="Bits of a weight. [default: what the chip has]"),
+    click.option(
+        "--place",
+        type=NameIn(_placers),
+        default=DeployOptions.place,
+        show_default=True,
+        help="How the deployed network is put on cores: by the target's own rule, or so that the busiest core has less "
+        "to do (balance).",
+    ),
     click.option("--net", is_flag=True, help="Keep to what lava-dl's .net format can hold; see export."),
     click.option(
         "--adapt",

@@ -31,7 +31,8 @@ class DeployOptions:
     ``adapt``: give the network the chip's own neuron first.  ``allow_loss``: go on with a network that collapses on the
     chip.  ``resume``: go on with an earlier run in the folder; ``force``: replace it.  ``until``: stop after the step
     of that name.  ``confidence``: with which budgets of activity shall hold on samples not seen.
-    ``time_limit``: seconds after which the best network measured so far is delivered.
+    ``time_limit``: seconds after which the best network measured so far is delivered.  ``place``: by which name of
+    :data:`~spear_deploy.placement.placers.PLACERS` the deployed network is put on cores.
     """
 
     output: Path
@@ -49,6 +50,7 @@ class DeployOptions:
     until: str | None = None
     confidence: float = 0.95
     time_limit: float | None = None
+    place: str = "default"
 
     @property
     def writes(self) -> bool:

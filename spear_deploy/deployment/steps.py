@@ -29,6 +29,7 @@ from spear_deploy.deployment.folder import (
     refuse_folder,
 )
 from spear_deploy.deployment.memory import memory_outlook
+from spear_deploy.deployment.placing import placed, refuse_placer
 from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
@@ -99,6 +100,7 @@ def _check(work: Work, progress: Progress) -> Work:
     rule = network_rule(network, work.options.search.decide)
     ranges = {network.inputs[0].name: input_range(data)}
     compiler = compiler_for(work.chip, ranges, work.options.lowering)
+    refuse_placer(work.options.place, compiler)
     work = replace(work, imported=replace(work.imported, network=network), data=data, compiler=compiler, rule=rule)
     adapts = work.options.adapt and bool(foreign_neurons(network, compiler, work.imported))
     first = compiler.adapt(network, work.imported.semantics)[0] if adapts else network
@@ -207,14 +209,14 @@ def _search(work: Work, progress: Progress) -> Work:
         on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
-    work = replace(work, kept=chosen.option.kept)
+    work = placed(replace(work, kept=chosen.option.kept))
     return replace(work, notes=(*work.notes, *beyond_on_test(work), *(ended_by_time(work) if cut_short else ())))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:
     """Deliver the network as it came in."""
     on_test = baseline.on_test(baseline.lowered, baseline.chip_test)
-    work = replace(work, measured=baseline.measured, on_test=on_test)
+    work = placed(replace(work, measured=baseline.measured, on_test=on_test))
     return replace(work, notes=(*work.notes, *beyond_on_test(work)))
 
 

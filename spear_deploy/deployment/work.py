@@ -18,6 +18,7 @@ from spear_deploy.measure.course import Course
 from spear_deploy.measure.distributions import Distributions
 from spear_deploy.measure.fidelity import Fidelity
 from spear_deploy.measure.measured import Baseline, Measured, Performance
+from spear_deploy.placement import Placement
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.loop import SearchResult
 from spear_deploy.search.reference import Reference
@@ -35,7 +36,8 @@ class Work:
     the test samples, which are touched once; ``kept`` lists the units that each group keeps; ``unreachable`` is why no
     search was begun and the unpruned network is delivered; ``failure`` is why a backend gave no proof; ``seconds`` is
     what each step took. ``fidelity`` is that of the unpruned network, ``deployed`` and ``distributions`` are of the
-    deployed one, as is its ``course`` over the time steps; ``reference`` is the unpruned network fine-tuned as long;
+    deployed one, as is its ``course`` over the time steps; ``ruled`` is where the target's own rule would put it, where
+    another placement was asked for; ``reference`` is the unpruned network fine-tuned as long;
     ``notes`` are what the run noticed itself.
     """
 
@@ -55,6 +57,7 @@ class Work:
     measured: Measured | None = None
     on_test: Performance | None = None
     kept: Mapping[str, list[int]] = field(default_factory=dict)
+    ruled: Placement | None = None
     fidelity: Fidelity | None = None
     deployed: Fidelity | None = None
     distributions: Sequence[Distributions] = ()

@@ -28,6 +28,7 @@ class Activity:
         spikes: per population that spikes (N,): events, inputs included.
         scores: (N, outputs): what the decision rule makes of the output, such as its spike counts.
         labels: (N,).
+        sent: per population that spikes (neurons,): events of each neuron on all samples together.
     """
 
     synops_all: Mapping[str, NDArray[np.int64]]
@@ -35,6 +36,7 @@ class Activity:
     spikes: Mapping[str, NDArray[np.int64]]
     scores: NDArray[np.float64]
     labels: NDArray[np.int64]
+    sent: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -99,6 +101,7 @@ class ActivityRecorder:
                 {name: array.sum(axis=1) for name, array in counts.items()},
                 self.rule.score(sent).reshape(len(labels), -1),
                 labels,
+                {name: array.sum(axis=0) for name, array in counts.items()},
             )
         )
 
@@ -121,4 +124,5 @@ class ActivityRecorder:
             concatenate("spikes"),
             np.concatenate([p.scores for p in parts]),
             np.concatenate([p.labels for p in parts]),
+            {name: np.sum([p.sent[name] for p in parts], axis=0) for name in parts[0].sent},
         )

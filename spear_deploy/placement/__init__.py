@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spear_deploy.errors import Finding
+from spear_deploy.placement.cuts import Cut, part_of_neurons, whole
 
 
 @dataclass(frozen=True)
@@ -14,8 +18,9 @@ class PopulationPlacement:
 
     ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
     shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
-    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.  ``parts`` tells into how many the
-    population is cut along each axis of its shape, in whose C order they lie on its cores; () where it is whole.
+    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.  ``cuts`` tell of each axis of its
+    shape which part a position lies in; the parts lie on its cores in C order.  () where it is whole, or where a target
+    tells nothing of it.
     """
 
     name: str
@@ -29,7 +34,11 @@ class PopulationPlacement:
     memory_bits: int
     utilisation: Mapping[str, float]
     binding: str
-    parts: tuple[int, ...] = ()
+    cuts: tuple[Cut, ...] = ()
+
+    def core_of_neurons(self, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return the core of each neuron of the population's ``shape``, in C order: (neurons,)."""
+        return self.first_core + part_of_neurons(self.cuts or whole(shape))
 
 
 CURABLE = frozenset({"E035", "E087", "E088"})

@@ -22,6 +22,7 @@ from spear_deploy.measure.fidelity import Loss
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
+from spear_deploy.report.bottleneck import bottleneck_data, core_rows, load_of
 from spear_deploy.report.data import describe_data
 from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
@@ -43,13 +44,12 @@ SYNOPS_DEFINITION = (
 
 def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict[str, Any]:
     """Return the report of a deployment whose steps are done; ``seconds`` are those of their parts."""
-    baseline, measured, on_test, bundle = work.baseline, work.measured, work.on_test, work.bundle
-    compiler = work.compiler
+    baseline, measured, on_test = work.baseline, work.measured, work.on_test
+    bundle, compiler = work.bundle, work.compiler
     assert baseline is not None and measured is not None and on_test is not None  # noqa: PT018
     assert bundle is not None
-    assert compiler is not None
-    assert work.rule is not None
-    budgets = [_budget(row) for row in budget_rows(work)]
+    assert compiler is not None and work.rule is not None  # noqa: PT018
+    budgets, load = [_budget(row) for row in budget_rows(work)], load_of(work)
     execution = work.options.execution
     report: dict[str, Any] = {
         "schema": VERSION,
@@ -76,12 +76,13 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "savings": saving_rows(measured.network, on_test.activity),
         "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
-        "pictures": picture_data(work),
+        "pictures": picture_data(work, core_rows(work, load)),
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured, on_test.activity),
+        "bottleneck": bottleneck_data(work, load),
         "notes": [_note(finding) for finding in work.told],
         "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from math import isclose
+from math import isclose, prod
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,23 @@ def _contradictions(report: Report) -> Iterator[str]:
         if layer["units_after"] > layer["units_before"]
     )
     yield from _of_validation(report["validation"])
+    yield from _of_cores(report)
+
+
+def _of_cores(report: Report) -> Iterator[str]:
+    """Yield where what lies on the cores is not what is said of them; a target may tell nothing of its cuts."""
+    placed, found = report["pictures"]["cores"], report["bottleneck"]
+    for each in placed["populations"]:
+        parts = [len(cut["sizes"]) for cut in each["cuts"]]
+        extents = [sum(cut["sizes"]) for cut in each["cuts"]]
+        orders = all(not cut["order"] or sorted(cut["order"]) == [*range(sum(cut["sizes"]))] for cut in each["cuts"])
+        if extents != each["shape"] or prod(parts) not in (1, each["cores"]) or not orders:
+            yield f"{plain(each['name'])} is not cut into the parts that its cores hold"
+    synops = [load["synops"] for load in placed["loads"]]
+    if not _equal(sum(synops) * report["data"]["steps"], report["synops"]["measured"]["mean"]):
+        yield "the SynOps of the cores do not add up to the mean"
+    if not _equal(max(synops, default=0.0), found["synops"]):
+        yield f"core {found['core']} is not the busiest one"
 
 
 def _of_budget(budget: Report, report: Report) -> Iterator[str]:

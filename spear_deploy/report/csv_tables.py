@@ -41,6 +41,7 @@ def report_tables(report: Mapping[str, Any]) -> dict[str, Sequence[Row]]:
         "savings": report["savings"],
         "fidelity": report["fidelity"]["deployed"]["populations"],
         "cores": _cores(report["pictures"]["cores"]["populations"]),
+        "loads": report["pictures"]["cores"]["loads"],
         "candidates": [] if search is None else [_flat(each) for each in search["candidates"]],
     }
 

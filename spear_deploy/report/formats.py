@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import floor, log10
 
-_SI = {-15: "fJ", -12: "pJ", -9: "nJ", -6: "uJ", -3: "mJ", 0: "J"}
+_SI = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: ""}
 _BITS_OF_KIB = 8 * 1024
 
 
@@ -45,8 +45,17 @@ def kib(bits: int) -> str:
 
 def joules(value: float) -> str:
     """Format an energy with its SI prefix."""
+    return _with_prefix(value, "J")
+
+
+def seconds(value: float) -> str:
+    """Format a short time with its SI prefix."""
+    return _with_prefix(value, "s")
+
+
+def _with_prefix(value: float, unit: str) -> str:
     exponent = max(-15, min(0, 3 * floor(log10(value) / 3))) if value > 0 else 0
-    return f"{value / 10**exponent:.3g} {_SI[exponent]}"
+    return f"{value / 10**exponent:.3g} {_SI[exponent]}{unit}"
 
 
 def shorten(text: str, width: int) -> str:

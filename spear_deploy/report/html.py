@@ -55,6 +55,7 @@ def environment() -> Environment:
         amount=formats.amount,
         plain=printable.plain,
         joules=formats.joules,
+        short_time=formats.seconds,
         noted=wording.noted,
         transposed=lambda cells: zip(*cells, strict=True),
     )

@@ -6,7 +6,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-VERSION = 6
+VERSION = 7
 """Version of the schema; a report says which one it follows."""
 
 

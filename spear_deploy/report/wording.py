@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.printable import duration, plain
+from spear_deploy.report.bottleneck import bottleneck_words, latency_words
 from spear_deploy.report.data import data_words
 from spear_deploy.report.formats import amount, joules, number, percent, plural, ratio
 from spear_deploy.report.savings import savings_words
@@ -148,6 +149,8 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("search", _search(report)),
         ("LRE", _lre(report)),
         ("validation", _validation(report)),
+        ("bottleneck", bottleneck_words(report)),
+        ("latency", latency_words(report)),
         ("energy", _energy(report)),
         ("adaptation", _adaptation(report)),
         ("data", data_words(report)),

@@ -20,6 +20,7 @@ from spear_deploy.targets.protocol import (
     LoweringOptions,
     Program,
     Recording,
+    Recutter,
     Target,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "LoweringOptions",
     "Program",
     "Recording",
+    "Recutter",
     "Target",
     "compiler_for",
     "emulated_target",

@@ -23,6 +23,7 @@ from spear_deploy.network.fan_out import FanOut
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
+from spear_deploy.placement.cuts import Cut
 from spear_deploy.recording import Recording, as_inputs
 from spear_deploy.targets.grids import Grid, Grids
 from spear_deploy.targets.ports import InputPort, InputRange, refuse_unlike
@@ -47,6 +48,7 @@ __all__ = [
     "Program",
     "ProgramPopulation",
     "Recording",
+    "Recutter",
     "Target",
 ]
 
@@ -171,6 +173,14 @@ class Compiler(Protocol):
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         """Return the network with the chip's own neurons, and how to read it; what is so already stays the same."""
+
+
+@runtime_checkable
+class Recutter(Protocol):
+    """A compiler of a family whose populations may be cut otherwise than by its own rule."""
+
+    def recut(self, lowered: Lowered, cuts: Mapping[str, Sequence[Cut]]) -> Placement | None:
+        """Place what was lowered with populations, by name, cut so; None where a core cannot hold a part of it."""
 
 
 class Exporter(Protocol):

@@ -24,7 +24,7 @@ def report() -> dict[str, Any]:
 
 @pytest.fixture
 def validated(report: dict[str, Any]) -> dict[str, Any]:
-    """Return the same with a backend run that agrees, an energy estimate and a note."""
+    """Return the same with a backend run that agrees, a placement of its own, estimates, and a note."""
     full = copy.deepcopy(report)
     full["accuracy"]["backend"] = 0.96875
     full["synops"]["backend"] = {**full["synops"]["measured"], "mean": 79_101.5, "samples": 32}
@@ -43,6 +43,15 @@ def validated(report: dict[str, Any]) -> dict[str, Any]:
         "low": 3.1e-6,
         "high": 5.2e-6,
         "source": "Davies et al. 2018, https://doi.org/x",
+        "estimate": True,
+    }
+    full["bottleneck"]["placement"] = "balance"
+    full["bottleneck"]["by_own_rule"] = {"synops": 2_310.5, "messages": 96.2, "cores": 4}
+    full["bottleneck"]["latency"] = {
+        "low": 9.8e-5,
+        "high": 2.6e-4,
+        "bound": ["memory", "compute"],
+        "source": "Yik et al. 2025, https://doi.org/y",
         "estimate": True,
     }
     full["adaptation"] = {

@@ -51,7 +51,7 @@ def test_what_changed(report, changed):
     assert found["inputs"] == [{"name": "seed", "a": 0, "b": 7}]
     text = markdown(found, ("main", "a|b"))
     assert "| layer | units |" in text
-    assert "| 1 | 13 -> 12 |" in text
+    assert "| 1 | 10 -> 12 |" in text
     assert "MISSED" in text
     assert r"| figure | main | a\|b | change | tolerance |" in text
 
@@ -77,7 +77,7 @@ def test_beyond_is_an_error_with_all_figures(report, changed):
     assert found["beyond"] == ["missed", "accuracy", "synops"]
     assert error.exit_code == 4
     assert [finding.code for finding in error.findings] == ["E047"] * 3
-    assert "98.33 -> 97.33, worse by more than the 0.50" in str(error)
+    assert "97.78 -> 96.78, worse by more than the 0.50" in str(error)
     assert compare(changed, report, given)["beyond"] == []
     assert "**SynOps a sample**: beyond" in markdown(found, ("a", "b"))
 

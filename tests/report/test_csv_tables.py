@@ -20,7 +20,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 def test_figures_are_those_of_the_report(report: dict[str, Any], tmp_path: Path) -> None:
     """Layers with change and share, budgets, savings, fidelity, cores by resource, what was compared."""
     written = {path.stem: rows(path) for path in write_csv(tmp_path / "tables", report_tables(report))}
-    assert list(written) == ["budgets", "layers", "savings", "fidelity", "cores", "candidates"]
+    assert list(written) == ["budgets", "layers", "savings", "fidelity", "cores", "loads", "candidates"]
     for found, layer in zip(written["layers"], report["layers"], strict=True):
         assert (found["name"], float(found["synops_measured"])) == (layer["name"], layer["synops_measured"])
         change = layer["synops_measured"] / layer["synops_before"] - 1

@@ -100,7 +100,7 @@ def test_confusion_counts_the_samples(report):
         assert sum(map(sum, matrix)) == report["data"]["test"]
         right = sum(row[label] for label, row in enumerate(matrix))
         assert right / report["data"]["test"] == pytest.approx(accuracy[key])
-    assert "wrong decisions: 4 in float, 6 deployed" in _drawn(report)["confusion"].words
+    assert "wrong decisions: 4 in float, 8 deployed" in _drawn(report)["confusion"].words
 
 
 def test_thousands_of_cores_are_drawn_in_bounds(report):

@@ -31,25 +31,38 @@ def cores(report: Mapping[str, Any]) -> Drawing:
     each_tile = ceil(max(1, used) / _MOST_TILES)
     a_row = int((WIDTH + _ROOM) // (_TILE + _ROOM))
     body: list[Markup] = []
-    tile = 0
+    tile, synops = 0, {load["core"]: load["synops"] for load in placed["loads"]}
     for index, each in enumerate(populations):
         share, words = _fullest(each)
-        for _ in range(ceil(each["cores"] / each_tile)):
+        for first in range(each["first"], each["first"] + each["cores"], each_tile):
+            last = min(first + each_tile, each["first"] + each["cores"])
+            busy = max(synops.get(core, 0.0) for core in range(first, last))
             x, y = (tile % a_row) * (_TILE + _ROOM), (tile // a_row) * (_TILE + _ROOM)
             filled = _TILE * min(1.0, share)
             body += [
                 rect("track", x, y, _TILE, _TILE),
-                rect(colour(index), x, y + _TILE - filled, _TILE, filled, words),
+                rect(colour(index), x, y + _TILE - filled, _TILE, filled, f"{_named(first, last, busy)}; {words}"),
             ]
             tile += 1
     height = ceil(max(1, tile) / a_row) * (_TILE + _ROOM)
     legend = tuple((colour(index), shorten(plain(each["name"]), 20)) for index, each in enumerate(populations))
     fullest = max(populations, key=lambda each: _fullest(each)[0], default=None)
-    busiest = "" if fullest is None else f" Fullest: {_fullest(fullest)[1]}."
+    most = "" if fullest is None else f" Fullest: {_fullest(fullest)[1]}."
+    found = report["bottleneck"]
+    busiest = f" Busiest: core {found['core']}, {plain(found['population'])}, {number(found['synops'])} SynOps a step."
     of_tile = "a tile is a core" if each_tile == 1 else f"a tile is {each_tile} cores"
-    caption = f"{number(used)} of {number(placed['of'])} cores; {of_tile}, filled by what it is fullest in.{busiest}"
+    caption = (
+        f"{number(used)} of {number(placed['of'])} cores; {of_tile}, filled by what it is fullest in.{most}{busiest}"
+    )
     told = "; ".join(f"{number(each['cores'])} cores: {_fullest(each)[1]}" for each in populations)
     return Drawing("cores", "Cores", told, height, tuple(body), legend, caption)
+
+
+def _named(first: int, last: int, synops: float) -> str:
+    """Return which cores a tile stands for, and what the busiest of them has to do."""
+    if last - first == 1:
+        return f"core {first}: {number(synops)} SynOps a step"
+    return f"cores {first} to {last - 1}: up to {number(synops)} SynOps a step"
 
 
 def _fullest(population: Mapping[str, Any]) -> tuple[float, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.course import Course, PopulationCourse, in_order
 from spear_deploy.network import Network
+from spear_deploy.placement.cuts import whole
 from spear_deploy.search.loop import SearchResult
 
 _MOST_CLASSES = 20
@@ -18,8 +20,8 @@ _MOST_CLASSES = 20
 _CONFIDENCE = 0.9
 
 
-def picture_data(work: Work) -> dict[str, Any]:
-    """Return the data of all pictures of a deployment that is done."""
+def picture_data(work: Work, loads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the data of all pictures of a deployment that is done; ``loads`` are those of its cores."""
     assert work.baseline is not None
     assert work.measured is not None
     assert work.on_test is not None
@@ -29,7 +31,7 @@ def picture_data(work: Work) -> dict[str, Any]:
         "pairs": [] if work.search is None else _pairs(work.search),
         "course": _course(work.course),
         "confusion": _confusion(work.baseline.as_given, work.on_test.activity),
-        "cores": {"of": work.chip.cores, "populations": _cores(work)},
+        "cores": {"of": work.chip.cores, "populations": _cores(work), "loads": list(loads)},
         "graph": _graph(before, after, in_order(after, work.measured.lowered)),
     }
 
@@ -107,7 +109,7 @@ def _cores(work: Work) -> list[dict[str, Any]]:
             "name": place.name,
             "shape": list(shapes[place.name]),
             "tile": list(place.tile),
-            "parts": list(place.parts or (1,) * len(shapes[place.name])),
+            "cuts": [asdict(cut) for cut in place.cuts or whole(shapes[place.name])],
             "first": place.first_core,
             "cores": place.cores,
             "use": [{"resource": name, "share": float(share)} for name, share in place.utilisation.items()],

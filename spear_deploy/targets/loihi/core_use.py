@@ -10,11 +10,13 @@ axon models are the chip profile's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import NamedTuple, Protocol
 
 from spear_deploy.network.synapses import ConvSynapses, Synapses
+from spear_deploy.placement.cuts import Cut
 from spear_deploy.targets.loihi.profile import AxonRule, LoihiProfile
 
 
@@ -41,10 +43,28 @@ class Tiling(NamedTuple):
     """A population cut into ``counts`` parts along each axis, none larger than ``tile``; a core holds one tile.
 
     Channels and rows are cut evenly, so that a part may be one smaller; columns are cut into full tiles and a rest.
+    Where it is cut otherwise ``least`` is the extent of the smallest part along each axis.
     """
 
     tile: Tile
     counts: Tile
+    least: Tile | None = None
+
+    @classmethod
+    def of(cls, cuts: Sequence[Cut]) -> Tiling:
+        """Return the tiling of these cuts; a strip is charged as the next power of two, or as the whole width."""
+        if len(cuts) == 1:
+            (units,) = cuts
+            return cls(Tile(units.largest, 1, 1), Tile(len(units.sizes), 1, 1), Tile(min(units.sizes), 1, 1))
+        channels, rows, columns = cuts
+        width = min(1 << (columns.largest - 1).bit_length(), sum(columns.sizes))
+        counts, least = (Tile(*(each(cut.sizes) for cut in cuts)) for each in (len, min))
+        return cls(Tile(channels.largest, rows.largest, width), counts, least)
+
+    def cuts(self, shape: tuple[int, ...]) -> tuple[Cut, ...]:
+        """Return how a population of ``shape`` is cut, where no other cuts were given."""
+        evenly = tuple(Cut.even(extent, parts) for extent, parts in zip(shape[:2], self.counts, strict=False))
+        return (*evenly, Cut.strips(shape[2], self.tile.width)) if len(shape) == 3 else evenly
 
     @property
     def cores(self) -> int:
@@ -54,7 +74,7 @@ class Tiling(NamedTuple):
     @property
     def smallest(self) -> Tile:
         """Lower bound of the distance between the beginnings of adjacent tiles."""
-        return Tile(max(1, self.tile.channels - 1), max(1, self.tile.height - 1), self.tile.width)
+        return self.least or Tile(max(1, self.tile.channels - 1), max(1, self.tile.height - 1), self.tile.width)
 
 
 class CoreUse(NamedTuple):

@@ -30,6 +30,7 @@ from types import MappingProxyType
 from spear_deploy.network.order import Link, components, loops
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement, PopulationPlacement
+from spear_deploy.placement.cuts import Cut
 from spear_deploy.targets.loihi.core_use import (
     ConnectionShape,
     CoreUse,
@@ -58,11 +59,13 @@ def place(
     inputs: Collection[str],
     weight_bits: int,
     compartments: Mapping[str, int] = MappingProxyType({}),
+    cuts: Mapping[str, Sequence[Cut]] = MappingProxyType({}),
 ) -> Placement:
     """Place the populations ``shapes`` (name to (C, H, W) or (N,)) other than ``inputs`` on the cores of ``chip``.
 
     Of the synapses only the shapes matter.  ``compartments`` tells for populations whose neurons cost more than one
-    compartment what one costs (2 where the chip emulates a subtracting reset).
+    compartment what one costs (2 where the chip emulates a subtracting reset).  ``cuts`` are those of populations that
+    are cut otherwise than by the rule; what does not fit a core then is beyond its share, as any tile is.
     """
     connections = [connection_shape(s, shapes[s.source]) for s in synapses]
     limits, of_vectors = CoreUse.limits(chip), CoreUse.limits_of_vectors(chip)
@@ -76,11 +79,14 @@ def place(
             before = [tilings[name] for name in group]
             for name in group:
                 use = _use_of(name, connections, tilings, chip, weight_bits, compartments.get(name, 1))
-                tilings[name] = _tiling(shapes[name], use, limits, of_vectors)
+                tilings[name] = (
+                    Tiling.of(cuts[name]) if name in cuts else _tiling(shapes[name], use, limits, of_vectors)
+                )
                 uses[name] = use(tilings[name].tile)
             if [tilings[name] for name in group] == before:
                 break
-    populations = tuple(_placements(shapes, tilings, uses, limits, chip.capacity.word_bits.value))
+    cut = {name: cuts.get(name) or tiling.cuts(shapes[name]) for name, tiling in tilings.items()}
+    populations = tuple(_placements(cut, tilings, uses, limits, chip.capacity.word_bits.value))
     placed = PlacedPopulations(populations, uses, limits, chip.cores)
     return Placement(populations, tuple(check_rules(CORE_RULES, placed, chip, core_figures(chip))))
 
@@ -153,20 +159,18 @@ def _halvings(extent: int) -> Iterator[tuple[int, int]]:
 
 
 def _placements(
-    shapes: Mapping[str, tuple[int, ...]],
+    cuts: Mapping[str, Sequence[Cut]],
     tilings: Mapping[str, Tiling],
     uses: Mapping[str, CoreUse],
     limits: CoreUse,
     word_bits: int,
 ) -> Iterator[PopulationPlacement]:
     first = 0
-    for name, shape in shapes.items():
-        if name not in tilings:
-            continue
-        tiling, use = tilings[name], uses[name]
+    for name, tiling in tilings.items():
+        use, of_axes = uses[name], tuple(cuts[name])
         fractions = use.fractions(limits)
-        tile, parts = (tuple(each) if len(shape) == 3 else (each.channels,) for each in tiling)
+        tile, cores = tuple(cut.largest for cut in of_axes), tiling.cores
         binding = max(fractions, key=lambda resource: fractions[resource])
-        bits = tiling.cores * use.synapse_words * word_bits
-        yield PopulationPlacement(name, tile, tiling.cores, first, *use, bits, fractions, binding, parts)
-        first += tiling.cores
+        bits = cores * use.synapse_words * word_bits
+        yield PopulationPlacement(name, tile, cores, first, *use, bits, fractions, binding, of_axes)
+        first += cores

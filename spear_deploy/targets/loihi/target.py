@@ -14,8 +14,9 @@ from spear_deploy.execution import Execution
 from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
 from spear_deploy.network.ops import Shape
-from spear_deploy.network.synapses import Synapses
+from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.placement import Placement
+from spear_deploy.placement.cuts import Cut
 from spear_deploy.targets.loihi import program_file
 from spear_deploy.targets.loihi.built_in import built_in_semantics, with_built_in_neurons
 from spear_deploy.targets.loihi.grids import grids_of
@@ -69,9 +70,7 @@ class LoihiCompiler:
             unplaceable = [f for f in self._beyond(network, self.place(network)) if f.code == "E036"]
             raise UnsupportedError([*error.findings, *unplaceable]) from error
         program = quantised.program
-        inputs = {port.name for port in program.inputs}
-        subtracting = {p.name for p in program.populations if p.reset == "subtract"}
-        placement = self._place(program.shapes, program.synapses, inputs, subtracting)
+        placement = self._place(program.shapes, program.synapses, *_ends(program))
         placement = replace(placement, findings=self._beyond(network, placement))
         grids = grids_of(quantised.network, program, self.registers)
         return Lowered(LOIHI, program, placement, quantised.notes, grids)
@@ -86,6 +85,20 @@ class LoihiCompiler:
         firing = [population for population in network.neurons if not population.neuron.is_readout]
         subtracting = {population.name for population in firing if population.neuron.reset == "subtract"}
         return self._place(network.shapes, network.outlines, inputs, subtracting)
+
+    def recut(self, lowered: Lowered, cuts: Mapping[str, Sequence[Cut]]) -> Placement | None:
+        """Place what was lowered with populations cut so.
+
+        None where a core cannot hold a part of it, or where channels that share a part do not share their inputs.
+        """
+        program = lowered.program
+        assert isinstance(program, LoihiProgram)
+        apart = {s.target for s in program.synapses if isinstance(s, ConvSynapses) and 1 < s.groups < len(s.weight)}
+        if any(cuts[name][0].order for name in apart & cuts.keys()):
+            return None  # what a tile takes is known of adjacent channels alone
+        placement = self._place(program.shapes, program.synapses, *_ends(program), cuts)
+        beyond = {each.name for each in placement.populations if max(each.utilisation.values()) > 1}
+        return None if beyond & cuts.keys() else replace(placement, findings=lowered.placement.findings)
 
     def trainable(self, network: Network) -> NetworkSimulator:
         """Return what trains the network as the integers that it is lowered to.
@@ -107,11 +120,18 @@ class LoihiCompiler:
         synapses: Sequence[Synapses],
         inputs: Collection[str],
         subtracting: Collection[str],
+        cuts: Mapping[str, Sequence[Cut]] = MappingProxyType({}),
     ) -> Placement:
         cost = self.chip.neuron.subtract_compartments
         compartments = dict.fromkeys(subtracting, cost.value) if cost else {}
         bits = self.registers.weight_bits
-        return place(shapes, synapses, self.chip, inputs=inputs, weight_bits=bits, compartments=compartments)
+        return place(shapes, synapses, self.chip, inputs=inputs, weight_bits=bits, compartments=compartments, cuts=cuts)
+
+
+def _ends(program: LoihiProgram) -> tuple[set[str], set[str]]:
+    """Return the names of the inputs, and of the populations that subtract their threshold at a spike."""
+    inputs = {port.name for port in program.inputs}
+    return inputs, {each.name for each in program.populations if each.reset == "subtract"}
 
 
 class LoihiTarget:

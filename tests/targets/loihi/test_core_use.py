@@ -78,7 +78,7 @@ def test_convolution_within_one_core_charges_every_neuron_once():
 
 @pytest.mark.parametrize("chip", [LOIHI1, LOIHI2], ids=lambda chip: chip.name)
 def test_pooling_takes_no_memory(chip):
-    """VGG16's 3x3 behind a 2x2 pool is charged as 3x3, not as the 6x6 that it composes to; so is a matrix behind one."""
+    """VGG16's 3x3 behind a 2x2 pool is charged as 3x3, not as the 6x6 it composes to; a matrix by its windows."""
     tile = Tile(16, 2, 2)
     pool, conv = AvgPool2d((2, 2), (2, 2)), Conv2d(np.zeros((512, 512, 3, 3), np.float32), None, padding=(1, 1))
     behind, alone = outline((512, 4, 4), pool, conv), outline((512, 2, 2), conv)

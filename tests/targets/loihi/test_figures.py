@@ -1,4 +1,4 @@
-"""Every figure of a profile is used: changing it alone changes a program, a placement, a finding or an energy."""
+"""Every figure of a profile is used: changed alone it changes a program, a placement, a finding, an energy, a time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.chips import estimate
+from spear_deploy.chips.latency import CoreWork, step_time
 from spear_deploy.errors import SpearError
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.targets import InputRange, LoweringOptions, load_chip
@@ -127,7 +128,10 @@ def results(chip: LoihiProfile) -> list[Any]:
         (chip, driven(), InputRange(), LoweringOptions()),
         (few, small(), InputRange(), LoweringOptions()),
     ]
-    return [*(outcome(*case) for case in cases), estimate(chip, synops=1.0, neuron_updates=10.0, spikes=100.0)]
+    work = CoreWork(*np.array([[1.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, 100.0, 0.0], [0.0, 0.0, 1000.0]]))
+    times = step_time(chip, work), [work.parts(chip.time, end).tolist() for end in ("low", "high") if chip.time]
+    energy = estimate(chip, synops=1.0, neuron_updates=10.0, spikes=100.0)
+    return [*(outcome(*case) for case in cases), energy, times]
 
 
 def outcome(chip: LoihiProfile, network: Network, values: InputRange, options: LoweringOptions) -> list[Any]:

@@ -131,7 +131,7 @@ def test_input_layer_with_neurons():
 
 
 def test_pooled_vgg16_fits_a_board():
-    """Its 3x3 behind 2x2 pools take the words of 3x3, not of 6x6, which no core holds; pools as populations cost more."""
+    """Its 3x3 behind 2x2 pools take the words of 3x3, not of 6x6, which no core holds; populations cost more."""
     network = vgg16(np.random.default_rng(0), pooled=True)
     placement = place(network.shapes, network.outlines, load_chip("hala_point"), inputs={"p0"}, weight_bits=8)
     assert placement.findings == ()

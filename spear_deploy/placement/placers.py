@@ -1,0 +1,36 @@
+"""How populations are put on cores, by name: ``default`` is the target's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+from spear_deploy.placement import Placement
+from spear_deploy.placement.cuts import Cut
+from spear_deploy.placement.load import Load
+from spear_deploy.registry import Registry
+
+Recut: TypeAlias = Callable[[Mapping[str, Sequence[Cut]]], Placement | None]
+"""Places a network whose populations, by name, are cut so; None: what the cores hold does not allow it."""
+
+
+class Placer(Protocol):
+    """Chooses a placement that needs no more cores than the one it is given."""
+
+    def __call__(self, placement: Placement, load: Load, recut: Recut) -> Placement:
+        """Return a placement; ``load`` is what the network did on samples."""
+
+
+PLACERS: Registry[Placer] = Registry(
+    "placement",
+    {
+        "default": "spear_deploy.placement.placers:keep",
+        "balance": "spear_deploy.placement.balance:balance",
+    },
+    group="spear_deploy.placements",
+)
+
+
+def keep(placement: Placement, load: Load, recut: Recut) -> Placement:
+    """Return the placement by the target's own rule."""
+    return placement
