@@ -75,21 +75,22 @@ class Load:
             neurons += np.bincount(core, minlength=size)
             np.add.at(synops, core, self.arrived[name])
             np.add.at(spikes, core, self.fired.get(name, 0))
-        for reach in self._reaches:
+        for reach in self.reaches:
             place = placement.of(reach.synapses.target)
             self._deliver(reach, place, cores.get(reach.synapses.source), received, sent)
         return CoreLoads(neurons, synops, spikes, received, sent)
 
     @cached_property
-    def _reaches(self) -> tuple[_Reach, ...]:
+    def reaches(self) -> tuple[Reach, ...]:
+        """Where the spikes of each projection go, of those that leave something that spikes."""
         return tuple(
-            _Reach(each, self.shapes[each.source], self.shapes[each.target])
+            Reach(each, self.shapes[each.source], self.shapes[each.target])
             for each in self.synapses
             if each.source in self.fired
         )
 
     def _deliver(
-        self, reach: _Reach, place: PopulationPlacement, cores: Counts | None, received: Counts, sent: Counts
+        self, reach: Reach, place: PopulationPlacement, cores: Counts | None, received: Counts, sent: Counts
     ) -> None:
         """Add the messages of a projection; ``cores`` are those of its source's neurons, None of an input."""
         fired, cuts = self.fired[reach.synapses.source], place.cuts or whole(self.shapes[place.name])
@@ -106,7 +107,7 @@ class Load:
 
 
 @dataclass(frozen=True, eq=False)
-class _Reach:
+class Reach:
     """Which parts of a target the neurons of a source reach by existing synapses.
 
     Of a convolution the axes count apart: a channel reaches the parts that it has any weight into, a row or column

@@ -12,8 +12,8 @@ from tests.frameworks import home
 
 def test_sana_fe_fires_counts_and_spends_alike() -> None:
     """Spikes by neuron and step, operations of four kinds, and joules of three parts with its constants; the estimate
-    departs from it by the messages of the input, which it leaves out, and of the output, which sends none.  Its time lies within the
-    estimate's range."""
+    departs from it by the messages of the input, which it leaves out, and of the output, which sends none.  Its time
+    lies within the estimate's range."""
     folder = home("sanafe")
     lowered, x = placed()
     found = compared(folder, lowered, x[:, 0])

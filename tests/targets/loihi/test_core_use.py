@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, outlines
+from spear_deploy.placement.cuts import Cut, part_of_neurons
+from spear_deploy.placement.load import Load
 from spear_deploy.targets import load_chip
 from spear_deploy.targets.loihi.core_use import Tile, Tiling, connection_shape, unread_axons_out
+from tests.placement.test_cuts import cuts
 
 LOIHI1, LOIHI2 = load_chip("loihi1"), load_chip("loihi2")
 
@@ -67,6 +70,37 @@ def test_convolution_charges_every_core_that_is_reached(data):
     )
     entries = LOIHI1.axons.conv_out.entries.value
     assert entries * most <= connection_shape(synapses, source).axons_out(a.tile, b, LOIHI1)
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), depthwise=st.booleans(), kernel=st.integers(1, 4), stride=st.integers(1, 3))
+def test_cuts_of_any_sizes_charge_every_core_that_is_reached(data, depthwise, kernel, stride):
+    """The same where rows and columns are cut anywhere, and channels are dealt out, of whole or depthwise kernels."""
+    channels = data.draw(st.integers(1, 6))
+    source = (channels, data.draw(st.integers(kernel, 9)), data.draw(st.integers(kernel, 9)))
+    outputs = channels if depthwise else data.draw(st.integers(1, 6))
+    target = (outputs, *((extent - kernel) // stride + 1 for extent in source[1:]))
+    weight = np.ones((outputs, 1 if depthwise else channels, kernel, kernel))
+    synapses = ConvSynapses("s", "a", "b", weight, (stride,) * 2, groups=channels if depthwise else 1)
+
+    def drawn(shape: tuple[int, int, int]) -> list[Cut]:
+        return [data.draw(cuts(shape[0])), *(data.draw(sizes(extent)) for extent in shape[1:])]
+
+    a, b = drawn(source), drawn(target)
+    fired = np.ones(prod(source), np.int64)
+    load = Load({"a": source, "b": target}, [synapses], {"b": np.zeros(prod(target), np.int64)}, {"a": fired}, 1)
+    reached = load.reaches[0].parts_reached(b)
+    most = np.bincount(part_of_neurons(a), weights=reached).max()
+    entries = LOIHI1.axons.conv_out.entries.value
+    charged = connection_shape(synapses, source).axons_out(Tiling.of(a).tile, Tiling.of(b), LOIHI1)
+    assert entries * most <= charged
+
+
+@st.composite
+def sizes(draw, extent: int) -> Cut:
+    """Parts of any sizes along an axis."""
+    ends = sorted(draw(st.sets(st.integers(1, extent), max_size=extent)) | {extent})
+    return Cut(tuple(int(size) for size in np.diff([0, *ends])))
 
 
 def test_convolution_within_one_core_charges_every_neuron_once():
