@@ -59,7 +59,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what is asked for, when it is: the command line needs none of it, and most of it needs torch."""
     if name == "__version__":
-        return import_module("importlib.metadata").version("spear-deploy")
+        return _version()
     if name in _MODULES:
         return import_module(f"spear_deploy.{name}")
     if name not in _HOMES:
@@ -70,6 +70,15 @@ def __getattr__(name: str) -> Any:
         from spear_deploy.extras import missing_package
 
         raise missing_package(error) from error
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("spear-deploy")
+    except metadata.PackageNotFoundError:  # a folder that was never installed
+        return "unknown"
 
 
 def __dir__() -> list[str]:

@@ -64,6 +64,19 @@ def describe(checks: tuple[Check, ...]) -> dict[str, Any]:
     return {"doctor": 1, "ok": not lacking(checks, ()), "checks": [asdict(check) for check in checks]}
 
 
+def readiness(checks: tuple[Check, ...]) -> str:
+    """Say in a line what can be done as it is, for a tool with all that it needs."""
+    missing = [check for check in checks if check.state != "ok"]
+    optional = "; what is missing is optional" if missing else ""
+    search = next((check for check in missing if check.name == "search"), None)
+    if search is not None:
+        return f"ready to read, check and report; to deploy: {search.mend}"
+    emulators = ("emulator", "reference")
+    proving = [check.name for check in checks if check.group == "backend" and check.state == "ok"]
+    others = [name for name in proving if name not in emulators]
+    return f"ready to deploy on emulated chips, proofs by {', '.join(others) or 'the emulator alone'}{optional}"
+
+
 def lacking(checks: tuple[Check, ...], needs: tuple[str, ...]) -> BackendError | None:
     """Return E064 and E060 for what is needed always, and what is in ``needs``, and is not all right.
 

@@ -16,6 +16,8 @@ from spear_deploy.targets import ChipProfile
 
 Sense: TypeAlias = Literal["at most", "at least"]
 _NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(%?)\s*")
+_GROUPED = re.compile(r"\s*[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?\s*")
+"""A number as reports write it, thousands set apart."""
 
 AMOUNT, PERCENTAGE = "amount", "percentage"
 """What a resource is given in."""
@@ -34,6 +36,7 @@ class Resource:
         whole: whether it is a whole number.
         largest: the largest value that can be meant; a percentage is divided by 100 before.
         zero: whether 0 can be meant.
+        least: the least amount that can be meant.
         digits: decimals that a report shows.
         measured: its value for what a network did on the samples of a split.
         of_activity: the same from an activity record alone, for what grows with synaptic operations: the search
@@ -58,6 +61,7 @@ class Resource:
     whole: bool = False
     largest: float = float("inf")
     zero: bool = False
+    least: float = 0.0
     digits: int = 0
     of_activity: Callable[[Activity], float] | None = None
     bound: Callable[[Activity, float], float] | None = None
@@ -80,11 +84,12 @@ class Resource:
         return f"--{self.name.replace('_', '-')}"
 
     def ask(self, value: str | float) -> Asked:
-        """Read what was given: a number, or text such as ``120000``, ``1.2e5`` and ``50%``.
+        """Read what was given: a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
 
         Raises :class:`InputError` (E007) for anything that cannot be meant.
         """
-        match = _NUMBER.fullmatch(str(value))
+        text = str(value)
+        match = _NUMBER.fullmatch(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
         if match is None:
             raise self._cannot_mean(value, "is not a number")
         number, relative = float(match[1]), bool(match[2])
@@ -97,6 +102,9 @@ class Resource:
             raise self._cannot_mean(value, "is more than 100 %" if self.largest == 1 else "is too large")
         if meant == 0 and not self.zero:
             raise self._cannot_mean(value, "leaves nothing")
+        if not relative and meant < self.least:
+            meant_as = f"; {100 * meant:g}% is that share" if PERCENTAGE in self.takes else ""
+            raise self._cannot_mean(value, f"is less than {self.least:g}{meant_as}")
         return Asked(self, meant, relative)
 
     def allows(self, value: float, limit: float) -> bool:

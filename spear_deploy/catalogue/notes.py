@@ -126,5 +126,13 @@ NOTES: dict[str, tuple[str, str]] = {
         "weights that round to 0",
         "With the chip's few bits, so many of the weights vanish: those that are small beside the largest.",
     ),
+    "N043": (
+        "validation samples that the network knows",
+        (
+            "Accuracy is judged on validation samples, which are drawn from the training samples that were given. A\n"
+            "network that was trained on these answers them better than new ones, and pruning first takes what was\n"
+            "memorised: budgets of accuracy are then judged too strictly. Samples that it was not trained on are best."
+        ),
+    ),
 }
 """Code to title and explanation."""

@@ -21,7 +21,8 @@ def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from spear_deploy.api.doctor import describe, examine, lacking
+    from spear_deploy.api.doctor import describe, examine, lacking, readiness
+    from spear_deploy.report.terminal import Page
 
     checks = examine()
     error = lacking(checks, needs)
@@ -36,10 +37,12 @@ def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
             mark = Text("ok" if good else check.state, style="green" if good else "yellow")
             grid.add_row(Text(check.name, style="bold"), mark, Text(check.found), Text(check.use, style="dim"))
         console = console_for()
-        console.print(grid)
+        console.print(Page(grid), crop=console.is_terminal)
         for check in checks:  # below the table, whole, so that they can be copied
             if check.state != "ok":
                 console.print(f"$ {check.mend}  # {check.name}", markup=False, highlight=False, soft_wrap=True)
+        if error is None:
+            console.print(readiness(checks), soft_wrap=True)
     if error is None:
         return 0
     show(error, console_for(stderr=True))

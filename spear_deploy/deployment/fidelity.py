@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import hypot
 
 from spear_deploy.data import Split
 from spear_deploy.deployment.work import Work
@@ -50,6 +51,29 @@ def with_rounding_apart(baseline: Baseline, split: Split, execution: Execution) 
         return baseline
     rounded = measure_reference(baseline.lowered.program, split, execution)
     return replace(baseline, rounded_val=rounded.mean_synops)
+
+
+_KNOWN = 3.0
+"""Standard errors by which validation samples are answered better than test samples that the network seems to know."""
+
+
+def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
+    """Say that the network seems to have been trained on the validation samples (N043), where it answers them better.
+
+    What a smaller network loses there first is what was memorised, which no new sample needs.
+    """
+    val, test = baseline.float_val, baseline.float_test
+    error = hypot(val.accuracy_error, test.accuracy_error)
+    ahead = val.accuracy - test.accuracy
+    if error == 0 or ahead <= _KNOWN * error:
+        return ()
+    message = (
+        f"the network as it came in answers {val.accuracy:.2%} of the validation samples rightly and "
+        f"{test.accuracy:.2%} of the test samples, {ahead / error:.1f} standard errors apart: it was probably trained "
+        "on them, for they are drawn from the training samples; what pruning loses there is partly what was memorised"
+    )
+    fix = "give training samples that it has not seen, or allow a larger --max-drop: test tells what new samples lose"
+    return (Finding("N043", "validation samples", message, fix, "note"),)
 
 
 def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:

@@ -19,7 +19,13 @@ from spear_deploy.deployment.adapt import CURED, Retraining, adapt, effect, fore
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.data import fit_data
 from spear_deploy.deployment.decided import decided
-from spear_deploy.deployment.fidelity import measure_deployed, refuse_collapse, shares_taken, with_rounding_apart
+from spear_deploy.deployment.fidelity import (
+    known_samples,
+    measure_deployed,
+    refuse_collapse,
+    shares_taken,
+    with_rounding_apart,
+)
 from spear_deploy.deployment.folder import (
     JOURNAL,
     WEIGHTS,
@@ -178,7 +184,7 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
         message = "no spike of the network in the chip's integers meets a synapse: nothing is left to prune"
         raise UnsupportedError.of("E066", "network", message, "retrain with a limit on the largest weights")
     goal = Goal(set_budgets(work.options.budgets, baseline, work.chip), baseline, work.options.confidence)
-    notes = (*work.notes, *collapse, *shares_taken(work, baseline))
+    notes = (*work.notes, *collapse, *known_samples(baseline), *shares_taken(work, baseline))
     return replace(work, baseline=baseline, goal=goal, fidelity=fidelity, notes=notes)
 
 

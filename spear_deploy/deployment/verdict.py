@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 from spear_deploy.budgets import Budget
 from spear_deploy.deployment.work import Work
@@ -93,11 +93,40 @@ def error_of(work: Work) -> SpearError | None:
         return MismatchError.of("E050", validation.backend, message, "please report this with the bundle")
     if work.on_test is None:
         return None
-    findings = [_finding(row) for row in budget_rows(work) if not row.within]
+    missed = [row for row in budget_rows(work) if not row.within]
+    findings = [_finding(row, "" if row.budget.resource.judges_accuracy else _at_less_accuracy(work)) for row in missed]
     return BudgetNotMetError(findings) if findings else None
 
 
-def _finding(row: Row) -> Finding:
+def _at_less_accuracy(work: Work) -> str:
+    """Say which network of the comparison keeps all budgets but those of accuracy, and what would deliver it."""
+    if work.search is None or work.goal is None:
+        return ""
+    goal = work.goal
+    found = []
+    for each in work.search.compared:
+        missed = [budget for budget in goal.budgets if not budget.allows(goal.judged(budget, each.measured))]
+        if missed and all(budget.resource.judges_accuracy for budget in missed):
+            found.append((each.measured.val.accuracy, each.option.of, missed, each.measured))
+    if not found:
+        return ""
+    _, name, missed, measured = max(found, key=lambda entry: entry[0])
+    needed = " ".join(
+        f"{budget.resource.option} {_nearest(budget, goal.judged(budget, measured))}" for budget in missed
+    )
+    return f"; of those compared {name!r} keeps it, and is too inaccurate on the validation samples: allow {needed}"
+
+
+def _nearest(budget: Budget, value: float) -> str:
+    """Return the strictest limit that allows a value, as an argument."""
+    digits = budget.resource.digits
+    if budget.resource.sense == "at most":
+        return _rounded_up(value, digits)
+    digits = max(digits, 3)
+    return f"{floor(value * 10**digits) / 10**digits:.{digits}f}"
+
+
+def _finding(row: Row, otherwise: str) -> Finding:
     resource, limit = row.budget.resource, row.budget.limit
     value = row.measured if row.is_refuted else row.judged
     found, wanted = _distinguishable(value, limit, resource.digits)
@@ -108,11 +137,11 @@ def _finding(row: Row) -> Finding:
     fix = _FIX_FLOOR
     if resource.sense == "at most":
         fix = f"give a {resource.option} of {_rounded_up(value, resource.digits)} or more, or more --effort"
-    return Finding("E040", resource.name, message, fix, value=value, limit=limit)
+    return Finding("E040", resource.name, message, f"{fix}{otherwise}", value=value, limit=limit)
 
 
 def _rounded_up(value: float, digits: int) -> str:
-    return f"{ceil(value * 10**digits) / 10**digits:,.{digits}f}"
+    return f"{ceil(value * 10**digits) / 10**digits:.{digits}f}"  # without commas: it is an argument
 
 
 def _distinguishable(value: float, limit: float, digits: int) -> tuple[str, str]:

@@ -105,9 +105,15 @@ def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str)
         with torch.no_grad():
             copy.deepcopy(model)(example)
     except Exception as error:  # every layer has its own way of saying no
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        message = f"the module cannot take a step of shape {tuple(sample.shape[1:])}: {reason}"
-        raise InputError.of("E005", where, message, "give samples of the shape that its first layer takes") from error
+        raise misfit(error, tuple(sample.shape[1:]), where) from error
+
+
+def misfit(error: Exception, shape: tuple[int, ...], where: str) -> SpearError:
+    """Return the error (E005) for a step of a ``shape`` that a module cannot take, and why."""
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    message = f"the module cannot take a step of shape {shape}: {reason}"
+    fix = "give the shape of one sample in one step, without batch and time, as its first layer takes it"
+    return InputError.of("E005", where, message, fix)
 
 
 @contextmanager

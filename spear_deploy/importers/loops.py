@@ -82,13 +82,37 @@ def find_loop(
     for take, told, lengths in _WAYS:
         for length in lengths:
             start()
-            trial, layers = copy.deepcopy((model, [*neurons.values()]))
-            count = _count(trial, layers, take([torch.zeros(_BATCH, *shape)] * length))
+            count = _count(*_trial(model, neurons), take([torch.zeros(_BATCH, *shape)] * length))
             if count == 1 and take is _one_for_all:
                 return None
             if count is not None and count > 1:
                 return Loop(count, take, told)
     return None
+
+
+def refused_input(
+    model: nn.Module, neurons: Mapping[str, nn.Module], shape: Shape, start: Callable[[], object]
+) -> Exception | None:
+    """Return why a module takes input of no kind; None if it takes one, or wants to be given more, such as states."""
+    errors = list[Exception]()
+    for take, _, lengths in _WAYS:
+        start()
+        trial, _ = _trial(model, neurons)
+        try:
+            with torch.no_grad():
+                trial(take([torch.zeros(_BATCH, *shape)] * lengths[0]))
+        except TypeError:
+            return None
+        except Exception as error:  # every layer has its own way of saying no
+            errors.append(error)
+        else:
+            return None
+    return errors[0]
+
+
+def _trial(model: nn.Module, neurons: Mapping[str, nn.Module]) -> tuple[nn.Module, list[nn.Module]]:
+    """Return a copy of a module with its layers of neurons."""
+    return copy.deepcopy((model, [*neurons.values()]))
 
 
 def _count(model: nn.Module, neurons: Sequence[nn.Module], x: Tensor) -> int | None:

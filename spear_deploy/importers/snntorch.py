@@ -17,7 +17,7 @@ from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import check
 from spear_deploy.importers.conventions import common_semantics, threshold_findings
-from spear_deploy.importers.loops import find_loop
+from spear_deploy.importers.loops import find_loop, refused_input
 from spear_deploy.importers.plain import PLAIN, plain_node
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 from spear_deploy.importers.trace import to_network, trace
@@ -56,7 +56,7 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
 
     shape = tuple(sample.shape[1:])
     loop = find_loop(model, layers, shape, start)
-    _refuse_states_outside({} if loop else layers)
+    _refuse_states_outside(model, {} if loop else layers, shape, start)
     steps, example = (1, sample) if loop is None else (loop.steps, loop.example(sample))
     live.refuse_misfit(model, example, sample, "snntorch")
     simplify(model, example)
@@ -93,11 +93,18 @@ def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:
         raise UnsupportedError(findings)
 
 
-def _refuse_states_outside(layers: Mapping[str, Any]) -> None:
-    """Refuse layers whose states a module that computes a step a call would have to be given."""
+def _refuse_states_outside(
+    model: nn.Module, layers: Mapping[str, Any], shape: Shape, start: Callable[[], object]
+) -> None:
+    """Refuse layers whose states a module that computes a step a call would have to be given.
+
+    One that takes no step of that shape at all may loop over the steps of another: that is E005.
+    """
     fix = "make the layer with init_hidden=True, or loop over the steps in forward"
     outside = [name for name, layer in layers.items() if not layer.init_hidden]
     if outside:
+        if error := refused_input(model, layers, shape, start):
+            raise live.misfit(error, shape, "snntorch") from error
         raise UnsupportedError([Finding("E021", f"layer {name!r}", "keeps its state outside", fix) for name in outside])
 
 

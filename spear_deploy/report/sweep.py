@@ -22,7 +22,7 @@ from spear_deploy.storage import atomic
 
 VERSION = 2
 """Version of ``sweep.json``."""
-_DISPENSABLE = ("cores", "at most", "SynOps\ntest", "front")
+_DISPENSABLE = ("cores", "limit", "SynOps\ntest", "front")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def _columns(result: Mapping[str, Any]) -> dict[str, Column]:
     return {
         "budget": Column([plain(point["budget"]) for point in points], left=True),
         "seed": Column([str(point["seed"]) for point in points]),
-        "at most": column("limit", number),
+        "limit": column("limit", number),
         "SynOps": column("val", lambda val: number(val["synops"])),
         "accuracy": column("val", lambda val: percent(val["accuracy"], 2)),
         "lost": column("val", _lost),

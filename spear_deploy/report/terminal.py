@@ -87,7 +87,7 @@ def _headline(report: Mapping[str, Any]) -> Text:
 def _budgets(budgets: Iterable[Mapping[str, Any]]) -> Table:
     table = plain_table(footer=False)
     table.add_column("budget")
-    for title in ("limit", "predicted", "at most", "on test", "used"):
+    for title in ("limit", "predicted", "bound", "on test", "used"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("")
     for budget in budgets:

@@ -59,7 +59,7 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
 def _fix(budget: Budget, needed: float, space: Space, *, helps: bool) -> str:
     """Say what would do: more of the budget, or a lower ratio where that ``helps``."""
     lower = f", or a --lowest-ratio of {1 / max(space.units.values()):.3g}" if helps else ""
-    return f"give a {budget.resource.option} of {ceil(needed):,} or more{lower}"
+    return f"give a {budget.resource.option} of {ceil(needed)} or more{lower}"
 
 
 def floor_of(cost: SynopsCost, space: Space) -> str:

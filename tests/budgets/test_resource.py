@@ -28,6 +28,8 @@ def unpruned(synops: float) -> Any:
         ("12.5 %", 2000, 250),
         ("200%", 2000, 4000),
         ("120000", 7, 120_000),
+        ("318,180", 7, 318_180),
+        ("1,234,567.5", 7, 1_234_567.5),
         ("1.2e5", 7, 120_000),
         (" .5E+3 ", 7, 500),
     ],
@@ -37,7 +39,7 @@ def test_absolute_and_relative(text: str, synops: float, limit: float) -> None:
     assert MEAN.ask(text).limit(unpruned(synops)) == pytest.approx(limit)
 
 
-@given(st.floats(1e-3, 1e12))
+@given(st.floats(1, 1e12))
 def test_any_positive_number(value: float) -> None:
     """Whatever way Python prints a positive number, it is read back."""
     assert MEAN.ask(repr(value)) == MEAN.ask(value) == Asked(MEAN, value, relative=False)
@@ -45,13 +47,40 @@ def test_any_positive_number(value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0", "0%", "0.0", "-5", "-5%", "", "%", "half", "50%%", "5 0", "nan", "inf", "1e999", "1e999%", "0x10"]
+    "text",
+    [
+        "0,5",
+        "0,500",
+        "12,34",
+        "1,2345",
+        "0",
+        "0%",
+        "0.0",
+        "-5",
+        "-5%",
+        "",
+        "%",
+        "half",
+        "50%%",
+        "5 0",
+        "nan",
+        "inf",
+        "1e999",
+        "1e999%",
+        "0x10",
+    ],
 )
 def test_budgets_that_cannot_be_meant(text: str) -> None:
     """Zero, negative, infinite and unreadable budgets are E007; the fix shows both forms."""
     with pytest.raises(InputError, match="percentage such as 50%") as caught:
         MEAN.ask(text)
     assert [finding.code for finding in caught.value.findings] == ["E007"]
+
+
+def test_a_share_is_not_taken_for_an_operation() -> None:
+    """Half a synaptic operation cannot be meant; half of them can."""
+    with pytest.raises(InputError, match="is less than 1; 50% is that share"):
+        MEAN.ask("0.5")
 
 
 @pytest.mark.parametrize(

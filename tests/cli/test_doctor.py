@@ -41,6 +41,8 @@ def test_what_is_missing_and_what_mends_it(spear: Run) -> None:
     """Without a backend's environment the command that installs it is named; that is no error unless it is needed."""
     done = spear("doctor")
     assert done.code == 0
+    assert done.out.splitlines()[-1].startswith("ready to deploy on emulated chips, proofs by ")
+    assert done.out.splitlines()[-1].endswith("; what is missing is optional")
     assert "$ spear-deploy backend install lava  # lava" in done.out.splitlines()
     needed = spear("doctor", "--need", "lava", "--json")
     assert needed.code == 6
@@ -65,6 +67,7 @@ def test_libraries_and_extras(invented: dict[str, str]) -> None:
     assert (found["search"].state, found["search"].found) == ("old", "torch 2.5.9, needs 2.6")
     assert found["search"].mend == "pip install 'spear-deploy[search]'"
     assert doctor.lacking(doctor.examine(), ()) is None
+    assert doctor.readiness(doctor.examine()).endswith("to deploy: pip install 'spear-deploy[search]'")
     assert doctor.lacking(doctor.examine(), ("search",)).exit_code == 6
 
 

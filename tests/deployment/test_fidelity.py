@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from spear_deploy.data import Dataset
-from spear_deploy.deployment.fidelity import refuse_collapse
+from spear_deploy.deployment.fidelity import known_samples, refuse_collapse
 from spear_deploy.deployment.folder import JOURNAL
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import UnsupportedError
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.train.config import Aims
 from spear_deploy.train.finetune import finetune
@@ -48,6 +49,23 @@ def test_a_collapse_ends_the_run_before_the_search(run_deploy: Deploy, data: Dat
     assert any("50.00 points of accuracy are lost" in message for message in messages)
     assert all(finding.fix.startswith("give --weight-bits 8") for finding in findings)
     assert not folder.exists()
+
+
+def test_validation_samples_that_the_network_knows_are_told(allowed: Work) -> None:
+    """N043 with both accuracies where they are further apart than chance explains, and not where they are alike."""
+    assert allowed.baseline is not None
+    val = allowed.baseline.float_val
+
+    def right(count: int) -> Activity:
+        scores = np.zeros((200, 2))
+        scores[:count, 1] = 1
+        return replace(val, scores=scores, labels=np.ones(200, np.int64))
+
+    assert known_samples(replace(allowed.baseline, float_val=right(180), float_test=right(170))) == ()
+    (note,) = known_samples(replace(allowed.baseline, float_val=right(190), float_test=right(160)))
+    assert (note.code, note.severity) == ("N043", "note")
+    assert "95.00% of the validation samples rightly and 80.00% of the test samples" in note.message
+    assert known_samples(replace(allowed.baseline, float_val=right(160), float_test=right(190))) == ()
 
 
 def test_a_collapse_that_is_allowed_is_a_note(allowed: Work) -> None:

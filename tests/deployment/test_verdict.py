@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.budgets import Budget
+from spear_deploy.budgets.accuracy import DROP
 from spear_deploy.budgets.synops import MEAN
 from spear_deploy.deployment.verdict import beyond_on_test, budget_rows, error_of
 from spear_deploy.deployment.work import Work
@@ -42,6 +43,29 @@ def test_measured_beyond_the_budget(deployed: Work) -> None:
     assert error is not None
     assert (error.findings[0].code, error.exit_code) == ("E050", 5)
     assert "2 of 10 bins" in error.findings[0].message
+
+
+def test_what_keeps_the_budget_at_less_accuracy_is_named(deployed: Work) -> None:
+    """Where one of the comparison keeps all but its accuracy, the fix says which, and the budget that allows it."""
+    assert deployed.search is not None
+    compared, baseline = deployed.search.compared, deployed.baseline
+    mean, drop = Budget(MEAN, 1.0), Budget(DROP, 1.0)
+    spent = {each.option.of: mean.judged(baseline.on_val(each.measured), 0.95) for each in compared}
+    leanest = min(compared, key=lambda each: spent[each.option.of])
+    busiest = max(compared, key=lambda each: spent[each.option.of])
+    assert spent[leanest.option.of] < spent[busiest.option.of]
+    lost = drop.judged(baseline.on_val(leanest.measured), 0.95)
+    limits = (replace(mean, limit=spent[leanest.option.of]), replace(drop, limit=lost - 1))
+    on_test = baseline.on_test(busiest.measured.lowered, busiest.measured.val)
+    beyond = replace(deployed, measured=busiest.measured, on_test=on_test, goal=Goal(limits, baseline))
+    error = error_of(beyond)
+    assert error is not None
+    of_synops = next(finding for finding in error.findings if finding.where == "synops")
+    assert f"of those compared {leanest.option.of!r} keeps it" in of_synops.fix
+    allowed = float(of_synops.fix.rsplit("--max-drop ", 1)[1])
+    assert lost <= allowed < lost + 0.01
+    least = int(of_synops.fix.split("--synops of ")[1].split()[0])
+    assert 0 <= least - spent[busiest.option.of] < 1
 
 
 def promised(deployed: Work, *, bound: float, on_test: list[int]) -> Work:

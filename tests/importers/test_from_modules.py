@@ -290,6 +290,13 @@ def test_module_that_loops_over_its_steps(form: str) -> None:
     np.testing.assert_array_equal(spikes.mean(0, dtype=np.float32) if form == "batch first" else spikes, expected)
 
 
+@pytest.mark.parametrize("shape", [(28,), (20, 1), (25, 20, 1)])
+def test_a_module_that_loops_is_given_a_step_of_another_shape(shape) -> None:
+    """What is wrong is the shape, not that its layers keep states outside."""
+    with pytest.raises(InputError, match=re.escape(f"E005 snntorch: the module cannot take a step of shape {shape}")):
+        spear_deploy.from_snntorch(Looping("repeated").eval(), torch.zeros(1, *shape))
+
+
 class Between(nn.Module):
     """Computes what it is given between two layers."""
 

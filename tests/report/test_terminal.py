@@ -100,7 +100,7 @@ def test_over_budget_is_said(report):
     """In the headline and in the table."""
     report["budgets"][0].update(limit=81_428.0, judged=95_000.0, measured=94_000.0, within=False)
     text = " ".join(_printed(report).split())
-    assert "over budget: 94,000 (at most 95,000) of 81,428 SynOps a sample, 13,572 (16.7%) too many" in text
+    assert "over budget: 94,000 (validation bound 95,000) of 81,428 SynOps a sample, 13,572 (16.7%) too many" in text
     assert "95,000 94,000 116.7% OVER" in text
 
 

@@ -15,7 +15,8 @@ def test_verdict_within(report):
     assert (verdict.level, verdict.title) == ("good", "within budget")
     synops, cores, lost = report["budgets"]
     uses = (
-        f"{synops['measured']:,.0f} (at most {synops['judged']:,.0f}) of {synops['limit']:,.0f} SynOps a sample, "
+        f"{synops['measured']:,.0f} (validation bound {synops['judged']:,.0f}) of {synops['limit']:,.0f} "
+        "SynOps a sample, "
         f"{cores['measured']} of 128 cores, {lost['measured']:.2f} of 2.00 points of accuracy lost"
     )
     assert verdict.detail == f"{uses}; measured on the emulator"
@@ -57,7 +58,7 @@ def test_verdict_over(report):
     report["budgets"][0].update(limit=81_428.0, judged=95_000.0, measured=94_000.0, within=False)
     verdict = wording.verdict(report)
     assert (verdict.level, verdict.title) == ("bad", "over budget")
-    assert verdict.detail == "94,000 (at most 95,000) of 81,428 SynOps a sample, 13,572 (16.7%) too many"
+    assert verdict.detail == "94,000 (validation bound 95,000) of 81,428 SynOps a sample, 13,572 (16.7%) too many"
 
 
 def test_verdict_mismatch_comes_first(diverged):
