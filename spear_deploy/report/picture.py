@@ -15,7 +15,7 @@ from spear_deploy.report.formats import percent, shorten
 
 WIDTH = 1000
 """Units of the drawing; the axis starts behind the names."""
-LEFT, RIGHT = 190, 985
+LEFT, RIGHT = 190, 970
 ROW, AXIS = 46, 34
 """Heights of a population and of the axis."""
 _MOST_OCTAVES = 40
