@@ -172,6 +172,28 @@ def test_training_learns_and_presses_synops() -> None:
     assert spent.accuracy > 0.9
 
 
+def test_training_that_runs_away_begins_anew_at_a_lower_rate() -> None:
+    """Loops that fire ever more end it at once, and it goes on as it would have gone at a quarter of the rate."""
+    split, net, started = task(), network(3), list[int]()
+    bound = compiler(np.moveaxis(split.samples.spikes, 0, 1))
+    aims = Aims(synops_target=measure_program(bound.lower(net).program, split).mean_synops)
+
+    def trained(rate: float) -> Network:
+        config = FinetuneConfig(epochs=10, learning_rate=rate, batch=32, distillation=0.0)
+        options: dict[str, Any] = {
+            "simulator": bound.trainable,
+            "aims": aims,
+            "tick": lambda done, _: started.append(done),
+        }
+        return finetune(net, split, config, seed=0, **options).network
+
+    reckless = trained(1.0)
+    assert started.count(1) == 3
+    assert len(started) < 2 * 30
+    assert reckless.content_hash == trained(1 / 16).content_hash
+    assert started.count(1) == 4
+
+
 def test_own_neurons_replace_what_the_chip_lacks() -> None:
     """A hard reset, a LIF without a current and one spike a step become the chip's neuron; loops calm down."""
     net, x = network(alpha=0.0, beta=0.9, reset="value", spikes="binary", threshold=0.3), spikes()
