@@ -21,7 +21,7 @@ DAMPENING = 0.3
 Undamped it grows beyond all numbers within a hundred steps of a trained recurrent layer.
 """
 MOST_SPIKES = 2.0**20
-"""Of a neuron in a step: no network fires so often, and a loop that runs away stays within the numbers that there are."""
+"""Of a neuron in a step: none fires so often, and a loop that runs away stays within the numbers that floats hold."""
 _NARROWEST = np.float32(1e-6)
 """Least distance from reset to threshold that the surrogate is scaled by."""
 _ROWS = 4
