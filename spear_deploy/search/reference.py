@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from spear_deploy.journal import Record
 from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.fidelity import Loss
-from spear_deploy.network import Population
 from spear_deploy.progress import Progress
 from spear_deploy.search.candidate import Candidate
 from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.train.finetune import may_run_away
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,6 @@ def fine_tuned_reference(
 
 def _bound(evaluator: Evaluator) -> float | None:
     """Return the SynOps a training sample that it may spend; None where nothing can run away."""
-    network = evaluator.baseline.network
-    in_loops = [network[name] for loop in network.loops for name in loop]
-    if not any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in in_loops):
+    if not may_run_away(evaluator.baseline.network):
         return None
     return evaluator.measure_in_training(evaluator.baseline.measured)

@@ -13,8 +13,8 @@ A batch that does not fit the execution's memory in one pass goes in parts, abou
 ``g`` is then each part's own, weighted like its loss.
 
 Training that runs away ends at once, and begins anew at a quarter of the rate: where gradients are no numbers any more,
-or SynOps grow to four times of both the target and what the first batch spent.  At a sixteenth it is given up, and the
-network is what it was.
+or SynOps grow to four times of both the target, if there is one, and what the first batch spent.  At a sixteenth it is
+given up, and the network is what it was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from torch import Tensor
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
-from spear_deploy.network import Network
+from spear_deploy.network import Network, Population
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
@@ -145,8 +145,9 @@ class _Objective:
         self._config, self._target = config, aims.synops_target
         self._rule = network_rule(student.structure, config.decide).name
         self._teacher: Teacher | None = aims.teacher if config.distillation else None
-        self._meter = None if aims.synops_target is None else SynopsMeter(student)
-        self.multiplier, self._excess = aims.multiplier, 0.0
+        is_watched = aims.synops_target is not None or may_run_away(student.structure)
+        self._meter = SynopsMeter(student) if is_watched else None
+        self.multiplier, self._excess, self._spent = aims.multiplier, 0.0, 0.0
         self._first: float | None = None
 
     def add_gradients(self, part: Pass) -> None:
@@ -165,9 +166,13 @@ class _Objective:
 
     def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
         """Return the terms of the SynOps constraint for what the student spent on some samples."""
-        if self._meter is None or self._target is None:
+        if self._meter is None:
             return 0.0
-        excess = self._meter(part.inputs, out) / self._target - 1.0
+        spent = self._meter(part.inputs, out)
+        self._spent += part.share * float(spent.detach())
+        if self._target is None:
+            return 0.0
+        excess = spent / self._target - 1.0
         terms = self.multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
         self._excess += part.share * float(excess.detach())
         return terms
@@ -178,14 +183,19 @@ class _Objective:
         gradients = [each.grad for each in self._student.parameters() if each.grad is not None]
         if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
             return True
-        spent = 1.0 + self._excess
-        self._first = spent if self._first is None else self._first
-        return spent > _RUN_AWAY * max(1.0, self._first)
+        self._first = self._spent if self._first is None else self._first
+        return self._spent > _RUN_AWAY * max(self._target or 0.0, self._first)
 
     def end_batch(self) -> None:
         """Move the multiplier by what the batch spent beyond the target."""
         moved = self.multiplier + self._config.dual_step * self._excess
-        self.multiplier, self._excess = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0
+        self.multiplier, self._excess, self._spent = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0, 0.0
+
+
+def may_run_away(network: Network) -> bool:
+    """Say whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    looped = [network[name] for loop in network.loops for name in loop]
+    return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
 
 def _distance(scores: Tensor, target: Tensor) -> Tensor:

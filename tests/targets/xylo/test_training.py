@@ -172,14 +172,16 @@ def test_training_learns_and_presses_synops() -> None:
     assert spent.accuracy > 0.9
 
 
-def test_training_that_runs_away_begins_anew_at_a_lower_rate() -> None:
+@pytest.mark.parametrize(("is_pressed", "rate"), [(True, 1.0), (False, 0.25)])
+def test_training_that_runs_away_begins_anew_at_a_lower_rate(is_pressed: bool, rate: float) -> None:
     """Loops that fire ever more end it at once, and it goes on as it would have gone at a quarter of the rate."""
     split, net, started = task(), network(3), list[int]()
     bound = compiler(np.moveaxis(split.samples.spikes, 0, 1))
-    aims = Aims(synops_target=measure_program(bound.lower(net).program, split).mean_synops)
+    allowed = measure_program(bound.lower(net).program, split).mean_synops
+    aims = Aims(synops_target=allowed if is_pressed else None)
 
-    def trained(rate: float) -> Network:
-        config = FinetuneConfig(epochs=10, learning_rate=rate, batch=32, distillation=0.0)
+    def trained(at: float) -> Network:
+        config = FinetuneConfig(epochs=10, learning_rate=at, batch=32, distillation=0.0)
         options: dict[str, Any] = {
             "simulator": bound.trainable,
             "aims": aims,
@@ -187,10 +189,10 @@ def test_training_that_runs_away_begins_anew_at_a_lower_rate() -> None:
         }
         return finetune(net, split, config, seed=0, **options).network
 
-    reckless = trained(1.0)
+    reckless = trained(rate)
     assert started.count(1) == 3
     assert len(started) < 2 * 30
-    assert reckless.content_hash == trained(1 / 16).content_hash
+    assert reckless.content_hash == trained(rate / 16).content_hash
     assert started.count(1) == 4
 
 
