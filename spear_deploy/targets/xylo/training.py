@@ -8,7 +8,7 @@ through the reset, and a share alone through feedback, as for the float network.
 
 A threshold is always near, so that even that share grows from step to step, by five orders of magnitude in 315 steps
 of a trained loop, until a few samples decide a batch.  So the gradient that comes back through loops is limited in each
-step, sample by sample, to the length of what came from outside of them.
+step, sample by sample, to ten times the length of what came from outside of them.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ from spear_deploy.targets.xylo.rounding import round_trained
 Floats = NDArray[np.float32]
 Booleans = NDArray[np.bool_]
 
+_MOST_OF_LOOPS = 10.0
+"""So many times what came from outside may come back through loops; through 29 steps of JapaneseVowels it is less."""
 _SHORTEST = np.float32(1e-30)
 """Least length of a gradient that is divided by."""
 
@@ -161,7 +163,7 @@ def _backward(grad: Floats, core: Core, run: CoreRun, loops: Booleans) -> tuple[
         hidden = of_spikes[:, : core.hidden]
         hidden += later @ outside
         most = np.maximum(most, _length(hidden))
-        hidden += DAMPENING * _limited(later @ within, most)
+        hidden += _limited(DAMPENING * (later @ within), _MOST_OF_LOOPS * most)
         of_v = slopes[t] * of_spikes + keep_v * of_v
         of_i = of_v + keep_i * of_i
         later = arrived[t] = keep_i * of_i

@@ -112,10 +112,11 @@ class Fork(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Join the three."""
         of_loss, outside, within = gradients
-        length, state = within.norm(dim=1, keepdim=True), ctx.state
+        back, state = DAMPENING * within, ctx.state
+        length = back.norm(dim=1, keepdim=True)
         state.most = torch.maximum(state.most, (of_loss + outside).norm(dim=1, keepdim=True))
-        state.limited += int((length > state.most).sum())
-        return of_loss + outside + DAMPENING * within * (state.most / length.clamp(min=1e-30)).clamp(max=1.0), None
+        state.limited += int((length > 10 * state.most).sum())
+        return of_loss + outside + back * (10 * state.most / length.clamp(min=1e-30)).clamp(max=1.0), None
 
 
 def by_torch(
