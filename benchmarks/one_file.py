@@ -5,10 +5,11 @@ then it is fine-tuned as the chip computes, distilling from itself as it was tra
 each chip, and measured again.  Energy is what cited figures of single operations give.  Results are lines of JSON in
 ``benchmarks/results``; what is there already is not run again.
 
-    python -m benchmarks.one_file --networks digits nmnist --data-dir DATA --network-dir NETWORKS   # 10 minutes
-    python -m benchmarks.one_file                                                                   # the tables alone
+    python -m benchmarks.one_file --networks digits nmnist braille --data-dir DATA --network-dir NETWORKS   # 12 minutes
+    python -m benchmarks.one_file                                                                  # the tables alone
 
-DATA holds ``nmnist-small``; NETWORKS ``nmnist_scnn.nir``.
+DATA holds ``nmnist-small``; NETWORKS ``nmnist_scnn.nir``, and ``braille.nir`` with ``braille.npz`` of examples.braille
+(the subtracting network, as docs/xylo.md has it).
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Plan:
 PLANS = {
     "nmnist": Plan("N-MNIST (`nmnist_scnn.nir`, read as sinabs does, bins of 10 ms)", 40, 1e-3),
     "digits": Plan("digits (`examples/digits/digits.nir`, coded as random spikes)", 40, 1e-3),
+    "braille": Plan("Braille (`braille.nir` of `examples/braille`, 12-40-7, recurrent, subtracting)", 40, 5e-3),
 }
 
 
@@ -69,6 +71,9 @@ def example(name: str, data: Path, networks: Path) -> tuple[Imported, Dataset]:
     if name == "digits":
         imported = load(EXAMPLE / "digits.nir", from_toml(EXAMPLE / "semantics.toml"))
         return imported, load_data("digits", DataOptions(network=imported.network.ends, encoding="rate"))
+    if name == "braille":
+        imported = load(networks / "braille.nir")
+        return imported, load_data(str(networks / "braille.npz"), DataOptions(network=imported.network.ends))
     imported = load(networks / "nmnist_scnn.nir", preset("sinabs"), {"floor": -1.0})
     return imported, load_data("nmnist-small", DataOptions(folder=data, bin_ms=10.0))
 

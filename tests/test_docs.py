@@ -75,7 +75,7 @@ NOT_RUN = {
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
         "half an hour, and needs the data sets"
     ),
-    "python -m benchmarks.one_file --networks digits nmnist --data-dir DATA --network-dir NETWORKS": (
+    "python -m benchmarks.one_file --networks digits nmnist braille --data-dir DATA --network-dir NETWORKS": (
         "ten minutes; what is checked in is not run again"
     ),
     "pip install --target FOLDER sanafe==2.2.9": "python -m tests.frameworks does",

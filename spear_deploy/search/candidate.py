@@ -57,11 +57,31 @@ def best_of(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
-    best = max(within, key=lambda each: each.measured.val.accuracy)
-    alike = [each for each in within if gain(best.measured.val, each.measured.val) <= 1.0]
+    best, alike = _most_accurate(within)
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     saves = leanest.measured.val.mean_synops <= _SAVING * best.measured.val.mean_synops
     return leanest if saves else min(alike, key=lambda each: calibrated_loss(each.measured.val))
+
+
+def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
+    """Return the candidate to deliver: of those that meet the goal, or else miss it least, the most accurate one.
+
+    Of such whose accuracies differ by no more than a standard error it is the one with the least loss, which moves
+    where the accuracy of a few hundred samples stands still, or moves by chance.
+    """
+
+    def missed(each: Candidate) -> tuple[bool, float]:
+        return not goal.is_met(each.measured), goal.excess(each.measured)
+
+    least = min(missed(each) for each in candidates)
+    _, alike = _most_accurate([each for each in candidates if missed(each) == least])
+    return min(alike, key=lambda each: calibrated_loss(each.measured.val))
+
+
+def _most_accurate(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
+    """Return the most accurate candidate, and those within a standard error of it."""
+    best = max(candidates, key=lambda each: each.measured.val.accuracy)
+    return best, [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
 
 
 _SAVING = 0.95

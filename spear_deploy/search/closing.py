@@ -1,8 +1,8 @@
 """The closing fine-tuning: it ends when the validation samples gain nothing, and presses until the budgets are kept.
 
 It runs in rounds, each a whole schedule down to a rate of zero, so that each yields a network that can be delivered: of
-a quarter, a quarter and half of all that may be spent.  The network of the round that is within the budgets with the
-least loss on the validation samples is the one that is delivered.
+a quarter, a quarter and half of all that may be spent.  Of those within the budgets the one that is best on the
+validation samples is delivered (:func:`~spear_deploy.search.candidate.to_deliver`).
 
 What the rounds leave above a budget is not pressed out of the weights for ever: units are removed in that proportion,
 least important for what they save first, and a short round follows.  Removal only lowers SynOps, so that this ends.
@@ -17,10 +17,9 @@ import numpy as np
 
 from spear_deploy.network.units import keep_units
 from spear_deploy.progress import Tick
-from spear_deploy.search.candidate import Candidate, press
+from spear_deploy.search.candidate import Candidate, press, to_deliver
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.loss import calibrated_loss
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import keep_count
 from spear_deploy.train.config import FinetuneConfig
@@ -43,8 +42,8 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
     for number, config in enumerate(rounds, start=1):
         last = press(last, evaluator, goal, config, attempt=number)
         tick(number, len(rounds))
-        idle = 0 if quality(last, goal) > quality(best, goal) else idle + 1
-        best = max(best, last, key=lambda each: quality(each, goal))
+        best = to_deliver((best, last), goal)
+        idle = 0 if best is last else idle + 1
         if evaluator.execution.deadline.passed or (idle == _PATIENCE and goal.is_met(best.measured)):
             break
     short = replace(evaluator.options.compare, learning_rate=rate / 2)
@@ -53,7 +52,7 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
             break
         last = press(_trimmed(last, evaluator, goal), evaluator, goal, short, attempt=number)
         tick(number, number + 1)
-        best = max(best, last, key=lambda each: quality(each, goal))
+        best = to_deliver((best, last), goal)
     return best
 
 
@@ -62,15 +61,6 @@ def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
     total = finish.steps(len(evaluator.data.train))
     for share in _ROUNDS:
         yield replace(finish, learning_rate=rate).lasting(max(1, round(total * share)))
-
-
-def quality(candidate: Candidate, goal: Goal) -> tuple[bool, float, float]:
-    """Prefer what meets the goal, then what misses it least, then what has the least loss.
-
-    The loss moves where the accuracy of a few hundred samples stands still, or moves by chance.
-    """
-    measured = candidate.measured
-    return goal.is_met(measured), -goal.excess(measured), -calibrated_loss(measured.val)
 
 
 def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidate:

@@ -14,8 +14,8 @@ from typing import Any
 
 from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start
-from spear_deploy.search.closing import close, quality
+from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start, to_deliver
+from spear_deploy.search.closing import close
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
@@ -106,7 +106,7 @@ class _Search:
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
         # One that was within the budgets already is not given up for a worse one.
-        closed = max((closed, *compared), key=lambda each: quality(each, self.goal))
+        closed = to_deliver((closed, *compared), self.goal)
         self._say("fine-tuned", closed, progress)
         self.lre = fit(self.pairs, self.chosen)
         return SearchResult(

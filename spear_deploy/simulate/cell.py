@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
-from spear_deploy.simulate.scan_kernel import FusedLoop, FusedScan, Parameters
+from spear_deploy.simulate.scan_kernel import MOST_SPIKES, FusedLoop, FusedScan, Parameters
 
 SURROGATE_SLOPE = 2.0
 """Slope of the arctan surrogate (Fang et al. 2021), in units of 1/threshold."""
@@ -103,7 +103,7 @@ class Cell(nn.Module):
         distance = (v - threshold) / width
         spikes: Tensor = Spike.apply(distance, self.neuron.compare == "ge")  # type: ignore[no-untyped-call]
         if self.neuron.spikes == "integer":
-            return spikes * torch.clamp(torch.trunc(v.detach() / threshold), min=1.0)
+            return spikes * torch.clamp(torch.trunc(v.detach() / threshold), 1.0, MOST_SPIKES)
         return spikes
 
     def _reset(self, v: Tensor, spikes: Tensor) -> Tensor:

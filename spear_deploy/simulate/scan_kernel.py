@@ -20,6 +20,8 @@ DAMPENING = 0.3
 
 Undamped it grows beyond all numbers within a hundred steps of a trained recurrent layer.
 """
+MOST_SPIKES = 2.0**20
+"""Of a neuron in a step: none fires so often, and a loop that runs away stays within the numbers that floats hold."""
 _NARROWEST = np.float32(1e-6)
 """Least distance from reset to threshold that the surrogate is scaled by."""
 _ROWS = 4
@@ -29,8 +31,8 @@ _ROWS = 4
 class Parameters(NamedTuple):
     """A population's neurons: arrays are (n,) float32.
 
-    ``several``: a neuron fires as often as the threshold fits into its membrane; ``floor`` is the lowest membrane that
-    a step leaves.
+    ``several``: a neuron fires as often as the threshold fits into its membrane, up to ``MOST_SPIKES``; ``floor`` is
+    the lowest membrane that a step leaves.
     """
 
     alpha: NDArray[np.float32]
@@ -51,7 +53,7 @@ class Parameters(NamedTuple):
 def _times(membrane, threshold, p):  # type: ignore[no-untyped-def]
     """Return how many spikes a neuron that fires sends, and by what the surrogate of one is multiplied."""
     one = np.float32(1.0)
-    return max(one, np.float32(np.trunc(membrane / threshold))) if p.several else one
+    return min(max(one, np.float32(np.trunc(membrane / threshold))), np.float32(MOST_SPIKES)) if p.several else one
 
 
 @njit(inline="always")

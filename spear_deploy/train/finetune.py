@@ -11,12 +11,16 @@ the multiplier from winding up where a target is out of reach.
 
 A batch that does not fit the execution's memory in one pass goes in parts, about equally large, whose gradients add up;
 ``g`` is then each part's own, weighted like its loss.
+
+Training that runs away ends at once, and begins anew at a quarter of the rate: where gradients are no numbers any more,
+or SynOps grow to four times of both the target, if there is one, and what the first batch spent.  At a sixteenth it is
+given up, and the network is what it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,7 +31,7 @@ from torch import Tensor
 from spear_deploy.data import Split
 from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
-from spear_deploy.network import Network
+from spear_deploy.network import Network, Population
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
@@ -37,6 +41,10 @@ from spear_deploy.train.passes import Pass, Passes
 from spear_deploy.train.teacher import Teacher
 
 _LARGEST_MULTIPLIER = 20.0
+_LOWER = (1.0, 0.25, 0.0625)
+"""What the learning rate is multiplied by, one after the other, where training runs away."""
+_RUN_AWAY = 4.0
+"""So many times what it may spend tells a training that runs away."""
 _FAN_OUT_LASTS = 16
 """Batches after which the fan-out is counted anew: weights round to another number of zeros slowly."""
 
@@ -74,27 +82,59 @@ def finetune(
     Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.
     """
     execution = execution or Execution()
-    cut_at = None
-    rng = np.random.default_rng(seed)
-    student = simulator(network).to(execution.device)
-    objective = _Objective(student, config, aims or Aims())
-    passes = Passes(student, split, config.batch, execution)
-    optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
-    total = config.steps(len(split))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
-    for done, positions in enumerate(split.drawn(config.batch, rng, total), start=1):
-        if execution.deadline.passed:
-            cut_at = done - 1
-            break
-        optimiser.zero_grad(set_to_none=True)
-        for part in passes.of(positions):
-            objective.add_gradients(part)
-        objective.end_batch()
-        optimiser.step()
-        schedule.step()
-        if tick:
-            tick(done, total)
-    return Tuned(student.to_network(), objective.multiplier, student.parameter_arrays(), cut_at)
+
+    def training(share: float) -> _Training:
+        slower = replace(config, learning_rate=share * config.learning_rate)
+        return _Training(simulator(network), split, slower, execution, aims or Aims())
+
+    for share in _LOWER:
+        tried = training(share)
+        tried.run(seed, tick)
+        if not tried.ran_away:
+            return tried.tuned
+    return training(0.0).tuned
+
+
+class _Training:
+    """One training at one learning rate."""
+
+    def __init__(
+        self, student: NetworkSimulator, split: Split, config: FinetuneConfig, execution: Execution, aims: Aims
+    ) -> None:
+        self._student, self._split, self._config = student.to(execution.device), split, config
+        self._execution = execution
+        self._objective = _Objective(self._student, config, aims)
+        self._cut_at: int | None = None
+        self.ran_away = False
+
+    def run(self, seed: int, tick: Tick | None) -> None:
+        """Train to the end, to the deadline, or until it runs away."""
+        split, config, student, objective = self._split, self._config, self._student, self._objective
+        passes = Passes(student, split, config.batch, self._execution)
+        optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
+        total = config.steps(len(split))
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+        for done, positions in enumerate(split.drawn(config.batch, np.random.default_rng(seed), total), start=1):
+            if self._execution.deadline.passed:
+                self._cut_at = done - 1
+                break
+            optimiser.zero_grad(set_to_none=True)
+            for part in passes.of(positions):
+                objective.add_gradients(part)
+            self.ran_away = objective.runs_away
+            if self.ran_away:
+                break
+            objective.end_batch()
+            optimiser.step()
+            schedule.step()
+            if tick:
+                tick(done, total)
+
+    @property
+    def tuned(self) -> Tuned:
+        """What it came to."""
+        student = self._student
+        return Tuned(student.to_network(), self._objective.multiplier, student.parameter_arrays(), self._cut_at)
 
 
 class _Objective:
@@ -105,8 +145,10 @@ class _Objective:
         self._config, self._target = config, aims.synops_target
         self._rule = network_rule(student.structure, config.decide).name
         self._teacher: Teacher | None = aims.teacher if config.distillation else None
-        self._meter = None if aims.synops_target is None else SynopsMeter(student)
-        self.multiplier, self._excess = aims.multiplier, 0.0
+        is_watched = aims.synops_target is not None or may_run_away(student.structure)
+        self._meter = SynopsMeter(student) if is_watched else None
+        self.multiplier, self._excess, self._spent = aims.multiplier, 0.0, 0.0
+        self._first: float | None = None
 
     def add_gradients(self, part: Pass) -> None:
         """Add the gradients of a part of a batch."""
@@ -124,17 +166,36 @@ class _Objective:
 
     def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
         """Return the terms of the SynOps constraint for what the student spent on some samples."""
-        if self._meter is None or self._target is None:
+        if self._meter is None:
             return 0.0
-        excess = self._meter(part.inputs, out) / self._target - 1.0
+        spent = self._meter(part.inputs, out)
+        self._spent += part.share * float(spent.detach())
+        if self._target is None:
+            return 0.0
+        excess = spent / self._target - 1.0
         terms = self.multiplier * excess + self._config.penalty / 2 * functional.relu(excess) ** 2
         self._excess += part.share * float(excess.detach())
         return terms
 
+    @property
+    def runs_away(self) -> bool:
+        """Whether a step along the gradients of this batch, or what it spent, would lead nowhere."""
+        gradients = [each.grad for each in self._student.parameters() if each.grad is not None]
+        if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+            return True
+        self._first = self._spent if self._first is None else self._first
+        return self._spent > _RUN_AWAY * max(self._target or 0.0, self._first)
+
     def end_batch(self) -> None:
         """Move the multiplier by what the batch spent beyond the target."""
         moved = self.multiplier + self._config.dual_step * self._excess
-        self.multiplier, self._excess = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0
+        self.multiplier, self._excess, self._spent = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0, 0.0
+
+
+def may_run_away(network: Network) -> bool:
+    """Say whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    looped = [network[name] for loop in network.loops for name in loop]
+    return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
 
 def _distance(scores: Tensor, target: Tensor) -> Tensor:

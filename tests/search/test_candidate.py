@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.candidate import best_of
+from spear_deploy.search.candidate import best_of, to_deliver
 from spear_deploy.search.loss import calibrated_loss
 
 
-def activity(right: int, synops: float = 100.0, of: int = 100, sure: float = 1.0) -> Any:
-    """Two classes; the first ``right`` samples are decided rightly, by a margin."""
+def activity(right: int, synops: float = 100.0, of: int = 100, wrong_by: float = 1.0) -> Any:
+    """Two classes; the first ``right`` samples are decided rightly, by a margin of 1."""
     labels = np.zeros(of, np.int64)
     correct = np.arange(of) < right
-    scores = np.where(correct[:, None], [[sure, 0.0]], [[0.0, sure]])
+    scores = np.where(correct[:, None], [[1.0, 0.0]], [[0.0, wrong_by]])
     return SimpleNamespace(labels=labels, correct=correct, accuracy=right / of, scores=scores, mean_synops=synops)
 
 
@@ -27,11 +27,22 @@ def candidate(val: Any, excess: float = 0.0, *, fits: bool = True) -> Any:
     return SimpleNamespace(measured=SimpleNamespace(val=val, excess=excess, lowered=lowered))
 
 
-GOAL: Any = SimpleNamespace(excess=lambda measured: measured.excess, fits=lambda placement: placement.fits)
+GOAL: Any = SimpleNamespace(
+    excess=lambda measured: measured.excess,
+    fits=lambda placement: placement.fits,
+    is_met=lambda measured: measured.excess == 0,
+)
 
 
 def taken(*candidates: Any) -> int:
-    chosen = best_of(candidates, GOAL)
+    return index_of(best_of(candidates, GOAL), candidates)
+
+
+def delivered(*candidates: Any) -> int:
+    return index_of(to_deliver(candidates, GOAL), candidates)
+
+
+def index_of(chosen: Any, candidates: Any) -> int:
     return next(index for index, each in enumerate(candidates) if each is chosen)
 
 
@@ -56,6 +67,21 @@ def test_what_cannot_be_pressed_into_the_budget_is_left() -> None:
 def test_what_takes_too_many_cores_is_left() -> None:
     """No fine-tuning frees a core."""
     assert taken(candidate(activity(99), excess=0.2, fits=False), candidate(activity(60))) == 1
+
+
+def test_what_is_clearly_more_accurate_is_delivered() -> None:
+    """However sure another one is of what it knows; where a sample of a hundred is between them the loss decides."""
+    few, many = activity(84, wrong_by=0.02), activity(96, wrong_by=4.0)
+    assert calibrated_loss(few) < calibrated_loss(many)
+    assert delivered(candidate(few), candidate(many)) == 1
+    near = activity(95, wrong_by=0.02)
+    assert delivered(candidate(many), candidate(near)) == 1
+
+
+def test_what_misses_the_goal_least_is_delivered() -> None:
+    """Before all accuracy; one that meets it is never given up."""
+    assert delivered(candidate(activity(99), 0.1), candidate(activity(60))) == 1
+    assert delivered(candidate(activity(99), 0.2), candidate(activity(60), 0.1)) == 1
 
 
 @given(st.floats(0.01, 1000))

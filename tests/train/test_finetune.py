@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch.nn.functional as functional
 
 from spear_deploy.data import Dataset, Split
 from spear_deploy.measure.runs import measure_float
-from spear_deploy.network import Network
+from spear_deploy.network import Linear, Network, Projection
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.finetune import finetune
@@ -82,6 +84,20 @@ def test_a_target_that_is_met_does_not_press(tiny_network: Network, tiny_data: D
     free = finetune(tiny_network, tiny_data.train, config, seed=0).network
     bound = finetune(tiny_network, tiny_data.train, config, seed=0, aims=Aims(synops_target=1e9)).network
     assert bound.content_hash == free.content_hash
+
+
+def test_gradients_that_are_no_numbers_move_nothing(untrained_network: Network, tiny_data: Dataset) -> None:
+    """Where sums of weights overflow the network stays as it is: a step would leave no weight that is a number."""
+    huge = [replace(p, ops=(Linear(np.float32(3e38) * np.sign(weights(p))),)) for p in untrained_network.projections]
+    network = replace(untrained_network, projections=tuple(huge))
+    tuned = finetune(network, tiny_data.train, FinetuneConfig(epochs=1, distillation=0.0), seed=0).network
+    assert tuned.content_hash == network.content_hash
+
+
+def weights(projection: Projection) -> np.ndarray:
+    (op,) = projection.ops
+    assert isinstance(op, Linear)
+    return op.weight
 
 
 def test_distillation_pulls_towards_the_teacher(

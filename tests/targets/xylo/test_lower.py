@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import spear_deploy
+from spear_deploy.data import SpikeSamples, Split
 from spear_deploy.errors import InputError, UnsupportedError
 from spear_deploy.frontends import Imported, Semantics
+from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Population, Projection
 from spear_deploy.network.neuron import identity_readout
 from spear_deploy.simulate.record import simulate
+from spear_deploy.simulate.scan_kernel import MOST_SPIKES
+from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 from spear_deploy.targets.xylo.registers import kept, nearest_dash
 
@@ -102,6 +107,27 @@ def test_a_network_that_runs_away_is_refused_with_the_share() -> None:
     assert finding.value > finding.limit == 0.01
     calm = compiler(spikes()).lower(network(spikes="binary", threshold=8.0))
     assert "N023" not in {note.code for note in calm.notes}
+
+
+def test_a_loop_that_runs_away_in_float_alone_is_lowered() -> None:
+    """The chip saturates where the float network does not: what that fires stays a number, fused or step by step."""
+    net, x = network(bias=False), spikes(steps=300, samples=4)
+    strong = [
+        replace(p, ops=(Linear(50 * np.abs(p.ops[0].weight)),)) if p.name == "back" else p  # type: ignore[union-attr]
+        for p in net.projections
+    ]
+    net = replace(net, projections=tuple(strong))
+    lowered = compiler(x).lower(net)
+    assert any(note.code == "N023" for note in lowered.notes)
+    simulator, membranes = FloatSimulator(net), dict[str, torch.Tensor]()
+    with torch.no_grad():
+        fused = simulator({"input": torch.from_numpy(x).float()})
+        stepwise = simulator({"input": torch.from_numpy(x).float()}, membranes)
+    for sent in (fused["hidden"], stepwise["hidden"], membranes["hidden"]):
+        assert torch.isfinite(sent).all()
+    assert fused["hidden"].max() == stepwise["hidden"].max() == MOST_SPIKES
+    split = Split(SpikeSamples(np.moveaxis(x, 1, 0)), np.zeros(4, np.int64), np.arange(4))
+    assert measure_float(net, split).spikes["hidden"].min() > MOST_SPIKES
 
 
 def test_weight_bits() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from spear_deploy.data.samples import SpikeSamples
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network
+from spear_deploy.simulate.scan_kernel import DAMPENING
 from spear_deploy.targets.xylo.core import Core, CoreRun, run_core
 from spear_deploy.targets.xylo.emulator import XyloEmulator
 from spear_deploy.targets.xylo.registers import kept
@@ -66,40 +69,80 @@ def test_a_trained_network_is_the_same_program_from_its_file(tmp_path) -> None: 
         np.testing.assert_array_equal(a.weight, b.weight)
 
 
-def test_gradients_are_those_of_the_float_neuron() -> None:
-    """The backward pass against torch's own, of the same equations without rounding, at the spikes that were fired."""
+@pytest.mark.parametrize("strength", [0.01, 30.0])
+def test_gradients_are_those_of_the_float_neuron(strength: float) -> None:
+    """The backward pass against torch's own, of the same equations without rounding, at the spikes that were fired.
+
+    Through weak loops, and through strong ones, where their part is limited.
+    """
     program, x = random_program(4), random_events(random_program(4), 14, 3, 4)
     core = Core.of(program)
-    run = run_core(core, x, states=True)
-    share = np.full((core.hidden, core.weights.shape[1]), 0.3, np.float32)
-    given = (core.weights, core.registers.bias)
-    weights, bias = (torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in given)
+    loops = np.zeros((core.hidden, core.weights.shape[1]), np.bool_)
+    loops[:, : core.hidden] = True
+    integers = core.weights.copy()
+    integers[core.inputs :][loops] = np.rint(strength * integers[core.inputs :][loops])
+    core = replace(core, weights=integers)
+    run, state = run_core(core, x, states=True), SimpleNamespace(most=torch.zeros(1), limited=0)
+    weights, bias = (torch.tensor(a, dtype=torch.float64, requires_grad=True) for a in (integers, core.registers.bias))
     wanted = torch.randn(run.spikes.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    spikes = IntegerRun.apply(weights, bias, core, x, run, share)
+    spikes = IntegerRun.apply(weights, bias, core, x, run, loops)
     found = torch.autograd.grad((spikes.double() * wanted).sum(), (weights, bias))
-    expected = torch.autograd.grad((by_torch(core, x, run, share, weights, bias) * wanted).sum(), (weights, bias))
+    sent = by_torch(core, x, run, loops, (weights, bias), state)
+    expected = torch.autograd.grad((sent * wanted).sum(), (weights, bias))
     assert expected[0].abs().max() > 0
+    assert (state.limited > 0) == (strength > 1)
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4 * float(theirs.abs().max()))
 
 
-def by_torch(core: Core, x: np.ndarray, run: CoreRun, share: np.ndarray, weights: Tensor, bias: Tensor) -> Tensor:
+class Fork(torch.autograd.Function):
+    """Hidden spikes (B, N) three times: for the loss, for what is outside of loops, and for loops.
+
+    Back through loops goes what the documentation promises: ``most`` holds, sample by sample, how long the gradient
+    from outside was at most, and ``limited`` counts the gradients that were longer.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, sent: Tensor, state: SimpleNamespace) -> tuple[Tensor, Tensor, Tensor]:
+        """Keep where the state is."""
+        ctx.state = state
+        return sent.clone(), sent.clone(), sent.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Join the three."""
+        of_loss, outside, within = gradients
+        back, state = DAMPENING * within, ctx.state
+        length = back.norm(dim=1, keepdim=True)
+        state.most = torch.maximum(state.most, (of_loss + outside).norm(dim=1, keepdim=True))
+        state.limited += int((length > 10 * state.most).sum())
+        return of_loss + outside + back * (10 * state.most / length.clamp(min=1e-30)).clamp(max=1.0), None
+
+
+def by_torch(
+    core: Core,
+    x: np.ndarray,
+    run: CoreRun,
+    loops: np.ndarray,
+    parameters: tuple[Tensor, Tensor],
+    state: SimpleNamespace,
+) -> Tensor:
     """Return the spikes of a run with the gradients that the documentation of the training promises."""
     slopes, fired = torch.tensor(_surrogate(core, run)), torch.tensor(run.spikes, dtype=torch.float64)
     keep_i, keep_v = (torch.tensor(kept(dash)) for dash in (core.registers.dash_syn, core.registers.dash_mem))
     threshold, events = torch.tensor(core.registers.threshold), torch.tensor(x, dtype=torch.float64)
-    into, between = weights[: core.inputs], weights[core.inputs :]
-    shared = between.detach() * torch.tensor(share)
+    weights, bias = parameters
+    into, between, is_loop = weights[: core.inputs], weights[core.inputs :], torch.tensor(loops)
     i = v = torch.zeros(fired[0].shape, dtype=torch.float64)
-    sent, out = fired[0] * 0, []
+    outside = within = torch.zeros(len(fired[0]), core.hidden, dtype=torch.float64)
+    out = []
     for t in range(len(x)):
-        fed_back = sent[:, : core.hidden]
-        through = fed_back @ shared - (fed_back @ shared).detach()
-        i = keep_i * (i + events[t] @ into + fed_back.detach() @ between + through)
+        i = keep_i * (i + events[t] @ into + outside @ (between * ~is_loop) + within @ (between * is_loop))
         v = keep_v * v + i + bias
         sent = fired[t] + slopes[t] * (v - v.detach())
         v = v - fired[t] * threshold
-        out.append(sent)
+        hidden, outside, within = Fork.apply(sent[:, : core.hidden], state)
+        out.append(torch.cat([hidden, sent[:, core.hidden :]], dim=1))
     return torch.stack(out)
 
 
@@ -128,6 +171,30 @@ def test_training_learns_and_presses_synops() -> None:
     spent = measure_program(bound.lower(pressed).program, split)
     assert spent.mean_synops < 0.75 * after.mean_synops
     assert spent.accuracy > 0.9
+
+
+@pytest.mark.parametrize(("is_pressed", "rate"), [(True, 1.0), (False, 0.25)])
+def test_training_that_runs_away_begins_anew_at_a_lower_rate(is_pressed: bool, rate: float) -> None:
+    """Loops that fire ever more end it at once, and it goes on as it would have gone at a quarter of the rate."""
+    split, net, started = task(), network(3), list[int]()
+    bound = compiler(np.moveaxis(split.samples.spikes, 0, 1))
+    allowed = measure_program(bound.lower(net).program, split).mean_synops
+    aims = Aims(synops_target=allowed if is_pressed else None)
+
+    def trained(at: float) -> Network:
+        config = FinetuneConfig(epochs=10, learning_rate=at, batch=32, distillation=0.0)
+        options: dict[str, Any] = {
+            "simulator": bound.trainable,
+            "aims": aims,
+            "tick": lambda done, _: started.append(done),
+        }
+        return finetune(net, split, config, seed=0, **options).network
+
+    reckless = trained(rate)
+    assert started.count(1) == 3
+    assert len(started) < 2 * 30
+    assert reckless.content_hash == trained(rate / 16).content_hash
+    assert started.count(1) == 4
 
 
 def test_own_neurons_replace_what_the_chip_lacks() -> None:
