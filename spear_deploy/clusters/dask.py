@@ -48,15 +48,13 @@ class Dask:
     def crew(self, address: str, task: Task, say: Say) -> Iterator[_Workers]:
         """Connect to the scheduler, wait for a first worker, and yield all that there are."""
         with _connected(address.replace("dask://", "tcp://", 1)) as client:
-            if not client.nthreads():
-                say(f"{address}: no worker is there yet; waiting for one (dask worker {client.scheduler.address})")
-                client.wait_for_workers(1)
+            _wait_for_worker(client, say)
             versions = versions_here()
             if (error := _other_versions(client, versions)) is not None:
                 raise error
             threads = client.nthreads()
             say(f"{address}: {len(threads)} of Dask's workers, with {sum(threads.values())} threads for a point each")
-            yield _Workers(client, task, versions)
+            yield _Workers(client, task, versions, say)
 
 
 DASK = Dask()
@@ -85,6 +83,13 @@ def _connected(address: str) -> Iterator[Client]:
         client.close()
 
 
+def _wait_for_worker(client: Client, say: Say) -> None:
+    address = client.scheduler.address
+    if not client.nthreads():
+        say(f"{address}: no worker is there; waiting for one (dask worker {address})")
+        client.wait_for_workers(1)
+
+
 def _gone(client: Client) -> SpearError:
     fix = "start it again, and go on with --resume"
     where = f"--cluster {client.scheduler.address}"
@@ -109,9 +114,9 @@ def _everywhere(client: Client, function: Callable[[], Any]) -> dict[str, Any]:
 class _Workers:
     """The workers of a scheduler: a crew that takes all pieces at once, and leaves to Dask which goes where."""
 
-    def __init__(self, client: Client, task: Task, versions: Versions) -> None:
+    def __init__(self, client: Client, task: Task, versions: Versions, say: Say) -> None:
         self.room = len(task.pieces)
-        self._client, self._task, self._versions = client, task, versions
+        self._client, self._task, self._versions, self._say = client, task, versions, say
         self._topic = f"spear-deploy-{secrets.token_hex(8)}"
         self._pieces: dict[str, _Piece] = {}
         self._shared: dict[str, Future] = {}
@@ -119,11 +124,14 @@ class _Workers:
 
     def begin(self, name: str, item: tuple[str, Any]) -> _Piece:
         """Submit a piece."""
-        key = f"{self._topic}-{name}-{secrets.token_hex(4)}"
-        piece = self._pieces[key] = _Piece(self._task, name)
-        given = sent(self._task, name, self._versions), self._scattered(item[0]), self._topic
-        piece.future = self._client.submit(_on_worker, *given, key=key, pure=False)
-        return piece
+
+        def submit(piece: _Piece) -> Future:
+            key = f"{self._topic}-{name}-{secrets.token_hex(4)}"
+            self._pieces[key] = piece
+            given = sent(self._task, name, self._versions), self._scattered(item[0]), self._topic
+            return self._client.submit(_on_worker, *given, key=key, pure=False)
+
+        return _Piece(self._task, name, submit)
 
     def listen(self, running: Collection[_Piece]) -> None:
         """Wait a moment: what is told comes by a thread of the client.  Raises E069 for a scheduler that is gone."""
@@ -139,6 +147,7 @@ class _Workers:
     def _scattered(self, key: str) -> Future:
         """Return what is shared, anew where all workers that had it are gone."""
         if key not in self._shared or self._shared[key].status != "finished":
+            _wait_for_worker(self._client, self._say)
             (self._shared[key],) = self._client.scatter([packed(self._task.shared[key])], broadcast=True, hash=False)
         return self._shared[key]
 
@@ -154,13 +163,12 @@ class _Piece:
     first is lost then.
     """
 
-    future: Future
-
-    def __init__(self, task: Task, name: str) -> None:
-        self._task, self._name = task, name
+    def __init__(self, task: Task, name: str, submit: Callable[[_Piece], Future]) -> None:
+        self._task, self._name, self._submit = task, name, submit
         self.told: deque[tuple[str, Any]] = deque()
         self._heard: list[Any] = []
         self._workers: list[str] = []
+        self.future = submit(self)
 
     def messages(self) -> list[Any]:
         """Return what its worker has told since, of its first beginning."""
@@ -171,6 +179,8 @@ class _Piece:
     def ended(self) -> bool:
         """Say whether there is a result, or its worker is lost."""
         self._listen()
+        if self.future.cancelled() and not self._workers:  # it waited for what is shared, which went with all workers
+            self.future = self._submit(self)
         return self.future.done() or len(self._workers) > 1
 
     def result(self) -> Any:

@@ -93,6 +93,24 @@ def test_a_worker_that_is_killed(
     until(lambda: not Path(f"/proc/{piece}").exists(), 20)
 
 
+@pytest.mark.slow
+def test_points_that_are_lost_twice(
+    address: str, work: Callable[..., Worker], tiny_nir: Path, tiny_npz: Path, tmp_path: Path
+) -> None:
+    """They are rows without figures, and the sweep ends; with its last worker what was scattered is lost too."""
+    with sweep(tiny_nir, tiny_npz, tmp_path / "points", address, epochs=400.0) as process:
+        while process.poll() is None:
+            worker = work("--no-nanny")
+            until(lambda worker=worker: process.poll() is not None or pieces_of(worker.pid), 60)
+            worker.kill()
+        told, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, told
+    assert "no worker is there; waiting for one" in told
+    rows = json.loads((tmp_path / "points" / "sweep.json").read_text())["points"]
+    assert all("E068" in row["error"] and "at last by the loss of tcp://127.0.0.1:" in row["error"] for row in rows)
+    assert list(tmp_path.rglob("*_seed_*")) == []
+
+
 def test_ctrl_c(address: str, work: Callable[..., Worker], tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """What runs on the workers is ended, and they stay; nothing half-written is left, and no folder of a point."""
     worker = work("--no-nanny")
