@@ -27,6 +27,7 @@ from spear_deploy.catalogue.examples import RAISED, example
 from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.cli.chips import figures, in_text, standing
 from spear_deploy.cli.main import cli
+from spear_deploy.clusters import CLUSTERS
 from spear_deploy.data.kinds import KINDS
 from spear_deploy.deployment.steps import STEPS
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
@@ -182,6 +183,7 @@ def entries_page() -> str:
         ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
         ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
         ("Placements", PLACERS, "`--place`, `place=`", "placement/placers.py"),
+        ("Clusters", CLUSTERS, "the scheme of the address of `--cluster`, `cluster=`", "clusters/protocol.py"),
     ]
     forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]
     parts = [

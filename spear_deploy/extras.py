@@ -21,15 +21,19 @@ _EXTRAS = {
     "PIL": "images",
     "faery": "events",
     "resvg_py": "figures",
+    "distributed": "dask",
+    "ray": "ray",
 }
 """Packages by the name that they are imported by, and the extra that brings them."""
 _NEEDED_BY = {
-    "search": "training and emulation",
-    "methods": "this search method",
-    "nir": "graphs in memory",
-    "images": "folders of images",
-    "events": "AEDAT4 recordings",
-    "figures": "figures as PNG",
+    "search": "training and emulation need",
+    "methods": "this search method needs",
+    "nir": "graphs in memory need",
+    "images": "folders of images need",
+    "events": "AEDAT4 recordings need",
+    "figures": "figures as PNG need",
+    "dask": "--cluster with a scheduler of Dask needs",
+    "ray": "--cluster with Ray needs",
 }
 
 
@@ -41,7 +45,7 @@ def missing_package(error: ModuleNotFoundError) -> SpearError:
     extra = _EXTRAS.get(package)
     if extra is None:
         return BackendError.of("E064", package, "is not installed", f"pip install {package}")
-    message = f"is not installed; {_NEEDED_BY[extra]} need{'s' * (extra == 'methods')} it"
+    message = f"is not installed; {_NEEDED_BY[extra]} it"
     return BackendError.of("E064", package, message, install_command(extra))
 
 

@@ -5,7 +5,7 @@ are given back in the order that was asked for.  A process that is killed loses 
 process ends, however it ends, so do the others.
 
 The processes are those of loky, which joblib carries: started anew rather than forked, without running the caller's
-script again, and given functions by value.
+script again, and given functions by value.  Pieces may run elsewhere too, on a :class:`Crew` of another kind.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe, connection
-from typing import Any, Generic, TypeVar
+from typing import Any, Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -46,6 +46,36 @@ class Lost:
     how: str
 
 
+class Piece(Protocol):
+    """A piece of work that was begun."""
+
+    def messages(self) -> list[Any]:
+        """Return what it has told since the last call."""
+
+    def ended(self) -> bool:
+        """Say whether there is a result, or will never be one."""
+
+    def result(self) -> Any:
+        """Return the result of a piece that has ended, or :class:`Lost`; raise what it raised."""
+
+
+class Crew(Protocol):
+    """Whatever carries out pieces of work, ``room`` of them at a time at most."""
+
+    @property
+    def room(self) -> int:
+        """How many pieces may be begun and not ended."""
+
+    def begin(self, name: str, item: Any) -> Any:
+        """Begin a piece, once; return it."""
+
+    def listen(self, running: Collection[Any]) -> None:
+        """Wait a moment, or until one of these pieces has told something."""
+
+    def end(self, running: Collection[Any]) -> None:
+        """End these pieces, and wait until each has cleaned up, or will."""
+
+
 def run_all(
     work: Work[Item, Result],
     items: Mapping[str, Item],
@@ -57,20 +87,77 @@ def run_all(
 ) -> dict[str, Result | Lost]:
     """Return what ``work(item, tell)`` returns for each item, by the items' names, ``jobs`` of them at a time.
 
-    ``heard`` is called here with the name and each message that a piece tells, ``done`` with the name and the result,
-    as they come.  One piece, or one job, runs in this process.
+    ``heard``, ``done`` and ``again`` are called as by :func:`carry_out`.  One piece, or one job, runs in this process.
 
-    A process that is killed, or out of memory, has its piece begun once more (``again`` is called), then it is
-    :class:`Lost` and the others go on.  Any other exception of a piece ends all, and is raised here; so is whatever
-    interrupts this process.
+    A process that is killed, or out of memory, has its piece begun once more, then it is :class:`Lost` and the others
+    go on.  Any other exception of a piece ends all, and is raised here; so is whatever interrupts this process.
     """
     if min(jobs, len(items)) < 2:
         return {name: _here(work, name, item, heard, done) for name, item in items.items()}
-    crew = _Crew(work, items, heard)
+    return carry_out(Processes(work, jobs), items, heard=heard, done=done, again=again)
+
+
+def carry_out(
+    crew: Crew,
+    items: Mapping[str, Any],
+    *,
+    heard: Callable[[str, Any], None] = lambda name, message: None,
+    done: Callable[[str, Any], None] = lambda name, result: None,
+    again: Callable[[str, Lost], None] = lambda name, how: None,
+) -> dict[str, Any]:
+    """Return the results of all items by name, or :class:`Lost`, in the order of the items.
+
+    ``heard`` is called here with the name and each message that a piece tells, ``done`` with the name and the result,
+    as they come, ``again`` before a piece that was lost is begun once more.  An exception of a piece ends all.
+    """
+    waiting, begun = deque(items), Counter[str]()
+    running: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     try:
-        return crew.run(jobs, done, again)
+        while waiting or running:
+            while waiting and len(running) < crew.room:
+                name = waiting.popleft()
+                begun[name] += 1
+                running[name] = crew.begin(name, items[name])
+            crew.listen(running.values())
+            for name, piece in list(running.items()):
+                ended = piece.ended()  # asked first: what it told before its end is heard before its result
+                for message in piece.messages():
+                    heard(name, message)
+                if not ended:
+                    continue
+                del running[name]
+                result = piece.result()
+                if isinstance(result, Lost) and begun[name] < _ATTEMPTS:
+                    waiting.appendleft(name)
+                    again(name, result)
+                    continue
+                results[name] = result
+                done(name, result)
     finally:
-        crew.end()
+        crew.end(running.values())
+    return {name: results[name] for name in items}
+
+
+def run_apart(
+    work: Work[Item, Result], item: Item, *, heard: Callable[[Any], None], wanted: Callable[[], bool]
+) -> Result | Lost:
+    """Return what ``work(item, tell)`` returns in a process of its own, or how that was lost.
+
+    Once the result is not ``wanted`` any more the process is ended, which is such a way.
+    """
+    crew = Processes(work, 1)
+    piece = crew.begin("", item)
+    try:
+        while not (ended := piece.ended()) and wanted():
+            crew.listen([piece])
+            for message in piece.messages():
+                heard(message)
+        for message in piece.messages():
+            heard(message)
+        return piece.result() if ended else Lost("being called off")
+    finally:
+        crew.end([piece])
 
 
 def _here(
@@ -85,69 +172,30 @@ def _here(
     return result
 
 
-class _Crew(Generic[Item, Result]):
-    """The processes at work, by the names of their pieces."""
+class Processes:
+    """Processes of this machine, one a piece, ``room`` of them at a time: a :class:`Crew`."""
 
-    def __init__(self, work: Work[Item, Result], items: Mapping[str, Item], heard: Callable[[str, Any], None]) -> None:
-        self._work, self._items, self._heard = work, items, heard
-        self._running: dict[str, _Process] = {}
+    def __init__(self, work: Work[Any, Any], room: int) -> None:
+        self.room = room
+        self._work = work
 
-    def run(
-        self, jobs: int, done: Callable[[str, Any], None], again: Callable[[str, Lost], None]
-    ) -> dict[str, Result | Lost]:
-        """Carry out all pieces; return the results in the order of the items."""
-        waiting, begun = deque(self._items), Counter[str]()
-        results: dict[str, Result | Lost] = {}
-        while waiting or self._running:
-            while waiting and len(self._running) < jobs:
-                name = waiting.popleft()
-                begun[name] += 1
-                self._running[name] = _Process(self._work, self._items[name])
-            self._listen()
-            for name in [name for name, process in self._running.items() if process.future.done()]:
-                result = self._result(name)
-                if isinstance(result, Lost) and begun[name] < _ATTEMPTS:
-                    waiting.appendleft(name)
-                    again(name, result)
-                    continue
-                results[name] = result
-                done(name, result)
-        return {name: results[name] for name in self._items}
+    def begin(self, name: str, item: Any) -> _Process:
+        """Begin a piece in a process of its own."""
+        return _Process(self._work, item)
 
-    def _listen(self) -> None:
-        """Wait a moment for messages, and pass on those that there are."""
-        speaking = [process.pipe for process in self._running.values() if not process.pipe.closed]
+    def listen(self, running: Collection[_Process]) -> None:
+        """Wait a moment, or until one of these pieces has told something."""
+        speaking = [process.pipe for process in running if not process.pipe.closed]
         if not connection.wait(speaking, _TICK) and not speaking:
             time.sleep(_TICK)
-        for name, process in self._running.items():
-            for message in process.messages():
-                self._heard(name, message)
 
-    def _result(self, name: str) -> Result | Lost:
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-        process = self._running[name]
-        for message in process.messages():
-            self._heard(name, message)
-        try:
-            result: Result = process.future.result()
-        except TerminatedWorkerError as error:
-            return Lost(_how(error))
-        except MemoryError:
-            return Lost("out of memory")
-        finally:
-            process.close()
-            del self._running[name]
-        return result
-
-    def end(self) -> None:
+    def end(self, running: Collection[_Process]) -> None:
         """End what still runs: told to, and killed where it does not in time."""
-        for process in self._running.values():
+        for process in running:
             process.pipe.close()
-        wait([process.future for process in self._running.values()], _GRACE)
-        for process in self._running.values():
+        wait([process.future for process in running], _GRACE)
+        for process in running:
             process.close(kill=True)
-        self._running.clear()
 
 
 def _how(error: Exception) -> str:
@@ -181,6 +229,23 @@ class _Process:
         except (EOFError, OSError):
             self.pipe.close()
         return found
+
+    def ended(self) -> bool:
+        """Say whether the process has returned, or is gone."""
+        return bool(self.future.done())
+
+    def result(self) -> Any:
+        """Return what the process did, or how it ended; raise what it raised."""
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+        try:
+            return self.future.result()
+        except TerminatedWorkerError as error:
+            return Lost(_how(error))
+        except MemoryError:
+            return Lost("out of memory")
+        finally:
+            self.close()
 
     def close(self, *, kill: bool = False) -> None:
         """Wait for the process to end, or kill it."""

@@ -131,6 +131,12 @@ NOT_RUN = {
     ),
     "spear-deploy sweep examples/digits/digits.nir --semantics examples/digits/semantics.toml --chip loihi2 "
     "--data digits --synops 60%,40% --effort quick --jobs 2 -o build/sweep": "one without --jobs is run",
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 "
+    "--cluster tcp://HOST:8786 -o sweep/": "tests/clusters/test_dask.py does what it does",
+    "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 "
+    "--cluster ray://HOST:10001 -o sweep/": "tests/clusters/test_ray.py does what it does",
+    "pip install '.[dask]'": "the tests' own requirements hold it",
+    "python -m benchmarks.points": "a minute, and tells of speed alone",
     "spear-deploy validate build/ --backend lava --jobs 4": "tests/validate/test_jobs.py does what it does",
     "spear-deploy run build/sweep/40pct_seed_0 --data digits --backend lava --jobs 2 -o build/spikes.h5": "as above",
     "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,50% -o sweep/": (

@@ -131,6 +131,8 @@ def _libraries() -> Iterator[Check]:
         "images": "folders of images as data",
         "events": "AEDAT4 recordings as data",
         "figures": "figures of a report as PNG",
+        "dask": "sweep --cluster tcp://HOST:8786",
+        "ray": "sweep --cluster ray://HOST:10001",
     }
     for extra in dict.fromkeys(extra for _, _, extra in wanted if extra is not None):
         rows = [(name, *_state(name, least)) for name, least, own in wanted if own == extra]

@@ -17,11 +17,15 @@ from spear_deploy.api.deploy import Request, prepare
 from spear_deploy.api.settings import Settings
 from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, refuse_other
 from spear_deploy.chips import ChipProfile
+from spear_deploy.clusters import Cluster, cluster_at
+from spear_deploy.clusters.local import Local
+from spear_deploy.clusters.protocol import Task
 from spear_deploy.deployment.folder import as_folder
 from spear_deploy.deployment.memory import runs_together
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
+from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
-from spear_deploy.parallel import Lost, Tell, run_all
+from spear_deploy.parallel import Lost, Tell, carry_out
 from spear_deploy.progress import Board, Progress, Told
 from spear_deploy.report.formats import plural
 from spear_deploy.report.points import Point, point_of, smallest
@@ -83,6 +87,7 @@ def sweep(
     output: str | PathLike[str],
     budgets: Sequence[str | float] = BUDGETS,
     seeds: Sequence[int] = (0,),
+    cluster: str | None = None,
     **settings: Unpack[Settings],
 ) -> Sweep:
     """Deploy a network under every budget with every seed, and say which budget is worth taking.
@@ -93,17 +98,21 @@ def sweep(
     deployment is a bundle in a folder of its own in ``output``; with ``resume`` those that are done are taken from
     there, and further budgets and seeds may be added; with ``force`` an earlier sweep is removed from ``output``.  With
     ``jobs`` so many are deployed at a time, each in a process of its own, or fewer where the memory does not hold them;
-    the results are the same.
+    the results are the same.  With ``cluster``, the address of a scheduler of Dask (``tcp://host:8786``) or of the head
+    of a Ray cluster (``ray://host:10001``), they are deployed there.
 
     A budget below what the search may build is a point without figures (E041).
 
     Raises:
         InputError: E045 if ``output`` holds a sweep and ``resume`` is not given, or another sweep; E007 for budgets
             and seeds that cannot be meant; and what :func:`spear_deploy.deploy` raises.
+        BackendError: E069 for a cluster that does not answer, or whose nodes have other versions than are here; E064
+            where its library is not installed.
     """
-    plan = plan_of(budgets, seeds, settings)
+    plan = plan_of(budgets, seeds, settings, cluster)
     console = Console(stderr=True, highlight=False, quiet=not settings.get("progress"))
-    given = "".join(f", {name}={value!r}" for name, value in settings.items())
+    placed = {} if cluster is None else {"cluster": cluster}
+    given = "".join(f", {name}={value!r}" for name, value in {**placed, **settings}.items())
     command = f"spear_deploy.sweep(model, data, chip, budgets={list(budgets)!r}, seeds={list(seeds)!r}{given})"
     return plan.run(model, data, chip, as_folder(output), Progress(console), command)
 
@@ -115,6 +124,7 @@ class Plan:
     budgets: tuple[str, ...]
     seeds: tuple[int, ...]
     settings: Settings
+    cluster: str | None = None
 
     def run(self, model: object, data: object, chip: Any, folder: Path, progress: Progress, command: str) -> Sweep:
         """Run every point that is not there yet; write ``sweep.json`` after each, the page at the end."""
@@ -140,34 +150,56 @@ class Plan:
         return Sweep(tuple(record.points.values()), record.result, folder)
 
     def _deploy(self, todo: Mapping[str, Request], record: _Record, progress: Progress) -> None:
-        """Deploy all points that are left, one after the other or several at a time."""
+        """Deploy all points that are left: one after the other here, or side by side."""
         wanted = min(self.settings.get("jobs", 1), len(todo))
-        jobs = self._fitting(next(iter(todo.values())), wanted, record.folder, progress) if wanted > 1 else wanted
+        if not todo or (self.cluster is None and wanted < 2):
+            self._one_by_one(todo, record, progress)
+            return
+        checked = next(iter(todo.values())).checked(record.folder / "point")  # raises what refuses every point
+        if self.cluster is not None:
+            self._side_by_side(cluster_at(self.cluster), todo, checked, record, progress)
+            return
+        jobs = self._fitting(checked, wanted, progress)
         if jobs < 2:
-            for name, request in todo.items():
-                budget, seed = self.points[name]
-                place = f"point {list(self.points).index(name) + 1} of {len(self.points)}"
-                progress.say(f"{place}: {budget} of SynOps, seed {seed}")
-                own = replace(progress, seconds={})  # what a point's report tells is not of the points before it
-                record.add(name, _report(request, record.folder / name, own, record.command))
+            self._one_by_one(todo, record, progress)
             return
         progress.say(f"{plural(len(todo), 'point')}, {jobs} at a time")
-        work = partial(_deploy_point, folder=record.folder, command=record.command)
-        with Board(progress, list(todo), "points").shown() as board:
+        self._side_by_side(Local(jobs), todo, checked, record, progress)
 
-            def done(name: str, report: dict[str, Any] | Lost) -> None:
-                record.add(name, report)
-                board.done(name)
+    def _one_by_one(self, todo: Mapping[str, Request], record: _Record, progress: Progress) -> None:
+        for name, request in todo.items():
+            budget, seed = self.points[name]
+            place = f"point {list(self.points).index(name) + 1} of {len(self.points)}"
+            progress.say(f"{place}: {budget} of SynOps, seed {seed}")
+            own = replace(progress, seconds={})  # what a point's report tells is not of the points before it
+            record.add(name, _report(request, record.folder / name, own, record.command))
 
-            def again(name: str, lost: Lost) -> None:
-                progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
+    def _side_by_side(
+        self, cluster: Cluster, todo: Mapping[str, Request], checked: Work, record: _Record, progress: Progress
+    ) -> None:
+        assert checked.memory is not None
+        task = Task(
+            partial(_deploy_point, command=record.command),
+            {str(self.points[name][1]): request for name, request in todo.items()},
+            {name: (str(self.points[name][1]), request.settings) for name, request in todo.items()},
+            record.folder,
+            checked.options.execution.threads,
+            checked.memory.peak,
+        )
+        board = Board(progress, list(todo), "points")
 
-            points = {name: (name, each) for name, each in todo.items()}
-            run_all(work, points, jobs, heard=board.heard, done=done, again=again)
+        def done(name: str, report: dict[str, Any] | Lost) -> None:
+            record.add(name, report)
+            board.done(name)
 
-    def _fitting(self, request: Request, jobs: int, folder: Path, progress: Progress) -> int:
-        """Return how many of so many jobs the memory holds; raise what refuses every point, before any is begun."""
-        checked = request.checked(folder / "point")
+        def again(name: str, lost: Lost) -> None:
+            progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
+
+        with cluster.crew(self.cluster or "", task, progress.say) as crew, board.shown():
+            carry_out(crew, task.pieces, heard=board.heard, done=done, again=again)
+
+    def _fitting(self, checked: Work, jobs: int, progress: Progress) -> int:
+        """Return how many of so many jobs the memory holds."""
         assert checked.memory is not None
         bounded = self.settings.get("memory") is not None
         fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)
@@ -252,7 +284,9 @@ class _Record:
         write_json(self.folder / SWEEP, {**self.result, "identity": self.identity})
 
 
-def plan_of(budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings) -> Plan:
+def plan_of(
+    budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings, cluster: str | None = None
+) -> Plan:
     """Return what is to be run; raise :class:`InputError` (E007) with all that cannot be meant."""
     findings = [
         Finding("E007", name, "is of one deployment, not of a sweep", f"give {instead}")
@@ -267,15 +301,30 @@ def plan_of(budgets: Sequence[str | float], seeds: Sequence[int], settings: Sett
     most = settings.get("max_drop")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not -100 <= most <= 100):
         findings.append(Finding("E007", "max_drop", f"{most!r} is no number of points", "give 1, or 0.5"))
-    jobs = settings.get("jobs", 1)
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        findings.append(Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4"))
+    findings += _where_findings(settings, cluster)
     names = [point_name(budget, 0) for budget in wanted]
     if len(set(names)) < len(names):
         findings.append(Finding("E007", "budgets", f"{', '.join(wanted)} are not all different", "give each once"))
     if findings:
         raise InputError(findings)
-    return Plan(wanted, tuple(dict.fromkeys(seeds)), settings)
+    return Plan(wanted, tuple(dict.fromkeys(seeds)), settings, cluster)
+
+
+def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding]:
+    """Yield what is wrong with where the points shall run."""
+    jobs = settings.get("jobs", 1)
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        yield Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4")
+        return
+    if address is None:
+        return
+    try:
+        cluster_at(address)
+    except InputError as error:
+        yield from error.findings
+    if jobs > 1:
+        message = "are processes of this machine, and --cluster has those of others"
+        yield Finding("E007", f"--jobs {jobs}", message, "give one of them")
 
 
 def point_name(budget: str, seed: int) -> str:
@@ -283,10 +332,9 @@ def point_name(budget: str, seed: int) -> str:
     return f"{re.sub(r'[^0-9A-Za-z.]+', '_', budget.replace('%', 'pct'))}_seed_{seed}"
 
 
-def _deploy_point(point: tuple[str, Request], tell: Tell, *, folder: Path, command: str) -> dict[str, Any]:
-    """Deploy a point, in a process of its own; return its report."""
-    name, request = point
-    return _report(request, folder / name, Told(tell), command)
+def _deploy_point(request: Request, settings: Settings, folder: Path, tell: Tell, *, command: str) -> dict[str, Any]:
+    """Deploy a point, in a process of its own and maybe on another machine; return its report."""
+    return _report(replace(request, settings=settings), folder, Told(tell), command)
 
 
 def _report(request: Request, folder: Path, progress: Progress, command: str) -> dict[str, Any]:

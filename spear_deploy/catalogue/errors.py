@@ -275,8 +275,8 @@ ERRORS: dict[str, tuple[str, str]] = {
         "optional dependency missing",
         (
             "Training and search need the extra search, graphs of the nir package the extra nir, folders of images\n"
-            "the extra images, AEDAT4 recordings the extra events. The command in the\n"
-            "message brings all of an extra at once. Live modules need their framework."
+            "the extra images, AEDAT4 recordings the extra events, sweep --cluster the extra dask or ray. The command\n"
+            "in the message brings all of an extra at once. Live modules need their framework."
         ),
     ),
     "E065": (
@@ -306,9 +306,18 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E068": (
         "point whose process was ended",
         (
-            "With --jobs each point of a sweep has a process of its own. One was ended before its point was done,\n"
-            "by a signal or by the system where memory ran out; the point was begun once more, and ended so again.\n"
+            "With --jobs or --cluster each point of a sweep has a process of its own. One was ended before its point\n"
+            "was done: by a signal, by the system where memory ran out, or with the node that it ran on. The point\n"
+            "was begun once more, and ended so again.\n"
             "The other points are there. --resume with the same command goes on with this one."
+        ),
+    ),
+    "E069": (
+        "cluster that cannot be used",
+        (
+            "Nobody answers at the address of --cluster, or what answers is not what its scheme says; or a node has\n"
+            "another version of this tool, of Python or of a library that results depend on. Equal versions give\n"
+            "equal bytes, so that others are refused; the message names both, node by node."
         ),
     ),
 }

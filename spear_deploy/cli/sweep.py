@@ -67,6 +67,12 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     help="What proves each point; emulator: none, prove the one that you take with validate.",
 )
 @with_options(BACKEND_OPTIONS)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Deploy the points on other machines: tcp://HOST:8786 is a scheduler of Dask, ray://HOST:10001 the head of a "
+    "Ray cluster. No result depends on it.",
+)
 def sweep_command(**options: Any) -> int:
     """Deploy MODEL (.nir, .net) under many budgets, and find the smallest one that loses at most --max-drop points.
 
@@ -99,9 +105,9 @@ def _swept(options: dict[str, Any], output: Path, shown: Output) -> Any:
     from spear_deploy.deployment.folder import as_folder
 
     model, data, chip = (options.pop(name) for name in ("model", "data", "chip"))
-    budgets, seeds = options.pop("budgets"), options.pop("seeds")
+    budgets, seeds, cluster = (options.pop(name) for name in ("budgets", "seeds", "cluster"))
     semantics, overrides = take_semantics(options)
-    plan = plan_of(budgets, seeds, settings_of(options))
+    plan = plan_of(budgets, seeds, settings_of(options), cluster)
     data = refuse_no_data(data)
     imported = frontends.load(model, semantics, overrides)
     command = shlex.join(["spear-deploy", *sys.argv[1:]])

@@ -1,0 +1,233 @@
+"""Dask: a scheduler that was started elsewhere, and the workers that it has.
+
+A worker runs as many pieces at a time as it has threads and its memory holds.  What is shared is scattered to every
+worker there is; one that comes later fetches it from another.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import platform
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from spear_deploy.clusters.node import (
+    Returned,
+    Room,
+    Sent,
+    Versions,
+    asking_versions,
+    carry_out_here,
+    other_versions,
+    versions_here,
+)
+from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.clusters.sending import PATIENCE, knock, packed, sent, taken
+from spear_deploy.errors import BackendError, SpearError
+from spear_deploy.extras import missing_package
+from spear_deploy.parallel import Lost
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_PORT = 8786
+"""Where a scheduler listens unless told otherwise."""
+_TICK = 0.1
+_BEGUN, _TOLD = "begun", "told"
+"""What a worker says of a piece: its own address, before all else, and what the piece tells."""
+
+
+class Dask:
+    """Dask's distributed, at ``tcp://HOST:8786``, or ``dask://HOST:8786``, which is the same."""
+
+    @contextmanager
+    def crew(self, address: str, task: Task, say: Say) -> Iterator[_Workers]:
+        """Connect to the scheduler, wait for a first worker, and yield all that there are."""
+        with _connected(address.replace("dask://", "tcp://", 1)) as client:
+            _wait_for_worker(client, say)
+            versions = versions_here()
+            if (error := _other_versions(client, versions)) is not None:
+                raise error
+            threads = client.nthreads()
+            say(f"{address}: {len(threads)} of Dask's workers, with {sum(threads.values())} threads for a point each")
+            yield _Workers(client, task, versions, say)
+
+
+DASK = Dask()
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise missing_package(error) from error
+    fix = "see that it runs (dask scheduler), and that its port can be reached from here"
+    knock(address, _PORT, "scheduler of Dask", fix)
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError) as error:
+        message = f"what answers is no scheduler of Dask: {' '.join(str(error).split())}"
+        raise BackendError.of("E069", f"--cluster {address}", message, fix) from error
+    try:
+        yield client
+    except Exception as error:
+        if client.status == "running" or isinstance(error, SpearError):
+            raise
+        raise _gone(client) from error  # whatever its loss looked like
+    finally:
+        client.close()
+
+
+def _wait_for_worker(client: Client, say: Say) -> None:
+    address = client.scheduler.address
+    if not client.nthreads():
+        say(f"{address}: no worker is there; waiting for one (dask worker {address})")
+        client.wait_for_workers(1)
+
+
+def _gone(client: Client) -> SpearError:
+    fix = "start it again, and go on with --resume"
+    where = f"--cluster {client.scheduler.address}"
+    return BackendError.of("E069", where, "the scheduler of Dask answers no more", fix)
+
+
+def _other_versions(client: Client, wanted: Versions) -> SpearError | None:
+    """Return the error for a scheduler or workers with other versions.
+
+    Python's comes first, since another may not read what is sent; the scheduler reads it too.
+    """
+    pythons = _everywhere(client, platform.python_version)
+    error = other_versions({node: {"python": found} for node, found in pythons.items()}, {"python": wanted["python"]})
+    return error or other_versions(_everywhere(client, asking_versions()), wanted)
+
+
+def _everywhere(client: Client, function: Callable[[], Any]) -> dict[str, Any]:
+    """Return what a function returns on the scheduler and on each worker."""
+    return {f"scheduler {client.scheduler.address}": client.run_on_scheduler(function), **client.run(function)}
+
+
+class _Workers:
+    """The workers of a scheduler: a crew that takes all pieces at once, and leaves to Dask which goes where."""
+
+    def __init__(self, client: Client, task: Task, versions: Versions, say: Say) -> None:
+        self.room = len(task.pieces)
+        self._client, self._task, self._versions, self._say = client, task, versions, say
+        self._topic = f"spear-deploy-{secrets.token_hex(8)}"
+        self._pieces: dict[str, _Piece] = {}
+        self._shared: dict[str, Future] = {}
+        client.subscribe_topic(self._topic, self._hear)
+
+    def begin(self, name: str, item: tuple[str, Any]) -> _Piece:
+        """Submit a piece."""
+
+        def submit(piece: _Piece) -> Future:
+            key = f"{self._topic}-{name}-{secrets.token_hex(4)}"
+            self._pieces[key] = piece
+            given = sent(self._task, name, self._versions), self._scattered(item[0]), self._topic
+            return self._client.submit(_on_worker, *given, key=key, pure=False)
+
+        return _Piece(self._task, name, submit)
+
+    def listen(self, running: Collection[_Piece]) -> None:
+        """Wait a moment: what is told comes by a thread of the client.  Raises E069 for a scheduler that is gone."""
+        time.sleep(_TICK)
+        if self._client.status != "running":
+            raise _gone(self._client)
+
+    def end(self, running: Collection[_Piece]) -> None:
+        """Cancel what still runs; each worker then ends its process."""
+        if self._client.status == "running":
+            self._client.cancel([piece.future for piece in running], force=True)
+
+    def _scattered(self, key: str) -> Future:
+        """Return what is shared, anew where all workers that had it are gone."""
+        if key not in self._shared or self._shared[key].status != "finished":
+            _wait_for_worker(self._client, self._say)
+            (self._shared[key],) = self._client.scatter([packed(self._task.shared[key])], broadcast=True, hash=False)
+        return self._shared[key]
+
+    def _hear(self, event: tuple[float, tuple[str, str, Any]]) -> None:
+        key, kind, message = event[1]
+        self._pieces[key].told.append((kind, message))
+
+
+class _Piece:
+    """A piece that Dask has.
+
+    Dask begins it anew by itself when its worker is lost, which is seen by its saying so a second time: what was begun
+    first is lost then.
+    """
+
+    def __init__(self, task: Task, name: str, submit: Callable[[_Piece], Future]) -> None:
+        self._task, self._name, self._submit = task, name, submit
+        self.told: deque[tuple[str, Any]] = deque()
+        self._heard: list[Any] = []
+        self._workers: list[str] = []
+        self.future = submit(self)
+
+    def messages(self) -> list[Any]:
+        """Return what its worker has told since, of its first beginning."""
+        self._listen()
+        found, self._heard = self._heard, []
+        return found
+
+    def ended(self) -> bool:
+        """Say whether there is a result, or its worker is lost."""
+        self._listen()
+        if self.future.cancelled() and not self._workers:  # it waited for what is shared, which went with all workers
+            self.future = self._submit(self)
+        return self.future.done() or len(self._workers) > 1
+
+    def result(self) -> Any:
+        """Return the result once its files are in place."""
+        from distributed import CancelledError, KilledWorker
+
+        lost = Lost(f"the loss of {self._workers[0] if self._workers else 'its worker'}")
+        if not self.future.done():
+            self.future.cancel(force=True)
+            return lost
+        try:
+            returned: Returned = self.future.result()
+        except (KilledWorker, CancelledError):
+            return lost
+        finally:
+            self.future.release()
+        return taken(self._task, self._name, returned)
+
+    def _listen(self) -> None:
+        while self.told:
+            kind, message = self.told.popleft()
+            if kind == _BEGUN:
+                self._workers.append(message)
+            elif len(self._workers) == 1:
+                self._heard.append(tuple(message) if isinstance(message, list) else message)
+
+
+# What follows runs in the workers.
+
+_room = Room()
+
+
+def _on_worker(piece: Sent, shared: bytes, topic: str) -> Returned:
+    """Carry out a piece in a thread of a worker, whose processes may have others unlike what nannies ask for."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key = worker.get_current_task()
+    multiprocessing.current_process().daemon = False
+
+    def tell(message: Any) -> None:
+        worker.log_event(topic, (key, _TOLD, message))
+
+    def wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state == "executing" and worker.status.name in ("running", "paused")
+
+    worker.log_event(topic, (key, _BEGUN, worker.address))
+    with _room.taken(piece.memory, worker.memory_manager.memory_limit, wanted):
+        return carry_out_here(piece, shared, worker.address, tell, wanted)

@@ -1,0 +1,38 @@
+"""The processes of this machine as a cluster: nothing is sent, and files are written where they shall lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.parallel import Processes, Tell
+
+
+@dataclass(frozen=True)
+class Local:
+    """So many processes at a time."""
+
+    jobs: int
+
+    @contextmanager
+    def crew(self, address: str, task: Task, say: Say) -> Iterator[_Local]:
+        """Yield the processes; there is no address."""
+        yield _Local(task, self.jobs)
+
+
+class _Local(Processes):
+    def __init__(self, task: Task, jobs: int) -> None:
+        super().__init__(partial(_carry_out, work=task.work), jobs)
+        self._task = task
+
+    def begin(self, name: str, item: tuple[str, Any]) -> Any:
+        key, value = item
+        return super().begin(name, (self._task.shared[key], value, self._task.folder / name))
+
+
+def _carry_out(item: Any, tell: Tell, *, work: Any) -> Any:
+    return work(*item, tell)
