@@ -43,6 +43,7 @@ def nodes() -> Iterator[Nodes]:
         yield Nodes(process)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed(nodes: Nodes, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
     """Its point is begun once more on another one, and the bytes are those of a sweep without a cluster."""
     with sweep(tiny_nir, tiny_npz, tmp_path / "points", nodes.address) as process:
@@ -67,6 +68,7 @@ def test_ctrl_c(nodes: Nodes, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) ->
     assert list(tmp_path.rglob("*_seed_*")) == []
 
 
+@pytest.mark.slow
 def test_a_point_that_no_node_can_hold(nodes: Nodes) -> None:
     """Ray would wait for such a node for ever: E069 says what there is."""
     found = r"E069 .*no node has 7 CPUs and 1GiB, for one point: .*1 CPUs and"
