@@ -9,6 +9,8 @@ is there already is not run again, so that the benchmark can be interrupted, and
     python -m benchmarks.pruning --network digits --budgets 15 --methods scratch gradual --seeds 0
     python -m benchmarks.pruning --network braille --data-dir DATA    # what examples.braille.prepare wrote
     python -m benchmarks.pruning --network deep --data-dir DATA       # what benchmarks.deep wrote
+    python -m benchmarks.pruning --network cifar-vgg --data-dir DATA  # what benchmarks.cifar wrote
+    python -m benchmarks.pruning --network nmnist --data-dir DATA     # nmnist_scnn.nir, and nmnist-small
     python -m benchmarks.pruning --table                              # print the tables of what is there
 """
 
@@ -38,7 +40,7 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.errors import SpearError
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
-from spear_deploy.frontends.semantics import from_toml, preset
+from spear_deploy.frontends.semantics import Semantics, from_toml, preset
 from spear_deploy.parallel import Lost, Tell, run_all
 from spear_deploy.progress import Progress
 from spear_deploy.search.methods import METHODS
@@ -48,7 +50,13 @@ from spear_deploy.targets import LoweringOptions, load_chip
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
 BUDGETS, SEEDS = (70, 50, 30, 15, 5), (0, 1, 2)
-NETWORKS = ("digits", "fashion", "braille", "deep")
+NETWORKS = ("digits", "fashion", "nmnist", "braille", "deep", "cifar-vgg", "cifar-resnet")
+TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int]] = {
+    "deep": ((preset("snntorch"), {"reset": "zero"}), 4),
+    "cifar-vgg": ((preset("nir"), {"dt": 1e-4}), 4),
+    "cifar-resnet": ((preset("nir"), {"dt": 1e-4}), 4),
+}
+"""How networks are read that other benchmarks have trained, and their steps."""
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
 
@@ -66,15 +74,20 @@ class Run:
 def example(name: str, folder: Path | None) -> tuple[Imported, Dataset]:
     """Return a network and its data.
 
-    ``folder`` holds Fashion-MNIST, or what ``examples.braille.prepare`` or ``benchmarks.deep`` wrote.
+    ``folder`` holds Fashion-MNIST, or what ``examples.braille.prepare``, ``benchmarks.deep`` or ``benchmarks.cifar``
+    wrote, or N-MNIST's network and its folder ``nmnist-small``.
     """
+    if name == "nmnist":
+        assert folder is not None, "--data-dir is needed: a folder with nmnist_scnn.nir and nmnist-small"
+        imported = load(folder / "nmnist_scnn.nir", preset("nir"), {"dt": 1.0})
+        events = DataOptions(folder=folder, network=imported.network.ends, bin_ms=10.0)
+        return imported, load_data("nmnist-small", events)
     files = {"digits": "digits/digits.nir", "fashion": "fashion_mnist/fashion_mnist.nir"}
     if name not in files:
         assert folder is not None, f"--data-dir is needed: a folder with {name}.nir and {name}.npz"
-        own = (preset("snntorch"), {"reset": "zero"}) if name == "deep" else (None, {})
+        own, steps = TRAINED.get(name, ((None, {}), None))
         imported = load(folder / f"{name}.nir", *own)
-        options = DataOptions(network=imported.network.ends, steps=4 if name == "deep" else None)
-        return imported, load_data(str(folder / f"{name}.npz"), options)
+        return imported, load_data(str(folder / f"{name}.npz"), DataOptions(network=imported.network.ends, steps=steps))
     path = ROOT / "examples" / files[name]
     imported = load(path, from_toml(path.parent / "semantics.toml"))
     data = "fashion-mnist" if name == "fashion" else name
