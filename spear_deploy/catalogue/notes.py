@@ -127,7 +127,7 @@ NOTES: dict[str, tuple[str, str]] = {
         "With the chip's few bits, so many of the weights vanish: those that are small beside the largest.",
     ),
     "N043": (
-        "validation samples that the network knows",
+        "validation samples the network knows",
         (
             "Accuracy is judged on validation samples, which are drawn from the training samples that were given. A\n"
             "network that was trained on these answers them better than new ones, and pruning first takes what was\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -33,6 +32,7 @@ from spear_deploy.printable import cells, plain
 from spear_deploy.report.data import data_parts, describe_data
 from spear_deploy.report.formats import plural
 from spear_deploy.report.inspection import activity_data, network_data, placement_data
+from spear_deploy.report.wording import spoken_semantics
 from spear_deploy.targets import (
     TARGETS,
     CheckedTarget,
@@ -81,7 +81,7 @@ def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
     network, decide = imported.network, options["decide"]
     document.add(populations=network_data(network), semantics=asdict(imported.semantics))
     _print_network(document.found["populations"], document.console)
-    document.say(f"semantics: {json.dumps(asdict(imported.semantics))}")
+    document.say(f"semantics: {spoken_semantics(asdict(imported.semantics))}")
     document.notes(imported.notes)
     if golden is not None:
         from spear_deploy.cli.golden import check_golden

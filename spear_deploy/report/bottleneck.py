@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.chips.latency import BOUNDS, CoreWork, step_time
-from spear_deploy.deployment.work import Work
 from spear_deploy.measure.load import measured_load
 from spear_deploy.placement.load import CoreLoads, Load
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import number, percent, plural, ratio, seconds
+
+if TYPE_CHECKING:  # a report is read without what made it, such as torch
+    from spear_deploy.deployment.work import Work
 
 _MEANING = {
     "memory": "reading synapses",
@@ -92,7 +94,7 @@ def bottleneck_words(report: Mapping[str, Any]) -> str:
     """Return which core has most to do, and how much."""
     found = report["bottleneck"]
     words = (
-        f"core {found['core']} ({plain(found['population'])}): {number(found['synops'])} SynOps a step, "
+        f"core {found['core']} (population {plain(found['population'])!r}): {number(found['synops'])} SynOps a step, "
         f"{percent(found['share'])} of all; the mean of {plural(found['cores'], 'core')} is {number(found['mean'])}; "
         f"{number(found['messages'])} messages a step between cores, those of inputs too"
     )

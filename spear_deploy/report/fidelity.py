@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spear_deploy.measure.distributions import Beside, Distributions
-from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import number, percent, shorten
 from spear_deploy.report.tables import Column
+
+if TYPE_CHECKING:  # a report is read without what made it, such as torch
+    from spear_deploy.measure.distributions import Beside, Distributions
+    from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 
 _NAME_WIDTH = 24
 

@@ -52,10 +52,16 @@ def use(budget: Report) -> str:
 
 def semantics(report: Report) -> str:
     """Return how the NIR file was read."""
+    return spoken_semantics(report["semantics"])
+
+
+def spoken_semantics(fields: Mapping[str, Any]) -> str:
+    """Return the fields of semantics in words."""
     words = {None: "none", True: "yes", False: "no"}
     # The test for bool keeps a dt of 1.0, which equals True, a number.
-    fields = report["semantics"].items()
-    spoken = ((key, words[value] if value is None or isinstance(value, bool) else value) for key, value in fields)
+    spoken = (
+        (key, words[value] if value is None or isinstance(value, bool) else value) for key, value in fields.items()
+    )
     return ", ".join(f"{plain(key).replace('_', ' ')} {plain(value)}" for key, value in spoken)
 
 

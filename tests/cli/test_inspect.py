@@ -57,7 +57,7 @@ def test_inspect_of_an_example(spear: Run) -> None:
     folder = resource("examples/digits")
     done = spear("inspect", folder / "digits.nir", "--semantics", folder / "semantics.toml")
     assert done.code == 0
-    assert '"reset": "zero"' in done.out
+    assert "reset zero, reset delay yes, compare gt" in done.out
     assert "16x8x8" in done.out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,21 @@ def test_light_commands_import_no_heavy_packages(arguments: list[str]) -> None:
     assert done.stdout
     assert "spear_deploy.cli.main" in loaded
     assert not {"torch", "numba", "lava", "sklearn", "stable_baselines3"} & loaded
+
+
+@pytest.mark.parametrize("arguments", [["report", "a"], ["report", "a", "--figures", "drawn"], ["diff", "a", "a"]])
+def test_reports_are_read_without_what_made_them(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch and numba take seconds to import."""
+    (tmp_path / "a").mkdir()
+    shutil.copy(ROOT / "tests" / "report" / "digits.json", tmp_path / "a" / "report.json")
+    monkeypatch.chdir(tmp_path)
+    code = f"import atexit, sys; atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr)); {COMMAND}"
+    done = subprocess_run(code, *arguments)
+    assert done.returncode == 0
+    loaded = set(re.search(r"^loaded (.*)$", done.stderr, re.M)[1].split())
+    assert not {"torch", "numba", "sklearn"} & loaded
 
 
 def test_help_imports_click_alone() -> None:
