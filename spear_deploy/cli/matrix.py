@@ -107,7 +107,9 @@ def _reasons(checks: Sequence[ChipCheck]) -> Iterator[Text | Padding]:
 
 def _lines(check: ChipCheck) -> Iterator[Text]:
     for finding in check.findings[:_SHOWN]:
-        yield Text.assemble((finding.code, "red"), f" {_places(finding)}: {_found(finding)}")
+        found, _, rule = plain(finding.message).partition(". ")
+        stated = (f". {rule}", "dim") if rule else ""
+        yield Text.assemble((finding.code, "red"), f" {_places(finding)}: {found}", stated)
     if len(check.findings) > _SHOWN:
         more = plural(len(check.findings) - _SHOWN, "more finding")
         yield Text(f"and {more}: inspect --chip {check.chip}", style="dim")
@@ -119,11 +121,6 @@ def _places(finding: Finding) -> str:
     """Return where it is: of several places the first, and how many more."""
     first, *others = plain(finding.where).split(", ")
     return shorten(f"{first} and {len(others)} more" if others else first, _PLACES)
-
-
-def _found(finding: Finding) -> str:
-    """Return what was found, without the rule that it breaks: ``explain`` and the chip's page state it."""
-    return plain(finding.message).split(". ", 1)[0]
 
 
 def _none(checks: Sequence[ChipCheck]) -> Finding:
