@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from spear_deploy.chips.profile import ChipProfile
 
+Part: TypeAlias = Literal["synaptic operations", "neuron updates", "spikes"]
+
 _PICO = 1e-12
+_PARTS: tuple[Part, ...] = ("synaptic operations", "neuron updates", "spikes")
+
+
+@dataclass(frozen=True)
+class EnergyPart:
+    """Energy in joules of one kind of operation."""
+
+    name: Part
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class EnergyRange:
-    """Energy in joules between two published calibrations, and the references of both.
+    """Energy in joules between two published calibrations, in all and by part, and the references of both.
 
     ``estimate`` is always True: per-operation figures leave out static power, the embedded processors, the host
     and the mesh beyond the first hop.
@@ -20,6 +32,7 @@ class EnergyRange:
 
     low: float
     high: float
+    parts: tuple[EnergyPart, ...]
     source: str
     estimate: Literal[True] = True
 
@@ -36,8 +49,13 @@ def estimate(chip: ChipProfile, synops: float, neuron_updates: float, spikes: fl
         return None
     terms = ((table.synaptic_op, synops), (table.neuron_update, neuron_updates), (table.spike, spikes))
     keys = dict.fromkeys(figure.source for cost, _ in terms for figure in (cost.low, cost.high))
+    parts = tuple(
+        EnergyPart(name, _PICO * cost.low.value * count, _PICO * cost.high.value * count)
+        for name, (cost, count) in zip(_PARTS, terms, strict=True)
+    )
     return EnergyRange(
-        low=_PICO * sum(cost.low.value * count for cost, count in terms),
-        high=_PICO * sum(cost.high.value * count for cost, count in terms),
+        low=sum(part.low for part in parts),
+        high=sum(part.high for part in parts),
+        parts=parts,
         source="; ".join(chip.sources[key] for key in keys),
     )

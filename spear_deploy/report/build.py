@@ -277,7 +277,7 @@ def _mean(activity: Activity, projections: Sequence[str]) -> float:
 
 def _energy(work: Work, measured: Measured, activity: Activity) -> dict[str, Any] | None:
     energy = measured_energy(work.chip, measured.lowered.program, activity, work.data.steps)
-    return None if energy is None else asdict(energy)
+    return None if energy is None else {**asdict(energy), "parts": [asdict(part) for part in energy.parts]}
 
 
 def _adaptation(adaptation: Adaptation | None) -> dict[str, Any] | None:

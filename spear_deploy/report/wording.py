@@ -293,7 +293,9 @@ def _energy(report: Report) -> str:
     if energy is None:
         return ""
     bounds = f"{joules(energy['low'])} to {joules(energy['high'])} a sample"
-    return f"{bounds}, dynamic only: an ESTIMATE from published figures, not a measurement ({plain(energy['source'])})"
+    parts = ", ".join(f"{each['name']} {joules(each['low'])} to {joules(each['high'])}" for each in energy["parts"])
+    estimate = "an ESTIMATE from published figures, not a measurement"
+    return f"{bounds} ({parts}), dynamic only: {estimate} ({plain(energy['source'])})"
 
 
 def _adaptation(report: Report) -> str:

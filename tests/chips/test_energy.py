@@ -30,6 +30,11 @@ def test_estimates_say_so_and_name_both_calibrations():
     assert energy is not None
     assert energy.estimate is True
     assert 0 < energy.low < energy.high
+    assert [part.name for part in energy.parts] == ["synaptic operations", "neuron updates", "spikes"]
+    assert energy.parts[0].low == pytest.approx(23.6e-12 * 1e6)
+    assert energy.parts[1].high == pytest.approx(81e-12 * 1e5)
+    assert sum(part.low for part in energy.parts) == pytest.approx(energy.low)
+    assert sum(part.high for part in energy.parts) == pytest.approx(energy.high)
     assert "Davies" in energy.source
     assert "SANA-FE" in energy.source
 

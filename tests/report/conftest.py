@@ -42,6 +42,11 @@ def validated(report: dict[str, Any]) -> dict[str, Any]:
     full["energy"] = {
         "low": 3.1e-6,
         "high": 5.2e-6,
+        "parts": [
+            {"name": "synaptic operations", "low": 1.8e-6, "high": 2.7e-6},
+            {"name": "neuron updates", "low": 1.2e-6, "high": 1.9e-6},
+            {"name": "spikes", "low": 0.1e-6, "high": 0.6e-6},
+        ],
         "source": "Davies et al. 2018, https://doi.org/x",
         "estimate": True,
     }

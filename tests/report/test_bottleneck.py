@@ -12,7 +12,9 @@ def test_the_core_is_named_with_what_it_does(report: dict[str, Any]) -> None:
     found, loads = report["bottleneck"], report["pictures"]["cores"]["loads"]
     assert found["synops"] == max(load["synops"] for load in loads)
     words = bottleneck_words(report)
-    assert words.startswith(f"core {found['core']} (population {found['population']!r}): 1,924 SynOps a step, 40.5% of all; ")
+    assert words.startswith(
+        f"core {found['core']} (population {found['population']!r}): 1,924 SynOps a step, 40.5% of all; "
+    )
     assert "by the chip's own rule" not in words
     assert latency_words(report) == "not estimated: no times of operations are published for loihi2"
 

@@ -143,7 +143,9 @@ def test_first_divergence(diverged):
 
 def test_energy_is_flagged(validated):
     """Never without the word."""
-    assert "ESTIMATE" in dict(wording.facts(validated))["energy"]
+    energy = dict(wording.facts(validated))["energy"]
+    assert "ESTIMATE" in energy
+    assert "3.1 uJ to 5.2 uJ a sample (synaptic operations 1.8 uJ to 2.7 uJ, neuron updates 1.2 uJ to 1.9 uJ" in energy
 
 
 def test_adaptation_line(validated):
