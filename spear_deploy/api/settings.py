@@ -239,7 +239,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         force=bool(given("force")),
         until=given("until"),
         confidence=settings.get("confidence", DeployOptions.confidence),
-        place=settings.get("place", DeployOptions.place),
+        place=settings.get("place") or DeployOptions.place,
     )
 
 

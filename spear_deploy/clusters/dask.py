@@ -70,7 +70,7 @@ def _connected(address: str) -> Iterator[Client]:
     knock(address, _PORT, "scheduler of Dask", fix)
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:  # what another protocol says may be read as any length
         message = f"what answers is no scheduler of Dask: {' '.join(str(error).split())}"
         raise BackendError.of("E069", f"--cluster {address}", message, fix) from error
     try:

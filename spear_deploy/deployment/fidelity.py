@@ -63,9 +63,9 @@ def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
     What a smaller network loses there first is what was memorised, which no new sample needs.
     """
     val, test = baseline.float_val, baseline.float_test
-    error = hypot(val.accuracy_error, test.accuracy_error)
+    error = hypot(val.accuracy_error, test.accuracy_error) or 1 / len(test.labels)
     ahead = val.accuracy - test.accuracy
-    if error == 0 or ahead <= _KNOWN * error:
+    if ahead <= _KNOWN * error:
         return ()
     message = (
         f"the network as it came in answers {val.accuracy:.2%} of the validation samples rightly and "

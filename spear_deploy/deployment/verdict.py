@@ -136,7 +136,8 @@ def _finding(row: Row, otherwise: str) -> Finding:
     message = f"measured {found}{where}, the budget is {resource.sense} {wanted} {resource.title}"
     fix = _FIX_FLOOR
     if resource.sense == "at most":
-        fix = f"give a {resource.option} of {_rounded_up(value, resource.digits)} or more, or more --effort"
+        needed = _rounded_up(max(row.judged, row.measured), resource.digits)
+        fix = f"give a {resource.option} of {needed} or more, or more --effort"
     return Finding("E040", resource.name, message, f"{fix}{otherwise}", value=value, limit=limit)
 
 

@@ -104,6 +104,8 @@ def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str)
     try:
         with torch.no_grad():
             copy.deepcopy(model)(example)
+    except OWN_MISTAKES as error:
+        raise code_that_fails(model, error) from error
     except Exception as error:  # every layer has its own way of saying no
         raise misfit(error, tuple(sample.shape[1:]), where) from error
 
@@ -114,6 +116,10 @@ def misfit(error: Exception, shape: tuple[int, ...], where: str) -> SpearError:
     message = f"the module cannot take a step of shape {shape}: {reason}"
     fix = "give the shape of one sample in one step, without batch and time, as its first layer takes it"
     return InputError.of("E005", where, message, fix)
+
+
+OWN_MISTAKES = (AttributeError, NameError, KeyError, ArithmeticError, OSError, ImportError)
+"""What no layer refuses a shape with: mistakes of a module's own code."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding
-from spear_deploy.importers.live import STEPS, first
+from spear_deploy.importers.live import OWN_MISTAKES, STEPS, code_that_fails, first
 from spear_deploy.importers.plain import PLAIN
 from spear_deploy.network.ops import Shape
 
@@ -93,7 +93,10 @@ def find_loop(
 def refused_input(
     model: nn.Module, neurons: Mapping[str, nn.Module], shape: Shape, start: Callable[[], object]
 ) -> Exception | None:
-    """Return why a module takes input of no kind; None if it takes one, or wants to be given more, such as states."""
+    """Return why a module takes input of no kind; None if it takes one, or wants to be given more, such as states.
+
+    Raises :class:`InputError` (E048) for a mistake of its own code.
+    """
     errors = list[Exception]()
     for take, _, lengths in _WAYS:
         start()
@@ -103,6 +106,8 @@ def refused_input(
                 trial(take([torch.zeros(_BATCH, *shape)] * lengths[0]))
         except TypeError:
             return None
+        except OWN_MISTAKES as error:
+            raise code_that_fails(model, error) from error
         except Exception as error:  # every layer has its own way of saying no
             errors.append(error)
         else:

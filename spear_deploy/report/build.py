@@ -217,14 +217,18 @@ def _validation(work: Work) -> dict[str, Any] | None:
 def layer_rows(baseline: Baseline, measured: Measured, activity: Activity) -> list[dict[str, Any]]:
     """Return a row for each population with neurons, its incoming projections included.
 
-    ``activity`` is what the deployed network did on the test samples.
+    ``activity`` is what the deployed network did on the test samples.  What a target adds to feed a population, such
+    as a source of its biases, counts with that population.
     """
     before, after, program = baseline.network, measured.network, measured.lowered.program
+    known = {*before.shapes}
     synapses = {each.name: each for each in program.synapses}
     rows = []
-    for population in after.neurons:
-        incoming = [projection.name for projection in after.into(population.name)]
+    for population in (each for each in after.neurons if each.name in known):
+        into = [each for each in program.synapses if each.target == population.name]
+        incoming = [each.name for each in into]
         place = measured.lowered.placement.of(population.name)
+        added = [measured.lowered.placement.of(each.source) for each in into if each.source not in known]
         spikes = activity.spikes.get(population.name)  # readouts have none
         rows.append(
             {
@@ -238,8 +242,8 @@ def layer_rows(baseline: Baseline, measured: Measured, activity: Activity) -> li
                 "spikes": 0.0 if spikes is None else float(spikes.mean()),
                 "synops_before": _mean(baseline.chip_test, incoming),
                 "synops_measured": _mean(activity, incoming),
-                "cores": place.cores,
-                "memory_bits": place.memory_bits,
+                "cores": place.cores + sum(each.cores for each in added),
+                "memory_bits": place.memory_bits + sum(each.memory_bits for each in added),
                 "binding": place.binding,
             }
         )

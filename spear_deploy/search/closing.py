@@ -39,10 +39,12 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
     if not candidate.option.proposal.tunes:
         return candidate
     best, last, rounds, idle = candidate, candidate, list(_rounds(evaluator, rate)), 0
+    found = [candidate]  # all of them are compared at once: alike within an error is no order
     for number, config in enumerate(rounds, start=1):
         last = press(last, evaluator, goal, config, attempt=number)
         tick(number, len(rounds))
-        best = to_deliver((best, last), goal)
+        found.append(last)
+        best = to_deliver(found, goal)
         idle = 0 if best is last else idle + 1
         if evaluator.execution.deadline.passed or (idle == _PATIENCE and goal.is_met(best.measured)):
             break
@@ -52,7 +54,8 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
             break
         last = press(_trimmed(last, evaluator, goal), evaluator, goal, short, attempt=number)
         tick(number, number + 1)
-        best = to_deliver((best, last), goal)
+        found.append(last)
+        best = to_deliver(found, goal)
     return best
 
 

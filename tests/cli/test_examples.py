@@ -26,6 +26,7 @@ NOT_RAISED = {
     "E064": "an installation without extras",
     "N025": "an installation without extras",
     "E068": "a process that is killed twice",
+    "E069": "a cluster of machines",
     "E089": "a backend that is installed, and a fault of its simulator",
 }
 """Codes without an example, and what they would need: their pages say in words how they come about."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from spear_deploy.data import Dataset, SpikeSamples, Split
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
+from spear_deploy.report.build import build_report
+from spear_deploy.report.check import read_report
 from tests.tiny_deployments import Deploy
 
 
@@ -37,3 +40,19 @@ def test_it_is_deployed(run_deploy: Deploy, tmp_path: Path) -> None:
     assert "p.bias" in work.lowered.program.shapes
     assert work.done[-1] == "validate"
     assert {row.name for row in work.fidelity.populations} == {"p", "out"}
+
+
+def test_its_report_adds_up(run_deploy: Deploy, tmp_path: Path) -> None:
+    """SynOps and cores of the source count with the population that it feeds, pruned and as it came."""
+    rng = np.random.default_rng(0)
+    samples = SpikeSamples((rng.random((60, 20, 8)) < 0.3).astype(np.uint8))
+    parts = np.split(np.arange(60), [30, 45])
+    data = Dataset("noise", *(Split(samples, np.arange(60) % 3, part) for part in parts))
+    for synops in ("80%", "100%"):
+        folder = tmp_path / synops.removesuffix("%")
+        work = run_deploy(folder, model=slow_filters(), data=data, synops=synops, allow_loss=True)
+        report = build_report(work, {}, "test")
+        assert [layer["name"] for layer in report["layers"]] == ["p", "out"]
+        (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+        assert read_report(folder / "report.json") == json.loads(json.dumps(report))
+        assert sum(layer["cores"] for layer in report["layers"]) == work.measured.lowered.placement.cores

@@ -297,6 +297,20 @@ def test_a_module_that_loops_is_given_a_step_of_another_shape(shape) -> None:
         spear_deploy.from_snntorch(Looping("repeated").eval(), torch.zeros(1, *shape))
 
 
+class Mistaken(Looping):
+    """Has no layer of the name that it uses."""
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        return super().forward(self.fc_one(x))
+
+
+def test_a_mistake_in_forward_is_no_matter_of_shapes() -> None:
+    """E048 with what it raised, whatever keeps the states."""
+    for net in (Mistaken("repeated").eval(), Between(lambda x: x.no_such_thing())):
+        with pytest.raises(InputError, match=r"E048 \w+: its own code fails: AttributeError"):
+            spear_deploy.from_snntorch(net, VECTOR)
+
+
 class Between(nn.Module):
     """Computes what it is given between two layers."""
 

@@ -120,10 +120,14 @@ def _cores(work: Work) -> list[dict[str, Any]]:
 
 
 def _graph(before: Network, after: Network, order: Sequence[str]) -> dict[str, Any]:
-    """Return populations with their units before and after, and what leads from one to another."""
+    """Return populations with their units before and after, and what leads from one to another.
+
+    What a target added, such as sources of biases, is left out.
+    """
     nodes = [
         {"name": each.name, "before": before[each.name].shape[0], "after": each.shape[0], "neurons": each.size}
-        for each in (after[name] for name in order)
+        for each in (after[name] for name in order if name in before.shapes)
     ]
-    edges = dict.fromkeys((projection.source, projection.target) for projection in after.projections)
+    pairs = ((projection.source, projection.target) for projection in after.projections)
+    edges = dict.fromkeys(pair for pair in pairs if pair[0] in before.shapes)
     return {"nodes": nodes, "edges": [{"source": source, "target": target} for source, target in edges]}
