@@ -48,7 +48,6 @@ def estimate(chip: ChipProfile, synops: float, neuron_updates: float, spikes: fl
     if table is None:
         return None
     terms = ((table.synaptic_op, synops), (table.neuron_update, neuron_updates), (table.spike, spikes))
-    keys = dict.fromkeys(figure.source for cost, _ in terms for figure in (cost.low, cost.high))
     parts = tuple(
         EnergyPart(name, _PICO * cost.low.value * count, _PICO * cost.high.value * count)
         for name, (cost, count) in zip(_PARTS, terms, strict=True)
@@ -57,5 +56,5 @@ def estimate(chip: ChipProfile, synops: float, neuron_updates: float, spikes: fl
         low=sum(part.low for part in parts),
         high=sum(part.high for part in parts),
         parts=parts,
-        source="; ".join(chip.sources[key] for key in keys),
+        source=chip.references(cost for cost, _ in terms),
     )

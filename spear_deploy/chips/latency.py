@@ -61,12 +61,10 @@ def step_time(chip: ChipProfile, work: CoreWork) -> LatencyRange | None:
     if table is None:
         return None
     low, high = work.parts(table, "low"), work.parts(table, "high")
-    costs = [getattr(table, field.name) for field in fields(table)]
-    keys = dict.fromkeys(figure.source for cost in costs for figure in (cost.low, cost.high))
     bound = dict.fromkeys(BOUNDS[int(part.max(axis=1).argmax())] for part in (low, high))
     return LatencyRange(
         low=_NANO * (float(low.max()) + table.barrier.low.value),
         high=_NANO * (float(high.sum(axis=0).max()) + table.barrier.high.value),
         bound=tuple(bound),
-        source="; ".join(chip.sources[key] for key in keys),
+        source=chip.references(getattr(table, field.name) for field in fields(table)),
     )

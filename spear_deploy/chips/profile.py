@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
 from spear_deploy.chips.figures import Quantity
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picojoules:
-    """Published range of one operation's energy."""
+class PublishedRange:
+    """What one operation costs, between two published figures; a subclass says in which unit."""
 
     low: Quantity
     high: Quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picojoules(PublishedRange):
+    """One operation's energy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +31,8 @@ class EnergyTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Nanoseconds:
-    """Published range of one operation's time."""
-
-    low: Quantity
-    high: Quantity
+class Nanoseconds(PublishedRange):
+    """One operation's time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,11 @@ class ChipProfile:
     def cores(self) -> int:
         """Cores of all chips together."""
         raise NotImplementedError
+
+    def references(self, costs: Iterable[PublishedRange]) -> str:
+        """Return the references of published ranges, each once, in order."""
+        keys = dict.fromkeys(figure.source for cost in costs for figure in (cost.low, cost.high))
+        return "; ".join(self.sources[key] for key in keys)
 
     def objections(self) -> Iterator[tuple[str, str]]:
         """Yield which figures cannot be meant beside others: path and reason.  A family adds what it cannot honour."""

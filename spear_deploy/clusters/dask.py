@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spear_deploy.clusters.node import (
+    BEGUN,
+    TOLD,
     Returned,
     Room,
     Sent,
@@ -26,7 +28,7 @@ from spear_deploy.clusters.node import (
     versions_here,
 )
 from spear_deploy.clusters.protocol import Say, Task
-from spear_deploy.clusters.sending import PATIENCE, knock, packed, sent, taken
+from spear_deploy.clusters.sending import PATIENCE, gone, knock, packed, sent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.parallel import Lost
@@ -36,9 +38,8 @@ if TYPE_CHECKING:
 
 _PORT = 8786
 """Where a scheduler listens unless told otherwise."""
+_WHO = "scheduler of Dask"
 _TICK = 0.1
-_BEGUN, _TOLD = "begun", "told"
-"""What a worker says of a piece: its own address, before all else, and what the piece tells."""
 
 
 class Dask:
@@ -67,7 +68,7 @@ def _connected(address: str) -> Iterator[Client]:
     except ModuleNotFoundError as error:
         raise missing_package(error) from error
     fix = "see that it runs (dask scheduler), and that its port can be reached from here"
-    knock(address, _PORT, "scheduler of Dask", fix)
+    knock(address, _PORT, _WHO, fix)
     try:
         client = Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, MemoryError) as error:  # what another protocol says may be read as any length
@@ -91,9 +92,7 @@ def _wait_for_worker(client: Client, say: Say) -> None:
 
 
 def _gone(client: Client) -> SpearError:
-    fix = "start it again, and go on with --resume"
-    where = f"--cluster {client.scheduler.address}"
-    return BackendError.of("E069", where, "the scheduler of Dask answers no more", fix)
+    return gone(client.scheduler.address, _WHO)
 
 
 def _other_versions(client: Client, wanted: Versions) -> SpearError | None:
@@ -202,7 +201,7 @@ class _Piece:
     def _listen(self) -> None:
         while self.told:
             kind, message = self.told.popleft()
-            if kind == _BEGUN:
+            if kind == BEGUN:
                 self._workers.append(message)
             elif len(self._workers) == 1:
                 self._heard.append(tuple(message) if isinstance(message, list) else message)
@@ -222,12 +221,12 @@ def _on_worker(piece: Sent, shared: bytes, topic: str) -> Returned:
     multiprocessing.current_process().daemon = False
 
     def tell(message: Any) -> None:
-        worker.log_event(topic, (key, _TOLD, message))
+        worker.log_event(topic, (key, TOLD, message))
 
     def wanted() -> bool:
         task = worker.state.tasks.get(key)
         return task is not None and task.state == "executing" and worker.status.name in ("running", "paused")
 
-    worker.log_event(topic, (key, _BEGUN, worker.address))
+    worker.log_event(topic, (key, BEGUN, worker.address))
     with _room.taken(piece.memory, worker.memory_manager.memory_limit, wanted):
         return carry_out_here(piece, shared, worker.address, tell, wanted)

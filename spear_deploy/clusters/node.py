@@ -25,6 +25,8 @@ Files = Mapping[str, bytes]
 SOURCES = "sources of spear-deploy"
 """What the digest of this tool's sources is called among the versions."""
 
+BEGUN, TOLD = "begun", "told"
+"""What a node says of a piece: its own name, before all else, and what the piece tells."""
 _TICK = 0.2
 """Seconds between two looks at whether there is room."""
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from spear_deploy.clusters.node import (
+    BEGUN,
+    TOLD,
     Returned,
     Sent,
     Versions,
@@ -24,7 +26,7 @@ from spear_deploy.clusters.node import (
     versions_here,
 )
 from spear_deploy.clusters.protocol import Say, Task
-from spear_deploy.clusters.sending import knock, packed, sent, taken
+from spear_deploy.clusters.sending import gone, knock, packed, sent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.parallel import Lost
@@ -32,13 +34,12 @@ from spear_deploy.sizes import bytes_as_text
 
 _PORT = 10001
 """Where a head listens for clients unless told otherwise."""
+_WHO = "head of Ray"
 _TICK = 0.2
 _GRACE = 30.0
 """Seconds that nodes are given to clean up what is cancelled."""
 _HEAD = "node:__internal_head__"
 """What Ray calls the resource that a head has alone."""
-_BEGUN, _TOLD = "begun", "told"
-"""What a node says of a piece: its own name, before all else, and what the piece tells."""
 
 
 class Ray:
@@ -67,9 +68,8 @@ def _connected(address: str) -> Iterator[Any]:
         import ray
     except ModuleNotFoundError as error:
         raise missing_package(error) from error
-    where = f"--cluster {address}"
     fix = "see that it runs (ray start --head), and that its port for clients, 10001, can be reached from here"
-    knock(address, _PORT, "head of Ray", fix)
+    knock(address, _PORT, _WHO, fix)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is told below
@@ -77,13 +77,12 @@ def _connected(address: str) -> Iterator[Any]:
     except (ConnectionError, RuntimeError) as error:
         message = f"Ray cannot be used: {' '.join(str(error).split())}"
         fix = f"start its nodes with Ray {ray.__version__} and Python {platform.python_version()}, as here"
-        raise BackendError.of("E069", where, message, fix) from error
+        raise BackendError.of("E069", f"--cluster {address}", message, fix) from error
     try:
         with context:
             yield ray
     except ConnectionError as error:
-        fix = "start it again, and go on with --resume"
-        raise BackendError.of("E069", where, "the head of Ray answers no more", fix) from error
+        raise gone(address, _WHO) from error
     finally:
         context.disconnect()
 
@@ -174,7 +173,7 @@ class _Piece:
 
     def hear(self, kind: str, message: Any) -> None:
         """Take in what its node has said."""
-        if kind == _BEGUN:
+        if kind == BEGUN:
             self._node = message
         else:
             self._told.append(message)
@@ -226,10 +225,10 @@ def _on_node(piece: Sent, shared: bytes, number: str, mailbox: Any) -> Returned:
     from ray.exceptions import RayActorError
 
     node = _name(ray.get_runtime_context().get_node_id(), ray.util.get_node_ip_address())
-    put = [mailbox.put.remote(number, _BEGUN, node)]
+    put = [mailbox.put.remote(number, BEGUN, node)]
 
     def tell(message: Any) -> None:
-        put[0] = mailbox.put.remote(number, _TOLD, message)
+        put[0] = mailbox.put.remote(number, TOLD, message)
 
     returned = carry_out_here(piece, shared, node, tell, lambda: True)  # Ray interrupts what it cancels
     with suppress(RayActorError):

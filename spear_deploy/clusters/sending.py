@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from spear_deploy.clusters.node import Files, Returned, Sent, Versions, read_files, write_files
 from spear_deploy.clusters.protocol import Task
-from spear_deploy.errors import BackendError
+from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.parallel import Lost
 from spear_deploy.storage import exists, writing
 
@@ -26,6 +26,12 @@ def knock(address: str, port: int, who: str, fix: str) -> None:
         socket.create_connection((place.hostname or "", place.port or port), PATIENCE).close()
     except (OSError, ValueError) as error:
         raise BackendError.of("E069", f"--cluster {address}", f"no {who} answers: {error}", fix) from error
+
+
+def gone(address: str, who: str) -> SpearError:
+    """Return the error (E069) for a cluster that has answered, and does no more; ``who`` is what answered."""
+    fix = "start it again, and go on with --resume"
+    return BackendError.of("E069", f"--cluster {address}", f"the {who} answers no more", fix)
 
 
 def packed(value: object) -> bytes:

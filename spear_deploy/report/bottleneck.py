@@ -25,20 +25,20 @@ _MEANING = {
 }
 
 
-def load_of(work: Work) -> Load:
-    """Return what the deployed network did on the test samples."""
+def loads_of(work: Work) -> tuple[Load, CoreLoads]:
+    """Return what the deployed network did on the test samples, and what each core did of it, as it is placed."""
     assert work.on_test is not None
     lowered = work.on_test.lowered
     # where each neuron's SynOps arrive is known of populations on several cores, of which the own rule has as many
     placement = work.ruled or lowered.placement
-    return measured_load(lowered.program, placement, work.on_test.activity, work.data.steps)
+    load = measured_load(lowered.program, placement, work.on_test.activity, work.data.steps)
+    return load, load.of(lowered.placement)
 
 
-def bottleneck_data(work: Work, load: Load) -> dict[str, Any]:
-    """Return the busiest core of the deployed network as it is placed, all figures means of a step."""
+def bottleneck_data(work: Work, load: Load, loads: CoreLoads) -> dict[str, Any]:
+    """Return the busiest core of the deployed network, all figures means of a step; ``loads`` are as it is placed."""
     assert work.on_test is not None
     placement = work.on_test.lowered.placement
-    loads = load.of(placement)
     core = int(loads.synops.argmax())
     arrived = {
         each.name: int(load.arrived[each.name][each.core_of_neurons(load.shapes[each.name]) == core].sum())
@@ -73,18 +73,16 @@ def _latency(work: Work, load: Load, loads: CoreLoads) -> dict[str, Any] | None:
     return {**asdict(time), "low": steps * time.low, "high": steps * time.high, "bound": list(time.bound)}
 
 
-def core_rows(work: Work, load: Load) -> list[dict[str, Any]]:
-    """Return a row for each core that holds anything: what it did in a step, in the mean."""
-    assert work.on_test is not None
-    loads = load.of(work.on_test.lowered.placement)
+def core_rows(loads: CoreLoads, steps: int) -> list[dict[str, Any]]:
+    """Return a row for each core that holds anything: what it did in a step, in the mean of so many ``steps``."""
     return [
         {
             "core": core,
             "neurons": int(loads.neurons[core]),
-            "synops": loads.synops[core] / load.steps,
-            "spikes": loads.spikes[core] / load.steps,
-            "received": loads.received[core] / load.steps,
-            "sent": loads.sent[core] / load.steps,
+            "synops": loads.synops[core] / steps,
+            "spikes": loads.spikes[core] / steps,
+            "received": loads.received[core] / steps,
+            "sent": loads.sent[core] / steps,
         }
         for core in np.flatnonzero(loads.neurons).tolist()
     ]

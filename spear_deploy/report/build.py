@@ -22,7 +22,7 @@ from spear_deploy.measure.fidelity import Loss
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
-from spear_deploy.report.bottleneck import bottleneck_data, core_rows, load_of
+from spear_deploy.report.bottleneck import bottleneck_data, core_rows, loads_of
 from spear_deploy.report.data import describe_data
 from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
@@ -49,8 +49,8 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     assert baseline is not None and measured is not None and on_test is not None  # noqa: PT018
     assert bundle is not None
     assert compiler is not None and work.rule is not None  # noqa: PT018
-    budgets, load = [_budget(row) for row in budget_rows(work)], load_of(work)
-    execution = work.options.execution
+    budgets, execution = [_budget(row) for row in budget_rows(work)], work.options.execution
+    load, loads = loads_of(work)
     report: dict[str, Any] = {
         "schema": VERSION,
         "command": command,
@@ -76,13 +76,13 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "savings": saving_rows(measured.network, on_test.activity),
         "synops": _synops(work, baseline, on_test.activity),
         "fidelity": _fidelity(work),
-        "pictures": picture_data(work, core_rows(work, load)),
+        "pictures": picture_data(work, core_rows(loads, load.steps)),
         "lre": None if work.search is None else _lre(work.search),
         "search": None if work.search is None else _search(work, work.search, seconds),
         "validation": _validation(work),
         "failure": None if work.failure is None else str(work.failure.findings[0]),
         "energy": _energy(work, measured, on_test.activity),
-        "bottleneck": bottleneck_data(work, load),
+        "bottleneck": bottleneck_data(work, load, loads),
         "notes": [_note(finding) for finding in work.told],
         "steps": [_step(step, work, seconds) for step in STEPS if step.name in work.done],
     }

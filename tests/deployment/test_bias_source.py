@@ -30,13 +30,17 @@ def slow_filters() -> Imported:
     return Imported(Network(populations, projections, ("out",)), Semantics(dt=1.0), ())
 
 
-def test_it_is_deployed(run_deploy: Deploy, tmp_path: Path) -> None:
-    """Search, fine-tuning, bundle and fidelity take the source along."""
+def noise() -> Dataset:
+    """Sixty samples for eight inputs."""
     rng = np.random.default_rng(0)
     samples = SpikeSamples((rng.random((60, 20, 8)) < 0.3).astype(np.uint8))
     parts = np.split(np.arange(60), [30, 45])
-    data = Dataset("noise", *(Split(samples, np.arange(60) % 3, part) for part in parts))
-    work = run_deploy(tmp_path / "build", model=slow_filters(), data=data, synops="80%", allow_loss=True)
+    return Dataset("noise", *(Split(samples, np.arange(60) % 3, part) for part in parts))
+
+
+def test_it_is_deployed(run_deploy: Deploy, tmp_path: Path) -> None:
+    """Search, fine-tuning, bundle and fidelity take the source along."""
+    work = run_deploy(tmp_path / "build", model=slow_filters(), data=noise(), synops="80%", allow_loss=True)
     assert "p.bias" in work.lowered.program.shapes
     assert work.done[-1] == "validate"
     assert {row.name for row in work.fidelity.populations} == {"p", "out"}
@@ -44,13 +48,9 @@ def test_it_is_deployed(run_deploy: Deploy, tmp_path: Path) -> None:
 
 def test_its_report_adds_up(run_deploy: Deploy, tmp_path: Path) -> None:
     """SynOps and cores of the source count with the population that it feeds, pruned and as it came."""
-    rng = np.random.default_rng(0)
-    samples = SpikeSamples((rng.random((60, 20, 8)) < 0.3).astype(np.uint8))
-    parts = np.split(np.arange(60), [30, 45])
-    data = Dataset("noise", *(Split(samples, np.arange(60) % 3, part) for part in parts))
     for synops in ("80%", "100%"):
         folder = tmp_path / synops.removesuffix("%")
-        work = run_deploy(folder, model=slow_filters(), data=data, synops=synops, allow_loss=True)
+        work = run_deploy(folder, model=slow_filters(), data=noise(), synops=synops, allow_loss=True)
         report = build_report(work, {}, "test")
         assert [layer["name"] for layer in report["layers"]] == ["p", "out"]
         (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
