@@ -1,14 +1,18 @@
-"""Train two networks on CIFAR-10, one of eight convolutions and one with skips, as subjects of the other benchmarks.
+"""Train networks on CIFAR-10, plain convolutions and ones with skips, as subjects of the other benchmarks.
 
-``vgg``     16, 24-24, 48-48, 64-64-64 channels, kernels of 3, average pooling between the groups
-``resnet``  16, then three blocks of two convolutions (24, 48, 64); a convolution of 1x1 leads around each block
+``vgg``       16, 24-24, 48-48, 64-64-64 channels, kernels of 3, average pooling between the groups
+``resnet``    16, then three blocks of two convolutions (24, 48, 64); a convolution of 1x1 leads around each block
+``vgg16``     VGG16's thirteen convolutions, average pooling between its groups, and a readout
+``resnet18``  ResNet18's widths, eight blocks; a convolution of 1x1 leads around each
 
 4 steps, images as they are in each step, LIF neurons reset to zero, a readout that decides by its last membrane.
-Batch normalisation is folded into what is written: ``cifar-vgg.nir`` and ``cifar-vgg.npz`` (6,000 of the training
-images, of which a deployment takes its validation samples, and 2,000 test images).  The state of the training is kept
-after each epoch, so that it can be interrupted; the images are those of the JPEG copy, which are not quite CIFAR-10's.
+Batch normalisation is folded into what is written: ``cifar-vgg.nir`` and ``cifar-vgg.npz`` (training images, of which a
+deployment takes its validation samples, and test images; 6,000 and 2,000 unless told).  The state of the training is
+kept after each epoch, so that it can be interrupted; the images are those of the JPEG copy, which are not quite
+CIFAR-10's.  On a GPU products are in bfloat16; batch normalisation and neurons are in single precision everywhere.
 
     python -m benchmarks.cifar vgg --data-dir DATA -o FOLDER      # DATA holds cifar10_jpeg_bytes.npz; an hour of a core
+    python -m benchmarks.cifar vgg16 --device cuda --images 50000 --epochs 40 --batch 250 --data-dir DATA -o FOLDER
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import nir
 import numpy as np
@@ -33,7 +38,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from examples.training import BETA, DT, HIDDEN_RATE, make_deterministic
 
-STEPS, TRAINED, TEST, GIVEN, BATCH, EPOCHS, RATE = 4, 30_000, 2_000, 6_000, 100, 20, 4e-3
+STEPS, TRAINED, TEST, GIVEN, BATCH, EPOCHS = 4, 30_000, 2_000, 6_000, 100, 20
+RATE, MOMENTUM, DECAY = 4e-4, 0.9, 5e-4
+"""Largest learning rate for each sample of a batch, and what else stochastic gradient descent is told."""
 
 
 @dataclass(frozen=True)
@@ -47,52 +54,71 @@ class Way:
     kernel: int = 3
 
 
-Layers = Mapping[str, Sequence[Way]]
-VGG: Layers = {
-    "1": [Way("input", 3, 16)],
-    "2": [Way("1", 16, 24, pools=True)],
-    "3": [Way("2", 24, 24)],
-    "4": [Way("3", 24, 48, pools=True)],
-    "5": [Way("4", 48, 48)],
-    "6": [Way("5", 48, 64, pools=True)],
-    "7": [Way("6", 64, 64)],
-    "8": [Way("7", 64, 64)],
-}
-RESNET: Layers = {
-    "1": [Way("input", 3, 16)],
-    "2": [Way("1", 16, 24, pools=True)],
-    "3": [Way("2", 24, 24), Way("1", 16, 24, pools=True, kernel=1)],
-    "4": [Way("3", 24, 48, pools=True)],
-    "5": [Way("4", 48, 48), Way("3", 24, 48, pools=True, kernel=1)],
-    "6": [Way("5", 48, 64, pools=True)],
-    "7": [Way("6", 64, 64), Way("5", 48, 64, pools=True, kernel=1)],
-}
-NETWORKS: Mapping[str, Layers] = MappingProxyType({"vgg": VGG, "resnet": RESNET})
-READOUT, LAST_SIZE = 64, 4
+Layers: TypeAlias = Mapping[str, Sequence[Way]]
 
 
-class Spike(torch.autograd.Function):
-    """A step forward, the derivative of an arctangent backward."""
+def wide_vgg(groups: Sequence[Sequence[int]]) -> Layers:
+    """Return groups of plain convolutions by their channels, with pooling between groups."""
+    layers: dict[str, Sequence[Way]] = {}
+    source, before = "input", 3
+    for index, group in enumerate(groups):
+        for position, after in enumerate(group):
+            name = str(len(layers) + 1)
+            layers[name] = [Way(source, before, after, pools=index > 0 and position == 0)]
+            source, before = name, after
+    return layers
+
+
+def wide_resnet(first: int, blocks: Sequence[tuple[int, bool]]) -> Layers:
+    """Return a convolution and blocks of two, by their channels and whether pooling is in front of them."""
+    layers: dict[str, Sequence[Way]] = {"1": [Way("input", 3, first)]}
+    source, before = "1", first
+    for after, pools in blocks:
+        inner, name = str(len(layers) + 1), str(len(layers) + 2)
+        layers[inner] = [Way(source, before, after, pools)]
+        layers[name] = [Way(inner, after, after), Way(source, before, after, pools, kernel=1)]
+        source, before = name, after
+    return layers
+
+
+NETWORKS: Mapping[str, Layers] = MappingProxyType(
+    {
+        "vgg": wide_vgg([[16], [24, 24], [48, 48], [64, 64, 64]]),
+        "resnet": wide_resnet(16, [(24, True), (48, True), (64, True)]),
+        "vgg16": wide_vgg([[64] * 2, [128] * 2, [256] * 3, [512] * 3, [512] * 3]),
+        "resnet18": wide_resnet(64, [(w, w > 64 and i == 0) for w in (64, 128, 256, 512) for i in range(2)]),
+    }
+)
+
+
+class Fire(torch.autograd.Function):
+    """LIF neurons from currents (T, *any) to spikes of the same shape; the derivative of an arctangent backward.
+
+    No gradient flows through the reset, as in snnTorch.
+    """
 
     @staticmethod
-    def forward(ctx, above: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
-        ctx.save_for_backward(above)
-        return (above > 0).to(above.dtype)
+    def forward(ctx, currents: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
+        above, spikes = torch.empty_like(currents), torch.empty_like(currents)
+        membrane = torch.zeros_like(currents[0], dtype=torch.float32)
+        for step, current in enumerate(currents):
+            membrane = BETA * membrane + current
+            torch.sub(membrane, 1, out=above[step])
+            fired = membrane > 1
+            spikes[step] = fired
+            membrane = membrane.masked_fill(fired, 0)
+        ctx.save_for_backward(above, spikes)
+        return spikes
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:  # type: ignore[no-untyped-def, override]
-        (above,) = ctx.saved_tensors
-        return gradient / (1 + (torch.pi * above) ** 2)
-
-
-def lif(currents: Tensor) -> Tensor:
-    """Return the spikes of neurons for their currents, (T, B, C, H, W) or of one step that stands for all."""
-    membrane, fired = torch.zeros_like(currents[0]), []
-    for current in currents.expand(STEPS, *currents.shape[1:]):
-        membrane = BETA * membrane + current
-        fired.append(Spike.apply(membrane - 1))
-        membrane = membrane * (1 - fired[-1].detach())
-    return torch.stack(fired)
+        above, spikes = ctx.saved_tensors
+        to_currents = torch.empty_like(above)
+        later = torch.zeros_like(above[0], dtype=torch.float32)
+        for step in range(len(above) - 1, -1, -1):
+            later = BETA * (1 - spikes[step]) * later + gradient[step] / (1 + (torch.pi * above[step]) ** 2)
+            to_currents[step] = later
+        return to_currents
 
 
 def key(name: str, way: Way) -> str:
@@ -111,16 +137,18 @@ class Net(nn.Module):
             {k: nn.Conv2d(w.before, w.after, w.kernel, padding=w.kernel // 2, bias=False) for k, w in ways.items()}
         )
         self.norms = nn.ModuleDict({k: nn.BatchNorm2d(way.after) for k, way in ways.items()})
-        self.readout = nn.Linear(READOUT * LAST_SIZE**2, 10)
+        self.readout = nn.LazyLinear(10)
 
     def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the readout's last membrane, (B, 10), and the spikes of each layer."""
         fired = {"input": images[None]}
         for name, ways in self.layers.items():
-            fired[name] = lif(sum(self._brought(name, way, fired[way.source]) for way in ways))
-        currents = self.readout(fired[name].flatten(2))
-        decays = BETA ** torch.arange(STEPS - 1, -1, -1.0)
-        return torch.einsum("t,tbc->bc", decays, currents), [fired[name] for name in self.layers]
+            currents: Tensor = sum(self._brought(name, way, fired[way.source]) for way in ways)  # type: ignore[assignment]
+            held = len(currents) == 1
+            fired[name] = Fire.apply(currents.repeat(STEPS, 1, 1, 1, 1) if held else currents)  # type: ignore[no-untyped-call]
+        currents = self.readout(fired[name].flatten(2)).float()
+        decays = BETA ** torch.arange(STEPS - 1, -1, -1.0, device=images.device)
+        return (decays[:, None, None] * currents).sum(0), [fired[name] for name in self.layers]
 
     def _brought(self, name: str, way: Way, spikes: Tensor) -> Tensor:
         steps, x = len(spikes), spikes.flatten(0, 1)
@@ -143,18 +171,23 @@ def load_images(path: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def augmented(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return images as floats, shifted by up to four pixels, every other mirrored."""
+    """Return images as floats, each shifted by up to four pixels, about every other mirrored."""
+    count, where = len(images), images.device
     padded = functional.pad(images, (4, 4, 4, 4))
-    down, right = (int(offset) for offset in rng.integers(0, 9, 2))
-    cut = padded[..., down : down + 32, right : right + 32]
-    mirrored = torch.from_numpy(rng.random(len(cut)) < 0.5)
-    return torch.where(mirrored[:, None, None, None], cut.flip(-1), cut).float() / 255
+    down, right = torch.from_numpy(rng.integers(0, 9, (2, count))).to(where)
+    mirrored = torch.from_numpy(rng.random(count) < 0.5).to(where)
+    rows, columns = down[:, None] + torch.arange(32, device=where), right[:, None] + torch.arange(32, device=where)
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    each = torch.arange(count, device=where)[:, None, None]
+    return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).float() / 255
 
 
-def train(net: Net, x: Tensor, y: Tensor, state: Path, epochs: int) -> None:
-    """Train for so many epochs in all, from where ``state`` says."""
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=epochs * (len(y) // BATCH))
+def train(net: Net, x: Tensor, y: Tensor, state: Path, epochs: int, batch: int) -> None:
+    """Train for so many epochs in all, from where ``state`` says, where the images are."""
+    where, rate = x.device, RATE * batch
+    optimiser = torch.optim.SGD(net.parameters(), rate, MOMENTUM, weight_decay=DECAY, nesterov=True)
+    total = epochs * -(-len(y) // batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=total, cycle_momentum=False)
     kept = {"net": net, "optimiser": optimiser, "schedule": schedule}
     done = 0
     if state.is_file():
@@ -163,21 +196,24 @@ def train(net: Net, x: Tensor, y: Tensor, state: Path, epochs: int) -> None:
         for name, part in kept.items():
             part.load_state_dict(found[name])
     for epoch in range(done, epochs):
-        rng, started, correct = np.random.default_rng([2, epoch]), time.perf_counter(), 0
-        for chosen in torch.from_numpy(rng.permutation(len(y))).split(BATCH):
-            scores, fired = net(augmented(x[chosen], rng))
+        rng, started = np.random.default_rng([2, epoch]), time.perf_counter()
+        correct = torch.zeros((), dtype=torch.int64, device=where)
+        for chosen in torch.from_numpy(rng.permutation(len(y))).to(where).split(batch):
+            with torch.autocast(where.type, torch.bfloat16, enabled=where.type != "cpu"):
+                scores, fired = net(augmented(x[chosen], rng))
             loss = functional.cross_entropy(scores, y[chosen], label_smoothing=0.1)
-            loss = loss + sum((spikes.mean() - HIDDEN_RATE) ** 2 for spikes in fired)
+            rates = torch.stack([spikes.mean(dtype=torch.float32) for spikes in fired])
+            loss = loss + ((rates - HIDDEN_RATE) ** 2).sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
-            correct += int((scores.argmax(1) == y[chosen]).sum())
+            correct += (scores.argmax(1) == y[chosen]).sum()
         states = {"epochs": epoch + 1, **{name: part.state_dict() for name, part in kept.items()}}
         torch.save(states, state.with_suffix(".part"))
         state.with_suffix(".part").replace(state)
         seconds = time.perf_counter() - started
-        print(f"epoch {epoch + 1}: train {correct / len(y):.2%}, {seconds:.0f} s", flush=True)
+        print(f"epoch {epoch + 1}: train {int(correct) / len(y):.2%}, {seconds:.1f} s", flush=True)
 
 
 @torch.no_grad()
@@ -224,21 +260,30 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--images", type=int, default=TRAINED, help="to train on (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=BATCH, help="default: %(default)s")
+    parser.add_argument("--given", type=int, default=GIVEN, help="training images to write (default: %(default)s)")
+    parser.add_argument("--test", type=int, default=TEST, help="test images to write (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="torch's name (default: %(default)s)")
     given = parser.parse_args()
     make_deterministic(0)
     torch.set_num_threads(1)  # another number gives another network
     x, y, x_test, y_test = load_images(given.data_dir / "cifar10_jpeg_bytes.npz")
     given.output.mkdir(parents=True, exist_ok=True)
-    net, stem = Net(NETWORKS[given.network]), given.output / f"cifar-{given.network}"
-    train(net, x[: given.images], y[: given.images], stem.with_suffix(".state"), given.epochs)
+    stem = given.output / f"cifar-{given.network}"
+    net = Net(NETWORKS[given.network])
+    net(torch.zeros(2, 3, 32, 32))  # the readout gets its shape
+    net = net.to(given.device, memory_format=torch.channels_last)
+    of_training = x[: given.images].to(given.device), y[: given.images].to(given.device)
+    train(net, *of_training, stem.with_suffix(".state"), given.epochs, given.batch)
     net.eval()
     with torch.no_grad():
-        scores = torch.cat([net(part.float() / 255)[0] for part in x_test[:TEST].split(500)])
-    print(f"test {(scores.argmax(1) == y_test[:TEST]).float().mean():.2%}")
-    nir.write(stem.with_suffix(".nir"), to_nir(net))
-    images = {"x_train": x[:GIVEN].float() / 255, "x_test": x_test[:TEST].float() / 255}
-    labels = {"y_train": y[:GIVEN], "y_test": y_test[:TEST]}
-    np.savez_compressed(stem.with_suffix(".npz"), **{name: each.numpy() for name, each in (images | labels).items()})
+        parts = (part.to(given.device).float() / 255 for part in x_test[: given.test].split(500))
+        decided = torch.cat([net(part)[0].argmax(1).cpu() for part in parts])
+    print(f"test {(decided == y_test[: given.test]).float().mean():.2%}")
+    nir.write(stem.with_suffix(".nir"), to_nir(net.cpu()))
+    images = {"x_train": x[: given.given].float() / 255, "x_test": x_test[: given.test].float() / 255}
+    labels = {"y_train": y[: given.given], "y_test": y_test[: given.test]}
+    np.savez(stem.with_suffix(".npz"), **{name: each.numpy() for name, each in (images | labels).items()})
 
 
 if __name__ == "__main__":

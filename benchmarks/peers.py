@@ -69,7 +69,8 @@ class Step(nn.Module):
 
     def zeros(self, batch: int) -> State:
         """Return the states that a run starts with."""
-        return {p.name: torch.zeros(batch, *p.shape) for p in self.network.neurons}
+        where = next(iter(self.weights.values())).device
+        return {p.name: torch.zeros(batch, *p.shape, device=where) for p in self.network.neurons}
 
 
 class SnnTorchStep(Step):

@@ -3,7 +3,8 @@
 A step is a forward pass, a backward pass and an update of a batch of the same spikes, all ways in one run, one after
 the other; the least of several is taken.  ``peer / float`` is the fastest of the others beside this project's float.
 
-    python -m benchmarks.training            # a table; python -m tests.frameworks brings SpikingJelly
+    python -m benchmarks.training                    # a table; python -m tests.frameworks brings SpikingJelly
+    python -m benchmarks.training --device cuda      # VGG16 too; SpikingJelly with CuPy where that is installed
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from benchmarks.networks import driven, events_conv, feeding_itself, mlp
+from benchmarks.networks import driven, events_conv, feeding_itself, mlp, vgg16
 from benchmarks.training_peers import compiled_peer, snntorch_peer, spikingjelly_peer
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
@@ -32,12 +33,21 @@ WAYS = ("float", "as the chip", *PEERS)
 
 def seconds(net: nn.Module, optimiser: torch.optim.Optimizer, x: torch.Tensor) -> float:
     """Return the seconds of one step of training."""
+    labels = torch.zeros(x.shape[1], dtype=torch.long, device=x.device)
+    wait_for(x.device)
     start = time.perf_counter()
     out = net(x)
     optimiser.zero_grad()
-    functional.cross_entropy(out.sum(0).flatten(1), torch.zeros(x.shape[1], dtype=torch.long)).backward()
+    functional.cross_entropy(out.sum(0).flatten(1), labels).backward()
     optimiser.step()
+    wait_for(x.device)
     return time.perf_counter() - start
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when a device has done what it was given."""
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize(device)
 
 
 class Simulated(nn.Module):
@@ -62,28 +72,47 @@ def least_seconds(network: Network, x: torch.Tensor) -> dict[str, float]:
         "torch.compile": compiled_peer(network),
         "SpikingJelly": spikingjelly_peer(network),
     }
-    ways = {name: (net, torch.optim.Adam(net.parameters(), lr=1e-4)) for name, net in nets.items() if net is not None}
+    moved = {name: net.to(x.device) for name, net in nets.items() if net is not None}
+    ways = {name: (net, torch.optim.Adam(net.parameters(), lr=1e-4)) for name, net in moved.items()}
     times = [{name: seconds(*way, x) for name, way in ways.items()} for _ in range(REPEATS)]
     return {name: min(each[name] for each in times) for name in ways}
+
+
+def subjects(device: torch.device) -> dict[str, tuple[Network, torch.Tensor]]:
+    """Return networks and what they are trained on, by name."""
+    rng = np.random.default_rng(0)
+    dense, conv = mlp(64, 256, 10)(rng), events_conv(rng)
+    weak = 0.3 * driven(rng)(256, 256)
+    networks = {"dense": (dense, STEPS), "conv": (conv, STEPS)}
+    networks["recurrent"] = feeding_itself(dense, "p1", weak), STEPS
+    if device.type != "cpu":
+        networks["VGG16"] = vgg16(rng, pooled=True), 4
+    return {name: (network, _spikes(rng, network, steps, device)) for name, (network, steps) in networks.items()}
+
+
+def _spikes(rng: np.random.Generator, network: Network, steps: int, device: torch.device) -> torch.Tensor:
+    drawn = rng.random((steps, BATCH, *network["p0"].shape)) < RATE
+    return torch.from_numpy(drawn.astype(np.float32)).to(device)
+
+
+def table_of(device: torch.device) -> Table:
+    """Measure all networks on a device."""
+    table = Table("ms a step", *WAYS, "peer / float", box=None)
+    for name, (network, x) in subjects(device).items():
+        least = least_seconds(network, x)
+        ratio = min(least[way] for way in PEERS if way in least) / least["float"]
+        table.add_row(name, *(f"{1e3 * least[way]:.1f}" if way in least else "" for way in WAYS), f"{ratio:.2f}")
+    return table
 
 
 def main() -> None:
     """Measure all networks and print the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1, help="(default: %(default)s)")
+    parser.add_argument("--device", type=torch.device, default="cpu", help="torch's name (default: %(default)s)")
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    dense, conv = mlp(64, 256, 10)(rng), events_conv(rng)
-    weak = 0.3 * driven(rng)(256, 256)
-    networks = {"dense": dense, "conv": conv, "recurrent": feeding_itself(dense, "p1", weak)}
-    table = Table("ms a step", *WAYS, "peer / float", box=None)
     with Execution(threads=arguments.threads).applied():
-        for name, network in networks.items():
-            x = torch.from_numpy((rng.random((STEPS, BATCH, *network["p0"].shape)) < RATE).astype(np.float32))
-            least = least_seconds(network, x)
-            ratio = min(least[way] for way in PEERS if way in least) / least["float"]
-            table.add_row(name, *(f"{1e3 * least[way]:.1f}" if way in least else "" for way in WAYS), f"{ratio:.2f}")
-    Console().print(table)
+        Console().print(table_of(arguments.device))
 
 
 if __name__ == "__main__":

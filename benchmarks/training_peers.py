@@ -5,6 +5,7 @@ Each is a callable from spikes (T, B, *shape) to the output's spikes (T, B, outp
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from benchmarks.networks import BETA
 from benchmarks.peers import SnnTorchStep, Step
-from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network
+from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Network
 from tests.frameworks import FOLDER
 
 
@@ -78,6 +79,8 @@ def spikingjelly_peer(network: Network) -> nn.Module | None:
         modules.append(neuron.LIFNode(tau=1 / (1 - BETA), decay_input=False, v_reset=0.0, detach_reset=True))
     net = nn.Sequential(*modules)
     functional.set_step_mode(net, "m")
+    if torch.cuda.is_available() and importlib.util.find_spec("cupy") is not None:
+        functional.set_backend(net, "cupy")
     net.register_forward_pre_hook(lambda module, inputs: functional.reset_net(module))
     return net
 
@@ -93,6 +96,9 @@ def _modules(ops: Sequence[LinearOp], layer: Any) -> list[nn.Module]:
                 module = layer.Linear(op.weight.shape[1], op.weight.shape[0], bias=False)
             case Flatten():
                 modules.append(layer.Flatten())
+                continue
+            case AvgPool2d():
+                modules.append(layer.AvgPool2d(op.kernel, op.stride, op.padding))
                 continue
             case _:
                 raise AssertionError(f"no peer has {type(op).__name__}")

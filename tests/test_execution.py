@@ -16,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spear_deploy.errors import InputError
-from spear_deploy.execution import Execution, PrivateRandom, map_threads, split_evenly, torch_threads
+from spear_deploy.execution import (
+    Execution,
+    PrivateRandom,
+    fast_gradients,
+    map_threads,
+    split_evenly,
+    torch_threads,
+)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -32,6 +39,28 @@ def test_threads_are_put_back(threads):
         fail()
     assert within.value.args == (threads, min(threads, numba.config.NUMBA_NUM_THREADS))
     assert (torch.get_num_threads(), numba.get_num_threads()) == before
+
+
+def gpu_arithmetic() -> tuple[bool, ...]:
+    cudnn, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    return cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, products.allow_tf32
+
+
+@pytest.mark.parametrize("users", [True, False])
+def test_arithmetic_of_gpus_is_put_back(users):
+    """Within a run no GPU rounds factors to eleven bits, except for gradients; the user's own choice comes back."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = users
+    try:
+        outside = gpu_arithmetic()
+        with Execution().applied():
+            assert gpu_arithmetic() == (False, True, False, False)
+            with fast_gradients():
+                assert gpu_arithmetic() == (True, True, False, False)
+            assert gpu_arithmetic() == (False, True, False, False)
+        assert gpu_arithmetic() == outside
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def test_one_thread_is_one_thread_whatever_torch_did_before():

@@ -63,7 +63,7 @@ class TrainedLayer:
             self._round_weights()
             reach = self._reach()
         wrap = self.registers.arithmetic.wrap
-        needs_double = self.cell.device.type != "cpu" or float(reach.amax()) >= _FLOAT32_EXACT
+        needs_double = float(reach.amax()) >= _FLOAT32_EXACT
         for synapses in self.incoming:
             synapses.kind = torch.float64 if needs_double else torch.float32
             synapses.wraps = synapses.is_conv and float(synapses.reach(self._units).amax()) >= wrap

@@ -25,7 +25,7 @@ from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
 from spear_deploy.targets.loihi.layer import is_on_grid
 from spear_deploy.targets.loihi.program import by_row
 from spear_deploy.targets.loihi.registers import Registers
-from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
+from spear_deploy.targets.loihi.training.exact import Exactly, Geometry, Rounded, conv2d
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -194,7 +194,7 @@ class GridSynapses(IntegerSynapses):
             return functional.linear(x.flatten(1), weight)
         op = self._op
         assert isinstance(op, Conv2d)
-        return functional.conv2d(x, weight, None, op.stride, op.padding, op.dilation, op.groups)
+        return conv2d(x, weight, Geometry(op.stride, op.padding, op.dilation, op.groups))
 
     def to_synapses(self) -> Synapses:
         """Return the present integer synapses."""
@@ -315,8 +315,7 @@ class ComposedSynapses(IntegerSynapses):
         synapses = self.grid.synapses
         if not isinstance(synapses, ConvSynapses):
             return functional.linear(x.flatten(1), weight).view(len(x), *self.grid.target)
-        geometry = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
-        return functional.conv2d(x, weight, None, *geometry)
+        return conv2d(x, weight, Geometry(synapses.stride, synapses.padding, synapses.dilation, synapses.groups))
 
     def _sums(self, x: Tensor) -> Tensor:
         y = super()._sums(x)

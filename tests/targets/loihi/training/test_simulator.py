@@ -13,6 +13,7 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.errors import UnsupportedError
+from spear_deploy.execution import Execution
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Scale, SumPool2d
 from spear_deploy.recording import Recording
 from spear_deploy.simulate.simulator import FloatSimulator
@@ -117,6 +118,21 @@ def test_training_runs_the_program(network, bits, values, variant, seed, held, r
     assert fans == {fan.name: (fan.every.tolist(), fan.nonzero.tolist()) for fan in program.fan_outs}
     np.testing.assert_array_equal(simulator.payloads(inputs)["in"], recording.spikes["in"])
     event(f"loops: {len(program.loops)}, fires: {bool(sum(s.sum() for n, s in recording.spikes.items() if n != 'in'))}")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@settings(max_examples=30, deadline=None)
+@given(networks(timed=True), st.sampled_from(RANGES), st.integers(0, 2**32 - 1), st.booleans())
+def test_training_on_cuda_runs_the_program(network, values, seed, held):
+    """On a GPU training computes the same integers, before and after its weights have moved."""
+    simulator = simulator_of(network, REGISTERS, values).to("cuda")
+    x = values_of(np.random.default_rng(seed), network, values, held=held)
+    inputs = {"in": tensor(x).to("cuda")}
+    with Execution(device="cuda").applied():
+        train_a_little(simulator, inputs, 0.02)
+        out = {name: value.cpu() for name, value in simulator(inputs).items()}
+    program = lower(simulator.to_network(), REGISTERS, values)
+    assert_runs_as(program, simulator.structure, out, x)
 
 
 @settings(max_examples=15, deadline=None)
