@@ -52,15 +52,16 @@ def best_of(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     """Return the candidate to go on with: the most accurate one, of those that can still come within the budgets.
 
     Accuracies on the validation samples that differ by no more than a standard error say little: of such candidates one
-    that saves SynOps is taken, or else the one with the least loss.
+    that saves SynOps over the one with the least loss is taken, or else that one.
     """
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
-    best, alike = _most_accurate(within)
+    alike = _most_accurate(within)
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
-    saves = leanest.measured.val.mean_synops <= _SAVING * best.measured.val.mean_synops
-    return leanest if saves else min(alike, key=lambda each: calibrated_loss(each.measured.val))
+    surest = min(alike, key=lambda each: calibrated_loss(each.measured.val))
+    saves = leanest.measured.val.mean_synops <= _SAVING * surest.measured.val.mean_synops
+    return leanest if saves else surest
 
 
 def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
@@ -74,14 +75,14 @@ def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
         return not goal.is_met(each.measured), goal.excess(each.measured)
 
     least = min(missed(each) for each in candidates)
-    _, alike = _most_accurate([each for each in candidates if missed(each) == least])
+    alike = _most_accurate([each for each in candidates if missed(each) == least])
     return min(alike, key=lambda each: calibrated_loss(each.measured.val))
 
 
-def _most_accurate(candidates: Sequence[Candidate]) -> tuple[Candidate, list[Candidate]]:
-    """Return the most accurate candidate, and those within a standard error of it."""
+def _most_accurate(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the most accurate candidates: the best one, and those within a standard error of it."""
     best = max(candidates, key=lambda each: each.measured.val.accuracy)
-    return best, [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
+    return [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
 
 
 _SAVING = 0.95

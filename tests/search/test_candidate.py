@@ -57,6 +57,14 @@ def test_within_a_standard_error_fewer_synops_are() -> None:
     assert taken(candidate(activity(90)), candidate(activity(89, 97.0))) == 0
 
 
+def test_which_one_saves_does_not_depend_on_the_order_of_equals() -> None:
+    """A lean network that is as accurate as the best hides nobody's saving, whichever of them comes first."""
+    sure, lean = candidate(activity(90, 100.0, wrong_by=0.5)), candidate(activity(90, 90.0))
+    leanest = candidate(activity(90, 89.0))
+    assert taken(sure, lean, leanest) == 2
+    assert taken(lean, sure, leanest) == 2
+
+
 def test_what_cannot_be_pressed_into_the_budget_is_left() -> None:
     """Unless there is nothing else."""
     far = candidate(activity(99), excess=0.5)
