@@ -1,6 +1,7 @@
 """Fused forward and backward scans of the float neuron on a CPU.
 
 The eager torch scan is bound by memory traffic (some ten passes over the states a step); these do a single pass.
+Samples of a recurrent layer go through its matrix a few at a time.
 Same equations and surrogate as :mod:`spear_deploy.simulate.simulator`, for neurons that fire; on their own, or feeding
 back to themselves through a matrix.  The reset is detached.
 """
@@ -15,6 +16,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
+
 DAMPENING = 0.3
 """Share of the gradient that goes back through spikes that were fed back (Bellec et al. 2018, arXiv:1803.09574).
 
@@ -22,10 +25,10 @@ Undamped it grows beyond all numbers within a hundred steps of a trained recurre
 """
 MOST_SPIKES = 2.0**20
 """Of a neuron in a step: none fires so often, and a loop that runs away stays within the numbers that floats hold."""
+_WIDE = 512
+"""Neurons of a row, if those of one sample are fewer."""
 _NARROWEST = np.float32(1e-6)
 """Least distance from reset to threshold that the surrogate is scaled by."""
-_ROWS = 4
-"""Samples whose gradients go back through a matrix together."""
 
 
 class Parameters(NamedTuple):
@@ -50,127 +53,139 @@ class Parameters(NamedTuple):
 
 
 @njit(inline="always")
-def _times(membrane, threshold, p):  # type: ignore[no-untyped-def]
-    """Return how many spikes a neuron that fires sends, and by what the surrogate of one is multiplied."""
-    one = np.float32(1.0)
-    return min(max(one, np.float32(np.trunc(membrane / threshold))), np.float32(MOST_SPIKES)) if p.several else one
+def _forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    """Advance a sample's neurons by a step; all are (n,), and ``sent`` are the spikes of the step before, then of it.
+
+    Nothing branches but on what all neurons have in common, so that the loop runs on vectors.
+    """
+    zero, one, most = np.float32(0.0), np.float32(1.0), np.float32(MOST_SPIKES)
+    alpha, beta, gain, bias, threshold, reset = p.alpha, p.beta, p.gain, p.bias, p.threshold, p.reset
+    late = one if p.reset_delay else zero
+    for i in range(len(v)):
+        current[i] = alpha[i] * current[i] + arriving[i]
+        membrane = beta[i] * v[i] + gain[i] * current[i] + bias[i]
+        before = late * sent[i]
+        membrane = membrane - before * threshold[i] if p.subtract else (reset[i] if before > zero else membrane)
+        v_out[i] = membrane
+        fired = membrane >= threshold[i] if p.inclusive else membrane > threshold[i]
+        times = min(max(one, np.float32(np.trunc(membrane / threshold[i]))), most) if p.several else one
+        spikes = times if fired else zero
+        s_out[i] = sent[i] = spikes
+        left = membrane - spikes * threshold[i] if p.subtract else (reset[i] if fired else membrane)
+        v[i] = max(membrane if p.reset_delay else left, p.floor)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _surrogates(p, slope):  # type: ignore[no-untyped-def]
+    """Return (2, n): what each neuron's distance from its threshold is multiplied by, and its surrogate there."""
+    found = np.empty((2, len(p.threshold)), np.float32)
+    for i in range(len(p.threshold)):
+        width = max(abs(p.threshold[i] - p.reset[i]), _NARROWEST)
+        found[0, i], found[1, i] = np.float32(np.pi / 2 * slope) / width, np.float32(slope / 2) / width
+    return found
 
 
 @njit(inline="always")
-def _forward_step(b, t, i, arriving, current, v, p, v_out, s_out):  # type: ignore[no-untyped-def]
-    zero = np.float32(0.0)
-    current[i] = p.alpha[i] * current[i] + arriving
-    membrane = p.beta[i] * v[i] + p.gain[i] * current[i] + p.bias[i]
-    if p.reset_delay and t > 0 and s_out[t - 1, b, i] > zero:
-        membrane = membrane - s_out[t - 1, b, i] * p.threshold[i] if p.subtract else p.reset[i]
-    v_out[t, b, i] = membrane
-    fired = membrane >= p.threshold[i] if p.inclusive else membrane > p.threshold[i]
-    s_out[t, b, i] = _times(membrane, p.threshold[i], p) if fired else zero
-    if fired and not p.reset_delay:
-        membrane = membrane - s_out[t, b, i] * p.threshold[i] if p.subtract else p.reset[i]
-    v[i] = max(membrane, p.floor)
+def _backward_row(grad, grad_v, grad_i, sent, p, surrogates, v, s, out):  # type: ignore[no-untyped-def]
+    """Set ``out`` to the gradient of what arrived; ``grad_v`` and ``grad_i`` go back a step; all are (n,)."""
+    zero, one, most = np.float32(0.0), np.float32(1.0), np.float32(MOST_SPIKES)
+    alpha, beta, gain, threshold = p.alpha, p.beta, p.gain, p.threshold
+    scale, peak = surrogates[0], surrogates[1]
+    now = zero if p.reset_delay else one
+    zeroes, late = not p.subtract, p.reset_delay and not p.subtract
+    for i in range(len(grad_v)):
+        distance = scale[i] * (v[i] - threshold[i])
+        surrogate = peak[i] / (one + distance * distance)
+        times = min(max(one, np.float32(np.trunc(v[i] / threshold[i]))), most) if p.several else one
+        spikes = now * s[i]  # that act on this step's membrane
+        cut = (v[i] - spikes * threshold[i] < p.floor) | (zeroes & (spikes > zero))
+        later = grad[i] * times * surrogate + (zero if cut else beta[i] * grad_v[i])
+        grad_v[i] = zero if late & (sent[i] > zero) else later
+        grad_i[i] = gain[i] * grad_v[i] + alpha[i] * grad_i[i]
+        out[i] = grad_i[i]
 
 
-@njit(inline="always")
-def _backward_step(b, t, i, grad_s, grad_v, grad_i, p, v, s, slope):  # type: ignore[no-untyped-def]
-    """Return the gradient of what arrived; ``grad_v`` and ``grad_i`` go back a step."""
-    one = np.float32(1.0)
-    width = max(abs(p.threshold[i] - p.reset[i]), _NARROWEST)
-    distance = np.float32(np.pi / 2 * slope) * (v[t, b, i] - p.threshold[i]) / width
-    spikes = np.float32(0.0) if p.reset_delay else s[t, b, i]  # that act on this step's membrane
-    kept = p.beta[i] * grad_v[i]
-    if (spikes > 0 and not p.subtract) or v[t, b, i] - spikes * p.threshold[i] < p.floor:
-        kept = np.float32(0.0)
-    surrogate = np.float32(slope / 2) / (one + distance * distance) / width
-    grad_v[i] = grad_s * _times(v[t, b, i], p.threshold[i], p) * surrogate + kept
-    if p.reset_delay and not p.subtract and t > 0 and s[t - 1, b, i] > 0:
-        grad_v[i] = np.float32(0.0)
-    grad_i[i] = p.gain[i] * grad_v[i] + p.alpha[i] * grad_i[i]
-    return grad_i[i]
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def _scan_forward(x, p, v_out, s_out):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _scan_forward(p, x, v_out, s_out):  # type: ignore[no-untyped-def]
     steps, batch, size = x.shape
     for b in prange(batch):
-        current, v = np.zeros(size, np.float32), p.start.copy()
+        current, v, sent = np.zeros(size, np.float32), p.start.copy(), np.zeros(size, np.float32)
         for t in range(steps):
-            for i in range(size):
-                _forward_step(b, t, i, x[t, b, i], current, v, p, v_out, s_out)
+            _forward_row(x[t, b], current, v, sent, p, v_out[t, b], s_out[t, b])
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def scan_backward(grad, p, v, s, slope, out):  # type: ignore[no-untyped-def]
+@njit(inline="always")
+def _send_before(s, t, b, sent):  # type: ignore[no-untyped-def]
+    """Set ``sent`` to a sample's spikes of the step before."""
+    if t > 0:
+        sent[:] = s[t - 1, b]
+    else:
+        sent[:] = np.float32(0.0)
+
+
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def scan_backward(slope, p, grad, v, s, out):  # type: ignore[no-untyped-def]
     """Backpropagate ``grad`` of spikes ``s`` to what arrived, ``out``; ``v`` before the reset; all (T, B, n)."""
     steps, batch, size = grad.shape
+    surrogates = _surrogates(p, slope)
     for b in prange(batch):
-        grad_v, grad_i = np.zeros(size, np.float32), np.zeros(size, np.float32)
+        grad_v, grad_i, sent = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            for i in range(size):
-                out[t, b, i] = _backward_step(b, t, i, grad[t, b, i], grad_v, grad_i, p, v, s, slope)
+            _send_before(s, t, b, sent)
+            _backward_row(grad[t, b], grad_v, grad_i, sent, p, surrogates, v[t, b], s[t, b], out[t, b])
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def _loop_forward(x, columns, offset, p, v_out, s_out):  # type: ignore[no-untyped-def]
-    steps, batch, size = x.shape
-    for b in prange(batch):
-        current, v, fed_back = np.zeros(size, np.float32), p.start.copy(), np.empty(size, np.float32)
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _loop_forward(p, x, columns, offset, v_out, s_out):  # type: ignore[no-untyped-def]
+    """The same where spikes are fed back, a step later, through ``columns``, the padded matrix (source, target)."""
+    (steps, batch, size), pitch = x.shape, columns.shape[1]
+    for block in prange(-(-batch // ROWS)):
+        first, many = block * ROWS, min(ROWS, batch - block * ROWS)
+        current, v = np.zeros((ROWS, size), np.float32), np.empty((ROWS, size), np.float32)
+        sums, sent = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        chosen = np.empty(size + 1, np.intp)
+        v[:] = p.start
         for t in range(steps):
-            fed_back[:] = offset
-            if t > 0:
-                for j in range(size):
-                    sent = s_out[t - 1, b, j]
-                    if sent > np.float32(0.0):
-                        for i in range(size):
-                            fed_back[i] += sent * columns[j, i]
-            for i in range(size):
-                _forward_step(b, t, i, x[t, b, i] + fed_back[i], current, v, p, v_out, s_out)
+            for row in range(many):
+                sums[row, :size] = x[t, first + row] + offset
+            add_products(sums, sent, columns, chosen, nonzero_columns(sent, size, chosen))
+            for row in range(many):
+                b = first + row
+                _forward_row(sums[row], current[row], v[row], sent[row], p, v_out[t, b], s_out[t, b])
 
 
-@njit(inline="always")
-def _times_matrix(rows, weight, out):  # type: ignore[no-untyped-def]
-    """Set ``out`` to ``rows @ weight``, both (_ROWS, n), each sum in the order of the matrix's rows.
-
-    A row of the matrix is read once for all, two at a time: what is written in between stays next to the processor.
-    """
-    size = len(weight)
-    out[:] = np.float32(0.0)
-    a, b, c, d = out[0], out[1], out[2], out[3]
-    for k in range(0, size - 1, 2):
-        first, second = weight[k], weight[k + 1]
-        a1, b1, c1, d1 = rows[0, k], rows[1, k], rows[2, k], rows[3, k]
-        a2, b2, c2, d2 = rows[0, k + 1], rows[1, k + 1], rows[2, k + 1], rows[3, k + 1]
-        for i in range(size):
-            a[i] = a[i] + first[i] * a1 + second[i] * a2
-            b[i] = b[i] + first[i] * b1 + second[i] * b2
-            c[i] = c[i] + first[i] * c1 + second[i] * c2
-            d[i] = d[i] + first[i] * d1 + second[i] * d2
-    for k in range(size - size % 2, size):
-        for row in range(_ROWS):
-            for i in range(size):
-                out[row, i] += weight[k, i] * rows[row, k]
-
-
-@njit(parallel=True, cache=True, nogil=True)
-def loop_backward(grad, weight, p, v, s, slope, out):  # type: ignore[no-untyped-def]
-    """The same where spikes were fed back through ``weight`` (target, source), a step later."""
-    steps, batch, size = grad.shape
-    for block in prange(-(-batch // _ROWS)):
-        first = block * _ROWS
-        grad_v, grad_i = np.zeros((_ROWS, size), np.float32), np.zeros((_ROWS, size), np.float32)
-        arrived, fed_back = np.zeros((_ROWS, size), np.float32), np.zeros((_ROWS, size), np.float32)
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped-def]
+    """The same where spikes were fed back, a step later, through ``weight``, the padded matrix (target, source)."""
+    (steps, batch, size), pitch = grad.shape, weight.shape[1]
+    surrogates, dampened, every = _surrogates(p, slope), np.float32(DAMPENING) * weight, np.arange(size)
+    for block in prange(-(-batch // ROWS)):
+        first, many = block * ROWS, min(ROWS, batch - block * ROWS)
+        grad_v, grad_i = np.zeros((ROWS, size), np.float32), np.zeros((ROWS, size), np.float32)
+        sums, arrived = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        sent = np.zeros(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            if back > 0:
-                _times_matrix(arrived, weight, fed_back)
-            for row in range(min(_ROWS, batch - first)):
+            for row in range(many):
+                sums[row, :size] = grad[t, first + row]
+            add_products(sums, arrived, dampened, every, size)
+            for row in range(many):
                 b = first + row
-                later, current, here, sums = grad_v[row], grad_i[row], arrived[row], fed_back[row]
-                for i in range(size):
-                    grad_s = grad[t, b, i] + np.float32(DAMPENING) * sums[i]
-                    here[i] = _backward_step(b, t, i, grad_s, later, current, p, v, s, slope)
-                out[t, b] = here
+                _send_before(s, t, b, sent)
+                _backward_row(sums[row], grad_v[row], grad_i[row], sent, p, surrogates, v[t, b], s[t, b], out[t, b])
+                arrived[row, :size] = out[t, b]
+
+
+def joined(p: Any, *arrays: NDArray[Any]) -> tuple[Any, ...]:
+    """Return the parameters ``p``, a named tuple, and arrays (T, B, n) with the neurons of several samples as one's.
+
+    The loop over a row of few neurons takes longer to be entered than to run.
+    """
+    steps, batch, size = arrays[0].shape
+    samples = max(count for count in range(1, max(1, min(batch, _WIDE // size)) + 1) if batch % count == 0)
+    repeated = (np.tile(each, samples) if isinstance(each, np.ndarray) else each for each in p)
+    return type(p)(*repeated), *(each.reshape(steps, batch // samples, samples * size) for each in arrays)
 
 
 class FusedScan(torch.autograd.Function):
@@ -181,7 +196,7 @@ class FusedScan(torch.autograd.Function):
         """Scan forward and keep the membranes for the backward pass."""
         source = x.detach().contiguous().numpy()
         v, s = np.empty_like(source), np.empty_like(source)
-        _scan_forward(source, parameters, v, s)
+        _scan_forward(*joined(parameters, source, v, s))
         ctx.parameters, ctx.slope = parameters, slope
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
@@ -192,7 +207,7 @@ class FusedScan(torch.autograd.Function):
         """Backpropagate through time with the surrogate."""
         v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
         out = np.empty_like(v)
-        scan_backward(gradients[0].contiguous().numpy(), ctx.parameters, v, s, ctx.slope, out)
+        scan_backward(ctx.slope, *joined(ctx.parameters, gradients[0].contiguous().numpy(), v, s, out))
         return torch.from_numpy(out), None, None
 
 
@@ -205,10 +220,10 @@ class FusedLoop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, parameters: Parameters, slope: float) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
-        source, matrix = x.detach().contiguous().numpy(), weight.detach().numpy().copy()
+        source, matrix = x.detach().contiguous().numpy(), weight.detach().numpy()
         v, s = np.empty_like(source), np.empty_like(source)
-        _loop_forward(source, np.ascontiguousarray(matrix.T), bias.detach().contiguous().numpy(), parameters, v, s)
-        ctx.matrix, ctx.parameters, ctx.slope = matrix, parameters, slope
+        _loop_forward(parameters, source, padded(matrix.T), bias.detach().contiguous().numpy(), v, s)
+        ctx.matrix, ctx.parameters, ctx.slope = padded(matrix), parameters, slope
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
         return spikes
@@ -219,6 +234,6 @@ class FusedLoop(torch.autograd.Function):
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        loop_backward(grad, ctx.matrix, ctx.parameters, v.numpy(), s.numpy(), ctx.slope, arrived)
+        loop_backward(ctx.slope, ctx.parameters, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
         return out, out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1), out.sum(dim=(0, 1)), None, None

@@ -1,7 +1,7 @@
 """Vector instructions that numba's loops do not reach: the few on which the event-driven sums rest.
 
-LLVM turns vectors of any length into what the processor has.  A loop in numba over the same few numbers is eight
-times slower: it is entered anew for each spike, and its checks and leftovers take longer than the sum.
+A loop in numba over the same few numbers is eight times slower: it is entered anew for each spike, and its checks and
+leftovers take longer than the sum.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from spear_deploy.simulate.vectors import Vectors
+
 LANE_BYTES = 32
 """Size of a lane.  Sums are read and written in lanes of one alignment, so that a load finds the store before it."""
 MOST_LANES = 8
@@ -21,13 +23,17 @@ WORD = 64
 """How many values :func:`nonzero_bits` looks at."""
 
 
+def _lanes(context: Any, builder: Any, kind: Any, array: Any) -> Vectors:
+    return Vectors(context, builder, kind, array, LANE_BYTES * 8 // kind.dtype.bitwidth)
+
+
 @intrinsic  # type: ignore[untyped-decorator]
 def nonzero_bits(typing: Any, values: Any, start: Any) -> Any:
     """Return which of ``values[start : start + 64]`` (integers, contiguous) are not zero: bit k for the k-th."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         values, start = arguments
-        word = _Vectors(context, builder, signature.args[0], values, WORD)
+        word = Vectors(context, builder, signature.args[0], values, WORD)
         nonzero = builder.icmp_unsigned("!=", word.load(start), ir.Constant(word.type, None))
         return builder.bitcast(nonzero, ir.IntType(WORD))
 
@@ -53,12 +59,11 @@ def add_lanes(typing: Any, lanes: Any, total: Any, at: Any, weight: Any, block: 
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, total, at, weight, block, factor = arguments
-        sums = _Vectors.lanes(context, builder, signature.args[1], total)
-        weights = _Vectors.lanes(context, builder, signature.args[3], weight)
+        sums = _lanes(context, builder, signature.args[1], total)
+        weights = _lanes(context, builder, signature.args[3], weight)
         factors = sums.broadcast(factor, signature.args[5])
         for lane in range(lanes.literal_value):
-            product = builder.mul(factors, weights.load(block, lane))
-            sums.store(builder.add(sums.load(at, lane), product), at, lane)
+            sums.store(sums.add_product(sums.load(at, lane), factors, weights.load(block, lane)), at, lane)
         return context.get_dummy_value()
 
     return types.void(lanes, total, types.intp, weight, types.intp, factor), generate
@@ -84,10 +89,10 @@ def add_rows(
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, total, at, weight, column, pitch, chosen, count, factors = arguments
-        sums = _Vectors.lanes(context, builder, signature.args[1], total)
-        weights = _Vectors.lanes(context, builder, signature.args[3], weight)
-        indices = _Vectors(context, builder, signature.args[6], chosen, 1)
-        values = _Vectors(context, builder, signature.args[8], factors, 1)
+        sums = _lanes(context, builder, signature.args[1], total)
+        weights = _lanes(context, builder, signature.args[3], weight)
+        indices = Vectors(context, builder, signature.args[6], chosen, 1)
+        values = Vectors(context, builder, signature.args[8], factors, 1)
         some = range(lanes.literal_value)
         registers = [cgutils.alloca_once_value(builder, sums.load(at, lane)) for lane in some]
         with cgutils.for_range(builder, count) as loop:
@@ -95,8 +100,7 @@ def add_rows(
             factor = sums.broadcast(values.element(j), signature.args[8].dtype)
             block = builder.add(builder.mul(j, pitch), column)
             for lane, register in zip(some, registers, strict=True):
-                product = builder.mul(factor, weights.load(block, lane))
-                builder.store(builder.add(builder.load(register), product), register)
+                builder.store(sums.add_product(builder.load(register), factor, weights.load(block, lane)), register)
         for lane, register in zip(some, registers, strict=True):
             sums.store(builder.load(register), at, lane)
         return context.get_dummy_value()
@@ -111,9 +115,9 @@ def copy_bytes(typing: Any, target: Any, at: Any, source: Any, start: Any, count
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target, at, source, start, count = arguments
-        to = _Vectors(context, builder, signature.args[0], target, 1).place(at)
+        to = Vectors(context, builder, signature.args[0], target, 1).place(at)
         cgutils.raw_memcpy(
-            builder, to, _Vectors(context, builder, signature.args[2], source, 1).place(start), count, 1, align=1
+            builder, to, Vectors(context, builder, signature.args[2], source, 1).place(start), count, 1, align=1
         )
         return context.get_dummy_value()
 
@@ -126,45 +130,7 @@ def clear_bytes(typing: Any, target: Any, at: Any, count: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         target, at, count = arguments
-        cgutils.memset(builder, _Vectors(context, builder, signature.args[0], target, 1).place(at), count, 0)
+        cgutils.memset(builder, Vectors(context, builder, signature.args[0], target, 1).place(at), count, 0)
         return context.get_dummy_value()
 
     return types.void(target, types.intp, types.intp), generate
-
-
-class _Vectors:
-    """Writes code that reads and writes ``length`` elements at once of an array; ``kind`` is its type in numba."""
-
-    def __init__(self, context: Any, builder: Any, kind: Any, array: Any, length: int) -> None:
-        self.context, self.builder, self.kind, self.length = context, builder, kind, length
-        self.data = context.make_array(kind)(context, builder, array).data
-        self.type = ir.VectorType(context.get_value_type(kind.dtype), length)
-        self.align = kind.dtype.bitwidth // 8
-
-    @classmethod
-    def lanes(cls, context: Any, builder: Any, kind: Any, array: Any) -> _Vectors:
-        return cls(context, builder, kind, array, LANE_BYTES * 8 // kind.dtype.bitwidth)
-
-    def element(self, index: Any) -> Any:
-        return self.builder.load(self.place(index))
-
-    def place(self, index: Any) -> Any:
-        return self.builder.gep(self.data, [index])
-
-    def load(self, index: Any, lane: int = 0) -> Any:
-        return self.builder.load(self._address(index, lane), align=self.align)
-
-    def store(self, value: Any, index: Any, lane: int) -> None:
-        self.builder.store(value, self._address(index, lane), align=self.align)
-
-    def _address(self, index: Any, lane: int) -> Any:
-        start = self.builder.add(index, ir.Constant(index.type, lane * self.length))
-        return self.builder.bitcast(self.builder.gep(self.data, [start]), self.type.as_pointer())
-
-    def broadcast(self, scalar: Any, kind: Any) -> Any:
-        """Return a vector of one value, converted from ``kind``."""
-        value = self.context.cast(self.builder, scalar, kind, self.kind.dtype)
-        undefined = ir.Constant(self.type, ir.Undefined)
-        one = self.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-        first = ir.Constant(ir.VectorType(ir.IntType(32), self.length), None)
-        return self.builder.shuffle_vector(one, undefined, first)

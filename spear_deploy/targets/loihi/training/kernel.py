@@ -16,8 +16,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.scan_kernel import Parameters, loop_backward, scan_backward
-from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _reset, _wrap
+from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
+from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward
+from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
 
@@ -83,52 +84,59 @@ class IntegerNeurons(NamedTuple):
 
 
 @njit(inline="always")
-def _advance(b, t, i, arriving, u, v, p, v_out, s_out):  # type: ignore[no-untyped-def]
+def _advance_row(arriving, u, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    """Advance a sample's neurons by a step; all are (n,); ``sent`` and ``s_out`` receive spikes, if they fire."""
+    one, zero, none = np.float32(1.0), np.float32(0.0), _INT(0)
+    keep_u, keep_v, vth, bias = p.keep_u, p.keep_v, p.vth, p.bias
     widths = (p.decay_bits, p.low_mask, p.limit)
-    current = _INT(_INT(arriving) << p.shift)
-    if p.filtered:
-        current = _INT(current + _decay(u[i], p.keep_u[i], widths))
-    u[i] = _wrap(current, p.bound, p.turn)
-    before, threshold = v[i], p.vth[i]
-    limit = _INT(threshold - 1) if p.at_threshold else threshold
-    membrane = _INT(_INT(_decay(before, p.keep_v[i], widths) + u[i]) + p.bias[i])
-    late = p.fires and p.reset_delay and before > limit
-    if late and p.subtract:
-        membrane = _INT(membrane - threshold)
-    membrane = _clip(membrane, p.limit)
-    if late and not p.subtract:
-        membrane = _INT(0)
-    v_out[t, b, i] = membrane
-    if p.fires:
-        s_out[t, b, i] = np.float32(membrane > limit)
-        membrane = _reset(membrane, limit, threshold, p.subtract, p.reset_delay)
-    v[i] = membrane
+    at_once = p.fires and not p.reset_delay
+    late = p.fires and p.reset_delay
+    for i in range(len(u)):
+        current = _INT(_INT(arriving[i]) << p.shift)
+        current = _INT(current + _decay(u[i], keep_u[i], widths)) if p.filtered else current
+        u[i] = _wrap(current, p.bound, p.turn)
+        before, threshold = v[i], vth[i]
+        limit = _INT(threshold - 1) if p.at_threshold else threshold
+        fired_before = late & (before > limit)
+        taken = threshold if fired_before & p.subtract else none
+        membrane = _INT(_INT(_INT(_decay(before, keep_v[i], widths) + u[i]) + bias[i]) - taken)
+        membrane = none if fired_before & (not p.subtract) else _clip(membrane, p.limit)
+        v_out[i] = membrane
+        fires = membrane > limit
+        if p.fires:
+            s_out[i] = sent[i] = one if fires else zero
+        left = _INT(membrane - threshold) if p.subtract else none
+        v[i] = left if at_once & fires else membrane
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def _scan_forward(x, p, v_out, s_out):  # type: ignore[no-untyped-def]
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _scan_forward(p, x, v_out, s_out):  # type: ignore[no-untyped-def]
     steps, batch, size = x.shape
     for b in prange(batch):
-        u, v = np.zeros(size, _INT), np.zeros(size, _INT)
+        u, v, sent = np.zeros(size, _INT), np.zeros(size, _INT), np.zeros(size, np.float32)
         for t in range(steps):
-            for i in range(size):
-                _advance(b, t, i, x[t, b, i], u, v, p, v_out, s_out)
+            _advance_row(x[t, b], u, v, sent, p, v_out[t, b], s_out[t, b])
 
 
-@njit(parallel=True, cache=True, nogil=True)
-def _loop_forward(x, columns, p, v_out, s_out):  # type: ignore[no-untyped-def]
-    steps, batch, size = x.shape
-    for b in prange(batch):
-        u, v, fed_back = np.zeros(size, _INT), np.zeros(size, _INT), np.empty(size, _INT)
+@njit(parallel=True, cache=True, nogil=True, error_model="numpy")
+def _loop_forward(p, x, columns, v_out, s_out):  # type: ignore[no-untyped-def]
+    """The same where spikes are fed back, a step later, through ``columns``, the padded matrix (source, target)."""
+    (steps, batch, size), pitch = x.shape, columns.shape[1]
+    for block in prange(-(-batch // ROWS)):
+        first, many = block * ROWS, min(ROWS, batch - block * ROWS)
+        u, v = np.zeros((ROWS, size), _INT), np.zeros((ROWS, size), _INT)
+        sums, sent, fired = np.zeros((ROWS, pitch), _INT), np.zeros((ROWS, pitch), _INT), np.zeros(size, np.float32)
+        chosen = np.empty(size + 1, np.intp)
         for t in range(steps):
-            fed_back[:] = 0
-            if t > 0:
-                for j in range(size):
-                    if s_out[t - 1, b, j] > np.float32(0.0):
-                        for i in range(size):
-                            fed_back[i] += columns[j, i]
-            for i in range(size):
-                _advance(b, t, i, _INT(_INT(x[t, b, i]) + fed_back[i]), u, v, p, v_out, s_out)
+            for row in range(many):
+                for i in range(size):
+                    sums[row, i] = _INT(x[t, first + row, i])
+            add_products(sums, sent, columns, chosen, nonzero_columns(sent, size, chosen))
+            for row in range(many):
+                b = first + row
+                _advance_row(sums[row], u[row], v[row], fired, p, v_out[t, b], s_out[t, b])
+                for i in range(size):
+                    sent[row, i] = _INT(fired[i])
 
 
 @njit(parallel=True, cache=True, nogil=True)
@@ -155,9 +163,8 @@ class IntegerScan(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
         source = x.detach().contiguous().numpy()
-        v = np.empty(source.shape, np.float32)
-        s = np.empty(source.shape if neurons.fires else (0, 0, 0), np.float32)
-        _scan_forward(source, neurons, v, s)
+        v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
+        _scan_forward(*joined(neurons, source, v, s))
         ctx.neurons, ctx.slope, ctx.kind = neurons, slope, x.dtype
         if not neurons.fires:
             return torch.from_numpy(v)
@@ -172,7 +179,7 @@ class IntegerScan(torch.autograd.Function):
         out = np.empty_like(grad)
         if ctx.neurons.fires:
             v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
-            scan_backward(grad, parameters, v, s, ctx.slope, out)
+            scan_backward(ctx.slope, *joined(parameters, grad, v, s, out))
         else:
             _readout_backward(grad, parameters, out)
         arrived = torch.from_numpy(out)
@@ -191,10 +198,10 @@ class IntegerLoop(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float
     ) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
-        source, matrix = x.detach().contiguous().numpy(), weight.detach().float().numpy().copy()
+        source, matrix = x.detach().contiguous().numpy(), weight.detach().float().numpy()
         v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
-        _loop_forward(source, np.ascontiguousarray(matrix.T).astype(_INT), neurons, v, s)
-        ctx.matrix, ctx.neurons, ctx.slope, ctx.kinds = matrix, neurons, slope, (x.dtype, weight.dtype)
+        _loop_forward(neurons, source, padded(matrix.T.astype(_INT)), v, s)
+        ctx.matrix, ctx.neurons, ctx.slope, ctx.kinds = padded(matrix), neurons, slope, (x.dtype, weight.dtype)
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
         return spikes
@@ -205,7 +212,7 @@ class IntegerLoop(torch.autograd.Function):
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        loop_backward(grad, ctx.matrix, ctx.neurons.in_float(), v.numpy(), s.numpy(), ctx.slope, arrived)
+        loop_backward(ctx.slope, ctx.neurons.in_float(), grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
         fed_back = out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1)
