@@ -37,7 +37,7 @@ from spear_deploy.deployment.folder import (
 )
 from spear_deploy.deployment.memory import memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
-from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
+from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time, run_aways
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -161,7 +161,8 @@ def _adapt(work: Work, progress: Progress) -> Work:
     with progress.step("adapt") as tick:
         imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
     lowered = compiler.lower(imported.network)
-    return replace(work, imported=imported, adaptation=adaptation, given=retraining.given, lowered=lowered)
+    notes = (*work.notes, *run_aways(retraining.ran_away))
+    return replace(work, imported=imported, adaptation=adaptation, given=retraining.given, lowered=lowered, notes=notes)
 
 
 def _measure_baseline(work: Work, progress: Progress) -> Work:
@@ -221,7 +222,8 @@ def _search(work: Work, progress: Progress) -> Work:
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = with_own_rule(replace(work, kept=chosen.option.kept))
-    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(ended_by_time(work) if cut_short else ())))
+    ended = ended_by_time(work) if cut_short else ()
+    return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *beyond_on_test(work), *ended))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:

@@ -37,7 +37,7 @@ from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
 from spear_deploy.train.config import Aims, FinetuneConfig
-from spear_deploy.train.finetune import Tuned, finetune
+from spear_deploy.train.finetune import RunAway, Tuned, finetune
 from spear_deploy.train.teacher import Teacher
 
 _SAMPLES = 256
@@ -102,6 +102,11 @@ class Evaluator:
     def pace(self) -> Pace:
         """How fast training has been."""
         return Pace()
+
+    @cached_property
+    def ran_away(self) -> list[RunAway]:
+        """Every training that ran away, in order."""
+        return []
 
     @cached_property
     def _placements(self) -> dict[tuple[tuple[str, int], ...], Placement]:
@@ -209,7 +214,9 @@ class Evaluator:
             self.pace.add(str(key["as"]), time.perf_counter() - begun, done)
             return tuned
 
-        return self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
+        tuned = self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
+        self.ran_away.extend(tuned.ran_away)
+        return tuned
 
     def measure(self, network: Network) -> Measured:
         """Lower a network and measure it on the validation samples."""
