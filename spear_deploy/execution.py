@@ -70,7 +70,7 @@ class Execution:
 
         try:
             torch.zeros(1, device=self.device).cpu()
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, TypeError, ValueError) as error:
             message = f"cannot compute: {str(error).splitlines()[0]}"
             fix = "leave it out, or name cuda with a GPU"
             raise InputError.of("E008", f"--device {self.device}", message, fix) from error

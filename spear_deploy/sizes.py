@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from operator import index
 from typing import SupportsIndex
@@ -18,10 +19,10 @@ def bytes_of(size: str | SupportsIndex) -> int:
     """
     found = _SIZE.fullmatch(size if isinstance(size, str) else str(index(size)))
     unit = _UNITS.get(found[2].upper()) if found else None
-    count = round(float(found[1]) * unit) if found and unit else 0
-    if count < 1 or isinstance(size, bool):
+    count = float(found[1]) * unit if found and unit else 0.0
+    if not 0.5 < count < math.inf or isinstance(size, bool):
         raise ValueError(f"{size!r} is no size of memory")
-    return count
+    return round(count)
 
 
 def bytes_as_text(count: int, *, up: bool = False) -> str:

@@ -16,7 +16,9 @@ def test_sizes_are_read(text, count):
     assert bytes_of(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "GiB", "-1GiB", "0", "4 apples", "4Gi B", "1e9", "nan", "٤GiB"])
+@pytest.mark.parametrize(
+    "text", ["", "GiB", "-1GiB", "0", "4 apples", "4Gi B", "1e9", "nan", "9" * 400, f"{'9' * 308}TB", "٤GiB"]
+)
 def test_what_is_no_size_is_refused(text):
     """No size, or none of at least a byte."""
     with pytest.raises(ValueError, match="no size of memory"):

@@ -114,10 +114,18 @@ def check_chips(
     if not isinstance(imported, Imported):
         message = f"{type(imported).__name__} is no imported network"
         raise InputError.of("E001", "check_chips", message, "give what load() returns")
+    if isinstance(chips, str | PathLike):
+        chips = (chips,)
+    if chips is not None and not isinstance(chips, Iterable):
+        fix = 'give a list of names, such as ["loihi2"]'
+        raise InputError.of("E008", "check_chips", f"{chips!r} is no list of chips", fix)
     shapes = {port.name: port.shape for port in imported.network.inputs}
     given = {} if calibration is None else as_inputs(shapes, calibration)
     ranges = {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
-    profiles = [chip if isinstance(chip, ChipProfile) else load_chip(chip) for chip in chips or chip_names()]
+    profiles = [
+        chip if isinstance(chip, ChipProfile) else load_chip(chip)
+        for chip in (chip_names() if chips is None else chips)
+    ]
     return ranked(check_chip(imported, profile, ranges) for profile in profiles)
 
 

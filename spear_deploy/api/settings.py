@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_type_hints
+from typing import Any, Literal, TypedDict, get_args, get_type_hints
+
+import numpy as np
 
 from spear_deploy.backends import BACKENDS
 from spear_deploy.budgets import RESOURCES, ask
@@ -136,17 +138,34 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             fix = f"did you mean {near[0]}?" if near else f"one of: {', '.join(known)}"
             findings.append(Finding("E008", name, "there is no such setting", fix))
-        elif name in _CHOICES and value is not None and value not in (choices := _CHOICES[name]()):
-            findings.append(Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(choices)))
-        elif name in _NUMBERS and not _NUMBERS[name].allows(value):
-            findings.append(Finding("E007", f"{name} {value!r}", "cannot be used", f"give {_NUMBERS[name]}"))
-        elif name == "memory" and value is not None:
-            try:
-                _memory(value)
-            except InputError as error:
-                findings += error.findings
+        else:
+            findings += _faults(name, value, hints.get(name, Any))
     if findings:
         raise InputError(findings)
+
+
+def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
+    """Return what is wrong with the value of a setting; None is one where the ``hint`` says so."""
+    optional = type(None) in get_args(hint)
+    if value is None and optional:
+        return ()
+    if name in _CHOICES:
+        names = _CHOICES[name]()
+        is_one = isinstance(value, str) and value in names
+        return () if is_one else (Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(names)),)
+    if name in _NAMES and not isinstance(value, str):
+        return (Finding("E008", f"{name} {value!r}", "is no name", f"give a name, such as {_NAMES[name]}"),)
+    if hint is bool and not isinstance(value, bool | np.bool_):
+        return (Finding("E007", f"{name} {value!r}", "is neither True nor False", "give True or False"),)
+    if name in _NUMBERS and not _NUMBERS[name].allows(value):
+        fix = f"give {_NUMBERS[name]}{', or None' if optional else ''}"
+        return (Finding("E007", f"{name} {value!r}", "cannot be used", fix),)
+    if name == "memory":
+        try:
+            _memory(value)
+        except InputError as error:
+            return error.findings
+    return ()
 
 
 @dataclass(frozen=True)
@@ -157,14 +176,14 @@ class _Number:
     least: float
     most: float = float("inf")
     above: bool = False
-    optional: bool = False
 
     def allows(self, value: Any) -> bool:
-        if value is None:
-            return self.optional
         if isinstance(value, bool) or not isinstance(value, Integral if self.kind is int else Real):
             return False
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            return False
         above_least = number > self.least if self.above else number >= self.least
         return above_least and number <= self.most and number < float("inf")
 
@@ -172,7 +191,7 @@ class _Number:
         noun = "a whole number" if self.kind is int else "a number"
         bounds = [f"{'above' if self.above else 'of at least'} {self.least:g}"]
         bounds += [f"up to {self.most:g}"] if self.most < float("inf") else []
-        return f"{noun} {' and '.join(bounds)}{', or None' if self.optional else ''}"
+        return f"{noun} {' and '.join(bounds)}"
 
 
 _CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
@@ -184,24 +203,26 @@ _CHOICES: Mapping[str, Callable[[], Sequence[str]]] = {
     "encoding": lambda: ("constant", "rate"),
     "decide": lambda: tuple(RULES),
 }
+_NAMES = {"device": "cpu", "keep_to": "net"}
+"""Names that are looked up later, with one of them."""
 _NUMBERS: Mapping[str, _Number] = {
     "confidence": _Number(float, 0.5, 0.999999),
-    "episodes": _Number(int, 4, optional=True),
-    "candidates": _Number(int, 1, optional=True),
+    "episodes": _Number(int, 4),
+    "candidates": _Number(int, 1),
     "lowest_ratio": _Number(float, 0, 1, above=True),
-    "epochs": _Number(float, 0, above=True, optional=True),
+    "epochs": _Number(float, 0, above=True),
     "seed": _Number(int, 0, 2**32 - 1),
     "threads": _Number(int, 1, 1024),
     "jobs": _Number(int, 1, 1024),
-    "time_limit": _Number(float, 0, above=True, optional=True),
-    "timeout": _Number(float, 0, above=True, optional=True),
-    "samples": _Number(int, 1, optional=True),
-    "weight_bits": _Number(int, 1, 64, optional=True),
-    "steps": _Number(int, 1, 100_000, optional=True),
-    "bin_ms": _Number(float, 0, above=True, optional=True),
-    "bin_events": _Number(int, 1, optional=True),
-    "crop": _Number(int, 1, optional=True),
-    "downsample": _Number(int, 1, optional=True),
+    "time_limit": _Number(float, 0, above=True),
+    "timeout": _Number(float, 0, above=True),
+    "samples": _Number(int, 1),
+    "weight_bits": _Number(int, 1, 64),
+    "steps": _Number(int, 1, 100_000),
+    "bin_ms": _Number(float, 0, above=True),
+    "bin_events": _Number(int, 1),
+    "crop": _Number(int, 1),
+    "downsample": _Number(int, 1),
 }
 
 
@@ -253,7 +274,7 @@ def _memory(size: Any) -> int:
     """Return the bytes of a size; raise :class:`InputError` (E007) for what is none."""
     try:
         return bytes_of(size)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         fix = "give a size such as 4GiB, or a number of bytes"
         raise InputError.of("E007", f"memory {size!r}", "cannot be used", fix) from error
 

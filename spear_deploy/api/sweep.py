@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +14,7 @@ from rich.console import Console
 
 from spear_deploy.api.deploy import Request, prepare
 from spear_deploy.api.settings import Settings
-from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, refuse_other
+from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, point_name, refuse_other
 from spear_deploy.chips import ChipProfile
 from spear_deploy.clusters import Cluster, cluster_at
 from spear_deploy.clusters.local import Local
@@ -40,6 +39,8 @@ BUDGETS = ("80%", "60%", "50%", "40%", "30%", "20%")
 """What is swept over unless others are given."""
 MAX_DROP = 1.0
 """Points of accuracy that may be lost, unless another number is given."""
+_LISTS = {"budgets": '"60%", "40%"', "seeds": "0, 1"}
+"""What is given as a list, and such a list."""
 _TAKEN = {"synops": "budgets=", "seed": "seeds=", "until": "deploy"}
 """Settings of a single deployment, and what says it here."""
 
@@ -293,7 +294,15 @@ def plan_of(
         for name, instead in _TAKEN.items()
         if settings.get(name) is not None
     ]
+    no_lists = [
+        Finding("E007", name, f"{values!r} is no list", f"give {name}=[{_LISTS[name]}]")
+        for name, values in (("budgets", budgets), ("seeds", seeds))
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable)
+    ]
+    if no_lists:
+        raise InputError([*findings, *no_lists])
     wanted = tuple(dict.fromkeys(str(budget).strip() for budget in budgets))
+    seeds = tuple(dict.fromkeys(seeds))
     if not wanted:
         findings.append(Finding("E007", "budgets", "none was given", "give some, such as 60%,40%,20%"))
     if not seeds or any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):
@@ -307,7 +316,7 @@ def plan_of(
         findings.append(Finding("E007", "budgets", f"{', '.join(wanted)} are not all different", "give each once"))
     if findings:
         raise InputError(findings)
-    return Plan(wanted, tuple(dict.fromkeys(seeds)), settings, cluster)
+    return Plan(wanted, seeds, settings, cluster)
 
 
 def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding]:
@@ -325,11 +334,6 @@ def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding
     if jobs > 1:
         message = "are processes of this machine, and --cluster has those of others"
         yield Finding("E007", f"--jobs {jobs}", message, "give one of them")
-
-
-def point_name(budget: str, seed: int) -> str:
-    """Return the name of a point's folder, such as ``50pct_seed_0``."""
-    return f"{re.sub(r'[^0-9A-Za-z.]+', '_', budget.replace('%', 'pct'))}_seed_{seed}"
 
 
 def _deploy_point(request: Request, settings: Settings, folder: Path, tell: Tell, *, command: str) -> dict[str, Any]:

@@ -88,3 +88,8 @@ def clear_earlier(folder: Path) -> None:
             shutil.rmtree(point)
         for file in files:
             file.unlink()
+
+
+def point_name(budget: str, seed: int) -> str:
+    """Return the name of a point's folder, such as ``50pct_seed_0``."""
+    return f"{re.sub(r'[^0-9A-Za-z.]+', '_', budget.replace('%', 'pct'))}_seed_{seed}"

@@ -95,11 +95,11 @@ class Resource:
         number, relative = float(match[1]), bool(match[2])
         if (PERCENTAGE if relative else AMOUNT) not in self.takes:
             raise self._cannot_mean(value, "is a percentage" if relative else "is no percentage")
-        if self.whole and number != int(number):
-            raise self._cannot_mean(value, "is not a whole number")
         meant = number / 100 if relative else number
         if meant > self.largest or math.isinf(meant):
             raise self._cannot_mean(value, "is more than 100 %" if self.largest == 1 else "is too large")
+        if self.whole and number != int(number):
+            raise self._cannot_mean(value, "is not a whole number")
         if meant == 0 and not self.zero:
             raise self._cannot_mean(value, "leaves nothing")
         if not relative and meant < self.least:

@@ -134,5 +134,15 @@ NOTES: dict[str, tuple[str, str]] = {
             "memorised: budgets of accuracy are then judged too strictly. Samples that it was not trained on are best."
         ),
     ),
+    "N044": (
+        "training that ran away",
+        (
+            "In fine-tuning the gradients were no numbers any more, or the SynOps grew to four times of what they may\n"
+            "be: loops of neurons that fire several times a step can fire ever more. The training was begun anew at a\n"
+            "quarter of the learning rate, twice at most; after that the network stays as it was before it. The\n"
+            "message says what was measured. It costs time, and accuracy where the lower rate learns less: lower\n"
+            "weights within the loops, a subtracting reset, or a bound on spikes in training prevent it."
+        ),
+    ),
 }
 """Code to title and explanation."""

@@ -18,6 +18,7 @@ from spear_deploy.cli.options import (
     DATA_OPTIONS,
     DECISION_OPTIONS,
     SEMANTICS_OPTIONS,
+    Finite,
     NameIn,
     refuse_no_data,
     take_semantics,
@@ -93,7 +94,7 @@ SEARCH_OPTIONS = (
     ),
     click.option(
         "--confidence",
-        type=click.FloatRange(0.5, 1, max_open=True),
+        type=Finite(0.5, 1, max_open=True),
         default=0.95,
         show_default=True,
         help="With which budgets of SynOps hold on samples not seen.",
@@ -104,21 +105,21 @@ SEARCH_OPTIONS = (
     ),
     click.option(
         "--lowest-ratio",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Finite(0, 1, min_open=True),
         default=SearchOptions.lowest_ratio,
         show_default=True,
         help="Smallest keep ratio of a layer.",
     ),
     click.option(
         "--epochs",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         help="Epochs of the closing fine-tuning at most. [default: 40, at most 1600 batches]",
     ),
 )
 LOWERING_OPTIONS = (
     click.option(
         "--time-limit",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         metavar="SECONDS",
         help="Deliver the best network measured so far after this time. [default: none]",
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
+from spear_deploy.cli.options import Finite
 from spear_deploy.errors import InputError
 
 
@@ -26,7 +27,7 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     default=120.0,
     show_default=True,
     help="Seconds that the file's code may take.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from spear_deploy.frontends import Semantics
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Finite(click.FloatRange):
+    """A range of numbers without infinity and NaN, which is in every range of click's."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a number of the range; fail for any other."""
+        number = super().convert(value, param, ctx)
+        return number if isfinite(number) else self.fail(f"{value} is not a finite number.", param, ctx)
+
 
 SEMANTICS_OPTIONS = (
     click.option(
@@ -47,7 +58,7 @@ DATA_OPTIONS = (
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
     click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
     click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
-    click.option("--bin-ms", type=click.FloatRange(min=0, min_open=True), help="Width of the bins of event data."),
+    click.option("--bin-ms", type=Finite(min=0, min_open=True), help="Width of the bins of event data."),
     click.option("--bin-events", type=click.IntRange(1), help="Events of a bin, in place of its width."),
     click.option("--sensor", metavar="W,H", help="Size of the sensor, if files lack it. [default: 34,34; .h5: 700,1]"),
     click.option("--crop", type=click.IntRange(1), help="Side of the square at the sensor's centre that is kept."),
@@ -77,9 +88,7 @@ DECISION_OPTIONS = (
 """How decisions are made."""
 
 BACKEND_OPTIONS = (
-    click.option(
-        "--timeout", type=click.FloatRange(min=0, min_open=True), help="Time limit of the backend in seconds."
-    ),
+    click.option("--timeout", type=Finite(min=0, min_open=True), help="Time limit of the backend in seconds."),
     click.option(
         "--jobs",
         type=click.IntRange(1),

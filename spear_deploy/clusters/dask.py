@@ -6,12 +6,14 @@ worker there is; one that comes later fetches it from another.
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import platform
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +30,7 @@ from spear_deploy.clusters.node import (
     versions_here,
 )
 from spear_deploy.clusters.protocol import Say, Task
-from spear_deploy.clusters.sending import PATIENCE, gone, knock, packed, sent, taken
+from spear_deploy.clusters.sending import PATIENCE, gone, knock, packed, sent, silent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.parallel import Lost
@@ -70,7 +72,11 @@ def _connected(address: str) -> Iterator[Client]:
     fix = "see that it runs (dask scheduler), and that its port can be reached from here"
     knock(address, _PORT, _WHO, fix)
     try:
+        _greet(address)
         client = Client(address, timeout=PATIENCE, set_as_default=False)
+    except (TimeoutError, asyncio.TimeoutError) as error:  # one and the same from Python 3.11 on
+        fix = "give the address that dask scheduler prints, not its dashboard's (8787), and see that it is not stopped"
+        raise silent(address, _WHO, PATIENCE, fix) from error
     except (OSError, ValueError, MemoryError) as error:  # what another protocol says may be read as any length
         message = f"what answers is no scheduler of Dask: {' '.join(str(error).split())}"
         raise BackendError.of("E069", f"--cluster {address}", message, fix) from error
@@ -82,6 +88,21 @@ def _connected(address: str) -> Iterator[Client]:
         raise _gone(client) from error  # whatever its loss looked like
     finally:
         client.close()
+
+
+def _greet(address: str) -> None:
+    """Raise :class:`TimeoutError` where something listens that says nothing a scheduler says: Client waits for ever.
+
+    In a thread of its own, since a notebook's has an event loop already.
+    """
+    from distributed.comm import connect
+
+    async def greet() -> None:
+        answering = await asyncio.wait_for(connect(address, timeout=PATIENCE), PATIENCE)
+        await answering.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(greet())).result()
 
 
 def _wait_for_worker(client: Client, say: Say) -> None:

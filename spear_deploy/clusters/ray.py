@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import time
 import warnings
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -26,7 +27,7 @@ from spear_deploy.clusters.node import (
     versions_here,
 )
 from spear_deploy.clusters.protocol import Say, Task
-from spear_deploy.clusters.sending import gone, knock, packed, sent, taken
+from spear_deploy.clusters.sending import gone, knock, packed, sent, silent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
 from spear_deploy.parallel import Lost
@@ -70,11 +71,15 @@ def _connected(address: str) -> Iterator[Any]:
         raise missing_package(error) from error
     fix = "see that it runs (ray start --head), and that its port for clients, 10001, can be reached from here"
     knock(address, _PORT, _WHO, fix)
+    begun = time.monotonic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is told below
             context = ray.init(address, allow_multiple=True, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError) as error:
+    except ConnectionError as error:
+        fix = f"give the head's port for clients, {_PORT}, not 6379 or 8265, and see that the head is not stopped"
+        raise silent(address, _WHO, time.monotonic() - begun, fix) from error
+    except RuntimeError as error:
         message = f"Ray cannot be used: {' '.join(str(error).split())}"
         fix = f"start its nodes with Ray {ray.__version__} and Python {platform.python_version()}, as here"
         raise BackendError.of("E069", f"--cluster {address}", message, fix) from error

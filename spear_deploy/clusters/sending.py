@@ -28,6 +28,12 @@ def knock(address: str, port: int, who: str, fix: str) -> None:
         raise BackendError.of("E069", f"--cluster {address}", f"no {who} answers: {error}", fix) from error
 
 
+def silent(address: str, who: str, seconds: float, fix: str) -> SpearError:
+    """Return the error (E069) for what listens at an address, and after so many seconds has not answered as ``who``."""
+    message = f"what listens there has not answered as a {who} does in {seconds:.0f} s"
+    return BackendError.of("E069", f"--cluster {address}", message, fix)
+
+
 def gone(address: str, who: str) -> SpearError:
     """Return the error (E069) for a cluster that has answered, and does no more; ``who`` is what answered."""
     fix = "start it again, and go on with --resume"

@@ -6,7 +6,7 @@ reported, never silent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from spear_deploy.data import Dataset, Split
@@ -22,7 +22,7 @@ from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.rate import lowest_loss
 from spear_deploy.targets import Compiler
 from spear_deploy.train.config import Aims, FinetuneConfig
-from spear_deploy.train.finetune import finetune
+from spear_deploy.train.finetune import RunAway, finetune
 from spear_deploy.train.teacher import Teacher
 
 CURED = frozenset({"E027", "E030", "E031", "E032", "E070", "E071", "E086"})
@@ -76,6 +76,7 @@ class Retraining:
     data: Dataset
     execution: Execution
     decide: str | None = None
+    ran_away: list[RunAway] = field(default_factory=list)
 
     @cached_property
     def given(self) -> Activity:
@@ -94,7 +95,7 @@ class Retraining:
     def tuned(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
         """Return the network fine-tuned."""
         adapted, _ = self.compiler.adapt(self.imported.network, self.imported.semantics)
-        return finetune(
+        tuned = finetune(
             adapted,
             self.data.train,
             config,
@@ -103,23 +104,29 @@ class Retraining:
             aims=Aims(self._teacher, _bound(self, adapted)),
             simulator=self.compiler.trainable,
             tick=tick,
-        ).network
+        )
+        self.ran_away.extend(tuned.ran_away)
+        return tuned.network
 
     def kept(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
         """Return the network fine-tuned, at a lower learning rate where training runs away at the given one."""
         for share in _LOWER:
-            tuned = self.tuned(replace(config, learning_rate=share * config.learning_rate), tick)
-            if not self._runs_away(tuned):
+            slower = replace(config, learning_rate=share * config.learning_rate)
+            tuned = self.tuned(slower, tick)
+            if (spent := self._runs_away(tuned)) is None:
                 break
+            steps = slower.steps(len(self.data.train))
+            self.ran_away.append(RunAway(slower.learning_rate, steps, *spent))
         return tuned
 
-    def _runs_away(self, tuned: Network) -> bool:
-        """Say whether a network does far more on the chip than it might."""
+    def _runs_away(self, tuned: Network) -> tuple[float, float] | None:
+        """Return the SynOps a sample of a network that does far more on the chip than it might, and those it might."""
         bound = _bound(self, tuned)
         if bound is None:
-            return False
+            return None
         program, some = self.compiler.lower(tuned).program, self.data.train.head(_RATED)
-        return measure_program(program, some, self.execution).mean_synops > _RUN_AWAY * bound
+        spent = measure_program(program, some, self.execution).mean_synops
+        return (spent, _RUN_AWAY * bound) if spent > _RUN_AWAY * bound else None
 
     def rate(self, options: SearchOptions, tick: Tick) -> float:
         """Return the learning rate at which short runs lower the chip's loss on the validation samples most."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from spear_deploy.backends import check_runs
@@ -35,12 +36,13 @@ from spear_deploy.deployment.folder import (
     refuse_folder,
 )
 from spear_deploy.deployment.memory import memory_outlook
-from spear_deploy.deployment.placing import placed, refuse_placer
-from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time
+from spear_deploy.deployment.placing import refuse_placer, with_own_rule
+from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time, run_aways
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
 from spear_deploy.measure.fidelity import measure_fidelity
+from spear_deploy.measure.load import measured_load, placed_by
 from spear_deploy.measure.measured import Baseline
 from spear_deploy.measure.ranges import input_range
 from spear_deploy.measure.runs import measure_float, measure_program, payloads
@@ -159,13 +161,15 @@ def _adapt(work: Work, progress: Progress) -> Work:
     with progress.step("adapt") as tick:
         imported, adaptation = adapt(retraining, replace(options.search.finish, learning_rate=rate), tick)
     lowered = compiler.lower(imported.network)
-    return replace(work, imported=imported, adaptation=adaptation, given=retraining.given, lowered=lowered)
+    notes = (*work.notes, *run_aways(retraining.ran_away))
+    return replace(work, imported=imported, adaptation=adaptation, given=retraining.given, lowered=lowered, notes=notes)
 
 
 def _measure_baseline(work: Work, progress: Progress) -> Work:
     """Measure the unpruned network in float and on the chip, and set the budgets."""
     network, data, execution, lowered = work.imported.network, work.data, work.options.execution, work.lowered
     assert lowered is not None
+    assert work.compiler is not None
     decide, program = work.options.search.decide, lowered.program
     with progress.step("baseline") as tick:
         fidelity = measure_fidelity(network, lowered, data.test, execution, tick=tick, decide=decide)
@@ -173,7 +177,9 @@ def _measure_baseline(work: Work, progress: Progress) -> Work:
             measure_float(network, data.val, execution, decide=decide, counted=program.counted),
             measure_program(program, data.val, execution, decide=decide),
         )
-        baseline = Baseline(network, lowered, *on_val, fidelity.in_float, fidelity.on_chip, given=work.given)
+        load = partial(measured_load, program, lowered.placement, on_val[1], data.steps)
+        placed = placed_by(work.options.place, work.compiler, lowered, load)
+        baseline = Baseline(network, placed, *on_val, fidelity.in_float, fidelity.on_chip, given=work.given)
         baseline = with_rounding_apart(baseline, data.val, execution)
     silent = {"test": fidelity.in_float, "validation": baseline.float_val}
     if parts := [part for part, activity in silent.items() if activity.mean_synops == 0]:
@@ -202,7 +208,7 @@ def _search(work: Work, progress: Progress) -> Work:
         return _unpruned(work, baseline)
     journal = Journal(path, _identity(work), resume=options.resume)
     checkpoints = Checkpoints(journal, options.output / WEIGHTS)
-    evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, checkpoints)
+    evaluator = Evaluator(baseline, work.data, compiler, options.search, options.execution, checkpoints, options.place)
     try:
         found = search(evaluator, goal, progress)
     except BudgetNotMetError as error:
@@ -215,14 +221,15 @@ def _search(work: Work, progress: Progress) -> Work:
         on_test = baseline.on_test(chosen.measured.lowered, evaluator.measure_on_test(chosen.measured.lowered, tick))
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
-    work = placed(replace(work, kept=chosen.option.kept))
-    return replace(work, notes=(*work.notes, *beyond_on_test(work), *(ended_by_time(work) if cut_short else ())))
+    work = with_own_rule(replace(work, kept=chosen.option.kept))
+    ended = ended_by_time(work) if cut_short else ()
+    return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *beyond_on_test(work), *ended))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:
     """Deliver the network as it came in."""
     on_test = baseline.on_test(baseline.lowered, baseline.chip_test)
-    work = placed(replace(work, measured=baseline.measured, on_test=on_test))
+    work = with_own_rule(replace(work, measured=baseline.measured, on_test=on_test))
     return replace(work, notes=(*work.notes, *beyond_on_test(work)))
 
 
@@ -239,6 +246,7 @@ def _identity(work: Work) -> dict[str, Any]:
         "data": [work.data.name, work.data.fingerprint],
         "limits": {budget.resource.name: budget.limit for budget in goal.budgets},
         "confidence": goal.confidence,
+        "place": options.place,
         **options.execution.identity,
         "search": as_json(asdict(options.search)),
         "versions": versions(),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
 from spear_deploy.budgets import Budget
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
+from spear_deploy.train.finetune import RunAway
 
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
 
@@ -79,6 +81,17 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     )
     fix = "give a larger --time-limit and --resume, which goes on from here"
     return (Finding("E067", "--time-limit", message, fix, "note"),)
+
+
+def run_aways(found: Sequence[RunAway]) -> tuple[Finding, ...]:
+    """Say how often fine-tuning ran away (N044), and by how much where it was most."""
+    if not found:
+        return ()
+    worst = max(found, key=lambda each: float("inf") if each.spent is None else each.spent / (each.allowed or 1.0))
+    times = "once" if len(found) == 1 else f"{len(found)} times, most"
+    message = f"a training ran away {times} {worst}; it was begun anew at a quarter of the rate, or given up"
+    fix = "lower weights within loops, or train the network with a bound on its spikes"
+    return (Finding("N044", "fine-tuning", message, fix, "note"),)
 
 
 def error_of(work: Work) -> SpearError | None:

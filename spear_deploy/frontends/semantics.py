@@ -191,4 +191,4 @@ def _fits(value: Any, hint: Any) -> bool:
     options = get_args(hint)
     if float in options:
         return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-    return value in options
+    return isinstance(value, str) and value in options

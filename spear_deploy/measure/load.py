@@ -1,13 +1,39 @@
-"""What a measured program's neurons did, for what its placement is judged by."""
+"""What a measured program's neurons did, for what its placement is judged by; the placement that is chosen by it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from spear_deploy.measure.activity import Activity
 from spear_deploy.placement import Placement
 from spear_deploy.placement.load import Load, arrived
-from spear_deploy.targets import Program
+from spear_deploy.placement.placers import PLACERS, keep
+from spear_deploy.targets import Compiler, Lowered, Program, Recutter
+
+
+def placed_by(name: str, compiler: Compiler, lowered: Lowered, load: Callable[[], Load]) -> Lowered:
+    """Return what was lowered on the cores that a way of placing, by its name, chooses for a ``load``, if it asks."""
+    placer = PLACERS.get(name)
+    if placer is keep or not isinstance(compiler, Recutter):
+        return lowered
+    return replace(lowered, placement=placer(lowered.placement, load(), lambda cuts: compiler.recut(lowered, cuts)))
+
+
+def expected_load(program: Program, sent: Mapping[str, NDArray[np.int64]], steps: int) -> Load:
+    """Return the load of a program that was not run, from the spikes ``sent`` of each neuron, by population or port.
+
+    A neuron of which none are told sends none.  ``steps`` are those of all samples together.
+    """
+    fired = {name: counts for name, counts in sent.items() if name in program.shapes}
+    at = {each.name: np.zeros(each.size, np.int64) for each in program.populations}
+    for synapses in program.synapses:
+        if synapses.source in fired:
+            at[synapses.target] += arrived(synapses, program.shapes, fired[synapses.source])
+    return Load(program.shapes, program.synapses, at, fired, steps)
 
 
 def measured_load(program: Program, placement: Placement, activity: Activity, steps: int) -> Load:

@@ -107,6 +107,16 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
     return replace(network, populations=populations, projections=projections)
 
 
+def kept_neurons(network: Network, kept: Mapping[str, Units]) -> dict[str, Units]:
+    """Return the neurons, in C order, that populations keep of which a group loses units; the others stay whole."""
+    found = {}
+    for group in unit_groups(network).groups:
+        for name in group.populations if group.name in kept else ():
+            of_units = np.arange(network[name].size).reshape(group.units, -1)
+            found[name] = of_units[kept[group.name]].ravel()
+    return found
+
+
 @dataclass(frozen=True)
 class _Link:
     """What a projection does to the units at its ends: ``frozen`` gives the reason by population."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from spear_deploy.journal import Journal, Record
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import NetworkSimulator
 from spear_deploy.storage import atomic, is_file, sha256
-from spear_deploy.train.finetune import Tuned
+from spear_deploy.train.finetune import RunAway, Tuned
 from spear_deploy.untrusted import npz
 
 
@@ -50,7 +50,8 @@ class Checkpoints:
             if made[-1].cut_at is not None:
                 raise _CutShortError
             _write(path, made[-1].parameters)
-            return {"multiplier": made[-1].multiplier, "sha256": sha256(path)}
+            ran_away = [astuple(each) for each in made[-1].ran_away]
+            return {"multiplier": made[-1].multiplier, "sha256": sha256(path), "ran_away": ran_away}
 
         try:
             record = self.journal.once("tuned", key, compute)
@@ -65,7 +66,9 @@ class Checkpoints:
             return tuned
         student = simulator(network)
         student.take_parameters(npz.read(path))
-        return Tuned(student.to_network(), float(record["multiplier"]), student.parameter_arrays())
+        ran_away = tuple(RunAway(*each) for each in record["ran_away"])
+        made_of = student.to_network(), float(record["multiplier"]), student.parameter_arrays()
+        return Tuned(*made_of, ran_away=ran_away)
 
 
 class _CutShortError(Exception):

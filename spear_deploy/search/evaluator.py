@@ -9,19 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.data import Dataset
+from spear_deploy.errors import UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.load import expected_load, measured_load, placed_by
 from spear_deploy.measure.measured import Baseline, Measured
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
-from spear_deploy.network.units import UnitGroups, Units, keep_units, unit_groups
+from spear_deploy.network.units import UnitGroups, Units, keep_units, kept_neurons, unit_groups
 from spear_deploy.placement import Placement
 from spear_deploy.progress import Tick
 from spear_deploy.search.checkpoints import Checkpoints
@@ -35,7 +37,7 @@ from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
 from spear_deploy.train.config import Aims, FinetuneConfig
-from spear_deploy.train.finetune import Tuned, finetune
+from spear_deploy.train.finetune import RunAway, Tuned, finetune
 from spear_deploy.train.teacher import Teacher
 
 _SAMPLES = 256
@@ -48,7 +50,10 @@ _AT_HAND = 4
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
-    """Evaluates proposals for one baseline; SynOps are shares of the unpruned network's."""
+    """Evaluates proposals for one baseline; SynOps are shares of the unpruned network's.
+
+    ``place`` is how networks are put on cores, by its name in :data:`~spear_deploy.placement.placers.PLACERS`.
+    """
 
     baseline: Baseline
     data: Dataset
@@ -56,6 +61,7 @@ class Evaluator:
     options: SearchOptions
     execution: Execution
     checkpoints: Checkpoints
+    place: str = "default"
 
     @cached_property
     def groups(self) -> UnitGroups:
@@ -98,7 +104,16 @@ class Evaluator:
         return Pace()
 
     @cached_property
+    def ran_away(self) -> list[RunAway]:
+        """Every training that ran away, in order."""
+        return []
+
+    @cached_property
     def _placements(self) -> dict[tuple[tuple[str, int], ...], Placement]:
+        return {}
+
+    @cached_property
+    def _expected(self) -> dict[tuple[tuple[str, int], ...], Placement]:
         return {}
 
     def kept_units(self, counts: KeepCounts) -> dict[str, Units]:
@@ -125,11 +140,29 @@ class Evaluator:
         return Outcome(activity.accuracy, activity.mean_synops / self.cost.total)
 
     def placement(self, counts: KeepCounts) -> Placement:
-        """Place the pruned network."""
+        """Place the pruned network by the target's own rule."""
         key = tuple(sorted(counts.items()))
         if key not in self._placements:
             self._placements[key] = self.compiler.place(self.prune(Proposal(counts)))
         return self._placements[key]
+
+    def expected_placement(self, counts: KeepCounts) -> Placement:
+        """Place the pruned network as it will be, by the unpruned network's rates: that takes no more cores."""
+        by_rule = self.placement(counts)
+        if self.place == "default":
+            return by_rule
+        key = tuple(sorted(counts.items()))
+        if key not in self._expected:
+            try:
+                lowered = self.compiler.lower(self.prune(Proposal(counts)))
+            except UnsupportedError:  # what is lowered in the end is fine-tuned, and may well be possible
+                return by_rule
+            left, sent = kept_neurons(self.baseline.network, self.kept_units(counts)), self.baseline.chip_val.sent
+            sent = {name: spikes[left[name]] if name in left else spikes for name, spikes in sent.items()}
+            steps = self.data.steps * len(self.baseline.chip_val.labels)
+            load = partial(expected_load, lowered.program, sent, steps)
+            self._expected[key] = placed_by(self.place, self.compiler, lowered, load).placement
+        return self._expected[key]
 
     def tune(
         self,
@@ -181,13 +214,16 @@ class Evaluator:
             self.pace.add(str(key["as"]), time.perf_counter() - begun, done)
             return tuned
 
-        return self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
+        tuned = self.checkpoints.once(key, network, lambda each: simulator(each).to(execution.device), tune)
+        self.ran_away.extend(tuned.ran_away)
+        return tuned
 
     def measure(self, network: Network) -> Measured:
         """Lower a network and measure it on the validation samples."""
         lowered = self.compiler.lower(network)
         val = measure_program(lowered.program, self.data.val, self.execution, decide=self.options.decide)
-        return Measured(network, lowered, val)
+        load = partial(measured_load, lowered.program, lowered.placement, val, self.data.steps)
+        return Measured(network, placed_by(self.place, self.compiler, lowered, load), val)
 
     def measure_on_test(self, lowered: Lowered, tick: Tick | None = None) -> Activity:
         """Run a lowered network on the test samples."""

@@ -44,12 +44,12 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
         of_placement = budget.resource.of_placement
         if of_placement is None:
             continue
-        needed, possible = (of_placement(evaluator.placement(counts)) for counts in (smallest, least))
+        needed, possible = (of_placement(evaluator.expected_placement(counts)) for counts in (smallest, least))
         if not budget.allows(needed):
             message = f"the smallest network that may be built takes {needed:g}, the budget is {budget.limit:g}"
             fix = _fix(budget, needed, space, helps=budget.allows(possible))
             findings.append(Finding("E041", budget.resource.name, message, fix))
-    for obstacle in evaluator.placement(smallest).findings:
+    for obstacle in evaluator.expected_placement(smallest).findings:
         message = f"the smallest network that may be built does not fit: {obstacle.message}"
         findings.append(Finding("E041", obstacle.where, message, obstacle.fix))
     if findings:

@@ -53,9 +53,7 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     """
     options = evaluator.options
     with progress.step("importance"):
-        space = Space(
-            evaluator.prunable_groups(), options.lowest_ratio, lambda counts: goal.beyond(evaluator.placement(counts))
-        )
+        space = Space(evaluator.prunable_groups(), options.lowest_ratio, partial(_beyond, evaluator, goal))
         check_feasible(evaluator, space, goal)
     target = goal.target(options.aim)
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
@@ -66,6 +64,12 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
     return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
+
+
+def _beyond(evaluator: Evaluator, goal: Goal, counts: KeepCounts) -> float:
+    """Return by how much a network misses what its placement tells; one that fits by rule is not placed anew."""
+    by_rule = goal.beyond(evaluator.placement(counts))
+    return goal.beyond(evaluator.expected_placement(counts)) if by_rule > 0 else by_rule
 
 
 _FAR_BEHIND = 3.0

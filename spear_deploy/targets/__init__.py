@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from os import PathLike, fspath
 
 from spear_deploy.chips import ChipProfile, load_profile
@@ -92,7 +93,13 @@ def compiler_for(chip: ChipProfile, inputs: Mapping[str, InputRange], options: L
     """
     refuse_unlike({name: values.size for name, values in inputs.items() if values.size is not None})
     target = emulated_target(chip.target, chip.name)
-    if options.keep_to is not None and options.keep_to not in target.exporters:
+    bits = options.weight_bits
+    if bits is not None and (isinstance(bits, bool) or not isinstance(bits, Integral)):
+        raise InputError.of(
+            "E007", f"weight_bits {bits!r}", "is no whole number", "give one, or None: what the chip has"
+        )
+    is_text = isinstance(options.keep_to, str)
+    if options.keep_to is not None and not (is_text and options.keep_to in target.exporters):
         fix = f"formats: {', '.join(target.exporters)}" if target.exporters else f"{chip.target} has none"
         raise InputError.of("E008", f"keep_to {options.keep_to}", "there is no such export format", fix)
     return target.compiler(chip, inputs, options)

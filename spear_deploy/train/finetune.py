@@ -14,7 +14,7 @@ A batch that does not fit the execution's memory in one pass goes in parts, abou
 
 Training that runs away ends at once, and begins anew at a quarter of the rate: where gradients are no numbers any more,
 or SynOps grow to four times of both the target, if there is one, and what the first batch spent.  At a sixteenth it is
-given up, and the network is what it was.
+given up, and the network is what it was.  Each time is told in the result (:class:`RunAway`).
 """
 
 from __future__ import annotations
@@ -49,17 +49,39 @@ _FAN_OUT_LASTS = 16
 """Batches after which the fan-out is counted anew: weights round to another number of zeros slowly."""
 
 
+@dataclass(frozen=True)
+class RunAway:
+    """A training that ran away at a learning ``rate``, after so many ``batches``.
+
+    It ``spent`` that many SynOps a sample, where ``allowed`` are what it may; ``spent`` is None where gradients were no
+    numbers any more, and ``allowed`` where nothing bounds it.
+    """
+
+    rate: float
+    batches: int
+    spent: float | None
+    allowed: float | None
+
+    def __str__(self) -> str:
+        found = "gradients are no numbers"
+        if self.spent is not None and self.allowed is not None:
+            found = f"{self.spent:,.0f} SynOps a sample, where {self.allowed:,.0f} are allowed"
+        return f"at a learning rate of {self.rate:.3g}, after {self.batches} batches: {found}"
+
+
 @dataclass(frozen=True, eq=False)
 class Tuned:
     """A fine-tuned network, the multiplier its SynOps constraint ended with, and the simulator's parameters.
 
-    ``cut_at`` is the number of batches after which a deadline ended it; None: it was whole.
+    ``cut_at`` is the number of batches after which a deadline ended it; None: it was whole.  ``ran_away`` are the
+    trainings before it that ran away; after three the network is what it was.
     """
 
     network: Network
     multiplier: float
     parameters: Mapping[str, NDArray[np.float32]]
     cut_at: int | None = None
+    ran_away: tuple[RunAway, ...] = ()
 
 
 def finetune(
@@ -87,12 +109,14 @@ def finetune(
         slower = replace(config, learning_rate=share * config.learning_rate)
         return _Training(simulator(network), split, slower, execution, aims or Aims())
 
+    ran_away: list[RunAway] = []
     for share in _LOWER:
         tried = training(share)
         tried.run(seed, tick)
-        if not tried.ran_away:
-            return tried.tuned
-    return training(0.0).tuned
+        if tried.ran_away is None:
+            return replace(tried.tuned, ran_away=tuple(ran_away))
+        ran_away.append(tried.ran_away)
+    return replace(training(0.0).tuned, ran_away=tuple(ran_away))
 
 
 class _Training:
@@ -105,7 +129,7 @@ class _Training:
         self._execution = execution
         self._objective = _Objective(self._student, config, aims)
         self._cut_at: int | None = None
-        self.ran_away = False
+        self.ran_away: RunAway | None = None
 
     def run(self, seed: int, tick: Tick | None) -> None:
         """Train to the end, to the deadline, or until it runs away."""
@@ -121,8 +145,8 @@ class _Training:
             optimiser.zero_grad(set_to_none=True)
             for part in passes.of(positions):
                 objective.add_gradients(part)
-            self.ran_away = objective.runs_away
-            if self.ran_away:
+            if objective.runs_away:
+                self.ran_away = RunAway(config.learning_rate, done, *objective.excess)
                 break
             objective.end_batch()
             optimiser.step()
@@ -180,11 +204,24 @@ class _Objective:
     @property
     def runs_away(self) -> bool:
         """Whether a step along the gradients of this batch, or what it spent, would lead nowhere."""
-        gradients = [each.grad for each in self._student.parameters() if each.grad is not None]
-        if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+        if not self._is_finite:
             return True
         self._first = self._spent if self._first is None else self._first
-        return self._spent > _RUN_AWAY * max(self._target or 0.0, self._first)
+        return self._spent > self._allowed
+
+    @property
+    def excess(self) -> tuple[float | None, float | None]:
+        """What a batch that runs away spent, and what it might."""
+        return (self._spent, self._allowed) if self._is_finite else (None, None)
+
+    @property
+    def _allowed(self) -> float:
+        return _RUN_AWAY * max(self._target or 0.0, self._first or 0.0)
+
+    @property
+    def _is_finite(self) -> bool:
+        gradients = [each.grad for each in self._student.parameters() if each.grad is not None]
+        return all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
 
     def end_batch(self) -> None:
         """Move the multiplier by what the batch spent beyond the target."""

@@ -65,8 +65,8 @@ def test_misspelt_names(path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'snntorch'"):
         spear_deploy.load(path, "snntroch")
     with pytest.raises(InputError) as caught:
-        spear_deploy.load(path, "snntorch", rest="zero", compare="more")
-    assert [finding.where for finding in caught.value.findings] == ["load: rest", "load: compare"]
+        spear_deploy.load(path, "snntorch", rest="zero", compare="more", reset=np.ones(2))
+    assert [finding.where for finding in caught.value.findings] == ["load: rest", "load: compare", "load: reset"]
     with pytest.raises(InputError, match="load: preset"):
         spear_deploy.load(path, Semantics(dt=1e-4), preset="snntorch")
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
 
 from spear_deploy.api import settings
 from spear_deploy.api.settings import Settings, check_settings, deploy_options
+from spear_deploy.budgets import RESOURCES
 from spear_deploy.errors import InputError
 
 NUMBERS = settings._NUMBERS
-NO_NUMBERS = ["3", "", [3], True, float("nan"), float("inf"), -1, 1j, object()]
+NO_NUMBERS = ["3", "", [3], True, float("nan"), float("inf"), -1, 10**400, 1j, np.ones(2), object()]
+HINTS = get_type_hints(Settings)
+OPTIONAL = {name for name, hint in HINTS.items() if type(None) in get_args(hint)}
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -57,15 +60,43 @@ def test_bounds(name: str, good: float, bad: float) -> None:
         check_settings({name: bad})
 
 
-@pytest.mark.parametrize("name", ["method", "backend", "until", "encoding"])
-def test_names_that_there_are_not(name: str) -> None:
+@pytest.mark.parametrize("name", settings._CHOICES)
+@pytest.mark.parametrize("value", ["abacus", "", 3, ["normal"], np.ones(2)], ids=str)
+def test_names_that_there_are_not(name: str, value: Any) -> None:
     """E008 with those that there are."""
-    check_settings({name: None})
     with pytest.raises(InputError) as caught:
-        check_settings({name: "abacus"})
+        check_settings({name: value})
     (finding,) = caught.value.findings
-    assert (finding.code, finding.where) == ("E008", f"{name} abacus")
+    assert (finding.code, finding.where) == ("E008", f"{name} {value}")
     assert finding.fix == ", ".join(settings._CHOICES[name]())
+
+
+@pytest.mark.parametrize("name", sorted(HINTS.keys() - RESOURCES.names()))
+def test_none(name: str) -> None:
+    """It is a value of those settings whose type says so, and a finding of the others, ``effort`` among them."""
+    if name in OPTIONAL:
+        check_settings({name: None})
+        return
+    with pytest.raises(InputError, match=rf"E00[78] {name} None: "):
+        check_settings({name: None})
+
+
+@pytest.mark.parametrize("name", sorted(name for name, hint in HINTS.items() if hint is bool))
+@pytest.mark.parametrize("value", ["no", 1, 0, [], np.ones(2)], ids=str)
+def test_truths(name: str, value: Any) -> None:
+    """E007 for what is neither: ``adapt="no"`` adapted the network."""
+    check_settings({name: True})
+    check_settings({name: np.False_})
+    with pytest.raises(InputError, match=rf"E007 {name} .*: is neither True nor False"):
+        check_settings({name: value})
+
+
+@pytest.mark.parametrize("name", ["device", "keep_to"])
+@pytest.mark.parametrize("value", [3, 10**400, ["net"], np.ones(2)], ids=lambda value: type(value).__name__)
+def test_names_that_are_looked_up_later(name: str, value: Any) -> None:
+    """E008 for what is no text."""
+    with pytest.raises(InputError, match=rf"E008 {name} .*is no name"):
+        check_settings({name: value})
 
 
 def test_all_at_once() -> None:

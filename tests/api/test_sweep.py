@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spear_deploy
 from spear_deploy import Sweep
 from spear_deploy.api import sweep as module
-from spear_deploy.api.sweep import point_name
+from spear_deploy.api.sweep_folder import point_name
 from spear_deploy.data import Dataset
 from spear_deploy.deployment.bundle import read_bundle
 from spear_deploy.errors import InputError
@@ -81,6 +82,9 @@ def test_it_resumes(
     [
         ({"budgets": ()}, ["budgets"]),
         ({"seeds": ()}, ["seeds"]),
+        ({"budgets": None, "seeds": 1.5}, ["budgets", "seeds"]),
+        ({"budgets": "50%"}, ["budgets"]),
+        ({"seeds": np.array([0.5, 1.5])}, ["seeds"]),
         ({"seeds": (0.5,), "synops": "50%"}, ["synops", "seeds"]),
         ({"max_drop": "much"}, ["max_drop"]),
         ({"budgets": ("50%", "50pct")}, ["budgets"]),

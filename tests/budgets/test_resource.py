@@ -92,6 +92,7 @@ def test_a_share_is_not_taken_for_an_operation() -> None:
         (DROP, "101", "is too large"),
         (DROP, "2%", "is a percentage"),
         (CORES, "2.5", "is not a whole number"),
+        (CORES, "1e400", "is too large"),
         (CORES, "50%", "is a percentage"),
         (MEAN, "many", "is not a number"),
     ],

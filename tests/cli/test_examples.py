@@ -25,6 +25,7 @@ NOT_RAISED = {
     "E063": "no Python that the backend takes, or no network",
     "E064": "an installation without extras",
     "N025": "an installation without extras",
+    "N044": "a training whose loops fire ever more",
     "E068": "a process that is killed twice",
     "E069": "a cluster of machines",
     "E089": "a backend that is installed, and a fault of its simulator",

@@ -317,3 +317,19 @@ def test_completion(words: str, offered: str) -> None:
     place = {**os.environ, **asked}
     done = subprocess.run([sys.executable, "-c", code], env=place, capture_output=True, text=True, check=False)
     assert f"plain,{offered}" in done.stdout.splitlines(), done
+
+
+RANGES = [
+    (name, parameter)
+    for name in main.COMMANDS
+    for parameter in main.cli.get_command(click.Context(main.cli), name).params  # type: ignore[union-attr]
+    if isinstance(parameter.type, click.FloatRange)
+]
+
+
+@pytest.mark.parametrize(("command", "option"), RANGES, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize("value", ["inf", "1e400", "nan"])
+def test_numbers_are_finite(command: str, option: click.Parameter, value: str) -> None:
+    """No range has infinity or NaN in it."""
+    with pytest.raises(click.BadParameter, match="is not a finite number|is not in the range"):
+        option.type.convert(value, option, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,6 +85,13 @@ def crew_at(address: str, threads: int = 1) -> AbstractContextManager[Crew]:
     """What would carry out no pieces, of a GiB each."""
     task = Task(print, {}, {}, Path(), threads, 1 << 30)
     return cluster_at(address).crew(address, task, lambda line: None)
+
+
+@contextmanager
+def listening() -> Iterator[str]:
+    """Something that accepts whoever comes and never says a word; yields its host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the system accepts for it
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 def until(condition: Callable[[], Any], seconds: float) -> Any:

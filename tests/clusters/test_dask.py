@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 
 from spear_deploy.errors import BackendError
 from tests.api.test_sweep_jobs import same
-from tests.clusters.sweeps import ENVIRONMENT, crew_at, interrupted, pieces_of, sweep, swept, until
+from tests.clusters.sweeps import ENVIRONMENT, crew_at, interrupted, listening, pieces_of, sweep, swept, until
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -140,3 +141,17 @@ def test_nobody_there() -> None:
     found = "E069 --cluster tcp://127.0.0.1:9: no scheduler of Dask answers"
     with pytest.raises(BackendError, match=found), crew_at("tcp://127.0.0.1:9"):
         pass
+
+
+def test_a_port_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E069 after the time a scheduler has to answer: something accepts there and says nothing, or speaks HTTP."""
+    monkeypatch.setattr("spear_deploy.clusters.dask.PATIENCE", 0.5)
+    web = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    with listening() as silent, web:
+        for place in (silent, f"127.0.0.1:{web.server_port}"):
+            found = f"E069 --cluster tcp://{place}: what listens there has not answered as a scheduler of Dask does in"
+            begun = time.monotonic()
+            with pytest.raises(BackendError, match=found) as raised, crew_at(f"dask://{place}"):
+                pass
+            assert time.monotonic() - begun < 5
+            assert "its dashboard's (8787)" in raised.value.findings[0].fix

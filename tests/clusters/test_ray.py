@@ -12,7 +12,7 @@ import pytest
 
 from spear_deploy.errors import BackendError
 from tests.api.test_sweep_jobs import same
-from tests.clusters.sweeps import ENVIRONMENT, crew_at, interrupted, sweep, swept, until
+from tests.clusters.sweeps import ENVIRONMENT, crew_at, interrupted, listening, sweep, swept, until
 
 pytest.importorskip("ray", reason="needs the extra ray")
 
@@ -81,3 +81,14 @@ def test_nobody_there() -> None:
     found = "E069 --cluster ray://127.0.0.1:9: no head of Ray answers"
     with pytest.raises(BackendError, match=found), crew_at("ray://127.0.0.1:9"):
         pass
+
+
+def test_a_port_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E069, whose fix is not that of other versions, after the time that Ray waits."""
+    monkeypatch.setattr("ray.util.client.worker.INITIAL_TIMEOUT_SEC", 0.2)
+    monkeypatch.setattr("ray.util.client.worker.backoff", lambda seconds: seconds)
+    with listening() as place:
+        found = f"E069 --cluster ray://{place}: what listens there has not answered as a head of Ray does in [12] s"
+        with pytest.raises(BackendError, match=found) as raised, crew_at(f"ray://{place}"):
+            pass
+    assert "10001, not 6379 or 8265" in raised.value.findings[0].fix

@@ -111,6 +111,9 @@ def test_training_that_runs_away_goes_again_at_a_lower_rate(
     monkeypatch.setattr("spear_deploy.deployment.adapt._bound", lambda *_: 1e-3 if len(tried) < 3 else 1e9)
     retraining.kept(config)
     assert tried[1:] == [8e-3, 2e-3]
+    (told,) = retraining.ran_away
+    assert told.rate == 8e-3
+    assert told.spent > told.allowed == 1.5e-3
 
 
 def test_adaptation_of_builtin_neurons_is_none(run_deploy: Deploy, tmp_path: Path) -> None:

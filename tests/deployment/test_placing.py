@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spear_deploy
 from spear_deploy.errors import InputError
+from spear_deploy.execution import Execution
+from spear_deploy.frontends import Semantics
+from spear_deploy.frontends.nir.writer import save
+from spear_deploy.journal import Journal
 from spear_deploy.measure.load import measured_load
 from spear_deploy.measure.runs import measure_program
+from spear_deploy.network import Input, Network, Population, Projection
+from spear_deploy.network.neuron import Neuron
+from spear_deploy.network.ops import Conv2d, Flatten, Linear
 from spear_deploy.report.neurons import neuron_rows
+from spear_deploy.search.checkpoints import Checkpoints
+from spear_deploy.search.evaluator import Evaluator
+from spear_deploy.search.options import SearchOptions
+from tests.conftest import leaky
 
 SMALL = """inherits = "loihi1"
 title = "Loihi 1 with cores of four neurons"
@@ -82,6 +95,69 @@ def test_by_default_nothing_changes(tiny_nir: Path, tiny_npz: Path, chip: Path) 
     assert default.report["bottleneck"]["placement"] == "default"
     assert default.report["bottleneck"]["by_own_rule"] is None
     assert default.work.measured.lowered is default.work.baseline.lowered
+
+
+def _map_of(neuron: Neuron, shape: tuple[int, ...]) -> Neuron:
+    return replace(neuron, **{each.name: _shaped(getattr(neuron, each.name), shape) for each in fields(neuron)})
+
+
+def _shaped(value: object, shape: tuple[int, ...]) -> object:
+    return value.reshape(shape) if isinstance(value, np.ndarray) else value
+
+
+@pytest.fixture(scope="module")
+def strips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """A map of 7 channels on 8 columns, its data, and a chip that by rule cuts it into 8 columns, where 7 channels do.
+
+    Most of the input is at one column, so that its core is the busiest by rule.
+    """
+    folder = tmp_path_factory.mktemp("strips")
+    y = np.arange(90) % 3
+    rates = np.where(np.arange(8) == 0, 0.9, 0.02) + 0.5 * (np.arange(8) == y[:, None] + 1)
+    x = np.random.default_rng(0).random((90, 6, 1, 1, 8)) < rates[:, None, None, None, :]
+    np.savez(folder / "data.npz", x=x.astype(np.uint8), y=y)
+    sums = np.zeros((3, 7, 8), np.float32)
+    sums[np.arange(3), :, np.arange(3) + 1] = 0.2
+    network = Network(
+        (
+            Input("input", (1, 1, 8)),
+            Population("map", (7, 1, 8), _map_of(leaky(56), (7, 1, 8))),
+            Population("output", (3,), leaky(3)),
+        ),
+        (
+            Projection("to_map", "input", "map", (Conv2d(np.full((7, 1, 1, 1), 1.5, np.float32), None),)),
+            Projection("to_output", "map", "output", (Flatten(), Linear(sums.reshape(3, 56)))),
+        ),
+        ("output",),
+    )
+    save(folder / "strips.nir", network, Semantics(dt=1.0))
+    (folder / "eight.toml").write_text(SMALL.replace("value = 4", "value = 8"))
+    return folder / "strips.nir", folder / "data.npz", folder / "eight.toml"
+
+
+def test_a_budget_of_cores_is_one_of_the_placement_that_is_used(strips: tuple[Path, Path, Path]) -> None:
+    """Balanced, the unpruned network is within it: nothing is searched, and the budget is kept by what is delivered."""
+    model, data, chip = strips
+    done = spear_deploy.deploy(model, data, chip=chip, cores=8, place="balance")
+    assert done.work.ruled.cores == 9
+    assert done.work.measured.lowered.placement.cores == 8
+    assert done.work.search is None
+    (budget,) = (each for each in done.report["budgets"] if each["resource"] == "cores")
+    assert (budget["measured"], budget["within"]) == (8, True)
+
+
+def test_the_search_expects_that_placement(strips: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    """Of the unpruned widths it is the measured one; of narrower ones no more cores than by the own rule."""
+    model, data, chip = strips
+    work = spear_deploy.deploy(model, data, chip=chip, cores=8, place="balance").work
+    checkpoints = Checkpoints(Journal(tmp_path / "journal", {}, resume=False), tmp_path / "weights")
+    of_search = (SearchOptions(), Execution(), checkpoints, "balance")
+    evaluator = Evaluator(work.baseline, work.data, work.compiler, *of_search)
+    widths = [{"map": n} for n in range(1, 8)]
+    assert evaluator.expected_placement(widths[-1]) == work.baseline.lowered.placement
+    found = [(evaluator.expected_placement(n).cores, evaluator.placement(n).cores) for n in widths]
+    assert all(expected <= by_rule for expected, by_rule in found)
+    assert found[-1] == (8, 9)
 
 
 def test_what_there_is_not_is_refused(tiny_nir: Path, tiny_npz: Path) -> None:

@@ -98,7 +98,11 @@ class LoihiCompiler:
             return None  # what a tile takes is known of adjacent channels alone
         placement = self._place(program.shapes, program.synapses, *_ends(program), cuts)
         beyond = {each.name for each in placement.populations if max(each.utilisation.values()) > 1}
-        return None if beyond & cuts.keys() else replace(placement, findings=lowered.placement.findings)
+        if beyond & cuts.keys():
+            return None
+        fixes = {(found.code, found.where): found.fix for found in lowered.placement.findings}
+        findings = (replace(each, fix=fixes.get((each.code, each.where), each.fix)) for each in placement.findings)
+        return replace(placement, findings=tuple(findings))
 
     def trainable(self, network: Network) -> NetworkSimulator:
         """Return what trains the network as the integers that it is lowered to.

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.data.samples import SpikeSamples
+from spear_deploy.deployment.verdict import run_aways
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network
@@ -22,7 +23,7 @@ from spear_deploy.targets.xylo.emulator import XyloEmulator
 from spear_deploy.targets.xylo.registers import kept
 from spear_deploy.targets.xylo.training import IntegerRun, _surrogate
 from spear_deploy.train.config import Aims, FinetuneConfig
-from spear_deploy.train.finetune import finetune
+from spear_deploy.train.finetune import Tuned, finetune
 
 from .networks import compiler, network, spikes
 from .programs import random_events, random_program
@@ -175,26 +176,38 @@ def test_training_learns_and_presses_synops() -> None:
 
 @pytest.mark.parametrize(("is_pressed", "rate"), [(True, 1.0), (False, 0.25)])
 def test_training_that_runs_away_begins_anew_at_a_lower_rate(is_pressed: bool, rate: float) -> None:
-    """Loops that fire ever more end it at once, and it goes on as it would have gone at a quarter of the rate."""
+    """Loops that fire ever more end it at once, and it goes on as it would have gone at a quarter of the rate.
+
+    What was measured of each is told, and becomes one note.
+    """
     split, net, started = task(), network(3), list[int]()
     bound = compiler(np.moveaxis(split.samples.spikes, 0, 1))
     allowed = measure_program(bound.lower(net).program, split).mean_synops
     aims = Aims(synops_target=allowed if is_pressed else None)
 
-    def trained(at: float) -> Network:
+    def trained(at: float) -> Tuned:
         config = FinetuneConfig(epochs=10, learning_rate=at, batch=32, distillation=0.0)
         options: dict[str, Any] = {
             "simulator": bound.trainable,
             "aims": aims,
             "tick": lambda done, _: started.append(done),
         }
-        return finetune(net, split, config, seed=0, **options).network
+        return finetune(net, split, config, seed=0, **options)
 
     reckless = trained(rate)
     assert started.count(1) == 3
     assert len(started) < 2 * 30
-    assert reckless.content_hash == trained(rate / 16).content_hash
+    calm = trained(rate / 16)
+    assert reckless.network.content_hash == calm.network.content_hash
     assert started.count(1) == 4
+    assert calm.ran_away == run_aways(calm.ran_away) == ()
+    assert [each.rate for each in reckless.ran_away] == [rate, rate / 4]
+    assert all(each.spent > each.allowed >= 4 * (aims.synops_target or 0) for each in reckless.ran_away)
+    (note,) = run_aways(reckless.ran_away)
+    worst = max(reckless.ran_away, key=lambda each: each.spent / each.allowed)
+    assert (note.code, note.severity) == ("N044", "note")
+    assert f"2 times, most {worst}" in note.message
+    assert f"{worst.spent:,.0f} SynOps a sample, where {worst.allowed:,.0f} are allowed" in str(worst)
 
 
 def test_own_neurons_replace_what_the_chip_lacks() -> None:
