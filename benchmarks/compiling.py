@@ -12,11 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +76,14 @@ def exponent(widths: list[int], times: list[float]) -> float:
     return math.log(times[-1] / times[0]) / math.log((widths[-1] / widths[0]) ** 2)
 
 
-_INSPECT = """
-import atexit, sys
+_PROGRAM = """
+import atexit, resource, sys
 from pathlib import Path
 
 def report():
     status = Path("/proc/self/status").read_text().split()
-    sys.stderr.write(status[status.index("VmHWM:") + 1])
+    own, children = status[status.index("VmHWM:") + 1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    sys.stderr.write(f" {max(int(own), children)}")
 
 atexit.register(report)
 from spear_deploy.cli.main import main
@@ -87,16 +91,36 @@ main()
 """
 
 
-def inspect(name: str, *options: str) -> tuple[float, float, int]:
-    """Return seconds, peak memory in MB and the exit code of ``spear-deploy inspect`` on a network of the table."""
+@dataclass(frozen=True)
+class Took:
+    """What a command of the command line took: ``megabytes`` are the most that one process of it held at a time."""
+
+    seconds: float
+    of_a_core: float
+    megabytes: float
+    exit_code: int
+    output: str
+    errors: str
+
+
+def command_line(*arguments: str, folder: Path | None = None) -> Took:
+    """Run ``spear-deploy`` with these arguments as a process of its own, from ``folder`` (None: from here)."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-c", _PROGRAM, *arguments]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(each or str(Path.cwd()) for each in sys.path)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    of_a_core = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    errors, _, peak = done.stderr.rpartition(" ")
+    return Took(took, of_a_core, int(peak) / 1024, done.returncode, done.stdout, errors)
+
+
+def inspect(name: str, *options: str) -> Took:
+    """Return what ``spear-deploy inspect`` takes on a network of the table."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.nir"
         save(model, case_of(name).network, Semantics(1.0))
-        command = [sys.executable, "-c", _INSPECT, "inspect", str(model), *options]
-        start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        took = time.perf_counter() - start
-    return took, int(done.stderr.split()[-1]) / 1024, done.returncode
+        return command_line("inspect", str(model), *options)
 
 
 def main() -> None:
@@ -116,9 +140,9 @@ def main() -> None:
     figures = {}
     for name in ("64-256-10", "VGG16, strided", "VGG16, pooled"):
         for options in ((), ("--chip", CHIP)):
-            took, megabytes, code = inspect(name, *options)
-            figures[" ".join((name, *options))] = {"seconds": took, "megabytes": megabytes, "exit_code": code}
-            inspected.add_row(" ".join((name, *options)), f"{took:.2f}", f"{megabytes:.0f}", str(code))
+            took, title = inspect(name, *options), " ".join((name, *options))
+            figures[title] = {"seconds": took.seconds, "megabytes": took.megabytes, "exit_code": took.exit_code}
+            inspected.add_row(title, f"{took.seconds:.2f}", f"{took.megabytes:.0f}", str(took.exit_code))
     if arguments.json:
         sys.stdout.write(json.dumps({"exponents": exponents, "inspect": figures}) + "\n")
     else:
