@@ -40,21 +40,17 @@ from spear_deploy.report.formats import percent
 RESULTS = Path(__file__).parent / "results" / "literature.jsonl"
 CHIPS = ("hala_point", "kapoho_point")
 STAGES = ("inspect", "deploy", "run")
-LARGE = ("ResNet18", "VGG16, strided", "VGG16, pooled")
-CALIBRATION, BUDGET = 4, "50%"
+TRAIN, TEST, CALIBRATION, BUDGET = 16, 4, 4, "50%"
 _RATE, _HALVINGS = 0.1, 6
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network of the literature: what builds it, the time steps of a sample, whether events are its input, and how
-    many samples it is trained and tested on (a fifth of the first are held back to validate)."""
+    """A network of the literature: what builds it, the time steps of a sample, and whether events are its input."""
 
     build: Callable[[np.random.Generator], Network]
     steps: int
     events: bool = False
-    train: int = 24
-    test: int = 8
 
 
 def gesture(rng: np.random.Generator) -> Network:
@@ -91,7 +87,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
         "MobileNet": Subject(ROWS["MobileNet"].build, 4),
         "DVS-Gesture": Subject(gesture, 20, events=True),
         "PilotNet": Subject(pilotnet, 16),
-        **{name: Subject(ROWS[name].build, 4, train=12, test=4) for name in LARGE},
+        **{name: Subject(ROWS[name].build, 4) for name in ("ResNet18", "VGG16, strided", "VGG16, pooled")},
     }
 )
 """By name, the smallest first."""
@@ -99,7 +95,7 @@ SUBJECTS: Mapping[str, Subject] = MappingProxyType(
 
 def samples(subject: Subject, network: Network) -> NDArray[Any]:
     """Draw images in 0..1 (N, *shape), or events (N, T, *shape) of which a tenth are there."""
-    rng, shape, count = np.random.default_rng(1), network.inputs[0].shape, subject.train + subject.test
+    rng, shape, count = np.random.default_rng(1), network.inputs[0].shape, TRAIN + TEST
     if subject.events:
         return (rng.random((count, subject.steps, *shape), np.float32) < _RATE).astype(np.uint8)
     return rng.random((count, *shape), np.float32)
@@ -149,7 +145,7 @@ def prepare(name: str, folder: Path) -> None:
         network = calibrated(network, split_of(subject, x[:CALIBRATION]))
         decided = measure_float(network, split_of(subject, x)).scores.argmax(axis=1)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {"train": slice(0, subject.train), "test": slice(subject.train, None)}
+    parts = {"train": slice(0, TRAIN), "test": slice(TRAIN, None)}
     arrays = {
         f"{axis}_{part}": all_of[own] for part, own in parts.items() for axis, all_of in (("x", x), ("y", decided))
     }
@@ -165,7 +161,7 @@ def arguments(name: str, chip: str, stage: str) -> tuple[str, ...]:
         return ("inspect", "model.nir", "--chip", chip, "--json")
     if stage == "run":
         return ("run", chip, *data, "--json")
-    budget = ("--synops", BUDGET, "--effort", "quick", "--allow-loss", "--backend", "emulator")
+    budget = ("--synops", BUDGET, "--effort", "quick", "--epochs", "10", "--allow-loss", "--backend", "emulator")
     return ("deploy", "model.nir", "--chip", chip, *data, *budget, "-o", chip, "--force", "--json")
 
 
@@ -174,7 +170,6 @@ def row(name: str, chip: str, stage: str, took: Took) -> dict[str, Any]:
     asked = arguments(name, chip, stage)
     found: dict[str, Any] = {"network": name, "chip": chip, "stage": stage, "exit_code": took.exit_code}
     found |= {"seconds": round(took.seconds, 1), "of_a_core": round(took.of_a_core, 1)}
-    found |= {"samples": [SUBJECTS[name].train, SUBJECTS[name].test]}
     found |= {"megabytes": round(took.megabytes), "command": f"spear-deploy {' '.join(asked)}"}
     told = json.loads(took.output) if took.output else {}
     findings = told.get("findings", told.get("notes", []))
