@@ -1,7 +1,8 @@
 """How compiling grows with a network: composing, placing and lowering of one dense layer of 1,024 to 8,192 neurons.
 
 Exponents are those of time in the number of synapses, between the first and the last width: 1 is linear.  Beside them
-what the command line takes for VGG16 (3x32x32), start-up included, and the most memory that it held.
+what the command line takes for VGG16 (3x32x32) and for one matrix of 10^8 synapses, start-up included, and the most
+memory that it held.
 
     python -m benchmarks.compiling            # two tables
     python -m benchmarks.compiling --json     # {"exponents": {"compose": e, ...}, "inspect": {"VGG16, strided": ...}}
@@ -12,11 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +35,8 @@ from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load
 
 REPEATS = 3
 CHIP = "hala_point"
+WIDEST = 10_240
+"""Neurons of a dense layer of more than 10^8 synapses."""
 
 
 def layer(width: int) -> Network:
@@ -41,13 +47,13 @@ def layer(width: int) -> Network:
 
 
 def seconds(run: Callable[[Network], object], network: Network) -> float:
-    """Return the least time of a few runs, each on a network that nothing has been computed of."""
+    """Return the processor's least time of a few runs, each on a network that nothing has been computed of."""
     times = []
     for _ in range(REPEATS):
         fresh = Network(network.populations, network.projections, network.outputs)
-        start = time.perf_counter()
+        start = time.process_time()
         run(fresh)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 
@@ -73,13 +79,14 @@ def exponent(widths: list[int], times: list[float]) -> float:
     return math.log(times[-1] / times[0]) / math.log((widths[-1] / widths[0]) ** 2)
 
 
-_INSPECT = """
-import atexit, sys
+_PROGRAM = """
+import atexit, resource, sys
 from pathlib import Path
 
 def report():
     status = Path("/proc/self/status").read_text().split()
-    sys.stderr.write(status[status.index("VmHWM:") + 1])
+    own, children = status[status.index("VmHWM:") + 1], resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    sys.stderr.write(f" {max(int(own), children)}")
 
 atexit.register(report)
 from spear_deploy.cli.main import main
@@ -87,16 +94,39 @@ main()
 """
 
 
-def inspect(name: str, *options: str) -> tuple[float, float, int]:
-    """Return seconds, peak memory in MB and the exit code of ``spear-deploy inspect`` on a network of the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "model.nir"
-        save(model, case_of(name).network, Semantics(1.0))
-        command = [sys.executable, "-c", _INSPECT, "inspect", str(model), *options]
-        start = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        took = time.perf_counter() - start
-    return took, int(done.stderr.split()[-1]) / 1024, done.returncode
+@dataclass(frozen=True)
+class Took:
+    """What a command of the command line took: ``megabytes`` are the most that one process of it held at a time."""
+
+    seconds: float
+    of_a_core: float
+    megabytes: float
+    exit_code: int
+    output: str
+    errors: str
+
+
+def command_line(*arguments: str, folder: Path | None = None) -> Took:
+    """Run ``spear-deploy`` with these arguments as a process of its own, from ``folder`` (None: from here)."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-c", _PROGRAM, *arguments]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(each or str(Path.cwd()) for each in sys.path)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    of_a_core = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    errors, _, peak = done.stderr.rpartition(" ")
+    return Took(took, of_a_core, int(peak) / 1024, done.returncode, done.stdout, errors)
+
+
+def inspected() -> Iterator[tuple[str, Took]]:
+    """Yield what ``spear-deploy inspect`` takes on networks, without a chip and with one, by name."""
+    dense = f"dense, {WIDEST:,} wide"
+    for name in ("64-256-10", "VGG16, strided", "VGG16, pooled", dense):
+        with tempfile.TemporaryDirectory() as folder:
+            network = layer(WIDEST) if name == dense else case_of(name).network
+            save(Path(folder) / "model.nir", network, Semantics(1.0))
+            for options in ((), ("--chip", CHIP)):
+                yield " ".join((name, *options)), command_line("inspect", "model.nir", *options, folder=Path(folder))
 
 
 def main() -> None:
@@ -112,19 +142,17 @@ def main() -> None:
     growth = Table("stage", *(f"{width:,} wide, ms" for width in widths), "exponent", box=None)
     for name, found in times.items():
         growth.add_row(name, *(f"{1e3 * each:,.2f}" for each in found), f"{exponents[name]:.2f}")
-    inspected = Table("inspect", "seconds", "MB", "exit code", box=None)
+    lines = Table("inspect", "seconds", "MB", "exit code", box=None)
     figures = {}
-    for name in ("64-256-10", "VGG16, strided", "VGG16, pooled"):
-        for options in ((), ("--chip", CHIP)):
-            took, megabytes, code = inspect(name, *options)
-            figures[" ".join((name, *options))] = {"seconds": took, "megabytes": megabytes, "exit_code": code}
-            inspected.add_row(" ".join((name, *options)), f"{took:.2f}", f"{megabytes:.0f}", str(code))
+    for title, took in inspected():
+        figures[title] = {"seconds": took.seconds, "megabytes": took.megabytes, "exit_code": took.exit_code}
+        lines.add_row(title, f"{took.seconds:.2f}", f"{took.megabytes:.0f}", str(took.exit_code))
     if arguments.json:
         sys.stdout.write(json.dumps({"exponents": exponents, "inspect": figures}) + "\n")
     else:
         console = Console(width=120)
         console.print(growth)
-        console.print(inspected)
+        console.print(lines)
 
 
 if __name__ == "__main__":

@@ -289,6 +289,12 @@ def scores_table() -> str:
     return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
 
 
+def literature_table() -> str:
+    """Return the results of ``benchmarks/literature.py`` that are checked in."""
+    benchmark = _benchmark("literature")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
+
+
 def published_table() -> str:
     """Return the results of ``benchmarks/published.py`` that are checked in."""
     benchmark = _benchmark("published")
@@ -344,6 +350,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "agent": agent_table,
     "budgets": budgets_table,
     "landscapes": landscapes_table,
+    "literature": literature_table,
     "lre": lre_table,
     "lre_curve": lre_curve,
     "lre_shared": lre_shared,

@@ -65,6 +65,7 @@ NOT_RUN = {
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
+    "python -m benchmarks.literature -o FOLDER": "an hour; what is checked in is not run again",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
     "python -m benchmarks.pruning --network digits --budgets 50 15 5 "
     "--methods default gradr scratch spear gradual uniform taylor": "an hour; what is checked in is not run again",
