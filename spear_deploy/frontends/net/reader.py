@@ -24,7 +24,6 @@ from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.layers import (
     UNIT,
-    BadLayerError,
     ConvolutionLayer,
     DenseLayer,
     FlattenLayer,
@@ -34,6 +33,7 @@ from spear_deploy.frontends.net.layers import (
     parse,
     refusals,
 )
+from spear_deploy.frontends.net.values import BadLayerError
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Flatten, Input, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
 
