@@ -21,6 +21,7 @@ from spear_deploy.targets.protocol import (
     Program,
     Recording,
     Recutter,
+    SigmaDeltaTarget,
     Target,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "Program",
     "Recording",
     "Recutter",
+    "SigmaDeltaTarget",
     "Target",
     "compiler_for",
     "emulated_target",

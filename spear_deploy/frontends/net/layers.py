@@ -131,13 +131,13 @@ def parse(where: str, name: str, layer: NetLayer) -> Layer:
             shape = shape_of(values)
             if "neuron/type" not in values:
                 return InputLayer(where, shape, None, 1.0)
-            weight = single(values, "weight", UNIT) / UNIT
+            scale = single(values, "weight", UNIT) / UNIT
             bias = np.full(shape, single(values, "bias", 0) / UNIT, np.float32)
-            return InputLayer(where, shape, replace(_neuron(values, shape), bias=bias), weight)
+            return InputLayer(where, shape, replace(_neuron(values, shape), bias=bias), scale)
         case "conv":
             shape = shape_of(values)
-            op = convolution_of(values)
-            op = replace(op, weight=_in_units(op.weight))
+            weight, geometry = convolution_of(values)
+            op = Conv2d(_in_units(weight), None, *geometry)
             return ConvolutionLayer(where, name, shape, op, _neuron(values, shape))
         case _:
             return _dense(where, name, values, is_recurrent=layer.type == "dense_rec")

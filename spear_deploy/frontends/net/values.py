@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.frontends.net.limits import MAX_GEOMETRY
-from spear_deploy.network import Conv2d
 from spear_deploy.network.ops import Pair, Shape
 from spear_deploy.untrusted import MAX_NEURONS
 
 Integers: TypeAlias = NDArray[np.int64]
 Values: TypeAlias = Mapping[str, Any]
+Geometry: TypeAlias = tuple[Pair, Pair, Pair, int]
+"""Stride, padding and dilation, (y, x) each, and groups."""
 
 _MAX_INTEGER = 1 << 23
 
@@ -27,8 +28,8 @@ class BadLayerError(Exception):
     """A field of a layer is missing, or netx would not run it as it stands there; the text says what is wrong."""
 
 
-def convolution_of(values: Values) -> Conv2d:
-    """Return a convolution layer's kernel, of integers, and its geometry."""
+def convolution_of(values: Values) -> tuple[Integers, Geometry]:
+    """Return a convolution layer's weight, (Cout, Cin/groups, kH, kW), and its geometry."""
     weight = integers_of(values, "weight")
     if weight.ndim == 5 and weight.shape[4] == 1:  # older versions of lava-dl store an axis of time
         weight = weight[..., 0]
@@ -39,7 +40,7 @@ def convolution_of(values: Values) -> Conv2d:
     groups = int(single(values, "groups"))
     if not 1 <= groups <= MAX_GEOMETRY or weight.shape[0] % groups or max(weight.shape[2:]) > MAX_GEOMETRY:
         raise BadLayerError(f"{groups} groups and a weight of shape {weight.shape} are no convolution of netx")
-    return Conv2d(weight, None, stride, padding, dilation, groups)
+    return weight, (stride, padding, dilation, groups)
 
 
 def shape_of(values: Values) -> Shape:
