@@ -71,7 +71,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
     program = opened.program
     rule = program_rule(program, options["decide"] or opened.decide)
     (port,) = program.inputs
-    split = None if name is None else _test_split(name, data, program, samples, document)
+    split = None if name is None else test_split(name, data, program, samples, document)
     with Progress(document.console).step(backend) as tick:
         if split is not None and backend == "emulator" and output is None:
             # Batch after batch: nothing needs all rasters at once.
@@ -101,7 +101,7 @@ def tell_populations(document: Document, rule: str) -> None:
         document.explain(f"{plain(each['name'])}: {spikes}{each['synops']:,.0f} SynOps out a sample")
 
 
-def _test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
+def test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
     """Return the first ``count`` test samples (None: all) as the program takes them; print how they were read."""
     from spear_deploy.data import fit_to_network, load_data
 

@@ -39,14 +39,14 @@ Integers: TypeAlias = NDArray[np.int64]
 class SigmaDeltaPopulation:
     """Neurons of one kind: ``shape`` is (C, H, W) or (N,).
 
-    ``threshold`` and ``bias``, () or of that shape, are in units of the input's integers; a decoder has neither, an
-    encoder no bias.  ``cumulative_error``: what was not sent is added up until it reaches the threshold.
+    ``threshold``, one for all, and ``bias``, () or of that shape, are in units of the input's integers; a decoder has
+    neither, an encoder no bias.  ``cumulative_error``: what was not sent is added up until it reaches the threshold.
     """
 
     name: str
     shape: Shape
     kind: Kind
-    threshold: Integers
+    threshold: int
     bias: Integers
     activation: Activation = "relu"
     cumulative_error: bool = False

@@ -24,8 +24,7 @@ def sigma_delta_data(network: SigmaDeltaNetwork) -> list[dict[str, Any]]:
         count = 0 if each is None else synapse_count(each, network.shapes)
         fed_by = [] if each is None else [{"name": each.name, "ops": [synapse_kind(each)], "synapses": count}]
         row = _row(population.name, population.shape, count)
-        low, high = int(population.threshold.min()), int(population.threshold.max())
-        threshold = None if population.is_readout else [low, high]
+        threshold = None if population.is_readout else population.threshold
         told.append({**row, "fed_by": fed_by, "kind": population.kind, "threshold": threshold})
     return told
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from spear_deploy.backends import lava
 from spear_deploy.frontends.net.file import NetLayer, write
+from spear_deploy.recording import Recording
+from spear_deploy.targets.loihi.sigma_delta.emulator import SigmaDeltaEmulator
+from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 from tests.cli.conftest import Run
 from tests.targets.loihi.sigma_delta.net_files import conv, decoder, map_input
 
@@ -48,7 +54,7 @@ def test_inspect(spear: Run, model: Path, frames: Path) -> None:
     assert all(text in done.out for text in (*shown, "3 cores of 128"))
     found = json.loads(spear("inspect", model, "--chip", "loihi2", "--data", frames, "--json").out)
     assert [each["kind"] for each in found["populations"]] == ["input", "delta", "sigma_delta", "sigma"]
-    assert found["populations"][1]["threshold"] == [2, 2]
+    assert found["populations"][1]["threshold"] == 2
     assert found["activity"]["synops"] == sum(each["synops"] for each in found["activity"]["populations"]) > 0
 
 
@@ -64,6 +70,26 @@ def test_run(spear: Run, model: Path, frames: Path, tmp_path: Path) -> None:
     assert sums.shape == (len(messages), 5, 2)
 
 
+def test_validate(spear: Run, model: Path, frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every message of a backend is held against the emulator's; one that differs is E050."""
+
+    def faithful(program: SigmaDeltaProgram, inputs: Mapping[str, np.ndarray], **_: Any) -> Recording:
+        return SigmaDeltaEmulator(program).run(inputs)
+
+    def other(program: SigmaDeltaProgram, inputs: Mapping[str, np.ndarray], **_: Any) -> Recording:
+        recording = faithful(program, inputs)
+        recording.spikes["conv1"][3, 0, 0, 0, 0] += 1
+        return recording
+
+    given = ("validate", model, "--data", frames, "--samples", 1)
+    monkeypatch.setattr(lava, "run_sigma_delta", faithful)
+    assert "3 populations" in (done := spear(*given)).out
+    assert (done.code, "0 mismatches" in done.out) == (0, True)
+    monkeypatch.setattr(lava, "run_sigma_delta", other)
+    done = spear(*given)
+    assert (done.code, "step 3, population 'conv1', neuron (0, 0, 0)" in done.err) == (5, True)
+
+
 def test_registers_that_are_too_narrow_are_told(spear: Run, model: Path, tmp_path: Path) -> None:
     """Values as large as the encoder takes make states and messages longer than the chip's (N032)."""
     np.savez(tmp_path / "large.npz", x=np.tile([[[[2047, -2048]]]], (6, 4, 1, 4, 2)), y=np.arange(6) % 2)
@@ -77,6 +103,8 @@ def test_registers_that_are_too_narrow_are_told(spear: Run, model: Path, tmp_pat
     ("arguments", "exit_code", "told"),
     [
         (("run", "MODEL"), 2, "E005 --data"),
+        (("validate", "MODEL", "--backend", "lava"), 2, "E005 --data"),
+        (("validate", "MODEL", "--data", "FRAMES", "--backend", "netx"), 3, "E038 netx"),
         (("run", "MODEL", "--data", "FRAMES", "--normalise", "1,2"), 2, "E016"),
         (("inspect", "MODEL", "--chip", "all"), 3, "E021 --chip all"),
         (("inspect", "MODEL", "--golden", "FRAMES"), 3, "E021 --golden"),

@@ -16,7 +16,7 @@ PROGRAM: Any = SimpleNamespace(
         SimpleNamespace(name="z_first", is_readout=False),
         SimpleNamespace(name="a_second", is_readout=False),
         SimpleNamespace(name="out", is_readout=True),
-    )
+    ),
 )
 """Execution order differs from the order of names."""
 

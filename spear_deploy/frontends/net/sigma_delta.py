@@ -20,12 +20,12 @@ from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.limits import bits_problem, loading_problem, range_problem
 from spear_deploy.frontends.net.values import (
     BadLayerError,
-    Integers,
     Values,
     convolution_of,
     integers_of,
     per_neuron,
     shape_of,
+    single,
 )
 from spear_deploy.network import Conv2d, Input, ShapeError
 from spear_deploy.network.ops import Shape
@@ -206,20 +206,15 @@ def _population(name: str, shape: Shape, values: Values, kind: Kind) -> SigmaDel
     if kind == "sigma":
         if "bias" in values:
             raise BadLayerError("a decoder has a bias, which netx cannot load")
-        return SigmaDeltaPopulation(name, shape, kind, nothing, nothing)
-    threshold = _register(values, "neuron/vThMant", shape)
-    if threshold.min() < 0:
-        raise BadLayerError(f"vThMant is {threshold.min()}, below 0")
-    bias = _register(values, "bias", shape) if kind == "sigma_delta" and "bias" in values else nothing
+        return SigmaDeltaPopulation(name, shape, kind, 0, nothing)
+    threshold = int(single(values, "neuron/vThMant"))
+    bias = per_neuron(values, "bias", shape) if kind == "sigma_delta" and "bias" in values else nothing
+    if threshold < 0:
+        raise BadLayerError(f"vThMant is {threshold}, below 0")
+    largest = max(threshold, int(np.abs(bias).max()))
+    if largest > _MAX_VALUE:
+        raise BadLayerError(f"its threshold or bias reaches {largest}, beyond {_MAX_VALUE}: Lava's 32 bits would wrap")
     return SigmaDeltaPopulation(name, shape, kind, threshold, bias)
-
-
-def _register(values: Values, key: str, shape: Shape) -> Integers:
-    """Return a register of each neuron, or the single one of all, ()."""
-    register = per_neuron(values, key, shape)
-    if np.abs(register).max() > _MAX_VALUE:
-        raise BadLayerError(f"{key} reaches {np.abs(register).max()}, beyond {_MAX_VALUE}: Lava's 32 bits would wrap")
-    return np.asarray(register.min()) if register.min() == register.max() else register
 
 
 def _is_decoder(values: Values) -> bool:

@@ -44,7 +44,7 @@ def test_integers_of_a_file(tmp_path: Path) -> None:
         ("conv1", "sigma_delta"),
         ("dense3", "sigma"),
     ]
-    assert int(network.populations[0].threshold) == 2
+    assert network.populations[0].threshold == 2
     np.testing.assert_array_equal(network.populations[1].bias, np.broadcast_to(bias[:, None, None], (2, 3, 2)))
     assert (second.weight.shape, network.latency, notes) == ((3, 12), 2, ())
 
@@ -55,10 +55,8 @@ def test_files_hold_what_was_written(seed: int, tmp_path: Path) -> None:
     network = random_network(np.random.default_rng(seed), exponents=(6, 6), plain=True)
     again, _ = read_sigma_delta(store(tmp_path, *layers_of(network)))
     for ours, theirs in zip(network.populations, again.populations, strict=True):
-        assert (ours.kind, ours.shape) == (theirs.kind, theirs.shape)
-        for register in ("threshold", "bias"):
-            ours_full, theirs_full = (np.broadcast_to(getattr(each, register), ours.shape) for each in (ours, theirs))
-            np.testing.assert_array_equal(ours_full, theirs_full)
+        assert (ours.kind, ours.shape, ours.threshold) == (theirs.kind, theirs.shape, theirs.threshold)
+        np.testing.assert_array_equal(np.broadcast_to(ours.bias, ours.shape), np.broadcast_to(theirs.bias, ours.shape))
     for before, after in zip(network.synapses, again.synapses, strict=True):
         np.testing.assert_array_equal(before.weight, after.weight)
 
@@ -86,6 +84,7 @@ def test_what_the_input_layer_says_is_left_to_the_user(tmp_path: Path) -> None:
         ((dense(ONE * 100),), "E013", "layer 0 (dense)", "lie outside"),
         ((dense(ONE * 0),), "E013", "layer 0 (dense)", "all its weights are zero"),
         ((dense(ONE, vThMant=-1),), "E013", "layer 0 (dense)", "below 0"),
+        ((dense(ONE, vThMant=[1, 2]),), "E013", "layer 0 (dense)", "2 values instead of one"),
         ((dense(ONE, vThMant=1 << 19),), "E013", "layer 0 (dense)", "32 bits would wrap"),
         ((decoder(ONE, bias=[3.0]),), "E013", "layer 0 (dense)", "has a bias"),
         ((map_input((1, 3, 3)), dense(ONE)), "E013", "layer 1 (dense)", "it reads 2 values"),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spear_deploy.network.sigma_delta import Integers, SigmaDeltaPopulation
+from spear_deploy.network.sigma_delta import SigmaDeltaPopulation
 from spear_deploy.targets.loihi.sigma_delta.program import LARGEST_STATE
 
 
@@ -45,7 +45,8 @@ def encode(population: SigmaDeltaPopulation, x: Tensor) -> Sent:
 def activate(population: SigmaDeltaPopulation, arriving: Tensor) -> Sent:
     """Add up what arrives, (T, B, *shape), activate it and send the changes: the sigma-delta neuron."""
     sigma = arriving.cumsum(0)
-    act = sigma + (_per_neuron(population.bias, sigma) << population.shift)
+    bias = torch.as_tensor(np.array(population.bias), device=sigma.device)
+    act = sigma + (bias << population.shift)
     if population.activation == "relu":
         act = act.clamp_min(0)
     return _send(population, act, {"sigma": sigma})
@@ -53,7 +54,7 @@ def activate(population: SigmaDeltaPopulation, arriving: Tensor) -> Sent:
 
 def _send(population: SigmaDeltaPopulation, acts: Tensor, held: dict[str, Tensor]) -> Sent:
     """Send the changes of ``acts``; ``held`` are states that are kept beside them, (T, B, *shape)."""
-    threshold = _per_neuron(population.threshold, acts) << population.shift
+    threshold = population.threshold << population.shift
     out = torch.empty_like(acts)
     before, residue, error = (torch.zeros_like(acts[0]) for _ in range(3))
     most = torch.zeros_like(acts)
@@ -72,10 +73,6 @@ def _send(population: SigmaDeltaPopulation, acts: Tensor, held: dict[str, Tensor
     states = {name: values[-1] for name, values in held.items()}
     final = {**states, "act": before, "residue": residue, "error": error}
     return Sent(out, held.get("sigma", acts), final, _beyond(acts, most, *held.values()))
-
-
-def _per_neuron(values: Integers, like: Tensor) -> Tensor:
-    return torch.as_tensor(np.array(values), device=like.device)
 
 
 def _beyond(*states: Tensor) -> int:

@@ -50,11 +50,11 @@ def layers_of(network: SigmaDeltaNetwork) -> list[NetLayer]:
     """Return a network as layers, for exponents of 6 and the neurons that netx has."""
     encoder = network.encoder
     given = NetLayer("input", {"shape": list(network.input.shape)})
-    layers = [given if encoder is None else NetLayer("input", {**given.values, **_registers(encoder.threshold)})]
+    layers = [given if encoder is None else NetLayer("input", {**given.values, **neurons(vThMant=encoder.threshold)})]
     synapses = {each.target: each for each in network.synapses}
     for population in network.populations[encoder is not None :]:
         each = synapses[population.name]
-        fields = {"vThMant": population.threshold.T}
+        fields = {"vThMant": population.threshold}
         if population.kind == "sigma":
             fields = {"sigma_output": np.True_}
         elif np.any(population.bias):
@@ -69,7 +69,3 @@ def layers_of(network: SigmaDeltaNetwork) -> list[NetLayer]:
             layers.append(NetLayer("flatten", {}))
         layers.append(dense(each.weight, **fields))
     return layers
-
-
-def _registers(threshold: NDArray[Any]) -> dict[str, Any]:
-    return neurons(vThMant=threshold.T)

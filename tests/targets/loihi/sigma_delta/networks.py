@@ -55,17 +55,15 @@ def random_network(
 def _population(rng: Generator, name: str, shape: Shape, kind: str, exponents: tuple[int, int]) -> SigmaDeltaPopulation:
     nothing, (spike_exp, state_exp) = np.zeros((), np.int64), exponents
     if kind == "sigma":
-        return SigmaDeltaPopulation(name, shape, "sigma", nothing, nothing, "relu", False, spike_exp, state_exp)
-    each = rng.random() < 0.3
-    threshold = rng.integers(0, 12, shape) if each else rng.integers(0, 12, ())
+        return SigmaDeltaPopulation(name, shape, "sigma", 0, nothing, "relu", False, spike_exp, state_exp)
     bias = rng.integers(-20, 30, shape) if kind == "sigma_delta" else nothing
     activation, cumulative = ("relu", "relu", "unit")[rng.integers(3)], bool(rng.random() < 0.3)
     own = (activation, cumulative, spike_exp, state_exp)
-    return SigmaDeltaPopulation(name, shape, kind, np.asarray(threshold), np.asarray(bias), *own)
+    return SigmaDeltaPopulation(name, shape, kind, int(rng.integers(0, 12)), np.asarray(bias), *own)
 
 
 def _weights(rng: Generator, *shape: int) -> NDArray[np.int16]:
-    return (rng.integers(-40, 41, shape) * (rng.random(shape) < 0.8)).astype(np.int16)
+    return (rng.integers(-20, 21, shape) * (rng.random(shape) < 0.8)).astype(np.int16)
 
 
 def fed(rng: Generator, network: SigmaDeltaNetwork, steps: int, samples: int) -> NDArray[np.int32]:
@@ -127,7 +125,7 @@ def interpret(network: SigmaDeltaNetwork, x: Array) -> dict[str, Array]:
 
 def _changes(population: SigmaDeltaPopulation, new: Array, act: Array, residue: Array, error: Array) -> Array:
     """Return messages, and update the states in place."""
-    threshold = np.broadcast_to(population.threshold, population.shape).reshape(-1) << population.shift
+    threshold = population.threshold << population.shift
     delta = new - act + residue
     error += delta
     out = np.where(np.abs(error if population.cumulative_error else delta) >= threshold, delta, 0)
