@@ -12,6 +12,7 @@ from spear_deploy.recording import Recording
 from spear_deploy.validate.crosscheck import Divergence, Validation, cross_check
 
 PROGRAM: Any = SimpleNamespace(
+    counted=frozenset(),
     populations=(
         SimpleNamespace(name="z_first", is_readout=False),
         SimpleNamespace(name="a_second", is_readout=False),

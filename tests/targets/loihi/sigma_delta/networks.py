@@ -63,7 +63,9 @@ def _population(rng: Generator, name: str, shape: Shape, kind: str, exponents: t
 
 
 def _weights(rng: Generator, *shape: int) -> NDArray[np.int16]:
-    return (rng.integers(-20, 21, shape) * (rng.random(shape) < 0.8)).astype(np.int16)
+    weights = (rng.integers(-20, 21, shape) * (rng.random(shape) < 0.8)).astype(np.int16)
+    weights.flat[0] = 7  # netx cannot load zeros alone
+    return weights
 
 
 def fed(rng: Generator, network: SigmaDeltaNetwork, steps: int, samples: int) -> NDArray[np.int32]:
