@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 
 from spear_deploy.chips import ChipProfile
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.frontends.net.sigma_delta import read_sigma_delta
-from spear_deploy.targets import TARGETS, Lowered, SigmaDeltaTarget, load_chip
+from spear_deploy.targets import TARGETS, LoweredSigmaDelta, SigmaDeltaTarget, load_chip
 
 
-def load_sigma_delta(source: str | PathLike[str], chip: str | PathLike[str] | ChipProfile = "loihi2") -> Lowered:
+def load_sigma_delta(
+    source: str | PathLike[str], chip: str | PathLike[str] | ChipProfile = "loihi2"
+) -> LoweredSigmaDelta:
     """Read a ``.net`` file of lava-dl whose neurons are sigma-delta, and put it on a chip as it stands.
 
-    ``chip`` is a profile, or the name or file of one.  The result has ``.program``, whose ``.network`` holds the
-    integers, ``.placement``, ``.findings`` and ``.emulate(x)``: ``x`` (steps, samples, *shape) are the integers that
-    netx's delta encoder is fed, or messages where the file has none; the recording has messages as ``spikes`` and a
-    decoder's sums as ``membrane``.
+    ``chip`` is a profile, or the name or file of one.  The result has ``.network``, the integers, ``.program``,
+    ``.placement``, ``.findings``, ``.simulate(x)``, in real numbers, and ``.emulate(x)``: ``x`` (steps, samples,
+    *shape) are the integers that netx's delta encoder is fed, or messages where the file has none; the recording has
+    messages as ``spikes`` and the sums of every population as ``membrane``.
 
     Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011, E013) and
     :class:`~spear_deploy.errors.UnsupportedError` (E021, E026: what of the file is not supported; E021 for a family of
@@ -30,4 +33,4 @@ def load_sigma_delta(source: str | PathLike[str], chip: str | PathLike[str] | Ch
         message = f"sigma-delta networks are not run on chips of {target.name}"
         raise UnsupportedError.of("E021", profile.name, message, "choose a chip of Loihi 2, such as loihi2")
     lowered = target.lower_sigma_delta(profile, network)
-    return Lowered(lowered.target, lowered.program, lowered.placement, (*notes, *lowered.notes))
+    return replace(lowered, notes=(*notes, *lowered.notes))

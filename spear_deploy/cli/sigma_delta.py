@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,14 @@ from spear_deploy.cli.options import refuse_no_data, resolve_data
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.printable import cells, plain
 from spear_deploy.report.formats import plural
-from spear_deploy.targets import Lowered, load_chip
+from spear_deploy.targets import LoweredSigmaDelta, load_chip
 
 if TYPE_CHECKING:
     from spear_deploy.data import DataOptions, Dataset, Split
     from spear_deploy.deployment.bundle import Bundle
     from spear_deploy.execution import Execution
     from spear_deploy.measure.activity import Activity
+    from spear_deploy.measure.sigma_delta import Rounding
     from spear_deploy.progress import Tick
 
 _SUFFIX = ".net"
@@ -44,7 +47,7 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
             raise UnsupportedError.of("E021", option, message, "leave it out; --chip names one chip")
     name, data = resolve_data(options)
     lowered = load_sigma_delta(model, chip or _CHIP)
-    network = lowered.program.network  # type: ignore[attr-defined]
+    network = lowered.network
     document.add(populations=sigma_delta_data(network))
     print_network(document.found["populations"], document.console)
     lag = plural(network.latency, "step")
@@ -100,11 +103,8 @@ def _refuse_transform(options: DataOptions) -> None:
         raise InputError.of("E016", str(options.transform), message, fix)
 
 
-def _fitting_data(lowered: Lowered, name: str | None, options: DataOptions) -> Dataset:
+def _fitting_data(lowered: LoweredSigmaDelta, name: str | None, options: DataOptions) -> Dataset:
     """Return data of either sign as the program takes them; raises as data sets do, and E016."""
-    from dataclasses import replace
-    from math import prod
-
     from spear_deploy.data import fit_to_network, load_data
 
     _refuse_transform(options)
@@ -113,10 +113,11 @@ def _fitting_data(lowered: Lowered, name: str | None, options: DataOptions) -> D
     return fit_to_network(load_data(refuse_no_data(name), replace(options, network=ends, signed=True)), *ends)
 
 
-def _tell_activity(lowered: Lowered, data: Dataset, decide: str | None, document: Document) -> None:
+def _tell_activity(lowered: LoweredSigmaDelta, data: Dataset, decide: str | None, document: Document) -> None:
     """Run the network on the test samples, and print messages and SynOps."""
     from spear_deploy.decision import program_rule
     from spear_deploy.measure.runs import measure_registers
+    from spear_deploy.measure.sigma_delta import measure_rounding
     from spear_deploy.report.data import describe_data
     from spear_deploy.report.inspection import activity_data
     from spear_deploy.report.sigma_delta import register_notes
@@ -130,10 +131,23 @@ def _tell_activity(lowered: Lowered, data: Dataset, decide: str | None, document
     samples = plural(found["samples"], "test sample")
     document.say(f"\n{samples} of {plain(data.name)}, {data.steps} steps, in the file's integers")
     document.notes(data.notes)
-    table = Table("population", "messages/sample", "SynOps/sample out", box=None)
-    for each in found["populations"]:
-        messages = "" if each["spikes"] is None else f"{each['spikes']:,.1f}"
-        table.add_row(*cells(plain(each["name"]), messages, f"{each['synops']:,.0f}"))
-    table.add_row("total", "", f"{found['synops']:,.0f}")
-    document.console.print(table)
+    with document.waiting.step("real numbers -> integers") as tick:
+        roundings = measure_rounding(lowered, data.test, tick=tick)
+    document.add(rounding={name: asdict(rounding) for name, rounding in roundings.items()})
+    _print_activity(found, roundings, document)
     document.notes(register_notes(clips))
+
+
+def _print_activity(found: Mapping[str, Any], roundings: Mapping[str, Rounding], document: Document) -> None:
+    """Print what each population sends, and how far its integers are off real numbers."""
+    table = Table("population", "messages/sample", "in real numbers", "SynOps/sample out", "off by, of", box=None)
+    for each in found["populations"]:
+        rounding = roundings.get(each["name"])
+        messages = "" if each["spikes"] is None else f"{each['spikes']:,.1f}"
+        real = off = ""
+        if rounding is not None:
+            off = f"{rounding.error:.3g} of {rounding.largest:.4g}"
+            real = "" if rounding.messages_float is None else f"{rounding.messages_float / found['samples']:,.1f}"
+        table.add_row(*cells(plain(each["name"]), messages, real, f"{each['synops']:,.0f}", off))
+    table.add_row("total", "", "", f"{found['synops']:,.0f}")
+    document.console.print(table)

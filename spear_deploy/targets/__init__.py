@@ -21,9 +21,9 @@ from spear_deploy.targets.protocol import (
     Program,
     Recording,
     Recutter,
-    SigmaDeltaTarget,
     Target,
 )
+from spear_deploy.targets.sigma_delta import LoweredSigmaDelta, SigmaDeltaTarget
 
 __all__ = [
     "TARGETS",
@@ -35,6 +35,7 @@ __all__ = [
     "Grids",
     "InputRange",
     "Lowered",
+    "LoweredSigmaDelta",
     "LoweringOptions",
     "Program",
     "Recording",

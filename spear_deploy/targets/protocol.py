@@ -21,7 +21,6 @@ from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.network.ops import Shape
-from spear_deploy.network.sigma_delta import SigmaDeltaNetwork
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.placement.cuts import Cut
@@ -50,7 +49,6 @@ __all__ = [
     "ProgramPopulation",
     "Recording",
     "Recutter",
-    "SigmaDeltaTarget",
     "Target",
 ]
 
@@ -266,14 +264,6 @@ class Target(Family, Protocol):
 
     def read(self, path: Path) -> Program:
         """Read what :meth:`write` wrote, a file that is not trusted; raise :class:`InputError` (E010)."""
-
-
-@runtime_checkable
-class SigmaDeltaTarget(Protocol):
-    """A chip family that runs networks of sigma-delta neurons."""
-
-    def lower_sigma_delta(self, chip: Any, network: SigmaDeltaNetwork) -> Lowered:
-        """Put a network on a chip; raise :class:`UnsupportedError` (E034) for one whose spikes carry too few bits."""
 
 
 @dataclass(frozen=True, eq=False)

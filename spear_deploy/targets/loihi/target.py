@@ -34,6 +34,7 @@ from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
+from spear_deploy.targets.sigma_delta import LoweredSigmaDelta
 
 if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
@@ -158,10 +159,10 @@ class LoihiTarget:
         """Bind a chip, the range of each input, and options; raises :class:`InputError` (E007)."""
         return LoihiCompiler(chip, inputs, options, Registers.of(chip, options))
 
-    def lower_sigma_delta(self, chip: LoihiProfile, network: SigmaDeltaNetwork) -> Lowered:
+    def lower_sigma_delta(self, chip: LoihiProfile, network: SigmaDeltaNetwork) -> LoweredSigmaDelta:
         """Put a sigma-delta network on a chip; raises :class:`UnsupportedError` (E034)."""
         program, placement = lower_sigma_delta(chip, network)
-        return Lowered(self, program, placement, ())
+        return LoweredSigmaDelta(self, program, placement, (), network=network)
 
     def emulator(self, program: LoihiProgram | SigmaDeltaProgram, execution: Execution) -> Emulator:
         """Return the emulator of this processor, or of another device of torch's."""

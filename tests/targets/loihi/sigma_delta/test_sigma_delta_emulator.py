@@ -13,6 +13,7 @@ from spear_deploy.errors import InputError, UnsupportedError
 from spear_deploy.network import Input
 from spear_deploy.network.sigma_delta import SigmaDeltaNetwork, SigmaDeltaPopulation
 from spear_deploy.network.synapses import ConvSynapses, DenseSynapses
+from spear_deploy.simulate.sigma_delta import simulate_sigma_delta
 from spear_deploy.targets import TARGETS, SigmaDeltaTarget, load_chip
 from spear_deploy.targets.loihi.sigma_delta.emulator import SigmaDeltaEmulator
 from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
@@ -90,6 +91,33 @@ def test_synops_are_messages_times_synapses(rng: Generator) -> None:
         messages = sent[synapses.source].reshape(STEPS, -1) != 0
         arrivals = sum(int(np.count_nonzero(matrix[:, message])) for message in messages)
         assert arrivals == int(messages.sum(axis=0) @ fan.nonzero)
+
+
+@given(generators())
+@settings(max_examples=25, deadline=None)
+def test_real_numbers_are_the_integers_where_messages_lose_nothing(rng: Generator) -> None:
+    """Without places of states nothing is rounded: messages and sums, in units of the input, are the integers."""
+    network = random_network(rng, exponents=(int(rng.integers(0, 7)), 0))
+    x = fed(rng, network, STEPS, SAMPLES)
+    recording = emulator(network).run({"input": x}, membranes=True, clips=True)
+    assume(not any(counted.membranes or counted.currents for counted in recording.clips.values()))
+    real, unit = simulate_sigma_delta(network, x), float(1 << network.populations[0].spike_exp)
+    for population in network.populations:
+        name = population.name
+        np.testing.assert_array_equal(real.membrane[name] * unit, recording.membrane[name])
+        if not population.is_readout:
+            np.testing.assert_array_equal(real.spikes[name] * unit, recording.spikes[name])
+
+
+@given(generators())
+@settings(max_examples=15, deadline=None)
+def test_what_an_encoder_sends_loses_nothing(rng: Generator) -> None:
+    """Its changes are whole numbers of the input's: the sums behind it are those of real numbers."""
+    network = random_network(rng, exponents=(6, 6), plain=True, encoder=True)
+    x = fed(rng, network, STEPS, SAMPLES)
+    recording, real = emulator(network).run({"input": x}, membranes=True), simulate_sigma_delta(network, x)
+    name = network.populations[1].name
+    np.testing.assert_array_equal(real.membrane[name] * (1 << 12), recording.membrane[name])
 
 
 def test_a_cumulative_error_sends_what_a_threshold_alone_would_keep() -> None:
