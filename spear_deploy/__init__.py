@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from spear_deploy.api.deploy import Deployment, deploy
     from spear_deploy.api.load import load
     from spear_deploy.api.lower import lower
+    from spear_deploy.api.sigma_delta import load_sigma_delta
     from spear_deploy.api.sweep import Sweep, sweep
     from spear_deploy.frontends import Imported, Semantics
     from spear_deploy.importers import from_norse, from_sinabs, from_snntorch, from_spikingjelly
@@ -30,6 +31,7 @@ _HOMES = {
     "from_spikingjelly": "spear_deploy.importers",
     "load": "spear_deploy.api.load",
     "load_chip": "spear_deploy.targets",
+    "load_sigma_delta": "spear_deploy.api.sigma_delta",
     "lower": "spear_deploy.api.lower",
     "sweep": "spear_deploy.api.sweep",
 }
@@ -51,6 +53,7 @@ __all__ = [
     "from_spikingjelly",
     "load",
     "load_chip",
+    "load_sigma_delta",
     "lower",
     "sweep",
 ]

@@ -125,7 +125,12 @@ NOT_RUN = {
     "--effort quick --epochs 2 --samples 2 --allow-loss -o build/gesture/loihi": "a minute; PilotNet runs on Lava",
     "pip download --no-deps --python-version 3.10 --dest build/packages lava-dl==0.6.0": "as above: it installs it",
     "spear-deploy inspect build/pilotnet/pilotnet.net --chip all": "tests/test_packaged_networks.py does both",
-    "spear-deploy inspect build/pilotnet/pilotnet_sdnn.net": "as above",
+    "spear-deploy inspect build/pilotnet/pilotnet_sdnn.net --chip loihi2 --data build/pilotnet/frames_sdnn.npz "
+    "--steps 16": "tests/cli/test_sigma_delta.py does both on a network of its own",
+    "spear-deploy run build/pilotnet/pilotnet_sdnn.net --data build/pilotnet/frames_sdnn.npz --steps 16": "as above",
+    "spear-deploy validate build/pilotnet/pilotnet_sdnn.net --data build/pilotnet/frames_sdnn.npz --steps 16": (
+        "half a minute; tests/backends/test_lava_sigma_delta.py does it on networks of its own"
+    ),
     "python -m examples.fashion_mnist.train --data-dir DIR": "a quarter of an hour, and needs the data set",
     "spear-deploy sweep net.nir --chip loihi2 --data data.npz --synops 60%,40%,20% --seeds 0,1,2 --jobs 4 -o sweep/": (
         "tests/api/test_sweep_jobs.py does what it does"

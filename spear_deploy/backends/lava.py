@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from spear_deploy.backends.in_environment import InEnvironment, by_sample
 from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
+from spear_deploy.backends.lava_sigma_delta import run_sigma_delta
 from spear_deploy.backends.supervised import NetworkFile, Record, run_supervised
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
@@ -19,6 +20,7 @@ from spear_deploy.targets import Program
 from spear_deploy.targets.loihi import registers
 from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.program_file import write_program
+from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 
 
 def run_lava(
@@ -48,6 +50,8 @@ class LavaBackend(InEnvironment):
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find registers that Lava's models do not have (E034)."""
+        if isinstance(program, SigmaDeltaProgram):
+            return ()
         assert isinstance(program, LoihiProgram)
         if program.arithmetic == registers.LAVA:
             return ()
@@ -63,6 +67,8 @@ class LavaBackend(InEnvironment):
         tick: Tick | None = None,
     ) -> Recording:
         """Run payloads (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
+        if isinstance(program, SigmaDeltaProgram):
+            return run_sigma_delta(program, inputs, timeout=timeout, tick=tick)
         assert isinstance(program, LoihiProgram)
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from spear_deploy.backends.in_environment import InEnvironment, by_sample
 from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
 from spear_deploy.backends.supervised import NetworkFile, run_supervised
-from spear_deploy.errors import Finding
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.targets import Program
 from spear_deploy.targets.loihi.net_export import refusals, write_net
 from spear_deploy.targets.loihi.program import LoihiProgram
+from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 
 
 class NetxBackend(InEnvironment):
@@ -29,6 +30,9 @@ class NetxBackend(InEnvironment):
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find what a .net file cannot hold (E038)."""
+        if isinstance(program, SigmaDeltaProgram):
+            fix = "validate with --backend lava, which runs the processes that netx makes of such a file"
+            return (Finding("E038", self.name, "sigma-delta networks are not written as .net files", fix),)
         assert isinstance(program, LoihiProgram)
         return refusals(program)
 
@@ -45,6 +49,8 @@ class NetxBackend(InEnvironment):
         Raises as :class:`~spear_deploy.backends.protocol.Backend` says: :class:`UnsupportedError` (E038) for a
         program that the format cannot hold.
         """
+        if isinstance(program, SigmaDeltaProgram):
+            raise UnsupportedError(self.refusals(program))
         assert isinstance(program, LoihiProgram)
         (port,) = program.inputs
         payloads = by_sample({"input": inputs[port.name]})

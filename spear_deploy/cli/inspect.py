@@ -25,6 +25,7 @@ from spear_deploy.data import Dataset, fit_to_network, load_data
 from spear_deploy.decision import network_rule
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
+from spear_deploy.frontends.net.sigma_delta import SigmaDeltaFileError
 from spear_deploy.network import Network
 from spear_deploy.network.normalisation import fold_transform
 from spear_deploy.placement import Placement
@@ -62,14 +63,19 @@ ALL = "all"
 @JSON_OPTION
 @VERBOSE_OPTION
 def inspect_command(model: Path, json_output: bool, verbose: bool, **options: Any) -> None:
-    """Show the populations and projections of MODEL (.nir), and with --chip whether it fits.
+    """Show the populations and projections of MODEL (.nir, .net), and with --chip whether it fits.
 
     With --chip all, which chips take it, at what cost, and what stands in the way on the others.
 
     With --chip and --data, how faithful the chip's integers are: a network that collapses in them is a finding.
     """
     with documented(as_document=json_output, verbose=verbose) as document:
-        _inspect(model, options, document)
+        try:
+            _inspect(model, dict(options), document)
+        except SigmaDeltaFileError:
+            from spear_deploy.cli.sigma_delta import inspect_sigma_delta
+
+            inspect_sigma_delta(model, options, document)
 
 
 def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
@@ -80,7 +86,7 @@ def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
     name, data = resolve_data(options)
     network, decide = imported.network, options["decide"]
     document.add(populations=network_data(network), semantics=asdict(imported.semantics))
-    _print_network(document.found["populations"], document.console)
+    print_network(document.found["populations"], document.console)
     document.say(f"semantics: {spoken_semantics(asdict(imported.semantics))}")
     document.notes(imported.notes)
     if golden is not None:
@@ -126,13 +132,13 @@ def _on_chip(
         )
         document.add(emulated=False, unmade=checked.unmade)
         if checked.placement is not None:
-            _tell_placement(checked.placement, profile, document)
+            tell_placement(checked.placement, profile, document)
         document.notes(checked.notes)
         return checked.findings
     compiler = compiler_for(profile, ranges, LoweringOptions())
     lowered = compiler.lower(network)
     document.add(emulated=True)
-    _tell_placement(lowered.placement, profile, document)
+    tell_placement(lowered.placement, profile, document)
     document.notes(lowered.notes)
     collapse = () if dataset is None else _tell_fidelity(network, lowered, dataset, decide, compiler, document)
     return (*lowered.placement.findings, *collapse)
@@ -150,7 +156,8 @@ def _load(model: Path, semantics: Semantics | None, overrides: dict[str, Any], g
         raise semantics_error(model, golden, overrides) from error
 
 
-def _print_network(populations: Sequence[Mapping[str, Any]], console: Console) -> None:
+def print_network(populations: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print a table of populations."""
     fed_by = Column("fed by", overflow="fold")  # names stay whole on narrow terminals
     table = Table("population", fed_by, "shape", "neurons", "synapses", "prunable", box=None)
     for each in populations:
@@ -223,7 +230,8 @@ def _tell_fidelity(
     return collapse_of(fidelity, lowered, compiler)
 
 
-def _tell_placement(placement: Placement, chip: ChipProfile, document: Document) -> None:
+def tell_placement(placement: Placement, chip: ChipProfile, document: Document) -> None:
+    """Print where populations lie on a chip, and add it to what is found."""
     found = placement_data(placement)
     document.add(placement={"of_cores": chip.cores, **found})
     table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)

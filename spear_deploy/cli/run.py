@@ -20,6 +20,7 @@ from spear_deploy.cli.options import (
     with_options,
 )
 from spear_deploy.cli.output import VERBOSE_OPTION
+from spear_deploy.cli.sigma_delta import measure_open, open_program
 from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
 from spear_deploy.report.formats import plural
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 def run_command(json_output: bool, verbose: bool, **options: Any) -> None:
     """Run BUNDLE on data (default: its own samples); print accuracy and SynOps, save the spikes with -o.
 
+    A .net file of sigma-delta neurons is run as it stands, on --data; its messages are counted and saved as spikes.
+
     Classes are read by the rule that it was deployed with, unless --decide names another.
 
     The file holds /spikes/POPULATION, uint8 (N, T, *shape), and /potentials/POPULATION for readouts.
@@ -52,9 +55,8 @@ def run_command(json_output: bool, verbose: bool, **options: Any) -> None:
 
 def _run(options: dict[str, Any], document: Document) -> None:
     from spear_deploy.decision import program_rule
-    from spear_deploy.deployment.bundle import read_bundle
     from spear_deploy.execution import Execution
-    from spear_deploy.measure.runs import measure_program, payloads
+    from spear_deploy.measure.runs import payloads
     from spear_deploy.report.inspection import activity_data
     from spear_deploy.validate.run import run_on, write_run
 
@@ -64,21 +66,22 @@ def _run(options: dict[str, Any], document: Document) -> None:
         raise click.UsageError("--device measures --data on the emulator; it is not for another --backend or -o")
     execution = Execution(device=device or "cpu")
     execution.check_device()
-    opened = read_bundle(bundle)
+    name, data = resolve_data(options)
+    opened = open_program(bundle, name, data)
     program = opened.program
     rule = program_rule(program, options["decide"] or opened.decide)
     (port,) = program.inputs
-    name, data = resolve_data(options)
-    split = None if name is None else _test_split(name, data, program, samples, document)
+    split = None if name is None else test_split(name, data, program, samples, document)
     with Progress(document.console).step(backend) as tick:
         if split is not None and backend == "emulator" and output is None:
             # Batch after batch: nothing needs all rasters at once.
-            activity = measure_program(program, split, execution, tick=tick, decide=rule.name)
+            activity, notes = measure_open(opened, split, execution, tick=tick, decide=rule.name)
         else:
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
             how = {"timeout": timeout, "tick": tick, "decide": rule.name, "jobs": jobs}
             run = run_on(backend, program, x[:samples], y[:samples], **how)
-            activity = run.activity
+            activity, notes = run.activity, ()
+    document.notes(notes)
     document.add(bundle=bundle, backend=backend, activity=activity_data(program, activity, rule))
     tell_populations(document, rule.text)
     synops = activity.mean_synops
@@ -98,13 +101,14 @@ def tell_populations(document: Document, rule: str) -> None:
         document.explain(f"{plain(each['name'])}: {spikes}{each['synops']:,.0f} SynOps out a sample")
 
 
-def _test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
+def test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
     """Return the first ``count`` test samples (None: all) as the program takes them; print how they were read."""
     from spear_deploy.data import fit_to_network, load_data
 
     (port,) = program.inputs
     ends = port.shape, prod(program.shapes[program.outputs[0]])
-    data = fit_to_network(load_data(name, replace(options, network=ends)), *ends)
+    signed = port.min_value < 0
+    data = fit_to_network(load_data(name, replace(options, network=ends, signed=signed)), *ends)
     # N009 is of a network's usual range, which says nothing of a program: it has taken the scale over.
     for note in data.notes:
         if note.code == "N006":

@@ -22,7 +22,7 @@ class DataOptions:
     ``downsample`` how many of its pixels become one, along each axis.
     ``transform`` is what raw values became when the network was trained; ``seed`` draws the validation samples.
     ``network``, where it is known, is the input shape and number of outputs that data shall fit: what is wrong for it
-    is then told with all else.
+    is then told with all else.  ``signed``: it takes values below 0.
     """
 
     folder: Path | None = None
@@ -36,6 +36,7 @@ class DataOptions:
     seed: int = 0
     transform: InputTransform = field(default_factory=InputTransform)
     network: tuple[Shape, int] | None = None
+    signed: bool = False
 
 
 def sensor_size(value: object) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Values as a chip can be fed them: numbers that are finite, and 0 or above."""
+"""Values as a chip can be fed them: numbers that are finite, and 0 or above unless the network takes both signs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def value_findings(x: Array, options: DataOptions, where: str) -> Iterator[Findi
         count = len(x) - int(np.isfinite(x).reshape(len(x), -1).all(axis=1).sum())
         message = f"x holds NaN or infinite values, in {count} of {len(x)} samples"
         yield Finding("E005", where, message, "leave these samples out, or mend what made them")
-    elif float(x.min(initial=0)) < 0 and not options.transform.is_normalised:
+    elif float(x.min(initial=0)) < 0 and not (options.signed or options.transform.is_normalised):
         yield _negative(x, where)
 
 
@@ -79,6 +79,8 @@ def _unusual(x: Array, options: DataOptions, where: str) -> Iterator[Finding]:
     """Yield a note (N009) on a range that suggests another scale than the network was trained with."""
     highest, scale = float(x.max(initial=0)), options.transform.scale
     found = f"x ranges from {float(x.min(initial=0)):g} to {highest:g}"
+    if options.signed:
+        return  # integers of either sign, as they are
     if scale == 1.0 and highest > 1 and (options.steps is not None or highest >= _BYTES):
         likely = 255 if highest > _BYTES and highest <= 255 else highest
         message = f"{found}; if the network was trained on values in 0..1, give --input-scale 1/{likely:g}"

@@ -61,6 +61,32 @@ def measure_program(
     return _measure(ProgramRun(program, execution), program_recorder(program, decide), split, tick)
 
 
+def measure_registers(
+    program: Program,
+    split: Split,
+    execution: Execution | None = None,
+    *,
+    tick: Tick | None = None,
+    decide: str | None = None,
+) -> tuple[Activity, Mapping[str, Clips]]:
+    """Return what :func:`measure_program` does, and how often the registers of each population were too narrow."""
+    run, clips = ProgramRun(program, execution), dict[str, Clips]()
+
+    class Counting:
+        """Keeps the counts of every batch."""
+
+        together = run.together
+
+        def __call__(self, x: NDArray[Any]) -> Recording:
+            recording = run.with_clips(x)
+            for name, counted in recording.clips.items():
+                clips[name] = clips.get(name, Clips()) + counted
+            return recording
+
+    activity = _measure(Counting(), program_recorder(program, decide), split, tick)
+    return activity, clips
+
+
 def measure_reference(program: Program, split: Split, execution: Execution | None = None) -> Activity:
     """Run a program over a split as its family's own simulator does, where the chip does otherwise."""
     reference = emulated_target(program.target).reference(program, execution or Execution())

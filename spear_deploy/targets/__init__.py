@@ -24,6 +24,7 @@ from spear_deploy.targets.protocol import (
     Recutter,
     Target,
 )
+from spear_deploy.targets.sigma_delta import LoweredSigmaDelta, SigmaDeltaTarget
 
 __all__ = [
     "TARGETS",
@@ -35,10 +36,12 @@ __all__ = [
     "Grids",
     "InputRange",
     "Lowered",
+    "LoweredSigmaDelta",
     "LoweringOptions",
     "Program",
     "Recording",
     "Recutter",
+    "SigmaDeltaTarget",
     "Target",
     "compiler_for",
     "emulated_target",

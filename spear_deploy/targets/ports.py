@@ -61,7 +61,7 @@ def refuse_unlike(sizes: Mapping[str, tuple[int, int]]) -> None:
 
 @dataclass(frozen=True)
 class InputPort:
-    """An input population: payloads 0..max_value (1: binary spikes); payload = round(value * scale).
+    """An input population: payloads min_value..max_value (0 and 1: binary spikes); payload = round(value * scale).
 
     Values up to ``largest``, where it is given, are clipped to the largest payload.
     """
@@ -71,6 +71,7 @@ class InputPort:
     max_value: int
     scale: float = 1.0
     largest: float | None = None
+    min_value: int = 0
 
     def count_clipped(self, x: NDArray[Any]) -> int:
         """Return how many values ``x`` (T, ...) :meth:`encode` clips to the largest payload."""
@@ -83,7 +84,7 @@ class InputPort:
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
 
-        Raises :class:`InputError` (E039) for values outside 0..max_value / scale, or that are no integers
+        Raises :class:`InputError` (E039) for values outside min_value..max_value, over scale, or that are no integers
         where the program takes spikes or counts.
         """
         if len(x) > 1 and x.strides[0] == 0:
@@ -97,9 +98,12 @@ class InputPort:
         if self.largest is not None:
             integers = np.where(x <= self.largest, np.minimum(integers, self.max_value), integers)
         low, high = integers.min(initial=0), integers.max(initial=0)
-        if low < 0 or high > self.max_value:
+        if low < self.min_value or high > self.max_value:
             largest = self.max_value / self.scale if self.largest is None else self.largest
             # Adding 0 turns the -0.0 that small negative values round to into 0.
-            message = f"values {low / self.scale + 0.0:g} to {high / self.scale + 0.0:g} lie outside 0 to {largest:g}"
+            least = self.min_value / self.scale
+            found = f"{low / self.scale + 0.0:g} to {high / self.scale + 0.0:g}"
+            message = f"values {found} lie outside {least:g} to {largest:g}"
             raise InputError.of("E039", f"input {self.name!r}", message, "compile with data that covers the range")
-        return integers.astype(np.uint8 if self.max_value < 256 else np.int32, copy=False)
+        is_byte = 0 <= self.min_value <= self.max_value < 256
+        return integers.astype(np.uint8 if is_byte else np.int32, copy=False)

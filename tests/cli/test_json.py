@@ -113,7 +113,9 @@ class Numbers:
         }
 
 
-def test_validate_and_check_of_a_backend(spear: Run, bundle: Path, request: pytest.FixtureRequest) -> None:
+def test_validate_and_check_of_a_backend(
+    spear: Run, bundle: Path, tiny_npz: Path, request: pytest.FixtureRequest
+) -> None:
     """The verdict as data, and what numpy holds as numbers."""
     BACKENDS.add("numbers", Numbers())
     request.addfinalizer(lambda: BACKENDS.remove("numbers"))
@@ -121,6 +123,9 @@ def test_validate_and_check_of_a_backend(spear: Run, bundle: Path, request: pyte
     assert found["validation"]["mismatches"] == 0
     assert found["validation"]["bins"] > 0
     assert found["validation"]["first_divergence"] is None
+    given = ("--data", tiny_npz, "--samples", 5)
+    found = document(spear("validate", bundle, "--backend", "numbers", *given, "--json"))
+    assert (found["validation"]["samples"], found["activity"]["samples"]) == (5, 5)
     found = document(spear("backend", "check", "numbers", "--json"))
     assert found["check"] == {
         "ok": True,

@@ -12,11 +12,12 @@ from spear_deploy.recording import Recording
 from spear_deploy.validate.crosscheck import Divergence, Validation, cross_check
 
 PROGRAM: Any = SimpleNamespace(
+    counted=frozenset(),
     populations=(
         SimpleNamespace(name="z_first", is_readout=False),
         SimpleNamespace(name="a_second", is_readout=False),
         SimpleNamespace(name="out", is_readout=True),
-    )
+    ),
 )
 """Execution order differs from the order of names."""
 

@@ -27,6 +27,8 @@ LAYER_FIELDS: Mapping[str, tuple[str, ...]] = {
 """Fields by type of layer."""
 
 NEURON_FIELDS = ("type", "iDecay", "vDecay", "vThMant")
+"""Of CUBA neurons."""
+SIGMA_DELTA_FIELDS = ("type", "activation", "vThMant", "sigma_output")
 _OF_TRAINING = ("theta", "tauRho", "scaleRho")
 """What lava-dl's predecessor writes: the surrogate gradient, and 64 times the threshold."""
 
@@ -40,12 +42,15 @@ _NEUTRAL: Mapping[str, tuple[int, str, str]] = {
 """Fields of neurons with the largest value that changes nothing, what a larger one means, and what to do instead."""
 
 
-def field_problems(kind: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def field_problems(
+    kind: str, values: Mapping[str, Any], of_neurons: tuple[str, ...] = NEURON_FIELDS
+) -> Iterator[tuple[str, str, str]]:
     """Yield a code, a message and a fix for every field that would be left out: E026, or E021 where its value matters.
 
-    ``kind`` is one of :data:`LAYER_FIELDS`; ``values`` are fields by path, as in ``neuron/vDecay``.
+    ``kind`` is one of :data:`LAYER_FIELDS`; ``values`` are fields by path, as in ``neuron/vDecay``; ``of_neurons`` are
+    those that netx reads of their kind of neurons.
     """
-    known = {*LAYER_FIELDS[kind], *(f"neuron/{key}" for key in (*NEURON_FIELDS, *_OF_TRAINING, *_NEUTRAL))}
+    known = {*LAYER_FIELDS[kind], *(f"neuron/{key}" for key in (*of_neurons, *_OF_TRAINING, *_NEUTRAL))}
     unknown = sorted(key for key in values if key not in known)
     if unknown:
         message = f"netx has no {listed(unknown)} of a {kind} layer: left out, what the network does might change"

@@ -6,7 +6,7 @@ Source: netx/hdf5.py and netx/blocks/process.py of lava-dl 0.6.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
@@ -16,13 +16,19 @@ from numpy.typing import NDArray
 
 from spear_deploy.frontends.net.fields import LAYER_FIELDS, field_problems
 from spear_deploy.frontends.net.file import NetLayer
-from spear_deploy.frontends.net.limits import MAX_DELAY, MAX_GEOMETRY, loading_problem, range_problem
+from spear_deploy.frontends.net.limits import MAX_DELAY, loading_problem, range_problem
+from spear_deploy.frontends.net.values import (
+    BadLayerError,
+    Integers,
+    Values,
+    convolution_of,
+    integers_of,
+    per_neuron,
+    shape_of,
+    single,
+)
 from spear_deploy.network import Conv2d, Neuron, identity_readout
-from spear_deploy.network.ops import Pair, Shape
-from spear_deploy.untrusted import MAX_NEURONS
-
-Integers: TypeAlias = NDArray[np.int64]
-Values: TypeAlias = Mapping[str, Any]
+from spear_deploy.network.ops import Shape
 
 UNIT = 64.0
 """What lava-dl stores for 1."""
@@ -35,7 +41,6 @@ _FIXES = {
 }
 _FULL_DECAY = 1 << 12
 """What lava-dl stores for a decay of 1."""
-_MAX_INTEGER = 1 << 23
 _MAX_DELAYED_WEIGHTS = 1 << 27
 
 
@@ -84,10 +89,6 @@ Layer: TypeAlias = InputLayer | FlattenLayer | ConvolutionLayer | DenseLayer
 """A layer as read; ``where`` names it in findings, ``name`` in the network."""
 
 
-class BadLayerError(Exception):
-    """A field of a layer is missing, or netx would not run it as it stands there; the text says what is wrong."""
-
-
 def refusals(layer: NetLayer) -> Iterator[tuple[str, str, str]]:
     """Yield a code (E021, E026), a message and a fix for everything in a layer that has no counterpart here."""
     values, cuba = layer.values, "train with CUBA neurons"
@@ -127,22 +128,24 @@ def parse(where: str, name: str, layer: NetLayer) -> Layer:
         case "flatten":
             return FlattenLayer(where)
         case "input":
-            shape = _shape(values)
+            shape = shape_of(values)
             if "neuron/type" not in values:
                 return InputLayer(where, shape, None, 1.0)
-            weight = _single(values, "weight", UNIT) / UNIT
-            bias = np.full(shape, _single(values, "bias", 0) / UNIT, np.float32)
-            return InputLayer(where, shape, replace(_neuron(values, shape), bias=bias), weight)
+            scale = single(values, "weight", UNIT) / UNIT
+            bias = np.full(shape, single(values, "bias", 0) / UNIT, np.float32)
+            return InputLayer(where, shape, replace(_neuron(values, shape), bias=bias), scale)
         case "conv":
-            shape = _shape(values)
-            return ConvolutionLayer(where, name, shape, _conv2d(values), _neuron(values, shape))
+            shape = shape_of(values)
+            weight, geometry = convolution_of(values)
+            op = Conv2d(_in_units(weight), None, *geometry)
+            return ConvolutionLayer(where, name, shape, op, _neuron(values, shape))
         case _:
             return _dense(where, name, values, is_recurrent=layer.type == "dense_rec")
 
 
 def _dense(where: str, name: str, values: Values, *, is_recurrent: bool) -> DenseLayer:
-    size = prod(_shape(values))
-    blocks = [_integers(values, key) for key in ("weight", *(("weight_rec",) if is_recurrent else ()))]
+    size = prod(shape_of(values))
+    blocks = [integers_of(values, key) for key in ("weight", *(("weight_rec",) if is_recurrent else ()))]
     blocks = [block.reshape(size, -1) if block.ndim == 1 else block for block in blocks]
     weight, recurrent = blocks[0], blocks[1] if is_recurrent else None
     if any(block.ndim != 2 or len(block) != size for block in blocks):
@@ -163,28 +166,15 @@ def _dense(where: str, name: str, values: Values, *, is_recurrent: bool) -> Dens
     return DenseLayer(where, name, _in_units(weight), delay, single, neuron, has_neurons)
 
 
-def _conv2d(values: Values) -> Conv2d:
-    weight = _integers(values, "weight")
-    if weight.ndim == 5 and weight.shape[4] == 1:  # older versions of lava-dl store an axis of time
-        weight = weight[..., 0]
-    if weight.ndim != 4:
-        raise BadLayerError(f"weight has shape {weight.shape} instead of (Cout, Cin, kH, kW)")
-    stride, padding, dilation = _pair(values, "stride", 1), _pair(values, "padding", 0), _pair(values, "dilation", 1)
-    groups = int(_single(values, "groups"))
-    if not 1 <= groups <= MAX_GEOMETRY or weight.shape[0] % groups or max(weight.shape[2:]) > MAX_GEOMETRY:
-        raise BadLayerError(f"{groups} groups and a weight of shape {weight.shape} are no convolution of netx")
-    return Conv2d(_in_units(weight), None, stride, padding, dilation, groups)
-
-
 def _neuron(values: Values, shape: Shape) -> Neuron:
-    current, membrane = (_per_neuron(values, key, shape) for key in ("neuron/iDecay", "neuron/vDecay"))
+    current, membrane = (per_neuron(values, key, shape) for key in ("neuron/iDecay", "neuron/vDecay"))
     for key, decay in (("iDecay", current), ("vDecay", membrane)):
         if decay.min() < 0 or decay.max() > _FULL_DECAY:
             raise BadLayerError(f"{key} {decay.min()} to {decay.max()} lies outside 0 to {_FULL_DECAY}")
-    threshold = _per_neuron(values, "neuron/vThMant", shape)
+    threshold = per_neuron(values, "neuron/vThMant", shape)
     if threshold.min() < 1:
         raise BadLayerError(f"vThMant is {threshold.min()}, not positive")
-    bias = _per_neuron(values, "bias", shape) if "bias" in values else np.zeros(shape, np.int64)
+    bias = per_neuron(values, "bias", shape) if "bias" in values else np.zeros(shape, np.int64)
     if np.abs(bias).max() > np.iinfo(np.int16).max:
         raise BadLayerError(f"a bias of {bias.flat[np.abs(bias).argmax()]} does not fit 16 bits: netx would wrap it")
     return replace(
@@ -205,7 +195,7 @@ def _delay(values: Values, weight: Integers) -> Integers:
     """Return the delay of each weight: the file has one for all, for each output, each input, or each pair."""
     if "delay" not in values:
         return np.zeros(weight.shape, np.int64)
-    delay = _integers(values, "delay")
+    delay = integers_of(values, "delay")
     if delay.min() < 0 or delay.max() > MAX_DELAY:
         raise BadLayerError(f"delays {delay.min()} to {delay.max()} lie outside 0 to {MAX_DELAY}: netx clamps them")
     if delay.shape == weight.shape[:1]:
@@ -216,49 +206,6 @@ def _delay(values: Values, weight: Integers) -> Integers:
 def delays_of(weight: NDArray[Any], delay: Integers) -> list[int]:
     """Return the different delays that there are synapses of."""
     return [int(steps) for steps in np.unique(delay[weight != 0])]
-
-
-def _shape(values: Values) -> Shape:
-    shape = tuple(int(n) for n in _integers(values, "shape").reshape(-1))
-    if len(shape) not in (1, 3) or min(shape) < 1 or prod(shape) > MAX_NEURONS:
-        raise BadLayerError(f"shape {shape} is neither (N,) nor (C, H, W) of 1 to {MAX_NEURONS} neurons")
-    return shape
-
-
-def _pair(values: Values, key: str, least: int) -> Pair:
-    numbers = _integers(values, key)
-    if numbers.shape not in ((), (2,)) or numbers.min() < least or numbers.max() > MAX_GEOMETRY:
-        raise BadLayerError(f"{key} is {numbers.tolist()} instead of one or two numbers {least} to {MAX_GEOMETRY}")
-    first, second = np.broadcast_to(numbers, 2)
-    return int(first), int(second)
-
-
-def _single(values: Values, key: str, default: float | None = None) -> float:
-    if key not in values and default is not None:
-        return default
-    number = _integers(values, key)
-    if number.size != 1:
-        raise BadLayerError(f"{key} has {number.size} values instead of one")
-    return float(number.reshape(-1)[0])
-
-
-def _per_neuron(values: Values, key: str, shape: Shape) -> Integers:
-    """Return a register of each neuron; netx broadcasts it over its own axes, (W, H, C)."""
-    return np.broadcast_to(_integers(values, key), shape[::-1]).T
-
-
-def _integers(values: Values, key: str) -> Integers:
-    if key not in values:
-        raise BadLayerError(f"{key} is missing")
-    numbers = np.asarray(values[key])
-    if numbers.dtype.kind not in "iufb" or not numbers.size:
-        raise BadLayerError(f"{key} holds no numbers")
-    if not np.all(np.isfinite(numbers)) or np.abs(numbers.astype(np.float64)).max() > _MAX_INTEGER:
-        raise BadLayerError(f"{key} holds values beyond {_MAX_INTEGER}")
-    broken = np.count_nonzero(numbers != np.rint(numbers)) if numbers.dtype.kind == "f" else 0
-    if broken:
-        raise BadLayerError(f"{key} holds {broken} values that are no integers; netx would cut off their fractions")
-    return numbers.astype(np.int64)
 
 
 def _in_units(integers: Integers) -> NDArray[np.float32]:

@@ -24,7 +24,6 @@ from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.layers import (
     UNIT,
-    BadLayerError,
     ConvolutionLayer,
     DenseLayer,
     FlattenLayer,
@@ -34,6 +33,8 @@ from spear_deploy.frontends.net.layers import (
     parse,
     refusals,
 )
+from spear_deploy.frontends.net.sigma_delta import is_sigma_delta, refusal
+from spear_deploy.frontends.net.values import BadLayerError
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Flatten, Input, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
 
@@ -48,10 +49,13 @@ def read_net(path: Path | str) -> Imported:
 
     Raises:
         InputError: E001, E013 (unreadable, damaged, or with values that netx would change on loading).
-        UnsupportedError: E021 and E026 with every layer concerned.
+        UnsupportedError: E021 and E026 with every layer concerned, or an E021 for sigma-delta neurons, which
+            :mod:`~spear_deploy.frontends.net.sigma_delta` reads.
     """
-    layers, findings = [], []
-    for index, stored in enumerate(net_file.read(Path(path))):
+    layers, findings, whole = [], [], net_file.read(Path(path))
+    if is_sigma_delta(whole):
+        raise refusal(Path(path))
+    for index, stored in enumerate(whole):
         where = f"layer {index} ({stored.type})"
         refused = [Finding(code, where, message, fix) for code, message, fix in refusals(stored)]
         findings += refused

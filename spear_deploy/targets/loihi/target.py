@@ -14,6 +14,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.frontends import Semantics
 from spear_deploy.network import Network
 from spear_deploy.network.ops import Shape
+from spear_deploy.network.sigma_delta import SigmaDeltaNetwork
 from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.placement.cuts import Cut
@@ -28,9 +29,12 @@ from spear_deploy.targets.loihi.quantise import quantise
 from spear_deploy.targets.loihi.register_rules import INPUT_RULES, LOSS_RULES, REGISTER_RULES
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, core_figures
+from spear_deploy.targets.loihi.sigma_delta.lower import lower as lower_sigma_delta
+from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
+from spear_deploy.targets.sigma_delta import LoweredSigmaDelta
 
 if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
@@ -159,8 +163,17 @@ class LoihiTarget:
         """Bind a chip, the range of each input, and options; raises :class:`InputError` (E007)."""
         return LoihiCompiler(chip, inputs, options, Registers.of(chip, options))
 
-    def emulator(self, program: LoihiProgram, execution: Execution) -> Emulator:
+    def lower_sigma_delta(self, chip: LoihiProfile, network: SigmaDeltaNetwork) -> LoweredSigmaDelta:
+        """Put a sigma-delta network on a chip; raises :class:`UnsupportedError` (E034)."""
+        program, placement = lower_sigma_delta(chip, network)
+        return LoweredSigmaDelta(self, program, placement, (), network=network)
+
+    def emulator(self, program: LoihiProgram | SigmaDeltaProgram, execution: Execution) -> Emulator:
         """Return the emulator of this processor, or of another device of torch's."""
+        if isinstance(program, SigmaDeltaProgram):
+            from spear_deploy.targets.loihi.sigma_delta.emulator import SigmaDeltaEmulator
+
+            return SigmaDeltaEmulator(program, execution.device)
         if execution.device == "cpu":
             from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 
@@ -169,7 +182,7 @@ class LoihiTarget:
 
         return DeviceEmulator(program, execution.device)
 
-    def reference(self, program: LoihiProgram, execution: Execution) -> Emulator:
+    def reference(self, program: LoihiProgram | SigmaDeltaProgram, execution: Execution) -> Emulator:
         """Return the emulator: Lava's models are what it follows."""
         return self.emulator(program, execution)
 

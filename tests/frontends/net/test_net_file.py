@@ -230,7 +230,6 @@ CONV = conv((1, 4, 4), np.ones((1, 1, 1, 1)))
         ([INPUT, dense(ONE), layer("average", shape=[1])], "layer 2 (average)", "netx cannot load"),
         ([MAP, CONV, layer("pool", {}, shape=[1, 2, 2])], "layer 2 (pool)", "netx cannot load"),
         ([INPUT, layer("add", shape=[2]), dense(ONE)], "layer 1 (add)", "without a word"),
-        ([INPUT, dense(ONE, neuron={"type": b"SDNN"})], "layer 1 (dense)", "of type SDNN"),
         ([INPUT, dense(ONE, neuron={"type": [b"CUBA", b"CUBA"]})], "layer 1 (dense)", "of type ['CUBA' 'CUBA']"),
         ([INPUT, dense(ONE, neuron={"type": b"RF_PHASE"})], "layer 1 (dense)", "of type RF_PHASE"),
         ([layer("dense", {}, shape=[1], **{"weight/real": ONE, "weight/imag": ONE})], "layer 0 (dense)", "complex"),
@@ -337,7 +336,7 @@ def test_damaged_layers(layers: list[dict[str, Any]], message: str, tmp_path: Pa
 
 def test_all_findings_at_once(tmp_path: Path) -> None:
     """Every layer is looked at, whatever is wrong with those before it."""
-    layers = [INPUT, dense(ONE * 100), layer("pool", {}), dense(ONE, neuron={"type": b"SDNN"}), dense(ONE / 2)]
+    layers = [INPUT, dense(ONE * 100), layer("pool", {}), dense(ONE, neuron={"type": b"RF_PHASE"}), dense(ONE / 2)]
     with pytest.raises(InputError) as raised:
         read_net(store(tmp_path / "file.net", *layers))
     found = [(finding.code, finding.where) for finding in raised.value.findings]

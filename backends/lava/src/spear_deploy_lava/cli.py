@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     files = {"input": options.input, "output": options.output}
-    if options.net is None:
+    if options.sigma_delta is not None:
+        job = Job("sigma-delta", options.sigma_delta, **files)
+    elif options.net is None:
         job = Job("program", options.program, **files, final_state=options.final_state)
     else:
         job = Job("net", options.net, **files, max_value=options.max_value or 1)
@@ -78,6 +80,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     run = commands.add_parser("run", help="run a network; events as JSON lines on standard output")
     network = run.add_mutually_exclusive_group(required=True)
     network.add_argument("--program", metavar="FILE", help="a program of spear-deploy")
+    network.add_argument("--sigma-delta", metavar="FILE", help="a program of spear-deploy of sigma-delta neurons")
     network.add_argument("--net", metavar="FILE", help="a .net file of lava-dl, run by its netx")
     run.add_argument("--input", required=True, metavar="FILE")
     run.add_argument("--output", required=True, metavar="FILE")
@@ -100,7 +103,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         )
     options = parser.parse_args(arguments)
     if options.command == "run":
-        if options.net is not None and options.final_state:
+        if options.program is None and options.final_state:
             run.error("--final-state goes with --program")
         if options.net is None and options.max_value is not None:
             run.error("--max-value goes with --net")

@@ -10,8 +10,8 @@ CLOCK_BYTES = 16
 """Size of the file that both map: two int64, the steps done and the steps to do."""
 
 
-Kind = Literal["program", "net"]
-"""What a file to run is: a program of schema 3, or a ``.net`` file of lava-dl."""
+Kind = Literal["program", "net", "sigma-delta"]
+"""What a file to run is: a program of schema 3, a ``.net`` file of lava-dl, or a program of sigma-delta neurons."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def _run(order: Order) -> None:
     # Lava has to be imported after the shim, and where a failure of the import is reported.
     if order.job.kind == "net":
         from spear_deploy_lava.net_simulation import simulate
+    elif order.job.kind == "sigma-delta":
+        from spear_deploy_lava.sigma_delta_simulation import simulate
     else:
         from spear_deploy_lava.simulation import simulate
 

@@ -1,0 +1,1 @@
+"""Sigma-delta networks on Loihi 2: graded messages instead of spikes."""
