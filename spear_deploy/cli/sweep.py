@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -26,9 +27,21 @@ from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
 
+_GROUPED = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9.%eE])")
+
 
 def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _budgets(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Split a list of budgets; refuse what may be one number with its thousands set apart, as reports write them."""
+    if found := _GROUPED.search(value):
+        one, several = found[0].replace(",", ""), ", ".join(found[0].split(","))
+        message = f"{found[0]} is one budget of {one}, or the budgets {several}"
+        fix = f"give {one} for the one, and {several!r}, with spaces, for the others"
+        raise InputError.of("E007", f"--synops {value}", message, fix)
+    return _words(ctx, param, value)
 
 
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -43,7 +56,7 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
 @click.option(
     "--synops",
     "budgets",
-    callback=_words,
+    callback=_budgets,
     metavar="N,N,...",
     default="80%,60%,50%,40%,30%,20%",
     show_default=True,

@@ -69,3 +69,14 @@ def test_mistakes_are_told_at_once(spear: Run, tmp_path: Path) -> None:
     assert wrong.err.count("E007 budgets") == log.read_text(encoding="utf-8").count("E007 budgets") == 1
     no_data = ("sweep", "no.nir", "--chip", "loihi2", "-o", tmp_path / "x")
     assert "FILE.py:NAME" in spear(*no_data).err
+
+
+def test_a_list_that_may_be_one_number(spear: Run, tmp_path: Path) -> None:
+    """E007 with both ways to say it, each of which is taken; what can be one thing alone is taken as it is."""
+    given = ("sweep", tmp_path / "absent.nir", "--chip", "loihi2", "--data", "digits", "-o", tmp_path / "out")
+    refused = spear(*given, "--synops", "50%,1,200")
+    assert refused.code == 2
+    assert "E007 --synops 50%,1,200: 1,200 is one budget of 1200, or the budgets 1, 200" in refused.err
+    assert "give 1200 for the one, and '1, 200', with spaces" in " ".join(refused.err.split())
+    for clear in ("1200", "1, 200", "60%,120%", "1,200%", "1200,600", "1,20,2000", "0,500"):
+        assert spear(*given, "--synops", clear).err.startswith("E001"), clear
