@@ -76,3 +76,11 @@ def test_of_builds_its_own_kind(kind: type[SpearError]) -> None:
     error = kind.of("E001", Path("a/b"), "no such file", "look elsewhere")
     assert type(error) is kind
     assert error.findings == (Finding("E001", "a/b", "no such file", "look elsewhere"),)
+
+
+@pytest.mark.parametrize("code", ["E003", "E004", "E005", "E009", "E021", "E052"])
+def test_a_broad_code_lists_its_causes(code: str) -> None:
+    """Each in a line of its own, with what mends it."""
+    causes = CATALOGUE[code][1].split("\n- ")[1:]
+    assert len(causes) >= 3
+    assert all(re.search(r":\s", each) for each in causes)

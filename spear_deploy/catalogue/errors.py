@@ -3,171 +3,6 @@
 from __future__ import annotations
 
 ERRORS: dict[str, tuple[str, str]] = {
-    "E001": (
-        "file not found",
-        "A path given on the command line does not exist or is a directory where a file is needed.",
-    ),
-    "E002": (
-        "not a NIR file",
-        (
-            "The file is not HDF5, or it is HDF5 without the layout of NIR (a group /node of type NIRGraph).\n"
-            "A truncated download or a renamed file looks like this. Export the network again with nir.write."
-        ),
-    ),
-    "E003": (
-        "damaged NIR node",
-        "A node lacks a field, a field has the wrong type or shape, or a value is not finite.",
-    ),
-    "E004": (
-        "graph that cannot be executed",
-        "An edge names a node that does not exist, shapes do not fit, or an Input or Output is missing.",
-    ),
-    "E005": (
-        "data that cannot be used",
-        (
-            "The data file is missing an array, its shape does not fit the network, or it holds NaN or\n"
-            "pickled objects; or the images, recordings or series of a folder are damaged or do not fit together.\n"
-            "Expected of arrays: an .npz with x_train, y_train, x_test, y_test (or x, y). x is (N, T, *shape)\n"
-            "spikes, or (N, *shape) values together with --steps."
-        ),
-    ),
-    "E006": (
-        "labels out of range",
-        "Labels must be integers in 0 .. outputs-1, one for each sample.",
-    ),
-    "E007": (
-        "value that cannot be meant",
-        (
-            "An option or keyword has a value that it does not take; the fix says which it does.\n"
-            "A budget is a number or, where it makes sense, a percentage: --synops takes an absolute number (120000,\n"
-            "1.2e5) or a share of the unpruned network's measured SynOps (50%)."
-        ),
-    ),
-    "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
-    "E009": (
-        "output folder not usable",
-        "The output folder cannot be created or written, or holds another run's files.",
-    ),
-    "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
-    "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
-    "E012": (
-        "journal of another run",
-        (
-            "search.jsonl was written for other inputs or by another version, or was changed since; --resume needs\n"
-            "the same inputs and the file as the run left it."
-        ),
-    ),
-    "E013": (
-        "damaged .net file",
-        "The file is not laid out as lava-dl's netx reads it, or holds values that netx would change on loading.",
-    ),
-    "E014": (
-        "golden trace that cannot be used",
-        (
-            "Expected: an .npz with the recorded input and the spikes of one population or more, or a file written by\n"
-            "nir.write_data. Arrays are named after populations, or input, hidden and output where there is one such.\n"
-            "They are (samples, steps, neurons) or (samples, steps, *shape); (steps, samples, ...) needs an array\n"
-            "labels (samples,) that shows it."
-        ),
-    ),
-    "E015": (
-        "rule that the output does not suit",
-        (
-            "An output that fires is read by its spikes: count (most spikes, the default) or first (first to fire).\n"
-            "A readout, which never fires, is read by its membrane: sum over the steps (the default), last, or max."
-        ),
-    ),
-    "E016": (
-        "normalisation that cannot be folded in",
-        (
-            "--normalise takes MEAN,STD, or by channel M1,M2,M3/S1,S2,S3; --input-scale a number or 1/255.\n"
-            "The network was trained on (x * scale - mean) / std; its first layer takes that over, so that the chip\n"
-            "is fed the raw x. Behind zero padding, what a mean adds differs at the border: each neuron gets a bias\n"
-            "of its own, which neurons with a synaptic current cannot."
-        ),
-    ),
-    "E017": (
-        "folder that another run writes",
-        (
-            "Two runs into one folder would lose one result and mix their journals. The message names the process\n"
-            "that holds the folder; the system releases it when that process ends, however it ends."
-        ),
-    ),
-    "E018": (
-        "folder with an earlier run",
-        (
-            "The folder holds a finished bundle, or the journal of a run that was interrupted. --resume goes on with\n"
-            "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
-        ),
-    ),
-    "E019": (
-        "not enough memory",
-        (
-            "A pass through one sample takes more than --memory leaves, or the run more than is free.\n"
-            "What a pass keeps grows with the time steps and with the neurons; batches are cut into parts anyway."
-        ),
-    ),
-    "E020": (
-        "semantics missing",
-        (
-            "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
-            "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file."
-        ),
-    ),
-    "E021": ("unsupported node", "The node is not supported yet. All such nodes of the graph are listed at once."),
-    "E022": (
-        "loop without delay",
-        (
-            "Recurrent connections need a step of delay somewhere in the loop, and a neuron to feed back from:\n"
-            "otherwise each would wait for the other within one time step."
-        ),
-    ),
-    "E023": (
-        "dt missing or contradictory",
-        "The time step cannot be recovered from the file, or nodes imply different ones.",
-    ),
-    "E024": (
-        "semantics that do not fit the file",
-        (
-            "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly. Or a\n"
-            "network is to be written with semantics that its neurons do not have, which would be lost."
-        ),
-    ),
-    "E025": (
-        "loop too fast for the chip",
-        (
-            "On the chip a spike takes one step for each projection. A loop through several populations needs at\n"
-            "least as many steps of delay as it has projections; a population that feeds itself needs one."
-        ),
-    ),
-    "E026": (
-        "field that is not read",
-        (
-            "A node or layer stores a field that its type does not have. Left out, it might change what the network\n"
-            "does without a word, as the bias of a Linear or a refractory time would; so it is refused by name."
-        ),
-    ),
-    "E027": (
-        "start the chip does not have",
-        (
-            "The source's neuron starts at another membrane than the one it is reset to (Norse starts at v_leak);\n"
-            "the chip's starts where it is reset to. --adapt starts it there and fine-tunes it."
-        ),
-    ),
-    "E028": (
-        "weights that are no numbers",
-        (
-            "A projection or layer holds NaN or infinity among its weights, biases or factors, as training that\n"
-            "diverged leaves them. All of them are listed at once, before anything is computed."
-        ),
-    ),
-    "E029": (
-        "command line that cannot be read",
-        (
-            "A command or option that there is not, an argument that is missing or too many, or a value of another\n"
-            "kind than the option takes. With --json the document says so as well, under findings."
-        ),
-    ),
     "E030": (
         "reset the chip does not have",
         (
@@ -253,8 +88,15 @@ ERRORS: dict[str, tuple[str, str]] = {
     "E052": (
         "import that differs from the module",
         (
-            "The network imported from a module was run beside it on random input, and their spikes differ: a neuron\n"
-            "of one's own, or a forward that does what was not followed. The message names the first divergence."
+            "The network imported from a module was run beside it on random input, and is not the same; nothing was\n"
+            "written. The message names the layer, and step and neuron of the first divergence.\n"
+            "- Spikes differ: forward does something between layers that was not followed, or the neuron is one's\n"
+            "  own, or a framework's with changed code. Use the framework's neuron, and functions as layers.\n"
+            "- States are kept from call to call: reset them in forward, or let it take one step a call.\n"
+            "- A layer is never called, or nothing leads to it: call it in forward, or remove it from the module.\n"
+            "- A layer does not fire, however strong its input, so that a comparison would show nothing: look at its\n"
+            "  threshold and at weights that are all 0 or negative.\n"
+            "- The same seed gives other spikes each time (dropout, noise): call eval() before."
         ),
     ),
     "E053": (

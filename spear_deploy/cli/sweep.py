@@ -27,7 +27,7 @@ from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
 
-_GROUPED = re.compile(r"(?<![0-9.,])[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9.%eE])")
+_GROUPED = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9.%eE])")
 
 
 def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
