@@ -144,5 +144,14 @@ NOTES: dict[str, tuple[str, str]] = {
             "weights within the loops, a subtracting reset, or a bound on spikes in training prevent it."
         ),
     ),
+    "N045": (
+        "accuracy at chance",
+        (
+            "The deployed network answers no more test samples rightly than one would that always gives the commonest\n"
+            "class, or any class by lot, within two standard errors of their number: it may have learnt nothing, or\n"
+            "lost it. Where the network as it came in did better, pruning took it: give a larger budget. Otherwise\n"
+            "the semantics or the decision rule may be another than in training, or the labels another order's."
+        ),
+    ),
 }
 """Code to title and explanation."""

@@ -37,7 +37,7 @@ from spear_deploy.deployment.folder import (
 )
 from spear_deploy.deployment.memory import memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
-from spear_deploy.deployment.verdict import beyond_on_test, ended_by_time, run_aways
+from spear_deploy.deployment.verdict import ended_by_time, noticed_on_test, run_aways
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -223,14 +223,14 @@ def _search(work: Work, progress: Progress) -> Work:
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = with_own_rule(replace(work, kept=chosen.option.kept))
     ended = ended_by_time(work) if cut_short else ()
-    return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *beyond_on_test(work), *ended))
+    return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *noticed_on_test(work), *ended))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:
     """Deliver the network as it came in."""
     on_test = baseline.on_test(baseline.lowered, baseline.chip_test)
     work = with_own_rule(replace(work, measured=baseline.measured, on_test=on_test))
-    return replace(work, notes=(*work.notes, *beyond_on_test(work)))
+    return replace(work, notes=(*work.notes, *noticed_on_test(work)))
 
 
 def _identity(work: Work) -> dict[str, Any]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, sqrt
+
+import numpy as np
 
 from spear_deploy.budgets import Budget
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
+from spear_deploy.measure.activity import NOTABLE_ERRORS
+from spear_deploy.measure.measured import Performance
 from spear_deploy.train.finetune import RunAway
 
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
@@ -55,6 +59,36 @@ def budget_rows(work: Work) -> list[Row]:
         least = None if bound is None else bound(on_test.activity, 1 - goal.confidence)
         rows.append(Row(budget, predicted, judged, found, least))
     return rows
+
+
+def noticed_on_test(work: Work) -> tuple[Finding, ...]:
+    """Return what the test samples of the deployed network show that a user should know (N024, N045)."""
+    assert work.on_test is not None
+    return (*at_chance(work.on_test), *beyond_on_test(work))
+
+
+def at_chance(on_test: Performance) -> tuple[Finding, ...]:
+    """Say that a network answers no more samples than guessing does (N045), beyond what their number explains.
+
+    Guessing is the better of one class alone, the commonest, and of any class with the same probability.
+    """
+    activity = on_test.activity
+    labels, classes = activity.labels, activity.scores.shape[1]
+    counts = np.bincount(labels)
+    if np.count_nonzero(counts) < 2:
+        return ()
+    commonest = float(counts.max()) / len(labels)
+    chance = max(commonest, 1 / classes)
+    error = sqrt(chance * (1 - chance) / len(labels))
+    if activity.accuracy > chance + NOTABLE_ERRORS * error:
+        return ()
+    message = (
+        f"{activity.accuracy:.2%} of {len(labels)} test samples are answered rightly; the commonest class is "
+        f"{commonest:.2%} of them, and one of {classes} by lot {1 / classes:.2%}: that is chance, within "
+        f"{NOTABLE_ERRORS:g} standard errors of {error:.2%}; the network as it came in: {on_test.in_float.accuracy:.2%}"
+    )
+    fix = "look at --semantics, --decide and the labels; where it did better as it came in, give a larger budget"
+    return (Finding("N045", "accuracy", message, fix, "note"),)
 
 
 def beyond_on_test(work: Work) -> tuple[Finding, ...]:

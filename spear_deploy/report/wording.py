@@ -68,7 +68,7 @@ def spoken_semantics(fields: Mapping[str, Any]) -> str:
 def verdict(report: Report) -> Verdict:
     """Return the headline: a mismatch outweighs a budget, since nothing measured holds then.
 
-    Within budget, a drop of accuracy that is no accident and that nobody asked about is a warning.
+    Within budget, an accuracy at chance is a warning, and a drop of it that is no accident and nobody asked about.
     """
     check = report["validation"]
     over = [budget for budget in report["budgets"] if not budget["within"]]
@@ -85,6 +85,8 @@ def verdict(report: Report) -> Verdict:
         proof = f"confirmed spike by spike on {plain(check['backend'])} ({plural(check['samples'], 'sample')})"
     uses = ", ".join(_use(budget) for budget in report["budgets"])
     accuracy = report["accuracy"]
+    if chance := next((note for note in report["notes"] if note["code"] == "N045"), None):
+        return Verdict("warn", "within budget, accuracy at chance", f"{plain(chance['message'])}; {uses}; {proof}")
     is_asked = any(budget["judges_accuracy"] for budget in report["budgets"])
     if not is_asked and accuracy["drop"] > max(NOTABLE_ERRORS * accuracy["drop_error"], 0.0):
         lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"

@@ -12,7 +12,7 @@ import pytest
 from spear_deploy.budgets import Budget
 from spear_deploy.budgets.accuracy import DROP
 from spear_deploy.budgets.synops import MEAN
-from spear_deploy.deployment.verdict import beyond_on_test, budget_rows, error_of
+from spear_deploy.deployment.verdict import at_chance, beyond_on_test, budget_rows, error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError
 from spear_deploy.measure.measured import Performance
@@ -98,3 +98,28 @@ def test_chance_on_the_test_samples_is_told(deployed: Work) -> None:
     assert error is not None
     assert [finding.code for finding in error.findings] == ["E040"]
     assert "measured 111 on the test samples" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("right", "labels", "told"),
+    [
+        (33, [0, 1, 2], True),
+        (43, [0, 1, 2], True),  # 1/3 and two standard errors of 4.7 points are 42.8 %
+        (44, [0, 1, 2], False),
+        (80, [0, 0, 0, 1, 0], True),
+        (90, [0, 0, 0, 1, 0], False),
+        (10, [0, 1, 2], True),
+        (0, [0], False),  # of one class there is nothing to be wrong about
+    ],
+)
+def test_accuracy_at_chance(right: int, labels: list[int], told: bool, deployed: Work) -> None:
+    """N045 with what guessing gives, by lot or by the commonest class, and the error of that."""
+    wanted = np.resize(labels, 101 if right in (43, 44) else 100)
+    scores = np.zeros((len(wanted), 3))
+    answered = np.where(np.arange(len(wanted)) < right, wanted, (wanted + 1) % 3)
+    scores[np.arange(len(wanted)), answered] = 1
+    activity = replace(deployed.on_test.activity, scores=scores, labels=wanted)
+    found = at_chance(replace(deployed.on_test, activity=activity))
+    assert [each.code for each in found] == ["N045"] * told
+    if told:
+        assert f"of {len(wanted)} test samples are answered rightly" in found[0].message
