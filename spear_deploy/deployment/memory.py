@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from spear_deploy.deployment.options import DeployOptions
 from spear_deploy.execution import Execution, free_memory
 from spear_deploy.network import Network
+from spear_deploy.search.synapses import weights_of
 from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.sizes import bytes_as_text
 from spear_deploy.targets import Compiler
+
+_HELD_OF_WEIGHT = 400
+"""Bytes that a search holds of each weight beside the network in a pass.
+
+The path's stages, candidates with their programs, and arrays in which weights are ranked.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,11 @@ class MemoryOutlook:
     def __str__(self) -> str:
         of_batch = "" if self.parts == 1 else f": a batch of {self.batch} samples goes in {self.parts} parts"
         return f"memory: up to {bytes_as_text(self.peak)}, within {bytes_as_text(self.bound)}{of_batch}"
+
+
+def held_by_search(network: Network) -> int:
+    """Return the bytes of all that a search keeps of a network while one is trained."""
+    return _HELD_OF_WEIGHT * sum(weight.size for weight in weights_of(network).values())
 
 
 def memory_outlook(compiler: Compiler, network: Network, steps: int, options: DeployOptions) -> MemoryOutlook:

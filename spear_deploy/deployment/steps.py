@@ -35,7 +35,7 @@ from spear_deploy.deployment.folder import (
     refuse_earlier,
     refuse_folder,
 )
-from spear_deploy.deployment.memory import memory_outlook
+from spear_deploy.deployment.memory import held_by_search, memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
 from spear_deploy.deployment.verdict import ended_by_time, noticed_on_test, run_aways
 from spear_deploy.deployment.work import Work
@@ -119,7 +119,7 @@ def _check(work: Work, progress: Progress) -> Work:
     refuse_folder(work.options.output)
     if work.options.writes and not work.options.force:
         refuse_earlier(work.options.output, resume=work.options.resume)
-    execution = replace(work.options.execution, held=data.nbytes)
+    execution = replace(work.options.execution, held=data.nbytes + held_by_search(first))
     search = work.options.search.suited(counts_zeros=lowered.target.counts_zeros)
     options = replace(work.options, execution=execution, search=search)
     memory = memory_outlook(compiler, first, data.steps, options)

@@ -20,7 +20,7 @@ from spear_deploy.decision import network_rule
 from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups
-from spear_deploy.search.synapses import Place, parameter_names
+from spear_deploy.search.synapses import Place, Weights, parameter_names
 from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
@@ -60,7 +60,7 @@ def unit_importance(
 
 def weight_importance(
     network: Network, split: Split, execution: Execution, batch: int = 16, decide: str | None = None
-) -> dict[Place, NDArray[np.float64]]:
+) -> dict[Place, Weights]:
     """Return the first-order Taylor importance ``|w dL/dw|`` of every weight, by operation, in the weights' shapes.
 
     The gradient is that of a batch, and its size is averaged over the batches: in a trained network the gradients of
@@ -68,7 +68,7 @@ def weight_importance(
     """
     simulator = FloatSimulator(network).to(execution.device)
     parameters = {place: simulator.get_parameter(name) for place, name in parameter_names(network).items()}
-    total = {place: np.zeros(tuple(parameter.shape)) for place, parameter in parameters.items()}
+    total = {place: np.zeros(tuple(parameter.shape), np.float32) for place, parameter in parameters.items()}
     together = memory_of_training(simulator, split.samples.steps).together(execution, batch)
     for start in range(0, len(split), batch):
         simulator.zero_grad(set_to_none=True)
@@ -77,8 +77,8 @@ def weight_importance(
             loss.backward()
         for place, parameter in parameters.items():
             if parameter.grad is not None:
-                total[place] += (parameter * parameter.grad).detach().abs().double().cpu().numpy()
-    return {place: value / max(1, len(split)) for place, value in total.items()}
+                total[place] += (parameter * parameter.grad).detach().abs().cpu().numpy()
+    return {place: value / np.float32(max(1, len(split))) for place, value in total.items()}
 
 
 def _losses(

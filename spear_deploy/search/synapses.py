@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -24,8 +24,13 @@ from spear_deploy.search.cost import mean_spikes
 from spear_deploy.simulate.simulator import Chain
 
 Array: TypeAlias = NDArray[np.float64]
+Weights: TypeAlias = NDArray[np.float32]
+"""One number for each weight.  A search holds several such arrays at once, hence single precision."""
 Place: TypeAlias = tuple[int, int]
 """Of an operation with weights: index of the projection, index within its chain."""
+Scores: TypeAlias = Mapping[Place, NDArray[np.floating[Any]]]
+"""What each weight is worth, in the shape of the weights, by operation."""
+
 
 SAMPLES = 1024
 """Training samples that spikes are counted on where that is done once."""
@@ -58,7 +63,7 @@ class Synapses:
         fans = fan_outs(network.synapses, network.shapes)
         return float(sum(self.spikes[fan.source] @ fan.nonzero for fan in fans if fan.source in self.spikes))
 
-    def costs(self) -> dict[Place, Array]:
+    def costs(self) -> dict[Place, Weights]:
         """Return the SynOps a sample of each weight, in the shape of the weights, by operation."""
         found = {}
         for (index, position), weight in weights_of(self.network).items():
@@ -66,10 +71,10 @@ class Synapses:
             if projection.source in self.spikes:
                 found[index, position] = self._costs(projection, position)
             else:  # a readout sends no spikes
-                found[index, position] = np.zeros(weight.shape)
+                found[index, position] = np.zeros(weight.shape, np.float32)
         return found
 
-    def _costs(self, projection: Projection, position: int) -> Array:
+    def _costs(self, projection: Projection, position: int) -> Weights:
         shape = self.network[projection.source].shape
         x = torch.tensor(self.spikes[projection.source].reshape(1, 1, *shape), dtype=torch.float32)
         op = projection.ops[position]
@@ -78,9 +83,9 @@ class Synapses:
         counted(Chain(tuple(map(_counting, projection.ops[:position])))(x).detach()).sum().backward()
         gradient = counted.weights["weight0"].grad
         assert gradient is not None
-        return np.asarray(gradient.double().numpy() * (op.weight != 0), np.float64)
+        return np.where(op.weight != 0, gradient.numpy(), np.float32(0))
 
-    def kept(self, scores: Mapping[Place, Array], aim: float) -> dict[Place, NDArray[np.bool_]]:
+    def kept(self, scores: Scores, aim: float) -> dict[Place, NDArray[np.bool_]]:
         """Return the synapses of the highest scores, as many as ``aim``, a share of all SynOps, has room for.
 
         The best of each operation stays: an operation of zeros alone would be no sparser but have no structure.
@@ -103,26 +108,26 @@ class _Ranked:
 
     existing: Mapping[Place, NDArray[np.bool_]]
     order: NDArray[np.intp]
-    costs: Array
+    costs: Weights
     best: int
 
     @classmethod
-    def of(cls, weights: Mapping[Place, Array], scores: Mapping[Place, Array], costs: Mapping[Place, Array]) -> _Ranked:
+    def of(cls, weights: Mapping[Place, Weights], scores: Scores, costs: Mapping[Place, Weights]) -> _Ranked:
         existing = {place: weight != 0 for place, weight in weights.items()}
         flat = []
         for place, exists in existing.items():
-            score = np.where(exists, scores[place], -np.inf).ravel()
+            score = np.where(exists, scores[place].astype(np.float32, copy=False), np.float32(-np.inf)).ravel()
             if exists.any():
                 score[np.argmax(score)] = np.inf
             flat.append(score)
-        score = np.concatenate(flat) if flat else np.zeros(0)
+        score = np.concatenate(flat) if flat else np.zeros(0, np.float32)
         order = np.argsort(-score, kind="stable")[: int(np.sum(score > -np.inf))]
-        every = np.concatenate([costs[place].ravel() for place in existing]) if flat else np.zeros(0)
+        every = np.concatenate([costs[place].ravel() for place in existing]) if flat else np.zeros(0, np.float32)
         return cls(existing, order, every[order], int(np.sum(score == np.inf)))
 
     def within(self, aim: float) -> dict[Place, NDArray[np.bool_]]:
         """Return the first so many whose costs add up to ``aim`` of all."""
-        spent = np.cumsum(self.costs)
+        spent = np.cumsum(self.costs, dtype=np.float64)
         room = aim * spent[-1] * (1 + 1e-12) if len(spent) else 0.0
         return self._masks(int(np.searchsorted(spent, room, side="right")))
 
@@ -140,10 +145,10 @@ class _Ranked:
         return masks
 
 
-def weights_of(network: Network) -> dict[Place, Array]:
-    """Return the weights of every operation that has some."""
+def weights_of(network: Network) -> dict[Place, Weights]:
+    """Return the weights of every operation that has some: those of the network, not copied."""
     return {
-        (index, position): op.weight.astype(np.float64)
+        (index, position): op.weight
         for index, projection in enumerate(network.projections)
         for position, op in enumerate(projection.ops)
         if isinstance(op, Conv2d | Linear)
@@ -155,13 +160,13 @@ def parameter_names(network: Network) -> dict[Place, str]:
     return {(index, position): f"synapses.{index}.weights.weight{position}" for index, position in weights_of(network)}
 
 
-def with_weights(network: Network, weights: Mapping[Place, Array]) -> Network:
+def with_weights(network: Network, weights: Mapping[Place, Weights]) -> Network:
     """Return the network with other weights."""
 
     def changed(place: Place, op: LinearOp) -> LinearOp:
         if place not in weights or not isinstance(op, Conv2d | Linear):
             return op
-        return replace(op, weight=weights[place].astype(np.float32))
+        return replace(op, weight=weights[place].astype(np.float32, copy=False))
 
     projections = tuple(
         replace(p, ops=tuple(changed((index, position), op) for position, op in enumerate(p.ops)))
@@ -177,12 +182,12 @@ def masked(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> Networ
     return with_weights(network, {place: w * masks[place] for place, w in weights_of(network).items()})
 
 
-def scales_of(network: Network) -> dict[Place, float]:
+def scales_of(network: Network) -> dict[Place, np.float32]:
     """Return the root mean square of each operation's weights that are not 0; 1 where there is none."""
     found = {}
     for place, weight in weights_of(network).items():
         existing = weight[weight != 0]
-        found[place] = float(np.sqrt(np.mean(existing**2))) if len(existing) else 1.0
+        found[place] = np.float32(np.sqrt(np.mean(existing**2, dtype=np.float64)) if len(existing) else 1.0)
     return found
 
 

@@ -17,7 +17,6 @@ from collections import Counter
 from math import log
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
@@ -25,7 +24,7 @@ from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
 from spear_deploy.search.rate import mean_loss
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
-from spear_deploy.search.synapses import Place, Synapses, masked, scales_of, weights_of
+from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, weights_of
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
@@ -33,7 +32,7 @@ _SAMPLES, _RATES = 512, 256
 """Samples that worth (training) and loss (validation), and the rates (validation), of a stage are averaged over."""
 _CLEAR = 0.1
 """Loss that says something, as a share of what guessing loses: right after a cut small differences say little."""
-_NOTHING = 1e-12
+_NOTHING = np.float32(1e-12)
 
 
 class GradualSynapses(Once):
@@ -86,7 +85,7 @@ class GradualSynapses(Once):
         return thinner[chosen]
 
 
-def worths(task: Task, synapses: Synapses) -> dict[str, dict[Place, NDArray[np.float64]]]:
+def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:
     """Return what each weight is worth for its SynOps, in two ways.
 
     ``taylor``: |w dL/dw| for each spike that passes (Molchanov et al. 2017, on weights).  ``magnitude``: |w| in units
@@ -96,7 +95,6 @@ def worths(task: Task, synapses: Synapses) -> dict[str, dict[Place, NDArray[np.f
     network, costs = synapses.network, synapses.costs()
     split, decide = task.data.train.head(_SAMPLES), task.training.decide
     importance, scales = weight_importance(network, split, task.execution, decide=decide), scales_of(network)
-    return {
-        "taylor": {place: value / np.maximum(costs[place], _NOTHING) for place, value in importance.items()},
-        "magnitude": {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()},
-    }
+    taylor = {place: value / np.maximum(costs[place], _NOTHING) for place, value in importance.items()}
+    magnitude = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
+    return {"taylor": taylor, "magnitude": magnitude}

@@ -190,10 +190,11 @@ def test_worth_is_told_in_two_ways(kind: str) -> None:
     found, costs = worths(task, synapses), synapses.costs()
     importance = weight_importance(task.network, task.data.train.head(512), task.execution)
     for place, weight in weights_of(task.network).items():
-        np.testing.assert_allclose(found["taylor"][place] * np.maximum(costs[place], 1e-12), importance[place])
-        assert np.mean(found["magnitude"][place] ** 2) == pytest.approx(1.0)
-        ranks = [np.argsort(each, axis=None, kind="stable") for each in (found["magnitude"][place], np.abs(weight))]
-        np.testing.assert_array_equal(*ranks)
+        spent = np.maximum(costs[place], np.float32(1e-12))
+        np.testing.assert_allclose(found["taylor"][place] * spent, importance[place], rtol=1e-6)
+        assert np.mean(found["magnitude"][place] ** 2) == pytest.approx(1.0, rel=1e-5)
+        by_size = np.argsort(np.abs(weight), axis=None)
+        assert (np.diff(found["magnitude"][place].ravel()[by_size]) >= 0).all()
 
 
 @pytest.mark.parametrize(("lost", "ranked"), [(0.09, "taylor"), (0.11, "magnitude")])
