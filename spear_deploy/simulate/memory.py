@@ -88,12 +88,12 @@ def _held(tensors: Iterable[Tensor]) -> int:
 def _left_by_training(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
     left: list[Tensor] = []
 
-    def keep(saved: Tensor) -> Tensor:
-        left.append(saved)
-        return saved
+    def keep(saved: Tensor) -> None:
+        # Neither graph nor list may hold what leads back to them: the network's weights would never be freed again.
+        left.append(saved.detach())
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
-        return [*_run(simulator, steps), *left]
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda none: none):
+        return [*(each.detach() for each in _run(simulator, steps)), *left]
 
 
 def _left_by_running(simulator: NetworkSimulator, steps: int) -> list[Tensor]:

@@ -1,14 +1,21 @@
 """What a pass is said to take, beside the peak of a process that runs it."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from benchmarks.networks import mlp
 from spear_deploy.errors import InputError
 from spear_deploy.execution import Execution
-from spear_deploy.simulate.memory import PassMemory
+from spear_deploy.network import Network
+from spear_deploy.simulate.memory import PassMemory, memory_of_running, memory_of_training
+from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
+from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 
 # Prints what is foretold of a training or a run, and by how much the process grew beyond what it had before.
 _PROCESS = """
@@ -53,6 +60,11 @@ print(told.weights + batch * told.sample, status("VmHWM") - before)
 """
 
 
+def trainable(network: Network) -> NetworkSimulator:
+    """Return the network as the chip computes it."""
+    return compiler_for(load_chip("loihi2"), {"p0": InputRange()}, LoweringOptions()).trainable(network)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("use", ["training", "running"])
 @pytest.mark.parametrize("way", ["float", "chip"])
@@ -79,3 +91,16 @@ def test_samples_go_together_as_they_fit():
         memory.together(low, 64)
     assert refused.value.findings[0].code == "E019"
     assert memory.together(replace(execution, memory=round(1.1 * (1 << 30))), 64) == 1
+
+
+@pytest.mark.parametrize("told", [memory_of_training, memory_of_running])
+@pytest.mark.parametrize("way", [FloatSimulator, trainable])
+def test_telling_keeps_nothing(way, told):
+    """The network that was asked about is freed, weights and all: a search asks before each fine-tuning."""
+    simulator = way(mlp(8, 16, 4)(np.random.default_rng(0)))
+    told(simulator, 20)
+    weights = [weakref.ref(parameter) for parameter in simulator.parameters()]
+    del simulator
+    gc.collect()
+    assert weights
+    assert not any(weight() is not None for weight in weights)
