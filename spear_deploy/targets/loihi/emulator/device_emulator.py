@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.network.synapses import ConvSynapses
 from spear_deploy.recording import Clips, Recording
+from spear_deploy.targets.loihi.convolution import Geometry, unfolded_conv2d
 from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram, LoihiProjection
 from spear_deploy.targets.loihi.registers import Arithmetic
 
@@ -91,19 +91,14 @@ class _Synapses:
         self.bound = arithmetic.wrap
         projection = projection.as_one
         self.synapses = synapses = projection.synapses
-        weight = torch.tensor(np.asarray(synapses.weight, np.float64) * 2.0**projection.exponent, device=device)
-        groups = synapses.groups if isinstance(synapses, ConvSynapses) else 1
-        self.weight = weight.reshape(groups, len(weight) // groups, -1)
+        self.weight = torch.tensor(np.asarray(synapses.weight, np.float64) * 2.0**projection.exponent, device=device)
 
     def sums(self, spikes: Tensor) -> Tensor:
         """Return the sums (B, targets) of payloads (B, *shape), before those of a convolution wrap."""
         x, conv = spikes.to(torch.float64), self.synapses
         if not isinstance(conv, ConvSynapses):
-            return (x.flatten(1) @ self.weight[0].T).to(torch.int64)
-        columns = functional.unfold(x, conv.weight.shape[2:], conv.dilation, conv.padding, conv.stride)
-        y = self.weight @ columns.unflatten(1, (conv.groups, -1))
-        sums: Tensor = y.flatten(1).to(torch.int64)
-        return sums
+            return (x.flatten(1) @ self.weight.T).to(torch.int64)
+        return unfolded_conv2d(x, self.weight, Geometry.of(conv)).flatten(1).to(torch.int64)
 
     def wrap(self, sums: Tensor) -> Tensor:
         """Return the sums as the chip has them."""

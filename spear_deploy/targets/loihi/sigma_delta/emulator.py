@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,6 +17,7 @@ from spear_deploy.network.ops import Shape
 from spear_deploy.network.sigma_delta import SigmaDeltaPopulation
 from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.recording import Clips, Recording
+from spear_deploy.targets.loihi.convolution import Geometry, conv2d
 from spear_deploy.targets.loihi.sigma_delta.neurons import Sent, activate, decode, encode
 from spear_deploy.targets.loihi.sigma_delta.program import LARGEST_MESSAGE, STATE_BITS, SigmaDeltaProgram
 
@@ -85,8 +85,7 @@ def _sums(synapses: Synapses, sent: Tensor, shape: Shape) -> tuple[Tensor, int]:
     weight = torch.as_tensor(np.asarray(synapses.weight, np.float64), device=sent.device)
     some = frames[active].to(torch.float64)
     if isinstance(synapses, ConvSynapses):
-        geometry = (synapses.stride, synapses.padding, synapses.dilation, synapses.groups)
-        exact = functional.conv2d(some, weight, None, *geometry).to(torch.int64)
+        exact = conv2d(some, weight, Geometry.of(synapses)).to(torch.int64)
         kept = _wrap(exact)
     else:
         exact = kept = (some.flatten(1) @ weight.T).to(torch.int64).reshape(-1, *shape)

@@ -22,10 +22,11 @@ from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Projection
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_output
 from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
+from spear_deploy.targets.loihi.convolution import Geometry, conv2d
 from spear_deploy.targets.loihi.layer import is_on_grid
 from spear_deploy.targets.loihi.program import by_row
 from spear_deploy.targets.loihi.registers import Registers
-from spear_deploy.targets.loihi.training.exact import Exactly, Geometry, Rounded, conv2d
+from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -315,7 +316,7 @@ class ComposedSynapses(IntegerSynapses):
         synapses = self.grid.synapses
         if not isinstance(synapses, ConvSynapses):
             return functional.linear(x.flatten(1), weight).view(len(x), *self.grid.target)
-        return conv2d(x, weight, Geometry(synapses.stride, synapses.padding, synapses.dilation, synapses.groups))
+        return conv2d(x, weight, Geometry.of(synapses))
 
     def _sums(self, x: Tensor) -> Tensor:
         y = super()._sums(x)

@@ -9,8 +9,8 @@ import torch.nn.functional as functional
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.targets.loihi.training import exact
-from spear_deploy.targets.loihi.training.exact import Geometry, UnfoldedConv2d
+from spear_deploy.targets.loihi import convolution
+from spear_deploy.targets.loihi.convolution import Geometry, UnfoldedConv2d, conv2d
 
 
 @st.composite
@@ -33,11 +33,11 @@ def test_an_unfolded_convolution_is_a_convolution(drawn, room):
     geometry, x, weight = drawn
     mine, theirs = ([each.clone().requires_grad_() for each in (x, weight)] for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "_COLUMN_BYTES", room)
+        patch.setattr(convolution, "_COLUMN_BYTES", room)
         sums = UnfoldedConv2d.apply(*mine, geometry)
     expected = functional.conv2d(*theirs, None, *geometry)
     assert torch.equal(sums, expected)
-    assert torch.equal(exact.conv2d(x, weight, geometry), expected)
+    assert torch.equal(conv2d(x, weight, geometry), expected)
     upstream = torch.randn(expected.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     sums.backward(upstream)
     expected.backward(upstream)
