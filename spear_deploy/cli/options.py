@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import isfinite
+from dataclasses import replace
+from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,8 +15,9 @@ from spear_deploy.errors import InputError
 from spear_deploy.frontends.semantics import PRESETS
 
 if TYPE_CHECKING:
-    from spear_deploy.data import DataOptions
+    from spear_deploy.data import DataOptions, Dataset
     from spear_deploy.frontends import Semantics
+    from spear_deploy.targets import Program
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -174,3 +176,15 @@ def resolve_data(options: dict[str, Any], seed: int = 0) -> tuple[str | None, Da
         seed=seed,
         transform=InputTransform.of(options.pop("normalise"), options.pop("input_scale")),
     )
+
+
+def load_for(program: Program, name: str, options: DataOptions) -> Dataset:
+    """Load a data set for a program's ends, with values of either sign where its input takes them.
+
+    Raises as :func:`~spear_deploy.data.load_data` and :func:`~spear_deploy.data.fit_to_network` do.
+    """
+    from spear_deploy.data import fit_to_network, load_data
+
+    (port,) = program.inputs
+    ends = port.shape, prod(program.shapes[program.outputs[0]])
+    return fit_to_network(load_data(name, replace(options, network=ends, signed=port.min_value < 0)), *ends)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from spear_deploy.cli.options import (
     DATA_OPTIONS,
     DECISION_OPTIONS,
     NameIn,
+    load_for,
     resolve_data,
     with_options,
 )
@@ -103,12 +102,7 @@ def tell_populations(document: Document, rule: str) -> None:
 
 def test_split(name: str, options: DataOptions, program: Program, count: int | None, document: Document) -> Split:
     """Return the first ``count`` test samples (None: all) as the program takes them; print how they were read."""
-    from spear_deploy.data import fit_to_network, load_data
-
-    (port,) = program.inputs
-    ends = port.shape, prod(program.shapes[program.outputs[0]])
-    signed = port.min_value < 0
-    data = fit_to_network(load_data(name, replace(options, network=ends, signed=signed)), *ends)
+    data = load_for(program, name, options)
     # N009 is of a network's usual range, which says nothing of a program: it has taken the scale over.
     for note in data.notes:
         if note.code == "N006":

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
-from math import prod
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from rich.table import Table
 
 from spear_deploy.api.sigma_delta import load_sigma_delta
 from spear_deploy.cli.document import Document
-from spear_deploy.cli.options import refuse_no_data, resolve_data
+from spear_deploy.cli.options import load_for, refuse_no_data, resolve_data
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.printable import cells, plain
 from spear_deploy.report.formats import plural
@@ -54,7 +53,8 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
     document.say(f"sigma-delta: messages are signed integers; the output hears of the input {lag} later")
     document.notes(lowered.notes)
     if name is not None:
-        _tell_activity(lowered, _fitting_data(lowered, name, data), options["decide"], document)
+        _refuse_transform(data)
+        _tell_activity(lowered, load_for(lowered.program, name, data), options["decide"], document)
     if chip is not None:
         profile = load_chip(chip)
         document.add(chip=profile.name, emulated=True)
@@ -101,16 +101,6 @@ def _refuse_transform(options: DataOptions) -> None:
         fix = "save the integers that the file's encoder takes, and leave it out"
         message = "is folded into a first layer of float weights; a sigma-delta network has integers"
         raise InputError.of("E016", str(options.transform), message, fix)
-
-
-def _fitting_data(lowered: LoweredSigmaDelta, name: str | None, options: DataOptions) -> Dataset:
-    """Return data of either sign as the program takes them; raises as data sets do, and E016."""
-    from spear_deploy.data import fit_to_network, load_data
-
-    _refuse_transform(options)
-    (port,), program = lowered.program.inputs, lowered.program
-    ends = port.shape, prod(program.shapes[program.outputs[0]])
-    return fit_to_network(load_data(refuse_no_data(name), replace(options, network=ends, signed=True)), *ends)
 
 
 def _tell_activity(lowered: LoweredSigmaDelta, data: Dataset, decide: str | None, document: Document) -> None:

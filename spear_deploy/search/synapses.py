@@ -31,7 +31,6 @@ Place: TypeAlias = tuple[int, int]
 Scores: TypeAlias = Mapping[Place, NDArray[np.floating[Any]]]
 """What each weight is worth, in the shape of the weights, by operation."""
 
-
 SAMPLES = 1024
 """Training samples that spikes are counted on where that is done once."""
 _LEAST_USE = 0.98

@@ -115,9 +115,9 @@ def _scan_forward(p, x, v_out, s_out):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _send_before(s, t, b, sent):  # type: ignore[no-untyped-def]
-    """Set ``sent`` to a sample's spikes of the step before."""
-    if t > 0:
+def _send_before(s, t, b, p, sent):  # type: ignore[no-untyped-def]
+    """Set ``sent`` to a sample's spikes of the step before that reset in this one; zeros where spikes reset at once."""
+    if p.reset_delay and t > 0:
         sent[:] = s[t - 1, b]
     else:
         sent[:] = np.float32(0.0)
@@ -132,7 +132,7 @@ def scan_backward(slope, p, grad, v, s, out):  # type: ignore[no-untyped-def]
         grad_v, grad_i, sent = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            _send_before(s, t, b, sent)
+            _send_before(s, t, b, p, sent)
             _backward_row(grad[t, b], grad_v, grad_i, sent, p, surrogates, v[t, b], s[t, b], out[t, b])
 
 
@@ -172,7 +172,7 @@ def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped
             add_products(sums, arrived, dampened, every, size)
             for row in range(many):
                 b = first + row
-                _send_before(s, t, b, sent)
+                _send_before(s, t, b, p, sent)
                 _backward_row(sums[row], grad_v[row], grad_i[row], sent, p, surrogates, v[t, b], s[t, b], out[t, b])
                 arrived[row, :size] = out[t, b]
 

@@ -125,7 +125,7 @@ def _loop_forward(p, x, columns, v_out, s_out):  # type: ignore[no-untyped-def]
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         u, v = np.zeros((ROWS, size), _INT), np.zeros((ROWS, size), _INT)
-        sums, sent, fired = np.zeros((ROWS, pitch), _INT), np.zeros((ROWS, pitch), _INT), np.zeros(size, np.float32)
+        sums, sent = np.zeros((ROWS, pitch), _INT), np.zeros((ROWS, pitch), _INT)
         chosen = np.empty(size + 1, np.intp)
         for t in range(steps):
             for row in range(many):
@@ -134,9 +134,7 @@ def _loop_forward(p, x, columns, v_out, s_out):  # type: ignore[no-untyped-def]
             add_products(sums, sent, columns, chosen, nonzero_columns(sent, size, chosen))
             for row in range(many):
                 b = first + row
-                _advance_row(sums[row], u[row], v[row], fired, p, v_out[t, b], s_out[t, b])
-                for i in range(size):
-                    sent[row, i] = _INT(fired[i])
+                _advance_row(sums[row], u[row], v[row], sent[row], p, v_out[t, b], s_out[t, b])
 
 
 @njit(parallel=True, cache=True, nogil=True)
