@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ from spear_deploy.targets.loihi.quantise import quantise
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.ports import InputRange
 
+ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("tests/targets/loihi/emulator/test_device_emulator.py", "tests/targets/loihi/training/test_simulator.py")
 CHOSEN = ("64-256-10", "784-1024-1024-10", "conv 2x34x34", "VGG16, pooled", "ResNet18")
 STATE_BYTES = 2 * 2 * 8
@@ -94,7 +96,7 @@ def emulation_row(name: str, samples: int, device: torch.device, bandwidth: floa
 def exact(device: torch.device) -> bool:
     """Run the tests of this device's integers and tell whether they passed."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", device.type, *TESTS]
-    return subprocess.run(command, check=False).returncode == 0
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
 def report(device: torch.device, rows: Sequence[str], samples: int, copy_bytes: int) -> None:
