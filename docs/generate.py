@@ -39,6 +39,7 @@ from spear_deploy.recording import Recording
 from spear_deploy.report.schema import schema
 from spear_deploy.search.methods import METHODS
 from spear_deploy.targets import TARGETS, load_chip
+from spear_deploy.train.augmentation import AUGMENTATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 _NOTE = "<!-- Written by docs/generate.py: change the code, then run it. -->"
@@ -177,12 +178,13 @@ def schema_page() -> str:
 
 
 def entries_page() -> str:
-    """What the tables hold: targets, methods, backends, placements, budgets, steps."""
+    """What the tables hold: targets, methods, backends, placements, augmentations, budgets, steps."""
     sections = [
         ("Targets", TARGETS, "a chip family; `--chip` names a profile of one", "targets/protocol.py"),
         ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
         ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
         ("Placements", PLACERS, "`--place`, `place=`", "placement/placers.py"),
+        ("Augmentations", AUGMENTATIONS, "`--augment`, `augment=`", "train/augmentation.py"),
         ("Clusters", CLUSTERS, "the scheme of the address of `--cluster`, `cluster=`", "clusters/protocol.py"),
     ]
     forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]

@@ -70,7 +70,7 @@ NOT_RUN = {
     "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 --seeds 0 --methods "
     "default uniform scratch": "needs what the command above trains; not run again",
     "python -m benchmarks.device": "needs a GPU",
-    'python -m benchmarks.device --device cpu:0 --rows "64-256-10"': "tests/benchmarks/test_device.py does what it does",
+    'python -m benchmarks.device --device cpu:0 --rows "64-256-10"': "tests/benchmarks/test_device.py does the same",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
     "python -m benchmarks.literature -o FOLDER": "an hour; what is checked in is not run again",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",

@@ -26,6 +26,7 @@ from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import EFFORTS
 from spear_deploy.sizes import bytes_of
 from spear_deploy.targets import LoweringOptions
+from spear_deploy.train.augmentation import AUGMENTATIONS
 from spear_deploy.train.config import FinetuneConfig
 
 
@@ -56,6 +57,8 @@ class Settings(TypedDict, total=False):
         time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
         timeout: time limit of the backend in seconds.
         samples: test samples that validation runs; None: all.
+        augment: what fine-tuning changes of images at random: ``"mirror"``, ``"shift"``, or ``"mirror,shift"``; None:
+            nothing.
         decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
         weight_bits: bits of a weight; None: what the chip has.
         place: how the deployed network is put on cores: default, or balance, which evens out what they have to do.
@@ -101,6 +104,7 @@ class Settings(TypedDict, total=False):
     time_limit: float | None
     timeout: float | None
     samples: int | None
+    augment: str | Sequence[str] | None
     decide: str | None
     weight_bits: int | None
     place: str
@@ -160,9 +164,9 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
     if name in _NUMBERS and not _NUMBERS[name].allows(value):
         fix = f"give {_NUMBERS[name]}{', or None' if optional else ''}"
         return (Finding("E007", f"{name} {value!r}", "cannot be used", fix),)
-    if name == "memory":
+    if name in _READ:
         try:
-            _memory(value)
+            _READ[name](value)
         except InputError as error:
             return error.findings
     return ()
@@ -237,7 +241,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
     search = replace(search, **_settings_given(settings, "method", "episodes", "candidates", "lowest_ratio"))
     if given("epochs") is not None:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
-    search = search.deciding(given("decide"))
+    search = search.training(decide=given("decide"), augment=augmentations(given("augment")))
     if given("resume") and given("force"):
         message = "--resume goes on with an earlier run, --force replaces it"
         raise InputError.of("E007", "--resume --force", message, "give one of them")
@@ -262,6 +266,18 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         confidence=settings.get("confidence", DeployOptions.confidence),
         place=settings.get("place") or DeployOptions.place,
     )
+
+
+def augmentations(named: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names that a setting holds; raise :class:`InputError` (E008) for what is none."""
+    if named is None:
+        return ()
+    names = named.split(",") if isinstance(named, str) else named
+    if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise InputError.of("E008", f"augment {named!r}", "is no name", f"give {','.join(AUGMENTATIONS.names())}")
+    for name in names:
+        AUGMENTATIONS.get(name)
+    return tuple(names)
 
 
 def _execution(settings: Mapping[str, Any]) -> Execution:
@@ -294,3 +310,7 @@ def data_options(settings: Mapping[str, Any], network: Network | None = None) ->
 def _settings_given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """Return those settings that were given a value."""
     return {name: settings[name] for name in names if settings.get(name) is not None}
+
+
+_READ: Mapping[str, Callable[[Any], object]] = {"memory": _memory, "augment": augmentations}
+"""What reads a setting, and raises :class:`InputError` for what it cannot."""

@@ -115,6 +115,12 @@ SEARCH_OPTIONS = (
         type=Finite(min=0, min_open=True),
         help="Epochs of the closing fine-tuning at most. [default: 40, at most 1600 batches]",
     ),
+    click.option(
+        "--augment",
+        metavar="NAME,NAME",
+        help="What fine-tuning changes of images at random, as their own training did: mirror (left to right) and "
+        "shift (by up to an eighth of the sides). [default: nothing]",
+    ),
 )
 LOWERING_OPTIONS = (
     click.option(

@@ -57,6 +57,7 @@ from spear_deploy.search.loop import search
 from spear_deploy.search.reference import fine_tuned_reference
 from spear_deploy.storage import as_json, writing
 from spear_deploy.targets import Compiler, Lowered, compiler_for
+from spear_deploy.train.augmentation import refuse_augmentation
 from spear_deploy.validate.run import validate_on
 from spear_deploy.validate.samples import spread_over_activity
 from spear_deploy.versions import versions
@@ -109,6 +110,7 @@ def _check(work: Work, progress: Progress) -> Work:
     ranges = {network.inputs[0].name: input_range(data)}
     compiler = compiler_for(work.chip, ranges, work.options.lowering)
     refuse_placer(work.options.place, compiler)
+    refuse_augmentation(work.options.search.finish.augment, data.shape, data.where)
     work = replace(work, imported=replace(work.imported, network=network), data=data, compiler=compiler, rule=rule)
     adapts = work.options.adapt and bool(foreign_neurons(network, compiler, work.imported))
     first = compiler.adapt(network, work.imported.semantics)[0] if adapts else network

@@ -55,10 +55,12 @@ class SearchOptions:
         """
         return replace(self, method="gradual") if counts_zeros and self.method == "synapses" else self
 
-    def deciding(self, decide: str | None) -> SearchOptions:
-        """Return the same under the decision rule of that name (None: the output's usual one)."""
+    def training(self, *, decide: str | None, augment: tuple[str, ...]) -> SearchOptions:
+        """Return the same, each fine-tuning under the decision rule of that name (None: the output's usual one), of
+        samples that these augmentations change.
+        """
         names = ("trial", "stage", "compare", "finish", "reference")
-        return replace(self, **{name: replace(getattr(self, name), decide=decide) for name in names})
+        return replace(self, **{name: replace(getattr(self, name), decide=decide, augment=augment) for name in names})
 
 
 def _spending(usual: SearchOptions, share: float) -> SearchOptions:

@@ -17,7 +17,8 @@ class FinetuneConfig:
     """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
 
     ``least_steps`` are batches that a split of few samples is gone through more often for.
-    ``decide`` names the decision rule that the loss follows (None: the output's usual one).
+    ``decide`` names the decision rule that the loss follows (None: the output's usual one), and ``augment`` what
+    changes samples at random (:mod:`spear_deploy.train.augmentation`).
     """
 
     epochs: float = 2.0
@@ -29,6 +30,7 @@ class FinetuneConfig:
     penalty: float = 10.0
     decide: str | None = None
     least_steps: int = 1
+    augment: tuple[str, ...] = ()
 
     def steps(self, samples: int) -> int:
         """Return the number of batches for a split of that many samples."""

@@ -134,7 +134,7 @@ class _Training:
     def run(self, seed: int, tick: Tick | None) -> None:
         """Train to the end, to the deadline, or until it runs away."""
         split, config, student, objective = self._split, self._config, self._student, self._objective
-        passes = Passes(student, split, config.batch, self._execution)
+        passes = Passes(student, split, config, self._execution, seed)
         optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
         total = config.steps(len(split))
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
@@ -185,8 +185,12 @@ class _Objective:
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
-            loss = loss + self._config.distillation * _distance(scores, self._teacher.logits(part.positions))
+            loss = loss + self._config.distillation * _distance(scores, self._taught(self._teacher, part))
         return loss
+
+    def _taught(self, teacher: Teacher, part: Pass) -> Tensor:
+        """Return what a teacher says of what the student saw."""
+        return teacher.logits_of(part.inputs) if self._config.augment else teacher.logits(part.positions)
 
     def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
         """Return the terms of the SynOps constraint for what the student spent on some samples."""

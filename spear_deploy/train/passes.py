@@ -15,6 +15,11 @@ from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.simulate.memory import memory_of_training
 from spear_deploy.simulate.simulator import NetworkSimulator
 from spear_deploy.simulate.tensors import to_tensor
+from spear_deploy.train.augmentation import augmented
+from spear_deploy.train.config import FinetuneConfig
+
+_AUGMENTATION = 3
+"""Stream of a seed: samples are changed independently of all else that it draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +35,25 @@ class Pass:
 
 
 class Passes:
-    """Divides a split's batches of at most ``largest`` samples for the training of a network of one input.
+    """Divides a split's batches for the training of a network of one input; ``seed`` draws how samples are changed.
 
     Raises :class:`~spear_deploy.errors.InputError` (E019) where the execution's memory does not hold a pass of one
     sample.
     """
 
-    def __init__(self, student: NetworkSimulator, split: Split, largest: int, execution: Execution) -> None:
+    def __init__(
+        self, student: NetworkSimulator, split: Split, config: FinetuneConfig, execution: Execution, seed: int
+    ) -> None:
         self._split, self._device, (self._port,) = split, execution.device, student.structure.inputs
-        self._together = memory_of_training(student, split.samples.steps).together(execution, largest)
+        self._together = memory_of_training(student, split.samples.steps).together(execution, config.batch)
+        self._augment = config.augment
+        self._rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_AUGMENTATION,)))
 
     def of(self, positions: NDArray[np.intp]) -> Iterator[Pass]:
         """Yield the passes, about equally large, of the batch at these positions of the split."""
         for part in split_evenly(len(positions), self._together, threads=1):
             some = positions[part.start : part.stop]
             x, labels = self._split.batch(some)
+            x = augmented(x, self._augment, self._rng) if self._augment else x
             inputs = {self._port.name: to_tensor(x, self._device)}
             yield Pass(some, len(some) / len(positions), inputs, torch.from_numpy(labels).to(self._device))

@@ -1,7 +1,11 @@
-"""What is distilled from: the logits of a network in float, computed once for each training sample."""
+"""What is distilled from: the logits of a network in float, computed once for each training sample.
+
+Of samples that are changed at random it is asked anew each time: teacher and student see the same input.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -45,15 +49,24 @@ class Teacher:
                 self._compute(int(block))
         return torch.from_numpy(self._logits[positions]).to(self._device)
 
+    def logits_of(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the logits, (B, n), of input (T, B, *shape) by port that is not the split's own."""
+        parts = inputs[self._port].split(self._together, dim=1)  # what a student takes in one pass may be too much here
+        return torch.cat([self._run(part) for part in parts])
+
     def _compute(self, block: int) -> None:
         first = block * _BLOCK
         for part in split_evenly(min(_BLOCK, len(self._split) - first), self._together, threads=1):
             positions = np.arange(first + part.start, first + part.stop)
             x, _ = self._split.batch(positions)
-            with torch.no_grad():
-                out = self._simulator({self._port: to_tensor(x, self._device)})
-                self._logits[positions] = logits(self._rule, out[self._output]).cpu().numpy()
+            self._logits[positions] = self._run(to_tensor(x, self._device)).cpu().numpy()
         self._is_known[block] = True
+
+    def _run(self, x: Tensor) -> Tensor:
+        """Return the logits of input (T, B, *shape)."""
+        with torch.no_grad():
+            out = self._simulator({self._port: x})
+            return logits(self._rule, out[self._output])
 
     @cached_property
     def _together(self) -> int:

@@ -99,6 +99,24 @@ def test_names_that_are_looked_up_later(name: str, value: Any) -> None:
         check_settings({name: value})
 
 
+@pytest.mark.parametrize("value", ["mirror", "mirror,shift", ["shift"], ("shift", "shift")])
+def test_augmentations(value: Any) -> None:
+    """One name or several, in the order in which they come."""
+    check_settings({"augment": value})
+    names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+    options = deploy_options({"synops": 5, "augment": value}, Path()).search
+    assert all(each.augment == names for each in (options.trial, options.stage, options.compare, options.finish))
+
+
+@pytest.mark.parametrize("value", ["", "mirror,", "mirr", "mirror, shift", 3, [3], np.ones(2)], ids=str)
+def test_augmentations_that_there_are_not(value: Any) -> None:
+    """E008 with those that there are."""
+    with pytest.raises(InputError) as caught:
+        check_settings({"augment": value})
+    assert caught.value.findings[0].code == "E008"
+    assert "mirror" in caught.value.findings[0].fix
+
+
 def test_all_at_once() -> None:
     """Every finding of every setting, in the order given."""
     with pytest.raises(InputError) as caught:

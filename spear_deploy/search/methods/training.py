@@ -59,7 +59,7 @@ class Descent:
     def __init__(self, task: Task, simulator: NetworkSimulator) -> None:
         self._output, self._simulator = task.network.outputs[0], simulator
         self._rule = network_rule(task.network, task.training.decide).name
-        self._passes = Passes(simulator, task.data.train, task.training.batch, task.execution)
+        self._passes = Passes(simulator, task.data.train, task.training, task.execution, task.execution.seed)
 
     def add_gradients(self, batch: Batch) -> None:
         """Go back from the mean cross-entropy of a batch under the decision rule to all leaves."""
