@@ -12,6 +12,7 @@ kept after each epoch, so that it can be interrupted; the images are those of th
 CIFAR-10's.  On a GPU products are in bfloat16; batch normalisation and neurons are in single precision everywhere.
 
     python -m benchmarks.cifar vgg --data-dir DATA -o FOLDER      # DATA holds cifar10_jpeg_bytes.npz; an hour of a core
+    python -m benchmarks.cifar vgg --trained --given 30000 --data-dir DATA -o FOLDER       # seconds: what is checked in
     python -m benchmarks.cifar vgg16 --device cuda --images 50000 --epochs 40 --batch 250 --data-dir DATA -o FOLDER
 """
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +40,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from examples.training import BETA, DT, HIDDEN_RATE, make_deterministic
 
+TRAINED_FOLDER = Path(__file__).parent / "networks"
+"""The network of the tables of docs/benchmarks.md, so that their rows can be run without training it."""
 STEPS, TRAINED, TEST, GIVEN, BATCH, EPOCHS = 4, 30_000, 2_000, 6_000, 100, 20
 RATE, MOMENTUM, DECAY = 4e-4, 0.9, 5e-4
 """Largest learning rate for each sample of a batch, and what else stochastic gradient descent is told."""
@@ -156,7 +160,10 @@ class Net(nn.Module):
         return self.norms[key(name, way)](self.convs[key(name, way)](x)).unflatten(0, (steps, -1))
 
 
-def load_images(path: Path) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+Images: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def load_images(path: Path) -> Images:
     """Return training images in an order of their own, (N, 3, 32, 32) from 0 to 1, their labels, and the test's."""
     with np.load(path) as file:
         arrays = {name: file[name] for name in ("jpeg", "offsets", "label", "is_test")}
@@ -252,24 +259,11 @@ def _decay(shape: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.float3
     return np.full(shape, tau, np.float32), np.full(shape, tau / DT, np.float32), np.zeros(shape, np.float32)
 
 
-def main() -> None:
-    """Train, and write the network and its data."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("network", choices=NETWORKS)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=TRAINED, help="to train on (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
-    parser.add_argument("--batch", type=int, default=BATCH, help="default: %(default)s")
-    parser.add_argument("--given", type=int, default=GIVEN, help="training images to write (default: %(default)s)")
-    parser.add_argument("--test", type=int, default=TEST, help="test images to write (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="torch's name (default: %(default)s)")
-    given = parser.parse_args()
+def train_and_write(given: argparse.Namespace, images: Images, stem: Path) -> None:
+    """Train a network as the command line says, and write it."""
+    x, y, x_test, y_test = images
     make_deterministic(0)
     torch.set_num_threads(1)  # another number gives another network
-    x, y, x_test, y_test = load_images(given.data_dir / "cifar10_jpeg_bytes.npz")
-    given.output.mkdir(parents=True, exist_ok=True)
-    stem = given.output / f"cifar-{given.network}"
     net = Net(NETWORKS[given.network])
     net(torch.zeros(2, 3, 32, 32))  # the readout gets its shape
     net = net.to(given.device, memory_format=torch.channels_last)
@@ -281,9 +275,33 @@ def main() -> None:
         decided = torch.cat([net(part)[0].argmax(1).cpu() for part in parts])
     print(f"test {(decided == y_test[: given.test]).float().mean():.2%}")
     nir.write(stem.with_suffix(".nir"), to_nir(net.cpu()))
-    images = {"x_train": x[: given.given].float() / 255, "x_test": x_test[: given.test].float() / 255}
+
+
+def main() -> None:
+    """Train, and write the network and its data."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("network", choices=NETWORKS)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--trained", action="store_true", help="take the network that is checked in")
+    parser.add_argument("--images", type=int, default=TRAINED, help="to train on (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="default: %(default)s")
+    parser.add_argument("--batch", type=int, default=BATCH, help="default: %(default)s")
+    parser.add_argument("--given", type=int, default=GIVEN, help="training images to write (default: %(default)s)")
+    parser.add_argument("--test", type=int, default=TEST, help="test images to write (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="torch's name (default: %(default)s)")
+    given = parser.parse_args()
+    images = load_images(given.data_dir / "cifar10_jpeg_bytes.npz")
+    given.output.mkdir(parents=True, exist_ok=True)
+    stem = given.output / f"cifar-{given.network}"
+    if given.trained:
+        shutil.copyfile(TRAINED_FOLDER / f"{stem.name}.nir", stem.with_suffix(".nir"))
+    else:
+        train_and_write(given, images, stem)
+    x, y, x_test, y_test = images
+    pixels = {"x_train": x[: given.given].float() / 255, "x_test": x_test[: given.test].float() / 255}
     labels = {"y_train": y[: given.given], "y_test": y_test[: given.test]}
-    np.savez(stem.with_suffix(".npz"), **{name: each.numpy() for name, each in (images | labels).items()})
+    np.savez(stem.with_suffix(".npz"), **{name: each.numpy() for name, each in (pixels | labels).items()})
 
 
 if __name__ == "__main__":

@@ -64,8 +64,8 @@ NOT_RUN = {
     ),
     "pre-commit install": "changes the checkout; make lint runs the same",
     "python -m tests.frameworks": "make test does",
-    "python -m benchmarks.cifar vgg --given 30000 --data-dir DIR -o build/cifar": (
-        "an hour and a half; tests/benchmarks/test_cifar.py does its steps"
+    "python -m benchmarks.cifar vgg --trained --given 30000 --data-dir DIR -o build/cifar": (
+        "needs the data set; tests/benchmarks/test_cifar.py does its steps"
     ),
     "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 --seeds 0 --methods "
     "default uniform scratch": "needs what the command above trains; not run again",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.cifar import NETWORKS, STEPS, Fire, Net, augmented, to_nir, train
+from benchmarks.cifar import NETWORKS, STEPS, TRAINED_FOLDER, Fire, Net, augmented, to_nir, train
 from examples.training import BETA
 from spear_deploy.frontends import Semantics, load
 from spear_deploy.simulate.simulator import FloatSimulator
@@ -46,6 +46,13 @@ def test_what_is_written_decides_as_what_was_trained(name, tmp_path):
         ours = FloatSimulator(network)({network.inputs[0].name: images.expand(STEPS, *images.shape)})
     assert float(torch.stack([spikes.mean() for spikes in fired]).max()) > 0
     torch.testing.assert_close(ours[network.outputs[0]][-1], scores, rtol=1e-3, atol=1e-3)
+
+
+def test_the_network_that_is_checked_in():
+    """It is the plain one, of its sizes."""
+    network = load(TRAINED_FOLDER / "cifar-vgg.nir", Semantics()).network
+    channels = [p.shape[0] for p in network.neurons if len(p.shape) == 3]
+    assert channels == [16, 24, 24, 48, 48, 64, 64, 64]
 
 
 def test_images_are_shifted_and_mirrored_one_by_one():
