@@ -77,6 +77,7 @@ def subject(name: str, folder: Path | None, seed: int) -> Iterator[Subject]:
             ask({"synops": "50%"}),
             LoweringOptions(),
             execution=Execution(seed=seed),
+            allow_loss=True,
             until="baseline",
         )
         work = Work(imported=imported, data=data, chip=load_chip("loihi2"), options=asked)

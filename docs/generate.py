@@ -291,6 +291,12 @@ def scores_table() -> str:
     return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
 
 
+def recalibration_table() -> str:
+    """Return the results of ``benchmarks/recalibration.py`` that are checked in."""
+    benchmark = _benchmark("recalibration")
+    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
+
+
 def literature_table() -> str:
     """Return the results of ``benchmarks/literature.py`` that are checked in."""
     benchmark = _benchmark("literature")
@@ -363,6 +369,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "pruning": pruning_tables,
     "published": published_table,
     "quantisation": quantisation_table,
+    "recalibration": recalibration_table,
     "scores": scores_table,
     "semantics": semantics_table,
     "settings": settings_table,

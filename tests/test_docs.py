@@ -72,6 +72,8 @@ NOT_RUN = {
     "python -m benchmarks.device": "needs a GPU",
     'python -m benchmarks.device --device cpu:0 --rows "64-256-10"': "tests/benchmarks/test_device.py does the same",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
+    "python -m benchmarks.recalibration --network digits": "its result is checked in",
+    "python -m benchmarks.recalibration --network cifar-vgg --data-dir build/cifar": "as above",
     "python -m benchmarks.literature -o FOLDER": "an hour; what is checked in is not run again",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
     "python -m benchmarks.pruning --network digits --budgets 50 15 5 "

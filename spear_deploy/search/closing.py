@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from spear_deploy.network.units import keep_units
 from spear_deploy.progress import Tick
 from spear_deploy.search.candidate import Candidate, press, to_deliver
 from spear_deploy.search.evaluator import Evaluator
@@ -82,4 +81,4 @@ def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidat
     left = remove(evaluator.importance_in(network), cost, wanted, fewest)
     kept = {name: np.asarray(before[name])[units].tolist() for name, units in left.items() if name in before}
     option = replace(candidate.option, kept=kept)
-    return replace(candidate, option=option, measured=evaluator.measure(keep_units(network, left)))
+    return replace(candidate, option=option, measured=evaluator.measure(evaluator.cut(network, left)))

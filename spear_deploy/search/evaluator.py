@@ -32,6 +32,7 @@ from spear_deploy.search.importance import most_important, unit_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.outlook import Pace
+from spear_deploy.search.recalibration import recalibrated
 from spear_deploy.search.shares import kept_importance
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
@@ -121,10 +122,21 @@ class Evaluator:
         return {name: most_important(self.importance[name], count) for name, count in counts.items()}
 
     def prune(self, proposal: Proposal) -> Network:
-        """Return the pruned network, not fine-tuned."""
+        """Return the pruned network as it is placed: neither recalibrated nor fine-tuned."""
         if proposal.network is not None:
             return proposal.network
         return self._pruned(tuple(sorted(proposal.counts.items())))
+
+    def cut(self, network: Network, kept: Mapping[str, Units]) -> Network:
+        """Return a network with only the ``kept`` units of each group, recalibrated where that lowers its loss."""
+        left, decide = keep_units(network, kept), self.options.decide
+        return recalibrated(network, left, kept, self.data, self.execution, decide=decide)
+
+    def network_of(self, proposal: Proposal) -> Network:
+        """Return the network of a proposal as its fine-tuning begins with it."""
+        if proposal.network is not None:
+            return proposal.network
+        return self.cut(self.baseline.network, self.kept_units(proposal.counts))
 
     def outcome(self, proposal: Proposal) -> Outcome:
         """Judge a proposal before fine-tuning.

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spear_deploy.network import Network
-from spear_deploy.network.units import Units, keep_units
+from spear_deploy.network.units import Units
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.fitting import towards_fitting
@@ -85,7 +85,7 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         if all(len(left[name]) == len(units) for name, units in kept.items()):
             break
         before = cost.of(left) / whole
-        network = evaluator.tune_roughly(keep_units(network, left), config)
+        network = evaluator.tune_roughly(evaluator.cut(network, left), config)
         kept = {name: units[left[name]] for name, units in kept.items()}
         cost = evaluator.cost_in(network)
         ratios = tuple(len(kept[name]) / units for name, units in space.units.items())

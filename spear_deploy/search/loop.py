@@ -58,7 +58,7 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
     target = goal.target(options.aim)
     uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
     with progress.step("rate") as tick:
-        rate = find_rate(evaluator, evaluator.prune(Proposal(uniform)), tick)
+        rate = find_rate(evaluator, evaluator.network_of(Proposal(uniform)), tick)
     if told := outlook(options, evaluator.pace, target, len(evaluator.data.train)):
         progress.say(told)
     with progress.step("gradual") as tick:
@@ -219,7 +219,7 @@ class _Search:
     def _option(self, proposal: Proposal, outcome: Outcome) -> Option:
         kept = proposal.kept if proposal.network is not None else self.evaluator.kept_units(proposal.counts)
         listed = {name: units.tolist() for name, units in (kept or {}).items()}
-        network, predicted = self.evaluator.prune(proposal), self._predict(proposal, outcome)
+        network, predicted = self.evaluator.network_of(proposal), self._predict(proposal, outcome)
         return Option(self.options.method, proposal, network, listed, outcome, predicted, proposal.steps)
 
     def _compare(self, options: Sequence[Option], tick: Tick) -> list[Candidate]:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+import torch.nn.functional as functional
 from scipy.special import log_softmax
 
+from spear_deploy.data import Split
+from spear_deploy.decision import network_rule
+from spear_deploy.execution import Execution
 from spear_deploy.measure.activity import Activity
+from spear_deploy.measure.runs import FloatRun
+from spear_deploy.network import Network
+from spear_deploy.train.losses import logits
 
 _SCALES = 2.0 ** np.arange(-6.0, 6.5, 0.5)
 """Scales that are tried, relative to scores of a standard deviation of 1."""
@@ -22,6 +30,15 @@ def calibrated_loss(activity: Activity) -> float:
     spread = float(scores.std()) or 1.0
     losses = [_cross_entropy(scores * (scale / spread), labels) for scale in _SCALES]
     return min(losses)
+
+
+def mean_loss(network: Network, split: Split, execution: Execution, decide: str | None) -> float:
+    """Return the mean cross-entropy of a float network on a split."""
+    run, rule, total = FloatRun(network, execution), network_rule(network, decide).name, 0.0
+    for x, labels in split.batches(run.together(split.samples.steps)):
+        scores, wanted = logits(rule, run.sent(x)[network.outputs[0]]), torch.from_numpy(labels).to(execution.device)
+        total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
+    return total / len(split)
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

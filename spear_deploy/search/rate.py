@@ -10,18 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import torch
-import torch.nn.functional as functional
-
-from spear_deploy.data import Split
-from spear_deploy.decision import network_rule
-from spear_deploy.execution import Execution
-from spear_deploy.measure.runs import FloatRun
 from spear_deploy.network import Network
 from spear_deploy.progress import Tick
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.loss import calibrated_loss
-from spear_deploy.train.losses import logits
+from spear_deploy.search.loss import calibrated_loss, mean_loss
 
 _LOWEST, _HIGHEST = 6e-4, 1e-2
 """Short runs favour large rates: beyond the highest, long ones lost 3 to 9 points on a network that they suited."""
@@ -57,12 +49,3 @@ def lowest_loss(loss_at: Callable[[float], float], tick: Tick) -> float:
     while best / 2 >= _LOWEST and loss_of(best / 2) < loss_of(best):
         best /= 2
     return best
-
-
-def mean_loss(network: Network, split: Split, execution: Execution, decide: str | None) -> float:
-    """Return the mean cross-entropy of a float network on a split."""
-    run, rule, total = FloatRun(network, execution), network_rule(network, decide).name, 0.0
-    for x, labels in split.batches(run.together(split.samples.steps)):
-        scores, wanted = logits(rule, run.sent(x)[network.outputs[0]]), torch.from_numpy(labels).to(execution.device)
-        total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
-    return total / len(split)

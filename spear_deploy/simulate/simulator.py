@@ -67,7 +67,7 @@ class NetworkSimulator(nn.Module):
             if component in self.structure.loops:
                 known |= self._run_loop(component, known, membranes)
             elif name not in inputs and membranes is None:
-                known[name] = self._cells[name](self.arriving(name, known))
+                known[name] = self.sent(name, self.arriving(name, known))
             elif name not in inputs and membranes is not None:
                 known[name], membranes[name] = self._cells[name].scan(self.arriving(name, known))
         return {name: value for name, value in known.items() if name not in inputs}
@@ -94,6 +94,11 @@ class NetworkSimulator(nn.Module):
                 total = sent if total is None else total + sent
         shape = (*first.shape[:2], *self.structure[target].shape)
         return torch.zeros(shape, device=first.device) if total is None else total
+
+    def sent(self, name: str, arriving: Tensor) -> Tensor:
+        """Return what a population that is in no loop sends where this arrives: (T, B, *shape) both."""
+        sent: Tensor = self._cells[name](arriving)
+        return sent
 
     def _run_loop(
         self, members: tuple[str, ...], known: Mapping[str, Tensor], membranes: dict[str, Tensor] | None

@@ -20,9 +20,10 @@ import numpy as np
 
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
+from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.rate import mean_loss
+from spear_deploy.search.recalibration import recalibrated
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
 from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, weights_of
 
@@ -75,7 +76,8 @@ class GradualSynapses(Once):
         task, decide = self.task, self.task.training.decide
         classes = max(2, task.network[task.network.outputs[0]].size)
         thinner = {
-            name: masked(synapses.network, synapses.kept(worth, aim)) for name, worth in worths(task, synapses).items()
+            name: self._recalibrated(synapses.network, masked(synapses.network, synapses.kept(worth, aim)))
+            for name, worth in worths(task, synapses).items()
         }
         split = task.data.val.head(_SAMPLES)
         losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
@@ -83,6 +85,10 @@ class GradualSynapses(Once):
         chosen = "magnitude" if is_clear else "taylor"
         self._chosen[chosen] += 1
         return thinner[chosen]
+
+    def _recalibrated(self, before: Network, thinned: Network) -> Network:
+        task, decide = self.task, self.task.training.decide
+        return recalibrated(before, thinned, {}, task.data, task.execution, decide=decide)
 
 
 def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:

@@ -1,0 +1,160 @@
+"""Recalibration: what is left after a cut gets back the mean and the spread of the currents that it had.
+
+A current that loses inputs loses part of its spread and, where those did not even out, moves: its neuron falls silent,
+or fires several times as often, and what stands behind is fed as it never was in training.  So each unit's incoming
+weights are multiplied by a gain and its bias is moved, such that over some samples its current c has the mean and the
+standard deviation of before::
+
+    gain = sd(before) / sd(c)        shift = mean(before) - gain * mean(c)
+
+That is what batch normalisation does where its statistics are taken anew after pruning (Li et al. 2020, EagleEye,
+arXiv:2007.02491), for networks whose normalisation is folded into weights.  Populations are taken in order, each with
+what the recalibrated ones before it send; within a loop what was sent before the cut is fed back.  Labels are not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spear_deploy.data import Dataset, Split
+from spear_deploy.execution import Execution
+from spear_deploy.network import Conv2d, Linear, Network, Projection
+from spear_deploy.network.units import Units, unit_groups
+from spear_deploy.search.loss import mean_loss
+from spear_deploy.simulate.memory import memory_of_running
+from spear_deploy.simulate.simulator import FloatSimulator
+from spear_deploy.simulate.tensors import to_tensor
+
+SAMPLES = 128
+"""Samples that means and deviations are taken over, where memory holds both networks' activity on so many."""
+_LARGEST_GAIN = 4.0
+"""What little is left of a current is not made as large as what it was: its spread would be that of other inputs."""
+_NOTHING = 1e-6
+_JUDGED = 512
+"""Validation samples that say whether it helped."""
+
+
+def recalibrated(
+    before: Network,
+    cut: Network,
+    kept: Mapping[str, Units],
+    data: Dataset,
+    execution: Execution,
+    *,
+    decide: str | None = None,
+) -> Network:
+    """Return the recalibrated network, or the ``cut`` one where that has less loss on validation samples."""
+    found = recalibrate(before, cut, kept, data.train, execution)
+    split = data.val.head(_JUDGED)
+    return min((cut, found), key=lambda network: mean_loss(network, split, execution, decide))
+
+
+@torch.no_grad()
+def recalibrate(
+    before: Network, cut: Network, kept: Mapping[str, Units], split: Split, execution: Execution | None = None
+) -> Network:
+    """Return the ``cut`` network with the means and deviations of the currents in the one ``before``.
+
+    ``kept`` are the units of each group of ``before`` that are left in ``cut``; groups not named are whole.
+    Populations without a bias to move stay as they are; where a skip leads past the weights, only means are given back.
+    """
+    execution = execution or Execution()
+    full, left = (FloatSimulator(network).to(execution.device) for network in (before, cut))
+    rows, inputs = _rows(before, kept), _inputs(full, split, execution)
+    sent_before = inputs | full(inputs)
+    left_of_it = {name: _of_units(sent, rows.get(name)) for name, sent in sent_before.items()}
+    known, corrections = dict(inputs), dict[str, _Correction]()
+    for component in cut.components:
+        fed_back = {name: left_of_it[name] for name in component} if component in cut.loops else {}
+        for name in component:
+            if name in inputs:
+                continue
+            current = left.arriving(name, known | fed_back)
+            if _has_bias(cut, name):
+                wanted = _of_units(full.arriving(name, sent_before), rows.get(name))
+                most = _LARGEST_GAIN if _scales(cut, name) else 1.0
+                corrections[name] = _Correction.between(current, wanted, most=most)
+                current = corrections[name].of(current)
+            known[name] = left_of_it[name] if fed_back else left.sent(name, current)
+    return replace(cut, projections=tuple(_corrected(cut, each, corrections) for each in cut.projections))
+
+
+@dataclass(frozen=True, eq=False)
+class _Correction:
+    """What a unit's incoming weights are multiplied by, and what is added to its current: (units,) each."""
+
+    gain: Tensor
+    shift: Tensor
+
+    @classmethod
+    def between(cls, current: Tensor, wanted: Tensor, *, most: float) -> _Correction:
+        """Give a current (T, B, units, ...) the mean and, by a gain of at most so much, the deviation of another."""
+        (mean, spread), (wanted_mean, wanted_spread) = _moments(current), _moments(wanted)
+        varies = (spread > _NOTHING) & (wanted_spread > _NOTHING)
+        gain = torch.where(varies, wanted_spread / spread, 1.0).clamp(1 / most, most)
+        return cls(gain, wanted_mean - gain * mean)
+
+    def of(self, current: Tensor) -> Tensor:
+        """Return a corrected current."""
+        shape = (-1, *(1 for _ in current.shape[3:]))
+        return current * self.gain.reshape(shape) + self.shift.reshape(shape)
+
+
+def _inputs(simulator: FloatSimulator, split: Split, execution: Execution) -> dict[str, Tensor]:
+    """Return some samples as a network's input; of two networks both activities are held."""
+    held = memory_of_running(simulator, split.samples.steps).together(execution, 2 * SAMPLES)
+    x, _ = split.batch(np.arange(min(len(split), max(1, held // 2))))
+    (port,) = simulator.structure.inputs
+    return {port.name: to_tensor(x, execution.device)}
+
+
+def _rows(network: Network, kept: Mapping[str, Units]) -> dict[str, Units]:
+    """Return the units that each population keeps of which a group loses some."""
+    groups = [group for group in unit_groups(network).groups if group.name in kept]
+    return {name: kept[group.name] for group in groups for name in group.populations}
+
+
+def _of_units(values: Tensor, units: Units | None) -> Tensor:
+    """Select from (T, B, units, ...)."""
+    return values if units is None else values.index_select(2, torch.as_tensor(units, device=values.device))
+
+
+def _moments(current: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean and the standard deviation of each unit's current: (units,) each."""
+    each = current.transpose(0, 2).flatten(1)
+    return each.mean(1), each.std(1, unbiased=False)
+
+
+def _weighing(projection: Projection) -> Conv2d | Linear | None:
+    """Return the operation that a gain and a shift of a projection's target can be put into."""
+    last = projection.ops[-1] if projection.ops else None
+    return last if isinstance(last, Conv2d | Linear) else None
+
+
+def _has_bias(network: Network, name: str) -> bool:
+    """Say whether a population's current can be moved."""
+    into = (_weighing(projection) for projection in network.into(name))
+    return any(op is not None and op.bias is not None for op in into)
+
+
+def _scales(network: Network, name: str) -> bool:
+    """Say whether all of a population's current can be multiplied: no skip leads past the weights."""
+    return all(_weighing(projection) is not None for projection in network.into(name))
+
+
+def _corrected(network: Network, projection: Projection, corrections: Mapping[str, _Correction]) -> Projection:
+    """Return a projection with its target's gain; the first one that has a bias takes the shift."""
+    op = _weighing(projection)
+    if projection.target not in corrections or op is None:
+        return projection
+    found = corrections[projection.target]
+    moved = next(p for p in network.into(projection.target) if getattr(_weighing(p), "bias", None) is not None)
+    gain, shift = found.gain.cpu().numpy(), found.shift.cpu().numpy()
+    bias = None if op.bias is None else gain * op.bias + (shift if projection is moved else 0)
+    weight = gain.reshape(-1, *(1 for _ in op.weight.shape[1:])) * op.weight
+    return replace(projection, ops=(*projection.ops[:-1], replace(op, weight=weight, bias=bias)))
