@@ -57,8 +57,6 @@ TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int]] = {
     "cifar-resnet": ((preset("nir"), {"dt": 1e-4}), 4),
 }
 """How networks are read that other benchmarks have trained, and their steps."""
-AUGMENTED = {"cifar-vgg": ("mirror", "shift"), "cifar-resnet": ("mirror", "shift")}
-"""What training changed of the images; their fine-tuning does so too."""
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
 
@@ -99,7 +97,7 @@ def example(name: str, folder: Path | None) -> tuple[Imported, Dataset]:
 def result(run: Run, tell: Tell, *, folder: Path | None) -> dict[str, Any]:
     """Carry out a run and return its figures; it tells nothing on the way."""
     imported, data = example(run.network, folder)
-    options = EFFORTS["normal"].training(decide=None, augment=AUGMENTED.get(run.network, ()))
+    options = EFFORTS["normal"]
     if run.method != DEFAULT:
         options = replace(options, method=run.method, beside=())
     with TemporaryDirectory() as output:

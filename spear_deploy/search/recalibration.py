@@ -61,7 +61,8 @@ def recalibrate(
     """Return the ``cut`` network with the means and deviations of the currents in the one ``before``.
 
     ``kept`` are the units of each group of ``before`` that are left in ``cut``; groups not named are whole.
-    Populations without a bias to move stay as they are; where a skip leads past the weights, only means are given back.
+    Populations without a bias to move stay as they are: a gain alone did harm (tried on N-MNIST's).  Where a skip leads
+    past the weights, only means are given back.
     """
     execution = execution or Execution()
     full, left = (FloatSimulator(network).to(execution.device) for network in (before, cut))
