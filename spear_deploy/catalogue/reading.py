@@ -124,8 +124,10 @@ READING: dict[str, tuple[str, str]] = {
     "E018": (
         "folder with an earlier run",
         (
-            "The folder holds a finished bundle, or the journal of a run that was interrupted. --resume goes on with\n"
-            "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
+            "The folder holds the bundle of a run that succeeded, or the journal of one that was interrupted.\n"
+            "--resume goes on with it, which needs the same inputs and options; --force replaces it (from Python:\n"
+            "resume=True, force=True). A bundle whose report says that a budget was missed, or that a backend\n"
+            "disagreed or failed, is replaced by the next run without being asked, which says so."
         ),
     ),
     "E019": (
