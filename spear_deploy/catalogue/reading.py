@@ -44,7 +44,7 @@ READING: dict[str, tuple[str, str]] = {
             "- A shape does not fit: x is (N, T, *shape) spikes, or (N, *shape) values together with --steps; *shape\n"
             "  is what the network's input says (inspect shows it). Move axes with numpy.moveaxis.\n"
             "- One sample of a module (import --input, from_snntorch) has another shape than its first layer takes:\n"
-            "  give that of one sample in one step, without time, even where the module loops over its steps.\n"
+            "  give that of one sample in one step, without batch and time, even where the module loops over steps.\n"
             "- Values are NaN, negative, or pickled objects: save plain numbers; where a normalisation made them\n"
             "  negative, save raw values and give --normalise.\n"
             "- A folder's images, recordings or series are damaged, of several sizes, or in no folder of a class:\n"
