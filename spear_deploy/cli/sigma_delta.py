@@ -39,8 +39,9 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
     from spear_deploy.cli.inspect import print_network, tell_placement
     from spear_deploy.report.sigma_delta import sigma_delta_data
 
-    chip, golden = options.pop("chip"), options.pop("golden")
-    for value, option in ((golden, "--golden"), (chip if chip == "all" else None, "--chip all")):
+    chip, golden, bits = (options.pop(name) for name in ("chip", "golden", "weight_bits"))
+    every = chip if chip == "all" else None
+    for value, option in ((golden, "--golden"), (every, "--chip all"), (bits, "--weight-bits")):
         if value is not None:
             message = "is not made of sigma-delta networks"
             raise UnsupportedError.of("E021", option, message, "leave it out; --chip names one chip")

@@ -108,6 +108,7 @@ def test_registers_that_are_too_narrow_are_told(spear: Run, model: Path, tmp_pat
         (("run", "MODEL", "--data", "FRAMES", "--normalise", "1,2"), 2, "E016"),
         (("inspect", "MODEL", "--chip", "all"), 3, "E021 --chip all"),
         (("inspect", "MODEL", "--golden", "FRAMES"), 3, "E021 --golden"),
+        (("inspect", "MODEL", "--chip", "loihi2", "--weight-bits", 4), 3, "E021 --weight-bits"),
         (("inspect", "MODEL", "--semantics", "nir"), 2, "E024"),
         (("inspect", "MODEL", "--chip", "loihi1"), 3, "E034 loihi1"),
         (
