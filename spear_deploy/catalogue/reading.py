@@ -22,6 +22,7 @@ READING: dict[str, tuple[str, str]] = {
             "  that nothing else wrote into the file.\n"
             "- A parameter is NaN, infinite or complex: training diverged, or an exporter divided by zero. Train\n"
             "  again, and look at the weights before nir.write.\n"
+            "- A threshold is infinite where others wait for spikes: only what an Output reads is a readout then.\n"
             "- What this tool stored beside the network (semantics, resolutions, kinds of spikes) is not what it\n"
             "  writes: remove that entry of the metadata, and give --semantics."
         ),

@@ -459,8 +459,9 @@ def test_any_other_synapse_is_found(checked, projection, change) -> None:
 
 def test_layer_that_cannot_fire_is_refused() -> None:
     """A check without spikes would show nothing: an infinite threshold is told, not passed."""
-    with pytest.raises(SpearError):
-        spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=float("inf"), **HIDDEN)), VECTOR)
+    for threshold in (float("inf"), torch.tensor([1.0] * 29 + [float("inf")])):
+        (finding,) = refused(dense(snn.Leaky(beta=0.9, threshold=threshold, **HIDDEN))).findings
+        assert "its threshold is infinite" in finding.message
     with pytest.raises(MismatchError, match="layer '1' does not fire"):
         spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=1e20, **HIDDEN)), VECTOR)
 
