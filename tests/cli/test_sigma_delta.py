@@ -82,10 +82,10 @@ def test_validate(spear: Run, model: Path, frames: Path, monkeypatch: pytest.Mon
         return recording
 
     given = ("validate", model, "--data", frames, "--samples", 1)
-    monkeypatch.setattr(lava, "run_sigma_delta", faithful)
+    monkeypatch.setitem(lava.KINDS, SigmaDeltaProgram, lava.Kind(lambda program: (), faithful))
     assert "3 populations" in (done := spear(*given)).out
     assert (done.code, "0 mismatches" in done.out) == (0, True)
-    monkeypatch.setattr(lava, "run_sigma_delta", other)
+    monkeypatch.setitem(lava.KINDS, SigmaDeltaProgram, lava.Kind(lambda program: (), other))
     done = spear(*given)
     assert (done.code, "step 3, population 'conv1', neuron (0, 0, 0)" in done.err) == (5, True)
 
