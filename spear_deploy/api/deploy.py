@@ -92,8 +92,9 @@ class Deployment:
     def save(self, folder: str | PathLike[str], *, force: bool = False) -> Path:
         """Copy the bundle with its report into a folder; return its path.  ``force``: in place of an earlier one.
 
-        Raises :class:`~spear_deploy.errors.InputError`: E009 for a folder that cannot be written or holds other files,
-        E017 if another run writes it, E018 if it holds an earlier run and ``force`` is not given.
+        One of a run that did not succeed is replaced without.  Raises :class:`~spear_deploy.errors.InputError`: E009
+        for a folder that cannot be written or holds other files, E017 if another run writes it, E018 if it holds an
+        earlier run that succeeded or was interrupted and ``force`` is not given.
         """
         target = as_folder(folder)
         source = real_path(self.folder)

@@ -66,7 +66,7 @@ class Settings(TypedDict, total=False):
         adapt: give the network the chip's own neuron first, and fine-tune it.
         allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
         resume: go on with an interrupted run in the same folder.
-        force: replace the bundle, or begin the interrupted run anew, that the folder holds.
+        force: replace the bundle of a run that succeeded, or begin the interrupted run anew, that the folder holds.
         until: stop after the step of that name.
         semantics: how a file's neurons compute, where it does not say so: a preset or a TOML file.
         steps: time steps over which values are coded.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,39 @@ def run_lava(
     return run_supervised("lava", command, network, inputs, timeout=timeout, progress=progress)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """How programs of one type are run: why one cannot be, and what a run records of payloads (steps, samples, *shape).
+
+    ``run`` takes ``timeout`` and ``tick`` as :meth:`LavaBackend.run` does, and raises as that does.
+    """
+
+    refusals: Callable[[Any], Sequence[Finding]]
+    run: Callable[..., Recording]
+
+
+def _other_registers(program: LoihiProgram) -> Sequence[Finding]:
+    """Find registers that Lava's models do not have (E034)."""
+    if program.arithmetic == registers.LAVA:
+        return ()
+    message = f"{program.chip} has registers of other widths than Lava's models: {program.arithmetic}"
+    return (Finding("E034", "lava", message, "validate on the emulator, or use Loihi's widths"),)
+
+
+def _run_spiking(
+    program: LoihiProgram, inputs: Mapping[str, npt.NDArray[Any]], *, timeout: float | None, tick: Tick | None
+) -> Recording:
+    record = run_lava(lambda path: write_program(path, program), by_sample(inputs), timeout=timeout, progress=tick)
+    return recording_of(program, record, inputs)
+
+
+KINDS = {
+    LoihiProgram: Kind(_other_registers, _run_spiking),
+    SigmaDeltaProgram: Kind(lambda program: (), run_sigma_delta),
+}
+"""By the type of the program."""
+
+
 class LavaBackend(InEnvironment):
     """Lava's fixed-point models, under a supervisor in a process of their own."""
 
@@ -49,14 +83,8 @@ class LavaBackend(InEnvironment):
     environment = ENVIRONMENT
 
     def refusals(self, program: Program) -> Sequence[Finding]:
-        """Find registers that Lava's models do not have (E034)."""
-        if isinstance(program, SigmaDeltaProgram):
-            return ()
-        assert isinstance(program, LoihiProgram)
-        if program.arithmetic == registers.LAVA:
-            return ()
-        message = f"{program.chip} has registers of other widths than Lava's models: {program.arithmetic}"
-        return (Finding("E034", self.name, message, "validate on the emulator, or use Loihi's widths"),)
+        """Find what Lava's models do not have (E034)."""
+        return KINDS[type(program)].refusals(program)
 
     def run(
         self,
@@ -67,13 +95,9 @@ class LavaBackend(InEnvironment):
         tick: Tick | None = None,
     ) -> Recording:
         """Run payloads (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
-        if isinstance(program, SigmaDeltaProgram):
-            return run_sigma_delta(program, inputs, timeout=timeout, tick=tick)
-        assert isinstance(program, LoihiProgram)
         if refusals := self.refusals(program):
             raise UnsupportedError(refusals)
-        record = run_lava(lambda path: write_program(path, program), by_sample(inputs), timeout=timeout, progress=tick)
-        return recording_of(program, record, inputs)
+        return KINDS[type(program)].run(program, inputs, timeout=timeout, tick=tick)
 
 
 LAVA = LavaBackend()

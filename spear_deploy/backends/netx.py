@@ -17,7 +17,6 @@ from spear_deploy.recording import Recording
 from spear_deploy.targets import Program
 from spear_deploy.targets.loihi.net_export import refusals, write_net
 from spear_deploy.targets.loihi.program import LoihiProgram
-from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 
 
 class NetxBackend(InEnvironment):
@@ -30,11 +29,10 @@ class NetxBackend(InEnvironment):
 
     def refusals(self, program: Program) -> Sequence[Finding]:
         """Find what a .net file cannot hold (E038)."""
-        if isinstance(program, SigmaDeltaProgram):
-            fix = "validate with --backend lava, which runs the processes that netx makes of such a file"
-            return (Finding("E038", self.name, "sigma-delta networks are not written as .net files", fix),)
-        assert isinstance(program, LoihiProgram)
-        return refusals(program)
+        if isinstance(program, LoihiProgram):
+            return refusals(program)
+        fix = "validate with --backend lava, which runs the processes that netx makes of such a file"
+        return (Finding("E038", self.name, "spiking networks alone are written as .net files", fix),)
 
     def run(
         self,
@@ -49,9 +47,8 @@ class NetxBackend(InEnvironment):
         Raises as :class:`~spear_deploy.backends.protocol.Backend` says: :class:`UnsupportedError` (E038) for a
         program that the format cannot hold.
         """
-        if isinstance(program, SigmaDeltaProgram):
+        if not isinstance(program, LoihiProgram):
             raise UnsupportedError(self.refusals(program))
-        assert isinstance(program, LoihiProgram)
         (port,) = program.inputs
         payloads = by_sample({"input": inputs[port.name]})
         network = NetworkFile("--net", lambda path: write_net(path, program))

@@ -22,6 +22,7 @@ READING: dict[str, tuple[str, str]] = {
             "  that nothing else wrote into the file.\n"
             "- A parameter is NaN, infinite or complex: training diverged, or an exporter divided by zero. Train\n"
             "  again, and look at the weights before nir.write.\n"
+            "- A threshold is infinite where others wait for spikes: only what an Output reads is a readout then.\n"
             "- What this tool stored beside the network (semantics, resolutions, kinds of spikes) is not what it\n"
             "  writes: remove that entry of the metadata, and give --semantics."
         ),
@@ -44,7 +45,7 @@ READING: dict[str, tuple[str, str]] = {
             "- A shape does not fit: x is (N, T, *shape) spikes, or (N, *shape) values together with --steps; *shape\n"
             "  is what the network's input says (inspect shows it). Move axes with numpy.moveaxis.\n"
             "- One sample of a module (import --input, from_snntorch) has another shape than its first layer takes:\n"
-            "  give that of one sample in one step, without time, even where the module loops over its steps.\n"
+            "  give that of one sample in one step, without batch and time, even where the module loops over steps.\n"
             "- Values are NaN, negative, or pickled objects: save plain numbers; where a normalisation made them\n"
             "  negative, save raw values and give --normalise.\n"
             "- A folder's images, recordings or series are damaged, of several sizes, or in no folder of a class:\n"
@@ -124,8 +125,10 @@ READING: dict[str, tuple[str, str]] = {
     "E018": (
         "folder with an earlier run",
         (
-            "The folder holds a finished bundle, or the journal of a run that was interrupted. --resume goes on with\n"
-            "it, which needs the same inputs and options; --force replaces it (from Python: resume=True, force=True)."
+            "The folder holds the bundle of a run that succeeded, or the journal of one that was interrupted.\n"
+            "--resume goes on with it, which needs the same inputs and options; --force replaces it (from Python:\n"
+            "resume=True, force=True). A bundle whose report says that a budget was missed, or that a backend\n"
+            "disagreed or failed, is replaced by the next run without being asked, which says so."
         ),
     ),
     "E019": (

@@ -18,6 +18,7 @@ from spear_deploy.cli.options import (
     DATA_OPTIONS,
     DECISION_OPTIONS,
     SEMANTICS_OPTIONS,
+    WEIGHT_BITS_OPTION,
     Finite,
     NameIn,
     refuse_no_data,
@@ -137,7 +138,7 @@ LOWERING_OPTIONS = (
         show_default=True,
         help="Test samples that validation runs.",
     ),
-    click.option("--weight-bits", type=click.IntRange(1), help="Bits of a weight. [default: what the chip has]"),
+    WEIGHT_BITS_OPTION,
     click.option(
         "--place",
         type=NameIn(_placers),

@@ -16,6 +16,7 @@ from spear_deploy.cli.options import (
     DATA_OPTIONS,
     DECISION_OPTIONS,
     SEMANTICS_OPTIONS,
+    WEIGHT_BITS_OPTION,
     resolve_data,
     take_semantics,
     with_options,
@@ -23,7 +24,7 @@ from spear_deploy.cli.options import (
 from spear_deploy.cli.output import VERBOSE_OPTION
 from spear_deploy.data import Dataset, fit_to_network, load_data
 from spear_deploy.decision import network_rule
-from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.frontends import Imported, Semantics, load
 from spear_deploy.frontends.net.sigma_delta import SigmaDeltaFileError
 from spear_deploy.network import Network
@@ -54,6 +55,7 @@ ALL = "all"
 @click.argument("model", type=click.Path(path_type=Path))
 @with_options(SEMANTICS_OPTIONS, DATA_OPTIONS, DECISION_OPTIONS)
 @click.option("--chip", help="Check against this chip: findings, cores, memory; all: against every chip, as a table.")
+@WEIGHT_BITS_OPTION
 @click.option(
     "--golden",
     type=click.Path(path_type=Path),
@@ -81,6 +83,7 @@ def inspect_command(model: Path, json_output: bool, verbose: bool, **options: An
 def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
     chip, golden, named = options.pop("chip"), options.pop("golden"), options["semantics"]
     profile = load_chip(chip) if chip not in (None, ALL) else None
+    lowering = _lowering(options.pop("weight_bits"), profile)
     semantics, overrides = take_semantics(options)
     imported = _load(model, semantics, overrides, golden)
     name, data = resolve_data(options)
@@ -109,15 +112,25 @@ def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
 
         compare(replace(imported, network=network), ranges, document)
     if profile is not None:
-        findings = _on_chip(profile, network, ranges, dataset, decide, document)
+        findings = _on_chip(profile, network, ranges, lowering, dataset, decide, document)
         if findings:
             raise UnsupportedError(findings)
+
+
+def _lowering(weight_bits: int | None, profile: ChipProfile | None) -> LoweringOptions:
+    """Return how a network is lowered; raise :class:`InputError` (E007) for bits without one chip that is emulated."""
+    if weight_bits is not None and (profile is None or isinstance(TARGETS.get(profile.target), CheckedTarget)):
+        message = "rounds the weights for one chip that is emulated, and none is named"
+        fix = "give --chip loihi2, or leave it out; a chip that is checked has the bits of its profile"
+        raise InputError.of("E007", f"--weight-bits {weight_bits}", message, fix)
+    return LoweringOptions(weight_bits)
 
 
 def _on_chip(
     profile: ChipProfile,
     network: Network,
     ranges: Mapping[str, InputRange],
+    lowering: LoweringOptions,
     dataset: Dataset | None,
     decide: str | None,
     document: Document,
@@ -135,7 +148,7 @@ def _on_chip(
             tell_placement(checked.placement, profile, document)
         document.notes(checked.notes)
         return checked.findings
-    compiler = compiler_for(profile, ranges, LoweringOptions())
+    compiler = compiler_for(profile, ranges, lowering)
     lowered = compiler.lower(network)
     document.add(emulated=True)
     tell_placement(lowered.placement, profile, document)

@@ -89,6 +89,11 @@ DECISION_OPTIONS = (
 )
 """How decisions are made."""
 
+WEIGHT_BITS_OPTION = click.option(
+    "--weight-bits", type=click.IntRange(1), help="Bits of a weight. [default: what the chip has]"
+)
+"""How finely a chip's integers round weights."""
+
 BACKEND_OPTIONS = (
     click.option("--timeout", type=Finite(min=0, min_open=True), help="Time limit of the backend in seconds."),
     click.option(

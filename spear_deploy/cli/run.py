@@ -9,6 +9,7 @@ import click
 
 from spear_deploy.backends import BACKENDS
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
+from spear_deploy.cli.opening import open_program
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
@@ -19,7 +20,6 @@ from spear_deploy.cli.options import (
     with_options,
 )
 from spear_deploy.cli.output import VERBOSE_OPTION
-from spear_deploy.cli.sigma_delta import measure_open, open_program
 from spear_deploy.printable import plain
 from spear_deploy.progress import Progress
 from spear_deploy.report.formats import plural
@@ -74,7 +74,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
     with Progress(document.console).step(backend) as tick:
         if split is not None and backend == "emulator" and output is None:
             # Batch after batch: nothing needs all rasters at once.
-            activity, notes = measure_open(opened, split, execution, tick=tick, decide=rule.name)
+            activity, notes = opened.measure(program, split, execution, tick=tick, decide=rule.name)
         else:
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
             how = {"timeout": timeout, "tick": tick, "decide": rule.name, "jobs": jobs}

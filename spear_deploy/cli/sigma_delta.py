@@ -1,33 +1,27 @@
-"""What ``inspect`` tells of a ``.net`` file of sigma-delta neurons, and how ``run`` and ``validate`` take one."""
+"""What ``inspect`` tells of a ``.net`` file of sigma-delta neurons."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.table import Table
 
 from spear_deploy.api.sigma_delta import load_sigma_delta
 from spear_deploy.cli.document import Document
-from spear_deploy.cli.options import load_for, refuse_no_data, resolve_data
-from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.cli.options import load_for, resolve_data
+from spear_deploy.errors import InputError, UnsupportedError
 from spear_deploy.printable import cells, plain
 from spear_deploy.report.formats import plural
 from spear_deploy.targets import LoweredSigmaDelta, load_chip
 
 if TYPE_CHECKING:
-    from spear_deploy.data import DataOptions, Dataset, Split
-    from spear_deploy.deployment.bundle import Bundle
-    from spear_deploy.execution import Execution
-    from spear_deploy.measure.activity import Activity
+    from spear_deploy.data import DataOptions, Dataset
     from spear_deploy.measure.sigma_delta import Rounding
-    from spear_deploy.progress import Tick
 
-_SUFFIX = ".net"
-_CHIP = "loihi2"
+CHIP = "loihi2"
 """Whose registers those of a file are, where no chip is named."""
 
 
@@ -39,13 +33,14 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
     from spear_deploy.cli.inspect import print_network, tell_placement
     from spear_deploy.report.sigma_delta import sigma_delta_data
 
-    chip, golden = options.pop("chip"), options.pop("golden")
-    for value, option in ((golden, "--golden"), (chip if chip == "all" else None, "--chip all")):
+    chip, golden, bits = (options.pop(name) for name in ("chip", "golden", "weight_bits"))
+    every = chip if chip == "all" else None
+    for value, option in ((golden, "--golden"), (every, "--chip all"), (bits, "--weight-bits")):
         if value is not None:
             message = "is not made of sigma-delta networks"
             raise UnsupportedError.of("E021", option, message, "leave it out; --chip names one chip")
     name, data = resolve_data(options)
-    lowered = load_sigma_delta(model, chip or _CHIP)
+    lowered = load_sigma_delta(model, chip or CHIP)
     network = lowered.network
     document.add(populations=sigma_delta_data(network))
     print_network(document.found["populations"], document.console)
@@ -53,7 +48,7 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
     document.say(f"sigma-delta: messages are signed integers; the output hears of the input {lag} later")
     document.notes(lowered.notes)
     if name is not None:
-        _refuse_transform(data)
+        refuse_transform(data)
         _tell_activity(lowered, load_for(lowered.program, name, data), options["decide"], document)
     if chip is not None:
         profile = load_chip(chip)
@@ -63,39 +58,7 @@ def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document
             raise UnsupportedError(lowered.placement.findings)
 
 
-def open_program(path: Path, name: str | None, options: DataOptions) -> Bundle:
-    """Open a bundle, or a file of sigma-delta neurons: its integers are a program as they stand, without samples.
-
-    Raises as :func:`read_bundle` and :func:`load_sigma_delta` do, and for a file :class:`InputError`: E005 without the
-    ``name`` of data, E016 for data that are to be transformed.
-    """
-    from spear_deploy.deployment.bundle import Bundle, read_bundle
-
-    if path.suffix != _SUFFIX:
-        return read_bundle(path)
-    program = load_sigma_delta(path, _CHIP).program
-    refuse_no_data(name)
-    _refuse_transform(options)
-    (port,) = program.inputs
-    last = any(each.is_readout for each in program.populations)
-    nothing = np.zeros((0, 1, *port.shape), np.int32), np.zeros(0, np.int64)
-    return Bundle(path, program, *nothing, {"origin": {"decide": "last" if last else "count"}})
-
-
-def measure_open(
-    opened: Bundle, split: Split, execution: Execution, *, tick: Tick, decide: str
-) -> tuple[Activity, Sequence[Finding]]:
-    """Run an opened program on the emulator; of a file, return notes on registers that are too narrow beside."""
-    from spear_deploy.measure.runs import measure_program, measure_registers
-    from spear_deploy.report.sigma_delta import register_notes
-
-    if opened.folder.suffix != _SUFFIX:
-        return measure_program(opened.program, split, execution, tick=tick, decide=decide), ()
-    activity, clips = measure_registers(opened.program, split, execution, tick=tick, decide=decide)
-    return activity, register_notes(clips)
-
-
-def _refuse_transform(options: DataOptions) -> None:
+def refuse_transform(options: DataOptions) -> None:
     """Raise :class:`InputError` (E016) for values that the first layer would have to take over."""
     if not options.transform.is_identity:
         fix = "save the integers that the file's encoder takes, and leave it out"

@@ -10,6 +10,7 @@ import click
 
 from spear_deploy.backends import default_prover, proving_backends
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
+from spear_deploy.cli.opening import open_program
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
@@ -20,7 +21,6 @@ from spear_deploy.cli.options import (
 )
 from spear_deploy.cli.output import VERBOSE_OPTION
 from spear_deploy.cli.run import tell_populations, test_split
-from spear_deploy.cli.sigma_delta import open_program
 from spear_deploy.errors import MismatchError
 from spear_deploy.progress import Progress
 

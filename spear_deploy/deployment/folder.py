@@ -20,7 +20,8 @@ from spear_deploy.deployment.bundle import MANIFEST, MODEL, PAGE, PROGRAM, REPOR
 from spear_deploy.deployment.options import PROJECT
 from spear_deploy.errors import InputError
 from spear_deploy.printable import plain
-from spear_deploy.storage import is_file, real_path, writing
+from spear_deploy.progress import Progress
+from spear_deploy.storage import is_file, is_folder, real_path, writing
 
 JOURNAL = "search.jsonl"
 WEIGHTS = "search.weights"
@@ -91,16 +92,53 @@ def _remove_empty(folders: Iterable[Path]) -> None:
             return
 
 
+def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
+    """Say which bundle a run will replace, that of one that did not succeed; raise as :func:`refuse_earlier`."""
+    refuse_earlier(folder, resume=resume)
+    if lacking := shortfall(folder):
+        progress.say(f"{plain(folder)} holds the bundle of an earlier run, which {lacking}: it is replaced")
+
+
 def refuse_earlier(folder: Path, *, resume: bool) -> None:
-    """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy."""
-    is_finished = all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
+    """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy.
+
+    The bundle of a run that did not succeed is no loss (:func:`shortfall`).
+    """
     has_journal = is_file(folder / JOURNAL)
-    if is_finished and not (resume and has_journal):
+    if (resume and has_journal) or shortfall(folder):
+        return
+    if _is_finished(folder):
         fix = "--force replaces it (from Python: force=True), or choose another folder"
         raise InputError.of("E018", folder, "holds the bundle of an earlier run", fix)
-    if has_journal and not resume:
+    if has_journal:
         fix = "--resume goes on with it, --force starts anew (from Python: resume=True, force=True)"
         raise InputError.of("E018", folder, "holds a run that was interrupted", fix)
+
+
+def shortfall(folder: Path) -> str:
+    """Say, as "it ...", what kept the finished run of a folder from success; nothing where none fell short.
+
+    A report that cannot be read says nothing, and what it may stand for is kept.
+    """
+    if not _is_finished(folder):
+        return ""
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        missed = [budget["title"] for budget in report["budgets"] if not budget["within"]]
+        check, failure = report["validation"], report["failure"]
+        if check is not None and check["mismatches"]:
+            return f"was contradicted by {plain(check['backend'])}"
+        if missed:
+            return f"missed its budget of {plain(' and '.join(missed))}"
+        return "" if failure is None else f"was not proven ({plain(failure.splitlines()[0])})"
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def _is_finished(folder: Path) -> bool:
+    """Say whether the last run of a folder wrote all that it had to: one that was begun since has weights there."""
+    is_begun = is_file(folder / JOURNAL) and is_folder(folder / WEIGHTS)
+    return not is_begun and all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
 
 
 def with_what_is_kept(error: InputError, folder: Path) -> InputError:

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import InputError
-from spear_deploy.placement.placers import PLACERS, keep
+from spear_deploy.placement.placers import keeps_rule
 from spear_deploy.targets import Compiler, Recutter
 
 
 def refuse_placer(name: str, compiler: Compiler) -> None:
     """Raise :class:`InputError` (E008) for a placement that there is not, or that a chip leaves no choice for."""
-    if PLACERS.get(name) is not keep and not isinstance(compiler, Recutter):
+    if not keeps_rule(name) and not isinstance(compiler, Recutter):
         message = f"{compiler.chip.name} holds every population whole: there is nothing to choose"
         raise InputError.of("E008", f"place {name}", message, "leave it out")
 
@@ -21,6 +21,6 @@ def with_own_rule(work: Work) -> Work:
     """Return the work with the placement by the target's own rule kept beside another that was asked for."""
     compiler, measured = work.compiler, work.measured
     assert measured is not None
-    if PLACERS.get(work.options.place) is keep or not isinstance(compiler, Recutter):
+    if keeps_rule(work.options.place) or not isinstance(compiler, Recutter):
         return work
     return replace(work, ruled=compiler.recut(measured.lowered, {}))

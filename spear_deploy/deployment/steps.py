@@ -32,8 +32,8 @@ from spear_deploy.deployment.folder import (
     WEIGHTS,
     clear_leftovers,
     clear_weights,
-    refuse_earlier,
     refuse_folder,
+    take_over,
 )
 from spear_deploy.deployment.memory import held_by_search, memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
@@ -120,7 +120,7 @@ def _check(work: Work, progress: Progress) -> Work:
         check_runs(work.options.backend, lowered.program)
     refuse_folder(work.options.output)
     if work.options.writes and not work.options.force:
-        refuse_earlier(work.options.output, resume=work.options.resume)
+        take_over(work.options.output, progress, resume=work.options.resume)
     execution = replace(work.options.execution, held=data.nbytes + held_by_search(first))
     search = work.options.search.suited(counts_zeros=lowered.target.counts_zeros)
     options = replace(work.options, execution=execution, search=search)

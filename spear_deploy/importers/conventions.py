@@ -34,14 +34,17 @@ def common_semantics(semantics: Mapping[str, Semantics], name: str) -> Semantics
 
 
 def threshold_findings(thresholds: Mapping[str, Any], resets: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield a finding (E021) for every layer with a threshold that is not positive, or not above its reset value.
+    """Yield a finding (E021) for every layer with a threshold that is not positive and finite, or not above its reset.
 
     Both are by name of layer, numbers or tensors that broadcast; a layer without a reset value is reset to 0.
     """
     for name, value in thresholds.items():
         threshold, reset = (torch.as_tensor(v).detach().cpu().numpy() for v in (value, resets.get(name, 0.0)))
         least = float(threshold.min())
-        if least <= 0 and not np.any(reset):
+        if np.isinf(threshold).any():
+            fix = "give it a threshold that it reaches; a readout is taken from a NIR file, as LI or as it is"
+            yield Finding("E021", f"layer {name!r}", "its threshold is infinite: it never fires", fix)
+        elif least <= 0 and not np.any(reset):
             message = f"a threshold of {least:g} is not supported: a silent neuron would fire"
             yield Finding("E021", f"layer {name!r}", message, "train with a positive threshold")
         elif np.any(threshold <= reset):

@@ -18,6 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spear_deploy.errors import BackendError, Finding, InputError, SpearError, UnsupportedError
 from spear_deploy.network.finite import findings_of
+from spear_deploy.network.ops import Shape
 
 OUTPUT = ""
 """The name under which a module's own output is recorded."""
@@ -110,12 +111,13 @@ def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str)
         raise misfit(error, tuple(sample.shape[1:]), where) from error
 
 
-def misfit(error: Exception, shape: tuple[int, ...], where: str) -> SpearError:
-    """Return the error (E005) for a step of a ``shape`` that a module cannot take, and why."""
-    reason = next(iter(str(error).splitlines()), type(error).__name__)
-    message = f"the module cannot take a step of shape {shape}: {reason}"
+def misfit(reason: object, shape: Shape, where: str, step: Shape = ()) -> SpearError:
+    """Return the error (E005) for a step of a ``shape`` that a module cannot take, and why; ``step``: what it takes."""
+    told = next(iter(str(reason).splitlines()), type(reason).__name__)
+    message = f"the module cannot take a step of shape {shape}: {told}"
     fix = "give the shape of one sample in one step, without batch and time, as its first layer takes it"
-    return InputError.of("E005", where, message, fix)
+    known = f": {step}, which is --input {','.join(map(str, step))}" if step else ""
+    return InputError.of("E005", where, message, f"{fix}{known}")
 
 
 OWN_MISTAKES = (AttributeError, NameError, KeyError, ArithmeticError, OSError, ImportError)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding
-from spear_deploy.importers.live import OWN_MISTAKES, STEPS, code_that_fails, first
+from spear_deploy.importers.live import OWN_MISTAKES, STEPS, code_that_fails, first, misfit
 from spear_deploy.importers.plain import PLAIN
 from spear_deploy.network.ops import Shape
 
@@ -78,7 +78,9 @@ def find_loop(
 
     Copies are called with each kind of input, after ``start``.  It loops if every layer of neurons is called equally
     often, each time with the samples of a batch, and a layer with weights as often: two places may share neurons alone.
+    Raises :class:`InputError` (E005) for a shape with axes of time or batch.
     """
+    _refuse_steps_within(model, neurons, shape, start)
     for take, told, lengths in _WAYS:
         for length in lengths:
             start()
@@ -113,6 +115,21 @@ def refused_input(
         else:
             return None
     return errors[0]
+
+
+def _refuse_steps_within(
+    model: nn.Module, neurons: Mapping[str, nn.Module], shape: Shape, start: Callable[[], object]
+) -> None:
+    """Raise :class:`InputError` (E005) for a shape whose first axes are those that a module loops over, or its batch.
+
+    It is one if without them the module loops over as many steps as it is given.
+    """
+    for axes in range(len(shape) - 1, 0, -1):
+        step = shape[axes:]
+        for take in (_time_first, _batch_first):
+            start()
+            if _count(*_trial(model, neurons), take([torch.zeros(_BATCH, *step)] * STEPS)) == STEPS:
+                raise misfit(f"it loops over steps of shape {step}", shape, type(model).__name__, step)
 
 
 def _trial(model: nn.Module, neurons: Mapping[str, nn.Module]) -> tuple[nn.Module, list[nn.Module]]:

@@ -93,6 +93,8 @@ def plain_problems(layer: nn.Module, taken: Shape | None = None) -> Iterator[tup
         yield "has ceil_mode=True, which NIR has no word for", "use ceil_mode=False"
     if isinstance(layer, nn.Flatten) and layer.start_dim == 0:
         yield "joins the samples of a batch", "use start_dim=1"
+    if isinstance(layer, nn.Linear) and taken is not None and len(taken) > 1:
+        yield f"is given {taken}, and takes a vector", "flatten what it is given, with nn.Flatten or x.flatten(1)"
     if isinstance(layer, nn.AvgPool2d):
         if np.any(layer.padding) and not layer.count_include_pad:
             yield "leaves the padding out of its mean", "use count_include_pad=True"

@@ -24,7 +24,7 @@ from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import Semantics
-from spear_deploy.importers.live import first, own_code
+from spear_deploy.importers.live import first, misfit, own_code
 from spear_deploy.importers.plain import PLAIN, function_fix, plain_node, plain_problems
 from spear_deploy.network.ops import Shape
 
@@ -75,7 +75,8 @@ def trace(
     ``example`` is what the module takes in a call, in which it computes so many ``steps``; its last axes are ``shape``.
     Nodes are called as layers are, those of functions as functions; one that is called twice in a step has two.
     Raises :class:`UnsupportedError` (E021) with every place where the way from layer to layer is lost, and
-    :class:`InputError` (E048) with what the module's own code raises.
+    :class:`InputError`: E048 with what the module's own code raises, E005 where a shape reaches a Linear that is none
+    of its vectors.
     """
     names = {layer: name for name, layer in model.named_modules() if isinstance(layer, kinds)}
     entry, end = (unique_name(port, names.values()) for port in ("input", "output"))
@@ -211,6 +212,9 @@ class _Follower(TorchFunctionMode):
 
     def _node(self, where: str, layer: nn.Module, taken: Tensor, emitted: Tensor) -> NirNode:
         shape, kind = self._shape_of(taken), type(layer).__name__
+        if isinstance(layer, nn.Linear) and len(shape) > 1 and self.origins.get(id(taken)) == self._input:
+            vector = (layer.in_features,)  # torch takes any axes before it, those of batch and time among them
+            raise misfit(f"{kind} takes a vector of {layer.in_features}", self._shape, where, vector)
         self.findings += [Finding("E021", where, f"{kind} {told}", fix) for told, fix in plain_problems(layer, shape)]
         plain = plain_node(layer, shape)
         return self._neuron_node(layer, self._shape_of(emitted), where) if plain is None else plain

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from spear_deploy.measure.activity import Activity
 from spear_deploy.placement import Placement
 from spear_deploy.placement.load import Load, arrived
-from spear_deploy.placement.placers import PLACERS, keep
+from spear_deploy.placement.placers import PLACERS, keeps_rule
 from spear_deploy.targets import Compiler, Lowered, Program, Recutter
 
 
 def placed_by(name: str, compiler: Compiler, lowered: Lowered, load: Callable[[], Load]) -> Lowered:
     """Return what was lowered on the cores that a way of placing, by its name, chooses for a ``load``, if it asks."""
     placer = PLACERS.get(name)
-    if placer is keep or not isinstance(compiler, Recutter):
+    if keeps_rule(name) or not isinstance(compiler, Recutter):
         return lowered
     return replace(lowered, placement=placer(lowered.placement, load(), lambda cuts: compiler.recut(lowered, cuts)))
 

@@ -34,3 +34,8 @@ PLACERS: Registry[Placer] = Registry(
 def keep(placement: Placement, load: Load, recut: Recut) -> Placement:
     """Return the placement by the target's own rule."""
     return placement
+
+
+def keeps_rule(name: str) -> bool:
+    """Say whether a way of placing is the target's own rule; raise :class:`InputError` (E008) for an unknown name."""
+    return PLACERS.get(name) is keep

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from spear_deploy.errors import Finding
 from spear_deploy.extras import install_command
 from spear_deploy.report.html import environment
-from spear_deploy.report.pictures.svg import WIDTH, Drawing
+from spear_deploy.report.pictures.svg import Drawing
 from spear_deploy.storage import atomic
 
 ZOOM = 3
@@ -32,7 +32,7 @@ def write_svg(folder: Path, drawn: Iterable[Drawing]) -> list[Path]:
     written = []
     for drawing in drawn:
         whole = replace(drawing, words=" ".join(filter(None, (f"{drawing.words}.", drawing.caption)))).with_legend()
-        size = f'width="{WIDTH + 2 * _MARGIN}" height="{whole.height + 2 * _MARGIN:g}" '
+        size = f'width="{drawing.sheet.width + 2 * _MARGIN:g}" height="{whole.height + 2 * _MARGIN:g}" '
         text = str(whole.svg(Markup("<style>\n{}</style>").format(Markup(_style())), _MARGIN))
         path = folder / f"{drawing.name}.svg"
         with atomic(path) as temporary:

@@ -15,8 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from spear_deploy import printable
 from spear_deploy.report import formats, wording
 from spear_deploy.report.fidelity import columns, overview
-from spear_deploy.report.picture import WIDTH, pictures
+from spear_deploy.report.picture import pictures
 from spear_deploy.report.pictures import drawings
+from spear_deploy.report.pictures.svg import SHEETS, Drawing
 from spear_deploy.storage import atomic
 
 
@@ -86,11 +87,16 @@ def page(report: Mapping[str, Any]) -> str:
             use=wording.use,
             fidelity=_fidelity(report["fidelity"]),
             pictures=pictures(report["fidelity"]["distributions"]),
-            picture_width=WIDTH,
-            drawn=drawings(report),
+            drawn=_drawn(report),
         )
     )
     return text
+
+
+def _drawn(report: Mapping[str, Any]) -> dict[str, list[tuple[Drawing, ...]]]:
+    """Return each picture of each part on every sheet."""
+    sheets = [drawings(report, sheet) for sheet in SHEETS]
+    return {part: [*zip(*(each[part] for each in sheets), strict=True)] for part in sheets[0]}
 
 
 def _fidelity(fidelity: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,19 +13,21 @@ from typing import Any
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import percent, shorten
 
-WIDTH = 1000
-"""Units of the drawing; the axis starts behind the names."""
-LEFT, RIGHT = 190, 970
-ROW, AXIS = 46, 34
-"""Heights of a population and of the axis."""
+LEFT, RIGHT = 6.0, 94.0
+"""Per cent of the picture's width, which the page decides, from which the axis begins and at which it ends."""
+NAME, ROW, AXIS = 20, 66, 34
+"""Pixels of a population's name, of the population with it, and of the axis."""
 _MOST_OCTAVES = 40
 _MOST_LABELS = 12
-_NAME_WIDTH = 22
+_NAME_WIDTH = 40
 
 
 @dataclass(frozen=True)
 class Box:
-    """One distribution: positions of least value, percentiles 1, 25, 50, 75, 99 and largest; ``top`` of its line."""
+    """One distribution: positions of least value, percentiles 1, 25, 50, 75, 99 and largest; ``top`` of its line.
+
+    Positions are per cent of the width, tops and heights pixels: so letters keep their size at any width.
+    """
 
     least: float
     p1: float
@@ -52,15 +54,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Mark:
-    """A power of two on the axis; ``text`` is empty where there is no room."""
+    """A power of two on the axis; ``text`` is empty where there is no room, and a ``spare`` one left out on a phone."""
 
     position: float
     text: str
+    spare: bool
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing of ``WIDTH`` x ``height`` units."""
+    """A drawing of so many pixels in ``height``."""
 
     title: str
     rows: tuple[Row, ...]
@@ -92,7 +95,7 @@ def _picture(kind: str, distributions: Sequence[Mapping[str, Any]]) -> Picture |
     rows = tuple(_row(each["name"], each[kind], axis, ROW * index) for index, each in enumerate(shown))
     every = -(-(last - first) // _MOST_LABELS)
     powers = range(first, last + 1)
-    marks = tuple(Mark(axis.at(2.0**k), f"2^{k}" if not (k - first) % every else "") for k in powers)
+    marks = tuple(_mark(axis, k, k - first, every) for k in powers)
     return Picture(kind, rows, marks, ROW * len(rows) + AXIS)
 
 
@@ -108,9 +111,13 @@ class _Axis:
         return LEFT + (RIGHT - LEFT) * min(1.0, max(0.0, share))
 
 
+def _mark(axis: _Axis, power: int, index: int, every: int) -> Mark:
+    return Mark(axis.at(2.0**power), "" if index % every else f"2^{power}", index % (2 * every) > 0)
+
+
 def _row(name: str, beside: Mapping[str, Any], axis: _Axis, top: float) -> Row:
-    in_float = _box(beside["float"], axis, top + 9)
-    on_chip = _box(beside["chip"], axis, top + 25)
+    in_float = _box(beside["float"], axis, top + NAME + 9)
+    on_chip = _box(beside["chip"], axis, top + NAME + 25)
     shown = shorten(plain(name), _NAME_WIDTH)
     words = f"{plain(name)}: {_words('float', beside['float'])}; {_words('chip', beside['chip'])}; "
     words += f"the chip represents {beside['step']:.3g} to {beside['limit']:.3g}"

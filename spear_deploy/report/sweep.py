@@ -13,7 +13,7 @@ from rich.text import Text
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import number, percent, plural
 from spear_deploy.report.html import environment
-from spear_deploy.report.pictures.svg import Drawing
+from spear_deploy.report.pictures.svg import SHEETS, WIDE, Drawing, Sheet
 from spear_deploy.report.pictures.tradeoff import Mark, tradeoff
 from spear_deploy.report.points import Level, Point, front, levels, smallest
 from spear_deploy.report.tables import Column, FittingTable
@@ -145,7 +145,7 @@ def _state(point: Mapping[str, Any]) -> str:
     return str(point["error"].split(":")[0])
 
 
-def sweep_picture(result: Mapping[str, Any]) -> Drawing | None:
+def sweep_picture(result: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing | None:
     """Return accuracy against SynOps of all points, with the front and the answer; None where there is none."""
     answer, reference = result["answer"], result["reference"]
     if reference is None:
@@ -166,11 +166,12 @@ def sweep_picture(result: Mapping[str, Any]) -> Drawing | None:
     joined = [on_front[folder] for folder in result["front"]]
     front = "The line is the Pareto front; the" if len(joined) > 1 else "The"
     caption = f"On the validation samples. {front} ringed point is the answer."
-    return tradeoff("sweep", "Accuracy against SynOps of all points", marks, caption, joined=joined)
+    return tradeoff("sweep", "Accuracy against SynOps of all points", marks, caption, joined=joined, sheet=sheet)
 
 
 def _rendered(template: str, result: Mapping[str, Any]) -> str:
-    shown = {"result": result, "picture": sweep_picture(result), "columns": _columns(result)}
+    drawn = [each for sheet in SHEETS if (each := sweep_picture(result, sheet)) is not None]
+    shown = {"result": result, "drawn": drawn, "columns": _columns(result)}
     text: str = environment().get_template(template).render(**shown, explained=_explained(result))
     return text
 

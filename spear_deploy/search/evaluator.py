@@ -25,6 +25,7 @@ from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
 from spear_deploy.network.units import UnitGroups, Units, keep_units, kept_neurons, unit_groups
 from spear_deploy.placement import Placement
+from spear_deploy.placement.placers import keeps_rule
 from spear_deploy.progress import Tick
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.cost import SynopsCost, synops_cost
@@ -161,7 +162,7 @@ class Evaluator:
     def expected_placement(self, counts: KeepCounts) -> Placement:
         """Place the pruned network as it will be, by the unpruned network's rates: that takes no more cores."""
         by_rule = self.placement(counts)
-        if self.place == "default":
+        if keeps_rule(self.place):
             return by_rule
         key = tuple(sorted(counts.items()))
         if key not in self._expected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,23 @@ def test_save_replaces_an_earlier_deployment(
     assert {item.name for item in earlier.iterdir()} == {item.name for item in deployment.folder.iterdir()}
     assert deployment.save(deployment.folder) == deployment.folder
     assert read_bundle(deployment.folder).manifest == read_bundle(earlier).manifest
+
+
+def test_what_fell_short_gives_way(
+    imported: Imported, tiny_data: Dataset, deployment: Deployment, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bundle beyond its budget is replaced by the next run, which says so, and by a copy; one within is not."""
+    folder = tmp_path / "build"
+    assert spear_deploy.deploy(imported, tiny_data, cores=1, output=folder).error is not None
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    done = spear_deploy.deploy(imported, tiny_data, synops="100%", output=folder, progress=True)
+    assert done.error is None
+    assert "which missed its budget of cores: it is replaced" in capsys.readouterr().err
+    assert json.loads((folder / REPORT).read_text())["within"]
+    with pytest.raises(InputError, match=r"E018.*holds the bundle of an earlier run"):
+        spear_deploy.deploy(imported, tiny_data, synops="100%", output=folder)
+    deployment.save(copy)
+    assert read_bundle(copy).manifest == read_bundle(deployment.folder).manifest
 
 
 def test_folders_that_nothing_can_be_saved_in(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import h5py
@@ -39,6 +40,29 @@ def test_it_shows_what_it_waits_for(
     assert all(any(step in line for line in bars) for step in ("data", "float", "float -> chip"))
     assert spear(*given, "--json").err.count("━" * 12) == 0
     assert "chips" in spear("inspect", tiny_nir, "--chip", "all").err
+
+
+def test_inspect_with_fewer_weight_bits(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
+    """Float beside the integers that ``deploy`` would make with as many bits; more than the chip has are E007."""
+    given = ("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2", "--json")
+    found = {bits: json.loads(spear(*given, *more).out) for bits, more in ((8, ()), (4, ("--weight-bits", 4)))}
+    imported = load(tiny_nir, None)
+    for bits, each in found.items():
+        lowered = spear_deploy.lower(imported, "loihi2", weight_bits=bits)
+        assert each["placement"]["memory_bits"] == lowered.placement.memory_bits
+    fine, coarse = (each["fidelity"]["populations"] for each in found.values())
+    assert sum(row["rate_distance"] for row in fine) < sum(row["rate_distance"] for row in coarse)
+    done = spear(*given, "--weight-bits", 9)
+    assert done.code == 2
+    assert "E007 --weight-bits 9" in done.err
+
+
+@pytest.mark.parametrize("chip", [(), ("--chip", "all"), ("--chip", "truenorth")])
+def test_weight_bits_are_of_one_emulated_chip(chip: tuple[str, ...], spear: Run, tiny_nir: Path) -> None:
+    """Without one there is nothing that they could round."""
+    done = spear("inspect", tiny_nir, *chip, "--weight-bits", 4)
+    assert done.code == 2
+    assert "E007 --weight-bits 4" in done.err
 
 
 def test_inspect_with_a_readout(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:

@@ -82,10 +82,10 @@ def test_validate(spear: Run, model: Path, frames: Path, monkeypatch: pytest.Mon
         return recording
 
     given = ("validate", model, "--data", frames, "--samples", 1)
-    monkeypatch.setattr(lava, "run_sigma_delta", faithful)
+    monkeypatch.setitem(lava.KINDS, SigmaDeltaProgram, lava.Kind(lambda program: (), faithful))
     assert "3 populations" in (done := spear(*given)).out
     assert (done.code, "0 mismatches" in done.out) == (0, True)
-    monkeypatch.setattr(lava, "run_sigma_delta", other)
+    monkeypatch.setitem(lava.KINDS, SigmaDeltaProgram, lava.Kind(lambda program: (), other))
     done = spear(*given)
     assert (done.code, "step 3, population 'conv1', neuron (0, 0, 0)" in done.err) == (5, True)
 
@@ -108,6 +108,7 @@ def test_registers_that_are_too_narrow_are_told(spear: Run, model: Path, tmp_pat
         (("run", "MODEL", "--data", "FRAMES", "--normalise", "1,2"), 2, "E016"),
         (("inspect", "MODEL", "--chip", "all"), 3, "E021 --chip all"),
         (("inspect", "MODEL", "--golden", "FRAMES"), 3, "E021 --golden"),
+        (("inspect", "MODEL", "--chip", "loihi2", "--weight-bits", 4), 3, "E021 --weight-bits"),
         (("inspect", "MODEL", "--semantics", "nir"), 2, "E024"),
         (("inspect", "MODEL", "--chip", "loihi1"), 3, "E034 loihi1"),
         (

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from spear_deploy.deployment.folder import (
     as_folder,
@@ -18,8 +22,10 @@ from spear_deploy.deployment.folder import (
     refuse_earlier,
     refuse_folder,
     refuse_sources_inside,
+    take_over,
 )
 from spear_deploy.errors import InputError
+from spear_deploy.progress import Progress
 
 RESULTS = ("manifest.json", "program.h5", "model.nir", "samples.npz", "report.json", "report.html")
 
@@ -106,17 +112,69 @@ def test_a_folder_is_made_for_a_run_and_goes_if_it_writes_nothing(tmp_path: Path
         (RESULTS, True, "bundle of an earlier run.*--force"),
         (("manifest.json", "program.h5"), True, ""),  # killed before its report: there is no journal of no search
         (("report.json",), False, ""),
+        ((*RESULTS, "search.jsonl", "search.weights/a.npz"), False, "interrupted.*--resume"),
     ],
 )
 def test_what_would_be_lost_is_kept(names: tuple[str, ...], resume: bool, said: str, tmp_path: Path) -> None:
     """A finished bundle and a journal are refused, with the option that goes on with them or replaces them."""
     for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
     if not said:
         refuse_earlier(tmp_path, resume=resume)
         return
     with pytest.raises(InputError, match=f"(?s)E018.*{said}"):
         refuse_earlier(tmp_path, resume=resume)
+
+
+WITHIN = {"title": "SynOps a sample", "within": True}
+GOOD: dict[str, Any] = {"budgets": [WITHIN], "validation": None, "failure": None}
+SHORT: dict[str, dict[str, Any]] = {
+    "missed its budget of SynOps a sample and cores": {
+        "budgets": [{**WITHIN, "within": False}, {"title": "cores", "within": False}]
+    },
+    "was contradicted by lava": {"validation": {"backend": "lava", "mismatches": 3}},
+    r"was not proven (E062 lava: no time left)": {"failure": "E062 lava: no time left\n     fix: give more"},
+}
+
+
+@pytest.mark.parametrize(("lacking", "changed"), SHORT.items())
+@pytest.mark.parametrize("resume", [False, True])
+def test_what_fell_short_is_replaced(
+    lacking: str, changed: dict[str, Any], resume: bool, tmp_path: Path, lines: StringIO
+) -> None:
+    """The bundle of a run that missed a budget or has no proof gives way, and that is said; a good one does not."""
+    for name in (*RESULTS, "search.jsonl"):
+        (tmp_path / name).write_text(json.dumps({**GOOD, **changed}))
+    take_over(tmp_path, Progress(Console(file=lines, width=1000)), resume=resume)
+    assert lines.getvalue() == f"{tmp_path} holds the bundle of an earlier run, which {lacking}: it is replaced\n"
+    assert len(list(tmp_path.iterdir())) == len(RESULTS) + 1
+
+
+@pytest.mark.parametrize("passed", [None, {"backend": "lava", "mismatches": 0}])
+def test_what_succeeded_is_kept(passed: dict[str, Any] | None, tmp_path: Path, progress: Progress) -> None:
+    """A bundle within its budgets is E018, and so is one whose report cannot be read."""
+    good = json.dumps({**GOOD, "validation": passed})
+    for report in (good, good[:-2], "[]", "[" * 10_000, '{"budgets": [{"within": false}]}'):
+        for name in RESULTS:
+            (tmp_path / name).write_text(report)
+        with pytest.raises(InputError, match=r"E018.*bundle of an earlier run"):
+            take_over(tmp_path, progress, resume=False)
+
+
+def test_a_run_begun_over_one_that_fell_short_is_kept(tmp_path: Path, progress: Progress) -> None:
+    """Interrupted, it has weights that would be lost: E018, and it can be resumed."""
+    for name in (*RESULTS, "search.jsonl", "search.weights/a.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({**GOOD, "failure": "E062 lava: no time left"}))
+    with pytest.raises(InputError, match=r"(?s)E018.*interrupted.*--resume"):
+        take_over(tmp_path, progress, resume=False)
+    take_over(tmp_path, progress, resume=True)
+
+
+@pytest.fixture
+def lines() -> StringIO:
+    return StringIO()
 
 
 def nowhere(folder: Path) -> Path:

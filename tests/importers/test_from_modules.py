@@ -297,6 +297,57 @@ def test_a_module_that_loops_is_given_a_step_of_another_shape(shape) -> None:
         spear_deploy.from_snntorch(Looping("repeated").eval(), torch.zeros(1, *shape))
 
 
+class Plain(nn.Module):
+    """Loops over the steps on ``axis`` (None: over 25 of the same input) of layers that take other axes too."""
+
+    def __init__(self, layer: nn.Module, axis: int | None) -> None:
+        super().__init__()
+        self.layer, self.lif, self.axis = layer, snn.Leaky(beta=0.9), axis
+        nn.init.normal_(layer.weight, 0.2, 0.4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membrane, spikes = self.lif.init_leaky(), []
+        for step in range(25 if self.axis is None else x.shape[self.axis]):
+            now = x if self.axis is None else x.select(self.axis, step)
+            spike, membrane = self.lif(self.layer(now), membrane)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+
+@pytest.mark.parametrize("surplus", [(16,), (1,), (16, 1)])
+@pytest.mark.parametrize(
+    ("net", "step"),
+    [
+        (lambda: Plain(nn.Linear(20, 8), 0), (20,)),
+        (lambda: Plain(nn.Linear(20, 8), 1), (20,)),
+        (lambda: Plain(nn.Linear(20, 8), None), (20,)),
+        (lambda: nn.Sequential(nn.Linear(20, 8), snn.Leaky(beta=0.9, **HIDDEN)), (20,)),
+        (lambda: Plain(nn.Conv2d(1, 4, 3), 0), (1, 8, 8)),
+        (lambda: Plain(nn.Conv2d(1, 4, 3), 1), (1, 8, 8)),
+    ],
+)
+def test_a_shape_with_time_in_it(net: Callable[[], nn.Module], step: tuple[int, ...], surplus: tuple[int, ...]) -> None:
+    """A module that runs with axes of time and batch before a step's is told the step's shape, and takes that."""
+    torch.manual_seed(3)
+    module, shape = net().eval(), (*surplus, *step)
+    with pytest.raises(InputError) as caught:
+        spear_deploy.from_snntorch(module, torch.zeros(1, *shape))
+    (finding,) = caught.value.findings
+    assert finding.code == "E005"
+    assert f"cannot take a step of shape {shape}: " in finding.message
+    assert finding.fix.endswith(f": {step}, which is --input {','.join(map(str, step))}")
+    network = spear_deploy.from_snntorch(module, torch.zeros(1, *step)).network
+    assert network.inputs[0].shape == step
+
+
+def test_maps_that_meet_a_linear() -> None:
+    """Torch takes them row by row, a network does not: E021 says to flatten them."""
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Linear(6, 10), snn.Leaky(beta=0.9, **HIDDEN))
+    (finding,) = refused(net, MAPS).findings
+    assert (finding.code, finding.where) == ("E021", "layer '1'")
+    assert "(4, 6, 6), and takes a vector" in finding.message
+
+
 class Mistaken(Looping):
     """Has no layer of the name that it uses."""
 
@@ -408,8 +459,9 @@ def test_any_other_synapse_is_found(checked, projection, change) -> None:
 
 def test_layer_that_cannot_fire_is_refused() -> None:
     """A check without spikes would show nothing: an infinite threshold is told, not passed."""
-    with pytest.raises(SpearError):
-        spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=float("inf"), **HIDDEN)), VECTOR)
+    for threshold in (float("inf"), torch.tensor([1.0] * 29 + [float("inf")])):
+        (finding,) = refused(dense(snn.Leaky(beta=0.9, threshold=threshold, **HIDDEN))).findings
+        assert "its threshold is infinite" in finding.message
     with pytest.raises(MismatchError, match="layer '1' does not fire"):
         spear_deploy.from_snntorch(dense(snn.Leaky(beta=0.9, threshold=1e20, **HIDDEN)), VECTOR)
 

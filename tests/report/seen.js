@@ -30,14 +30,17 @@
   const written = elements.filter((each) => [...each.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()));
   const figure = (svg) => {
     const frame = svg.getBoundingClientRect();
-    const labels = [...svg.querySelectorAll("text")].map((each) => [each.textContent, each.getBoundingClientRect()]);
+    const texts = [...svg.querySelectorAll("text")].filter((each) => each.checkVisibility());
+    const labels = texts.map((each) => [each.textContent, each.getBoundingClientRect()]);
     const shapes = [...svg.querySelectorAll("rect, circle, line, polyline, polygon, path")];
     return {
-      name: svg.getAttribute("aria-labelledby").split("-title")[0],
+      name: svg.getAttribute("aria-label") ?? svg.getAttribute("aria-labelledby").split("-title")[0],
       width: frame.width,
       height: frame.height,
       // shapes that take up room
       shapes: shapes.map((each) => each.getBoundingClientRect()).filter((box) => box.width + box.height > 0).length,
+      // pixels of the smallest letters
+      letters: Math.min(...texts.map((e) => parseFloat(getComputedStyle(e).fontSize) * svg.getScreenCTM().a)),
       // labels that are cut off, and those that lie upon another
       cut: labels.filter(([, box]) => !isWithin(box, frame)).map(([text]) => text),
       upon: labels.flatMap(([text, box], i) =>
@@ -58,6 +61,7 @@
     texts: written.map((each) => ({ text: named(each), contrast: contrast(each) })),
     // what means something by its colour alone
     printed: [...document.querySelectorAll(".key, .verdict")].map((each) => getComputedStyle(each).printColorAdjust),
-    figures: [...document.querySelectorAll("figure svg")].map(figure),
+    // of each picture that which the page shows at its width
+    figures: [...document.querySelectorAll("svg.picture, svg.spreads")].filter((e) => e.checkVisibility()).map(figure),
   };
 };

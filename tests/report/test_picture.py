@@ -27,6 +27,7 @@ def test_octaves_are_evenly_spaced():
         [1, 2, 3, 4, 5, 6, 7]
     )
     assert [mark.text for mark in picture.marks] == [f"2^{k}" for k in range(-4, 5)]
+    assert [mark.text for mark in picture.marks if not mark.spare] == ["2^-4", "2^-2", "2^0", "2^2", "2^4"]
     assert row.words == (
         "p: float 0.125 to 8, median 1, 50.0% zero; chip 0.125 to 8, median 1, 50.0% zero; "
         "the chip represents 0.0625 to 16"
@@ -62,7 +63,7 @@ def test_the_page_draws_every_population(report):
     text = page(report)
     populations = len(report["fidelity"]["distributions"])
     assert text.count('<rect class="range"') == 2 * populations
-    assert text.count('<rect class="median"') == 4 * populations
+    assert text.count('<line class="median"') == 4 * populations
     assert len(text.encode()) < 500_000
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spear_deploy.report.figures import ZOOM, write_png, write_svg
 from spear_deploy.report.html import page
 from spear_deploy.report.pictures import PICTURES, drawings
-from spear_deploy.report.pictures.svg import WIDTH, Axis
+from spear_deploy.report.pictures.svg import NARROW, SHEETS, WIDE, Axis
 from spear_deploy.report.pictures.tradeoff import Mark, tradeoff
 
 NAMES = {
@@ -25,8 +25,8 @@ NAMES = {
 }
 
 
-def _drawn(report):
-    return {drawing.name: drawing for part in drawings(report).values() for drawing in part}
+def _drawn(report, sheet=WIDE):
+    return {drawing.name: drawing for part in drawings(report, sheet).values() for drawing in part}
 
 
 def test_every_picture_is_drawn(report):
@@ -42,11 +42,12 @@ def test_every_picture_is_drawn(report):
         assert drawing.svg() == _drawn(report)[name].svg()
 
 
-def test_nothing_lies_outside(report):
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_nothing_lies_outside(sheet, report):
     """No element leaves its drawing, where it would be cut."""
-    for name, drawing in _drawn(report).items():
+    for name, drawing in _drawn(report, sheet).items():
         for element in ElementTree.fromstring(drawing.svg()):
-            for key, most in (("x", WIDTH), ("cx", WIDTH), ("y", drawing.height), ("cy", drawing.height)):
+            for key, most in (("x", sheet.width), ("cx", sheet.width), ("y", drawing.height), ("cy", drawing.height)):
                 at = float(element.get(key, 0))
                 size = float(element.get({"x": "width", "y": "height"}.get(key, ""), 0))
                 assert -0.1 <= at <= at + size <= most + 0.1, (name, ElementTree.tostring(element))
@@ -83,11 +84,23 @@ def test_methods_without_rewards(report):
         assert "reward" not in _drawn(report)
 
 
+def test_every_sheet_shows_the_same(report):
+    """The same pictures, words and legends, each with an id of its own on the page."""
+    wide, narrow = (_drawn(report, sheet) for sheet in SHEETS)
+    assert [*wide] == [*narrow]
+    for name, each in narrow.items():
+        same = ("title", "words", "legend", "caption")
+        assert [getattr(each, key) for key in same] == [getattr(wide[name], key) for key in same]
+        assert each.sheet is NARROW
+    ids = re.findall(r' id="([^"]+)"', page(report))
+    assert len(ids) == len(set(ids)) == 4 * len(wide)
+
+
 def test_rasters_show_every_spike(report):
     """The lengths of all strokes are the steps in which neurons of the data fire."""
     populations = report["pictures"]["course"]["populations"]
     wanted = sum(row.count("1") for each in populations for side in ("float", "chip") for row in each[f"raster_{side}"])
-    step = (WIDTH - 130 - 16) / 2 / 16
+    step = (WIDE.width - 130 - 16) / 2 / 16
     drawn = sum(float(length) for length in re.findall(r"h([\d.]+)", str(_drawn(report)["raster"].svg())))
     assert drawn / step == pytest.approx(wanted, rel=0.01)
 
@@ -133,7 +146,7 @@ def test_every_class_of_a_figure_has_its_colour(report, tmp_path):
     for path in write_svg(tmp_path, _drawn(report).values()):
         tree = ElementTree.parse(path).getroot()
         style = tree.find("{*}style").text
-        kinds = {kind for each in tree.iter() for kind in each.get("class", "picture").split()}
+        kinds = {kind for each in tree.iter() for kind in each.get("class", "picture").split()} - {"wide"}
         assert all(f".{kind} " in style or f".{kind}," in style or kind == "front" for kind in kinds), kinds
 
 
@@ -147,7 +160,7 @@ def test_figures_as_pixels(report, tmp_path):
     assert [each.name for each in written] == [f"{each.stem}.png" for each in drawn]
     with image.open(tmp_path / "shares.png") as opened:
         pixels = opened.convert("RGB")
-    assert pixels.width == ZOOM * (WIDTH + 16)
+    assert pixels.width == ZOOM * (WIDE.width + 16)
     colours = {colour for _, colour in pixels.getcolors(1 << 24)}
     assert {(0x2F, 0x6F, 0xDE), (0x1C, 0x24, 0x30), (255, 255, 255)} <= colours
 
@@ -174,7 +187,7 @@ def test_legends_stay_within(report, tmp_path):
     report["layers"] = layers
     drawing = _drawn(report)["shares"].with_legend()
     for element in ElementTree.fromstring(drawing.svg()).iter("text"):
-        assert float(element.get("x")) + 7 * len(element.text) <= WIDTH + 8 or element.get("text-anchor")
+        assert float(element.get("x")) + 7 * len(element.text) <= WIDE.width + 8 or element.get("text-anchor")
         assert float(element.get("y")) < drawing.height
 
 
@@ -184,8 +197,18 @@ def test_labels_leave_the_limit_alone():
     drawn = ElementTree.fromstring(tradeoff("t", "t", marks, "", limit=82).svg())
     (upright,) = (float(each.get("x1")) for each in drawn.iter("line") if each.get("class") == "limit-line")
     labels = {each.text: float(each.get("x")) for each in drawn.iter("text")}
+    assert next(float(each.get("x")) for each in drawn.iter("text") if each.text == "budget 82") == upright + 5
     for label in ("deployed", "unpruned"):
         assert not labels[label] <= upright <= labels[label] + 7.5 * len(label)
+
+
+def test_a_limit_at_the_edge_is_named_beside_it():
+    """Left of its line where there is no room to its right."""
+    marks = [Mark(20, 0.5, "before", "x")]
+    drawn = ElementTree.fromstring(tradeoff("t", "t", marks, "", limit=1e5, sheet=NARROW).svg())
+    (label,) = (each for each in drawn.iter("text") if each.text == "budget 100k")
+    assert label.get("text-anchor") == "end"
+    assert float(label.get("x")) < NARROW.width - 24
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1)), min_size=1, max_size=9))
@@ -195,7 +218,7 @@ def test_any_points_can_be_drawn(points):
     tree = ElementTree.fromstring(tradeoff("t", "t", marks, "").svg())
     drawn = [(float(c.get("cx")), float(c.get("cy"))) for c in tree.iter("circle")]
     assert len(drawn) == len(points)
-    assert all(0 <= x <= WIDTH and 0 <= y <= 340 for x, y in drawn)
+    assert all(0 <= x <= WIDE.width and 0 <= y <= 340 for x, y in drawn)
     for (synops, _), (x, _) in zip(points, drawn, strict=True):
         assert all(
             x <= other_x + 0.11 for (other, _), (other_x, _) in zip(points, drawn, strict=True) if other >= synops

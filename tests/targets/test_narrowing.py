@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spear_deploy.errors import Finding
 from spear_deploy.network import Input, Linear, Network, Population, Projection
@@ -54,6 +57,27 @@ def test_it_is_what_every_width_tried_gives() -> None:
     )
     mended = keep_units(network, {change.group.name: np.arange(change.units)})
     assert not compiler.lower(mended).placement.findings
+
+
+@given(st.lists(st.tuples(st.integers(2, 60), st.integers(1, 60)), min_size=1, max_size=4))
+def test_it_is_the_largest_share_of_any_group(limits: list[tuple[int, int]]) -> None:
+    """Of groups that each fit up to a width, the first of those that keep most; and few questions are asked."""
+    sizes, asked = [units for units, _ in limits], list[Network]()
+    network, finding = perceptron(4, *sizes, 3), Finding("E035", "network", "needs", "prune it")
+
+    def placed(narrower: Network) -> tuple[Finding, ...]:
+        asked.append(narrower)
+        changed = [index for index, units in enumerate(sizes, 1) if narrower[f"p{index}"].size < units]
+        return () if all(narrower[f"p{index}"].size <= limits[index - 1][1] for index in changed) else (finding,)
+
+    change = smallest_narrowing(finding, network, placed)
+    kept = [min(most, units - 1) for units, most in limits]
+    best = max(range(len(sizes)), key=lambda index: Fraction(kept[index], sizes[index]))
+    assert change is not None
+    assert (change.group.name, change.units) == (f"p{best + 1}", kept[best])
+    asked.clear()
+    assert smallest_narrowing(finding, network, lambda each: (asked.append(each), (finding,))[1]) is None
+    assert len(asked) == len(sizes)
 
 
 def test_a_unit_that_no_core_holds() -> None:

@@ -8,8 +8,10 @@ is left to the user, as in netx.  Source: netx/hdf5.py and netx/blocks/process.p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.limits import bits_problem, loading_problem, range_problem
 from spear_deploy.frontends.net.values import (
     BadLayerError,
+    Geometry,
+    Integers,
     Values,
     convolution_of,
     integers_of,
@@ -34,6 +38,7 @@ from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
 
 _KIND = "SDNN"
 _LAYERS = ("input", "conv", "flatten", "dense")
+_AGAIN = "export it again with lava-dl"
 _MAX_VALUE = (1 << 19) - 1
 """Of a threshold or bias: with their 12 binary places Lava keeps them in 32 bits."""
 
@@ -68,30 +73,33 @@ def read_sigma_delta(path: Path | str) -> tuple[SigmaDeltaNetwork, tuple[Finding
 
     Raises:
         InputError: E001, E013 (unreadable, damaged, or with values that netx or the chip would change).
-        UnsupportedError: E021 and E026 with every layer concerned.
+        UnsupportedError: E021 and E026; all with every layer concerned.
     """
-    layers, findings = net_file.read(Path(path)), []
+    layers, findings = net_file.read(Path(path)), list[Finding]()
     if not is_sigma_delta(layers):
         fix = "spear-deploy compile or deploy it, and run or validate the bundle; spear_deploy.load from Python"
         raise UnsupportedError.of("E021", path, "it has no sigma-delta neurons: its network is to be compiled", fix)
-    places = [f"layer {index} ({layer.type})" for index, layer in enumerate(layers)]
-    for index, (where, layer) in enumerate(zip(places, layers, strict=True)):
-        told = _refusals(layer, is_last=index == len(layers) - 1)
-        findings += [Finding(code, where, message, fix) for code, message, fix in told]
-    if findings:
-        raise UnsupportedError(findings)
-    chain = _Chain()
-    for index, (where, layer) in enumerate(zip(places, layers, strict=True)):
+    read = list[_Layer]()
+    for index, layer in enumerate(layers):
+        where = f"layer {index} ({layer.type})"
+        refused = _refusals(layer, is_last=index == len(layers) - 1)
+        told = [Finding(code, where, message, fix) for code, message, fix in refused]
+        findings += told
+        if told:
+            continue
         try:
-            chain.add(f"{layer.type}{index}", layer)
-        except (BadLayerError, ShapeError) as error:
-            findings.append(Finding("E013", where, str(error), "export it again with lava-dl"))
+            read.append(_parse(where, f"{layer.type}{index}", layer))
+        except BadLayerError as error:
+            findings.append(Finding("E013", where, str(error), _AGAIN))
         except (TypeError, ValueError, OverflowError) as error:
-            findings.append(Finding("E013", where, f"its fields do not fit together: {error}"))
-        if findings:
-            raise InputError(findings)
-    notes = [Finding("N006", where, text, severity="note") for where, text in _notes(places, layers)]
-    return chain.network(), tuple(notes)
+            findings.append(Finding("E013", where, f"its fields do not fit together: {error}", _AGAIN))
+    if not findings:
+        chain = _Chain(read)
+        if not chain.findings:
+            return chain.network(), tuple(_notes(layers[0]))
+        findings += chain.findings
+    damaged = any(finding.code == "E013" for finding in findings)
+    raise (InputError if damaged else UnsupportedError)(findings)
 
 
 def _refusals(layer: NetLayer, *, is_last: bool) -> Iterator[tuple[str, str, str]]:
@@ -116,89 +124,138 @@ def _refusals(layer: NetLayer, *, is_last: bool) -> Iterator[tuple[str, str, str
     yield from field_problems(layer.type, values, SIGMA_DELTA_FIELDS)
 
 
-def _notes(places: Sequence[str], layers: Sequence[NetLayer]) -> Iterator[tuple[str, str]]:
-    first = layers[0].values
-    if layers[0].type == "input" and any(key in first for key in ("weight", "bias")):
-        scale = ", ".join(f"{key} {np.asarray(first[key]).ravel()[0]:g}" for key in ("weight", "bias") if key in first)
-        yield places[0], f"as netx, this tool leaves {scale} to its user: feed round(weight * x + bias)"
+def _notes(layer: NetLayer) -> Iterator[Finding]:
+    """Yield what the first layer leaves to the user."""
+    given = [key for key in ("weight", "bias") if key in layer.values] if layer.type == "input" else []
+    if given:
+        scale = ", ".join(f"{key} {np.asarray(layer.values[key]).ravel()[0]:g}" for key in given)
+        message = f"as netx, this tool leaves {scale} to its user: feed round(weight * x + bias)"
+        yield Finding("N006", f"layer 0 ({layer.type})", message, severity="note")
+
+
+@dataclass(frozen=True, eq=False)
+class _Flatten:
+    """A layer that makes a vector of the map before it."""
+
+    where: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """An input layer; ``encoder`` is None where messages are fed."""
+
+    where: str
+    shape: Shape
+    encoder: SigmaDeltaPopulation | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Neurons:
+    """Neurons of the shape that the file declares, behind a matrix, or behind kernels with their ``geometry``."""
+
+    where: str
+    population: SigmaDeltaPopulation
+    weight: Integers
+    geometry: Geometry | None = None
+
+
+_Layer: TypeAlias = _Flatten | _Given | _Neurons
+"""A layer as it stands by itself; ``where`` names it in findings."""
+
+
+def _parse(where: str, name: str, layer: NetLayer) -> _Layer:
+    """Return a layer; raise :class:`BadLayerError` for what is wrong with it, whatever stands around it."""
+    values = layer.values
+    if layer.type == "flatten":
+        return _Flatten(where)
+    shape, geometry = shape_of(values), None
+    if layer.type == "input":
+        encoder = _population("encoder", shape, values, "delta") if "neuron/type" in values else None
+        return _Given(where, shape, encoder)
+    if layer.type == "conv":
+        weight, geometry = convolution_of(values)
+        problem = range_problem(weight) or bits_problem(weight)
+    else:
+        shape, weight = (prod(shape),), integers_of(values, "weight")
+        weight = weight.reshape(*shape, -1) if weight.ndim == 1 else weight
+        if weight.ndim != 2 or len(weight) != shape[0]:
+            raise BadLayerError(f"weight has shape {weight.shape} for {shape[0]} neurons")
+        problem = range_problem(weight) or bits_problem(weight) or loading_problem(weight)
+    if problem:
+        raise BadLayerError(problem)
+    population = _population(name, shape, values, "sigma" if _is_decoder(values) else "sigma_delta")
+    return _Neurons(where, population, weight.astype(np.int16), geometry)
 
 
 class _Chain:
-    """Joins the layers: each is fed by the one before."""
+    """Joins the layers: each is fed by the one before; ``findings`` (E013) say where that cannot be."""
 
-    def __init__(self) -> None:
+    def __init__(self, layers: Sequence[_Layer]) -> None:
+        self.findings: list[Finding] = []
         self._input: Input | None = None
         self._populations: list[SigmaDeltaPopulation] = []
         self._synapses: list[Synapses] = []
         self._flattened = False
+        for layer in layers:
+            self._add(layer)
+        if not self.findings and not self._synapses:
+            self._tell("file", "it has no layer of synapses")
 
     def network(self) -> SigmaDeltaNetwork:
-        """Return the network.
-
-        Raises :class:`InputError` (E013) for one without synapses.
-        """
-        if self._input is None or not self._synapses:
-            raise InputError.of("E013", "file", "it has no layer of synapses", "export it again with lava-dl")
+        """Return the network, if there are no findings."""
+        assert self._input is not None
         return SigmaDeltaNetwork(self._input, tuple(self._populations), tuple(self._synapses))
 
-    def add(self, name: str, layer: NetLayer) -> None:
-        """Add a layer; raises :class:`BadLayerError`, or :class:`ShapeError` where a kernel does not fit."""
-        match layer.type:
-            case "input":
-                self._add_input(layer.values)
-            case "flatten":
+    def _add(self, layer: _Layer) -> None:
+        match layer:
+            case _Flatten():
                 self._flattened = True
-            case "conv":
-                self._add_convolution(name, layer.values)
-            case _:
-                self._add_dense(name, layer.values)
+            case _Given() if self._source is not None:
+                self._tell(layer.where, "only the first layer may be an input")
+            case _Given():
+                self._input = Input("input", layer.shape)
+                self._populations += [] if layer.encoder is None else [layer.encoder]
+            case _Neurons():
+                if layer.geometry is None:
+                    self._add_dense(layer)
+                else:
+                    self._add_convolution(layer, layer.geometry)
+                self._populations.append(layer.population)
 
-    def _add_input(self, values: Values) -> None:
-        if self._input is not None:
-            raise BadLayerError("only the first layer may be an input")
-        shape = shape_of(values)
-        self._input = Input("input", shape)
-        if "neuron/type" in values:
-            self._populations.append(_population("encoder", shape, values, "delta"))
-
-    def _add_convolution(self, name: str, values: Values) -> None:
-        if self._input is None:
-            raise BadLayerError("netx cannot know the shape of its input; put an input layer before it")
-        source, shape = self._source, shape_of(values)
-        weight, geometry = convolution_of(values)
+    def _add_convolution(self, layer: _Neurons, geometry: Geometry) -> None:
+        source, name, shape = self._source, layer.population.name, layer.population.shape
+        if source is None:
+            self._tell(layer.where, "netx cannot know the shape of its input; put an input layer before it")
+            return
         if self._flattened:
-            raise BadLayerError("a flatten layer stands before it")
-        reached = Conv2d(weight.astype(np.float32), None, *geometry).output_shape(source.shape)
+            self._tell(layer.where, "a flatten layer stands before it")
+            return
+        try:
+            reached = Conv2d(layer.weight.astype(np.float32), None, *geometry).output_shape(source.shape)
+        except ShapeError as error:
+            self._tell(layer.where, str(error))
+            return
         if reached != shape:
-            raise BadLayerError(f"it is declared to give {shape}, but gives {reached}")
-        if problem := range_problem(weight) or bits_problem(weight):
-            raise BadLayerError(problem)
-        self._synapses.append(ConvSynapses(f"{name}.weight", source.name, name, weight.astype(np.int16), *geometry))
-        self._populations.append(_population(name, shape, values, "sigma_delta"))
+            self._tell(layer.where, f"it is declared to give {shape}, but gives {reached}")
+        self._synapses.append(ConvSynapses(f"{name}.weight", source.name, name, layer.weight, *geometry))
 
-    def _add_dense(self, name: str, values: Values) -> None:
-        size, weight = prod(shape_of(values)), integers_of(values, "weight")
-        weight = weight.reshape(size, -1) if weight.ndim == 1 else weight
-        if weight.ndim != 2 or len(weight) != size:
-            raise BadLayerError(f"weight has shape {weight.shape} for {size} neurons")
-        if self._input is None or (not self._populations and self._input.size == weight.shape[1]):
-            self._input = Input("input", (weight.shape[1],))  # a row of inputs needs no axes
-        source = self._source
-        if weight.shape[1] != source.size:
-            raise BadLayerError(f"it reads {weight.shape[1]} values, {source.name!r} has {source.size}")
-        if self._populations and self._flattened != (len(source.shape) == 3):
-            raise BadLayerError("a flatten layer stands before it and not behind a map, or the other way round")
-        if problem := range_problem(weight) or bits_problem(weight) or loading_problem(weight):
-            raise BadLayerError(problem)
+    def _add_dense(self, layer: _Neurons) -> None:
+        name, columns, source = layer.population.name, layer.weight.shape[1], self._source
+        if source is None or (not self._populations and source.size == columns):
+            source = self._input = Input("input", (columns,))  # a row of inputs needs no axes
+        if columns != source.size:
+            self._tell(layer.where, f"it reads {columns} values, {source.name!r} has {source.size}")
+        elif self._populations and self._flattened != (len(source.shape) == 3):
+            self._tell(layer.where, "a flatten layer stands before it and not behind a map, or the other way round")
         self._flattened = False
-        self._synapses.append(DenseSynapses(f"{name}.weight", source.name, name, weight.astype(np.int16)))
-        self._populations.append(_population(name, (size,), values, "sigma" if _is_decoder(values) else "sigma_delta"))
+        self._synapses.append(DenseSynapses(f"{name}.weight", source.name, name, layer.weight))
 
     @property
-    def _source(self) -> Input | SigmaDeltaPopulation:
-        source = self._populations[-1] if self._populations else self._input
-        assert source is not None
-        return source
+    def _source(self) -> Input | SigmaDeltaPopulation | None:
+        return self._populations[-1] if self._populations else self._input
+
+    def _tell(self, where: str, message: str) -> None:
+        self.findings.append(Finding("E013", where, message, _AGAIN))
 
 
 def _population(name: str, shape: Shape, values: Values, kind: Kind) -> SigmaDeltaPopulation:

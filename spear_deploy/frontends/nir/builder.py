@@ -26,6 +26,7 @@ from spear_deploy.frontends.nir.neurons import (
 )
 from spear_deploy.frontends.nir.ops import BadFieldError, Delays, NoReadingError, Step, step_of
 from spear_deploy.frontends.nir.paths import paths_into
+from spear_deploy.frontends.nir.silent import silent_findings
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import (
     Conv2d,
@@ -59,6 +60,7 @@ class NetworkBuilder:
         """Gather all; :meth:`network` may be called if none of the ``findings`` is an error."""
         self._check_edges()
         self._check_values()
+        self.findings += silent_findings(self.graph)
         self._resolve_dt()
         if self._has_errors():
             return

@@ -7,9 +7,10 @@ Normal form (see :mod:`spear_deploy.network.neuron`) of the literal equations, f
     CubaLI, CubaLIF    alpha = 1 - dt/tau_syn   gain = w_in * dt/tau_syn * r * dt/tau_mem
     Threshold          alpha = beta = 0         gain = 1                   reset to 0
 
-I, LI and CubaLI never fire: they are readouts.  NIR has no field for where a membrane starts: one that starts elsewhere
-than it is reset to is written into the node's metadata (:data:`START_KEY`).  Parameters are rounded to float32; float64
-in the file, so that writing and reading again is exact.
+I, LI and CubaLI never fire: they are readouts, as is one of the others whose threshold is infinite.  NIR has no field
+for where a membrane starts: one that starts elsewhere than it is reset to is written into the node's metadata
+(:data:`START_KEY`).  Parameters are rounded to float32; float64 in the file, so that writing and reading again is
+exact.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ NEURON_TYPES: dict[str, tuple[str, ...]] = {
 }
 """NIR's neuron types and the fields that they must have."""
 
-MAY_BE_INFINITE = ("tau", "tau_mem", "tau_syn", "r", "w_in")
-"""Fields that exporters write as infinite for a decay of 1: tau = dt/(1 - decay), r = tau/dt."""
+MAY_BE_INFINITE = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_threshold")
+"""Fields that exporters write as infinite: for a decay of 1 (tau = dt/(1 - decay), r = tau/dt), or never to fire."""
 
 START_KEY = "spear_deploy_v_start"
 """Name in a node's metadata of the membrane before the first step, of the population's shape."""
@@ -230,7 +231,7 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
         single["reset_value"] = params.get("v_reset", 0 * full)
     if start is not None and np.any(np.float32(start) != np.float32(single["reset_value"])):
         single["start_value"] = start
-    return Neuron(
+    neuron = Neuron(
         **_single(single),
         threshold=np.ascontiguousarray(params["v_threshold"], np.float32),
         reset="subtract" if semantics.reset == "subtract" else "value",
@@ -239,6 +240,17 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
         spikes=semantics.spikes,
         floor=semantics.floor,
     )
+    return _read(neuron) if _never_fires(params) else neuron
+
+
+def _never_fires(params: dict[str, Float64]) -> bool:
+    return "v_threshold" in params and bool(np.all(params["v_threshold"] == np.inf))
+
+
+def _read(neuron: Neuron) -> Neuron:
+    """Return what neurons that never fire are: a readout, which starts where they do."""
+    kept = {name: getattr(neuron, name) for name in ("alpha", "beta", "gain", "bias")}
+    return replace(identity_readout(neuron.beta.shape), **kept, reset_value=neuron.start)
 
 
 def _threshold(threshold: Float64, semantics: Semantics) -> Neuron:
@@ -259,6 +271,8 @@ def _implausible(neuron: Neuron, params: dict[str, Float64], semantics: Semantic
         return "its parameters are not finite in single precision"
     if np.any(neuron.gain <= 0):
         return "the gain of its input is not positive everywhere"
+    if _never_fires(params) and semantics.floor is not None:
+        return f"it never fires, so that it is a readout, and has a floor of {semantics.floor:g}, as none has"
     if neuron.threshold is not None and np.any(neuron.threshold <= neuron.reset_value):
         return "its threshold does not lie above its reset value"
     if neuron.threshold is not None and neuron.floor is not None and np.any(neuron.threshold <= neuron.floor):
@@ -271,6 +285,8 @@ def _oddities(kind: str, params: dict[str, Float64], semantics: Semantics) -> li
     notes = []
     if any(np.isinf(params[key]).any() for key in _PAIRED if key in params):
         notes.append(("N006", "an infinite time constant was read as a decay of 1 with a gain of 1"))
+    if _never_fires(params):
+        notes.append(("N006", "its threshold is infinite: it never fires, and is read by its membrane, as a readout"))
     if "v_threshold" in params and "v_leak" in params and np.any(params["v_leak"] > params["v_threshold"]):
         notes.append(("N006", "v_leak lies above v_threshold: it fires without input"))
     if kind == "IF" and semantics.if_gain == "literal":

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from spear_deploy.printable import plain
 from spear_deploy.report.formats import number, percent, ratio, shorten
-from spear_deploy.report.pictures.svg import WIDTH, Drawing, rect, text
+from spear_deploy.report.pictures.svg import WIDE, Drawing, Sheet, rect, text
 
 _COLOURS = 8
 _TILE, _ROOM = 26, 4
@@ -23,13 +23,13 @@ def colour(index: int) -> str:
     return f"layer-{index % _COLOURS}"
 
 
-def cores(report: Mapping[str, Any]) -> Drawing:
+def cores(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing:
     """Return the cores that are used, and how full each is in what it is fullest in."""
     placed = report["pictures"]["cores"]
     populations = placed["populations"]
     used = sum(each["cores"] for each in populations)
     each_tile = ceil(max(1, used) / _MOST_TILES)
-    a_row = int((WIDTH + _ROOM) // (_TILE + _ROOM))
+    a_row = int((sheet.width + _ROOM) // (_TILE + _ROOM))
     body: list[Markup] = []
     tile, synops = 0, {load["core"]: load["synops"] for load in placed["loads"]}
     for index, each in enumerate(populations):
@@ -55,7 +55,7 @@ def cores(report: Mapping[str, Any]) -> Drawing:
         f"{number(used)} of {number(placed['of'])} cores; {of_tile}, filled by what it is fullest in.{most}{busiest}"
     )
     told = "; ".join(f"{number(each['cores'])} cores: {_fullest(each)[1]}" for each in populations)
-    return Drawing("cores", "Cores", told, height, tuple(body), legend, caption)
+    return Drawing("cores", "Cores", told, height, tuple(body), legend, caption, sheet)
 
 
 def _named(first: int, last: int, synops: float) -> str:
@@ -71,7 +71,7 @@ def _fullest(population: Mapping[str, Any]) -> tuple[float, str]:
     return share, f"{plain(population['name'])}, {plain(population['binding']).replace('_', ' ')} {percent(share)}"
 
 
-def shares(report: Mapping[str, Any]) -> Drawing:
+def shares(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing:
     """Return each layer's share of SynOps, spikes, memory, neurons and cores as bars of one length."""
     layers = report["layers"]
     columns = {
@@ -82,7 +82,7 @@ def shares(report: Mapping[str, Any]) -> Drawing:
         "cores": "cores",
     }
     left, row = 76, 30
-    width = WIDTH - left
+    width = sheet.width - left
     body: list[Markup] = []
     for line_number, (title, key) in enumerate(columns.items()):
         total, x = sum(layer[key] for layer in layers), float(left)
@@ -99,4 +99,4 @@ def shares(report: Mapping[str, Any]) -> Drawing:
     largest = max(layers, key=lambda layer: layer["synops_measured"])
     total = sum(layer["synops_measured"] for layer in layers)
     told = f"most SynOps: {plain(largest['name'])}, {percent(ratio(largest['synops_measured'], total))}"
-    return Drawing("shares", "Each layer's share", told, row * len(columns), tuple(body), legend)
+    return Drawing("shares", "Each layer's share", told, row * len(columns), tuple(body), legend, sheet=sheet)

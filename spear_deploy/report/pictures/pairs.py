@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from spear_deploy.report.formats import percent
-from spear_deploy.report.pictures.svg import WIDTH, Axis, Drawing, Frame, dot, line
+from spear_deploy.report.pictures.svg import WIDE, Axis, Drawing, Frame, Sheet, dot, line
 
 _HEIGHT = 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 276
+_LEFT, _ROOM, _TOP, _BOTTOM = 64, 24, 34, 276
 
 
-def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
+def lre_pairs(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing | None:
     """Return the drawing; None without a search."""
     pairs, lre = report["pictures"]["pairs"], report["lre"]
     if not pairs or lre is None:
         return None
-    x = Axis.around([pair["before"] for pair in pairs], _LEFT, _RIGHT)
+    x = Axis.around([pair["before"] for pair in pairs], _LEFT, sheet.width - _ROOM)
     ends = [pair[key] for pair in pairs for key in ("after", "predicted", "low", "high") if pair[key] is not None]
     y = Axis.around(ends, _BOTTOM, _TOP)
-    frame = Frame(x, y, "SynOps before fine-tuning, as a share of the unpruned network's", "after fine-tuning")
+    frame = Frame(x, y, "SynOps before fine-tuning", "after fine-tuning")
     body = list(frame.draw([percent(v, 0) for v in x.ticks()], [percent(v, 0) for v in y.ticks()]))
     if (seen := _within(lre["slope"], lre["intercept"], x, y)) is not None:
         (x1, y1), (x2, y2) = seen
@@ -35,8 +35,11 @@ def lre_pairs(report: Mapping[str, Any]) -> Drawing | None:
     plain_line = f"after = {lre['slope']:.3f} x before + {lre['intercept']:.3f}"
     told = f"{len(pairs)} fine-tuned networks; the plain line is {plain_line}"
     legend = (("quiet-dot", "fine-tuned on the way"), ("measured", "fine-tuned for its prediction"))
-    caption = "Dashes: what LRE fits, with its 90% interval where it has one. The broken line is the plain one."
-    return Drawing("lre-pairs", "What fine-tuning makes of SynOps", told, _HEIGHT, tuple(body), legend, caption)
+    caption = (
+        "In shares of the unpruned network's. Dashes: what LRE fits, with its 90% interval where it has one. The "
+        "broken line is the plain one."
+    )
+    return Drawing("lre-pairs", "What fine-tuning makes of SynOps", told, _HEIGHT, tuple(body), legend, caption, sheet)
 
 
 def _within(slope: float, intercept: float, x: Axis, y: Axis) -> tuple[tuple[float, float], tuple[float, float]] | None:

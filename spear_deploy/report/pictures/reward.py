@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from spear_deploy.report.pictures.svg import WIDTH, Axis, Drawing, Frame, curve, dot, short
+from spear_deploy.report.pictures.svg import WIDE, Axis, Drawing, Frame, Sheet, curve, dot, short
 
 _HEIGHT = 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, WIDTH - 24, 34, 246
+_LEFT, _ROOM, _TOP, _BOTTOM = 64, 24, 34, 246
 
 
-def reward(report: Mapping[str, Any]) -> Drawing | None:
+def reward(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing | None:
     """Return the drawing; None for a method without rewards."""
     rewards = None if report["search"] is None else report["search"]["figures"].get("rewards")
     if not isinstance(rewards, list) or len(rewards) < 2 or not all(isinstance(r, int | float) for r in rewards):
         return None
-    x, y = Axis(1, len(rewards), _LEFT, _RIGHT), Axis.around(rewards, _BOTTOM, _TOP)
+    x, y = Axis(1, len(rewards), _LEFT, sheet.width - _ROOM), Axis.around(rewards, _BOTTOM, _TOP)
     frame = Frame(x, y, "episode", "reward")
     body = list(frame.draw([short(v) for v in x.ticks()], [short(v) for v in y.ticks()]))
     body += [dot("quiet-dot", x.at(index), y.at(each), 2.5) for index, each in enumerate(rewards, 1)]
@@ -25,4 +25,4 @@ def reward(report: Mapping[str, Any]) -> Drawing | None:
     body.append(curve("front", [(x.at(index), y.at(each)) for index, each in enumerate(best, 1)]))
     told = f"{len(rewards)} episodes, rewards from {min(rewards):.3f} to {max(rewards):.3f}"
     legend = (("quiet-dot", "an episode"), ("measured", "the best so far"))
-    return Drawing("reward", "Reward over the episodes", told, _HEIGHT, tuple(body), legend)
+    return Drawing("reward", "Reward over the episodes", told, _HEIGHT, tuple(body), legend, sheet=sheet)

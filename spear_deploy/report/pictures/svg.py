@@ -13,9 +13,42 @@ from math import ceil, floor, isclose, log10
 from markupsafe import Markup, escape
 
 from spear_deploy.printable import plain
+from spear_deploy.report.formats import shorten
 
-WIDTH = 720
-"""Units of every drawing: about the pixels that a page gives it."""
+_EDGE = 4.0
+"""Room at the side of rows, for half of a tick's text."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What room a page has for a drawing: texts keep their size, so one that is scaled to a phone cannot be read.
+
+    Attributes:
+        name: what the page shows it as, and no other.
+        width: in units: about the pixels that a page gives it.
+        above: height of a line above each row, which has its name; 0 where names stand beside their rows.
+        across: of two parts of a picture, how many stand side by side.
+    """
+
+    name: str
+    width: float
+    above: float
+    across: int
+
+    def start(self, beside: float) -> float:
+        """Return where rows begin that leave so much room for names ``beside`` them."""
+        return _EDGE if self.above else beside
+
+    def label(self, words: str, top: float, height: float, most: int) -> Markup:
+        """Return the name of a row from ``top`` on: at most so many characters beside it, or twice as many above."""
+        if self.above:
+            return text(0, top - 6, shorten(words, 2 * most))
+        return text(0, top + height / 2 + 4, shorten(words, most))
+
+
+WIDE, NARROW = Sheet("wide", 720, 0, 2), Sheet("narrow", 340, 20, 1)
+SHEETS = (WIDE, NARROW)
+"""All that a page has of each picture: it shows one, by its own width."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +59,11 @@ class Drawing:
         name: what its file is called.
         title: what it shows.
         words: what is to be seen in it, for who cannot see.
-        height: in units; it is ``WIDTH`` wide.
+        height: in units; it is as wide as its ``sheet``.
         body: its elements, escaped.
         legend: pairs of a class and what it stands for.
         caption: what has to be known to read it.
+        sheet: what it is drawn on.
     """
 
     name: str
@@ -39,6 +73,7 @@ class Drawing:
     body: tuple[Markup, ...]
     legend: tuple[tuple[str, str], ...] = ()
     caption: str = ""
+    sheet: Sheet = WIDE
 
     def with_legend(self) -> Drawing:
         """Return it with its legend drawn below: for a file, beside which a page's legend is missing."""
@@ -47,7 +82,7 @@ class Drawing:
         body, x, y = list(self.body), 0.0, self.height + 8
         for kind, words in self.legend:
             width = 18 + 7.5 * len(words)
-            if x and x + width > WIDTH:
+            if x and x + width > self.sheet.width:
                 x, y = 0.0, y + 20
             body += [rect(kind, x, y, 12, 12), text(x + 18, y + 10, words)]
             x += width + 18
@@ -55,10 +90,12 @@ class Drawing:
 
     def svg(self, extra: Markup | str = "", margin: float = 0) -> Markup:
         """Return the element; ``extra`` is put in front of its content, and a ``margin`` around it."""
-        ids = f"{self.name}-title", f"{self.name}-words"
-        room = (-margin, -margin, WIDTH + 2 * margin, self.height + 2 * margin)
+        ids = f"{self.name}-title-{self.sheet.name}", f"{self.name}-words-{self.sheet.name}"
+        room = (-margin, -margin, self.sheet.width + 2 * margin, self.height + 2 * margin)
         box = " ".join(map(_number, room))
-        head = Markup('<svg class="picture" viewBox="{}" role="img" aria-labelledby="{} {}">').format(box, *ids)
+        head = Markup('<svg class="picture {}" viewBox="{}" role="img" aria-labelledby="{} {}">').format(
+            self.sheet.name, box, *ids
+        )
         told = Markup('<title id="{}">{}</title><desc id="{}">{}</desc>').format(
             ids[0], plain(self.title), ids[1], plain(self.words)
         )

@@ -21,6 +21,7 @@ from spear_deploy.placement.cuts import Cut
 from spear_deploy.targets.loihi import program_file
 from spear_deploy.targets.loihi.built_in import built_in_semantics, with_built_in_neurons
 from spear_deploy.targets.loihi.grids import grids_of
+from spear_deploy.targets.loihi.kinds import emulator_of
 from spear_deploy.targets.loihi.net_export import NetExporter
 from spear_deploy.targets.loihi.place import place
 from spear_deploy.targets.loihi.profile import LoihiProfile
@@ -30,7 +31,6 @@ from spear_deploy.targets.loihi.register_rules import INPUT_RULES, LOSS_RULES, R
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, core_figures
 from spear_deploy.targets.loihi.sigma_delta.lower import lower as lower_sigma_delta
-from spear_deploy.targets.loihi.sigma_delta.program import SigmaDeltaProgram
 from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Emulator, Exporter, InputRange, Lowered, LoweringOptions
 from spear_deploy.targets.rules import Rule
@@ -168,21 +168,11 @@ class LoihiTarget:
         program, placement = lower_sigma_delta(chip, network)
         return LoweredSigmaDelta(self, program, placement, (), network=network)
 
-    def emulator(self, program: LoihiProgram | SigmaDeltaProgram, execution: Execution) -> Emulator:
-        """Return the emulator of this processor, or of another device of torch's."""
-        if isinstance(program, SigmaDeltaProgram):
-            from spear_deploy.targets.loihi.sigma_delta.emulator import SigmaDeltaEmulator
+    def emulator(self, program: object, execution: Execution) -> Emulator:
+        """Return the emulator of this processor, or of another device of torch's, for a program of any kind."""
+        return emulator_of(program, execution)
 
-            return SigmaDeltaEmulator(program, execution.device)
-        if execution.device == "cpu":
-            from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
-
-            return LoihiEmulator(program, execution)
-        from spear_deploy.targets.loihi.emulator.device_emulator import DeviceEmulator
-
-        return DeviceEmulator(program, execution.device)
-
-    def reference(self, program: LoihiProgram | SigmaDeltaProgram, execution: Execution) -> Emulator:
+    def reference(self, program: object, execution: Execution) -> Emulator:
         """Return the emulator: Lava's models are what it follows."""
         return self.emulator(program, execution)
 

@@ -88,7 +88,7 @@ def test_what_the_input_layer_says_is_left_to_the_user(tmp_path: Path) -> None:
         ((dense(ONE, vThMant=1 << 19),), "E013", "layer 0 (dense)", "32 bits would wrap"),
         ((decoder(ONE, bias=[3.0]),), "E013", "layer 0 (dense)", "has a bias"),
         ((map_input((1, 3, 3)), dense(ONE)), "E013", "layer 1 (dense)", "it reads 2 values"),
-        ((map_input((1, 1, 2)), map_input((1, 1, 2)), dense(ONE)), "E013", "layer 1 (input)", "only the first"),
+        ((map_input((2,)), map_input((2,)), dense(ONE)), "E013", "layer 1 (input)", "only the first"),
         ((map_input((1, 3, 3)), conv((1, 9, 9), np.ones((1, 1, 2, 2)))), "E013", "layer 1 (conv)", "but gives"),
         ((conv((1, 3, 3), np.ones((1, 1, 1, 1))),), "E013", "layer 0 (conv)", "shape of its input"),
         ((map_input((2,)),), "E013", "file", "no layer of synapses"),
@@ -102,6 +102,40 @@ def test_refused(layers: tuple[NetLayer, ...], code: str, where: str, message: s
     assert (finding.code, finding.where) == (code, where)
     assert message in finding.message
     assert finding.fix
+
+
+@pytest.mark.parametrize(
+    ("layers", "told"),
+    [
+        (
+            (map_input((1, 3, 3), threshold=-1), conv((1, 2, 2), ONE), dense(ONE / 4), dense(ONE, delay=[1, 2])),
+            ["E013 layer 0 (input)", "E013 layer 1 (conv)", "E013 layer 2 (dense)", "E021 layer 3 (dense)"],
+        ),
+        (
+            (
+                map_input((1, 3, 3)),
+                conv((1, 9, 9), np.ones((1, 1, 2, 2))),
+                map_input((1, 1, 2)),
+                conv((2, 3, 3), np.ones((2, 4, 1, 1))),
+                dense(ONE),
+                decoder(ONE),
+            ),
+            [
+                "E013 layer 1 (conv)",
+                "E013 layer 2 (input)",
+                "E013 layer 3 (conv)",
+                "E013 layer 4 (dense)",
+                "E013 layer 5 (dense)",
+            ],
+        ),
+    ],
+)
+def test_all_is_told_at_once(layers: tuple[NetLayer, ...], told: list[str], tmp_path: Path) -> None:
+    """What is wrong with layers themselves, and where they do not fit each other."""
+    with pytest.raises(InputError) as refused:
+        read_sigma_delta(store(tmp_path, *layers))
+    assert [f"{each.code} {each.where}" for each in refused.value.findings] == told
+    assert all(each.fix for each in refused.value.findings)
 
 
 def test_both_ways_of_loading_name_the_other(tmp_path: Path) -> None:

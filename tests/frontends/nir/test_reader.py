@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from spear_deploy.data import DataOptions, load_data
-from spear_deploy.errors import Finding, SpearError, UnsupportedError
+from spear_deploy.errors import Finding, InputError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.nir import file as nir_file
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
+from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.reader import convert
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_toml, preset
 from spear_deploy.network import Conv2d, Linear, Network
@@ -317,11 +320,55 @@ def test_nan_in_weights_names_node_and_field() -> None:
     """NaN and infinities are counted per field: E003, all at once."""
     bad, worse = linear(3, 2), lif(3)
     bad.values["weight"][1, 1] = np.nan
-    worse.values["v_threshold"][:] = np.inf
+    worse.values["v_threshold"][:] = np.nan
     listed = findings(chain(bad, worse, shape=(2,)))
     assert [(f.code, f.where) for f in listed] == [("E003", "node 'n0'"), ("E003", "node 'n1'")]
     assert "weight holds 1 NaN" in listed[0].message
     assert "v_threshold holds 3" in listed[1].message
+
+
+def endless(kind: str, **values: Any) -> NirNode:
+    """Three neurons of a kind with infinite thresholds."""
+    fields = {"tau": 4.0, "tau_mem": 4.0, "tau_syn": 2.0, "r": 4.0, "v_leak": 0.25, "v_threshold": np.inf, **values}
+    return node(kind, **{key: np.full(3, fields[key]) for key in (*NEURON_TYPES[kind], *values)})
+
+
+@pytest.mark.parametrize("changes", [{}, {"reset": "subtract", "reset_delay": True}, {"start": "leak"}])
+@pytest.mark.parametrize(("kind", "read"), [("LIF", "LI"), ("IF", "I"), ("CubaLIF", "CubaLI")])
+def test_what_never_fires_is_read(kind: str, read: str, changes: dict[str, Any]) -> None:
+    """Before an Output, an infinite threshold makes neurons the readout of the same parameters; a note says so."""
+    semantics = replace(LITERAL, **changes)
+    readout = node(read, **{key: value for key, value in endless(kind).values.items() if key != "v_threshold"})
+    graphs = [chain(linear(3, 2), each, shape=(2,)) for each in (endless(kind), readout)]
+    written, plain = (convert(graph, semantics) for graph in graphs)
+    assert written.network.content_hash == plain.network.content_hash
+    assert written.network["n1"].neuron.is_readout
+    (note,) = (each for each in written.notes if "never fires" in each.message)
+    assert (note.code, note.where) == ("N006", "node 'n1'")
+
+
+def test_what_never_fires_starts_where_it_did() -> None:
+    """A readout has no reset; its membrane begins at the value of one all the same."""
+    network = convert(chain(linear(3, 2), endless("LIF", v_reset=-0.5), shape=(2,)), LITERAL).network
+    found = membrane(network, np.zeros((2, 1, 2)))
+    expected = [-0.5 * 0.75 + 0.0625, (-0.5 * 0.75 + 0.0625) * 0.75 + 0.0625]
+    np.testing.assert_allclose(found[:, 0], np.repeat(np.array(expected)[:, None], 3, 1), rtol=1e-6)
+
+
+def test_what_never_fires_and_is_not_read() -> None:
+    """Others would wait for its spikes, some of its neurons fire, it is below any threshold, or has a floor."""
+    some, below = endless("LIF"), endless("LIF", v_threshold=-np.inf)
+    some.values["v_threshold"][1] = 1.0
+    nodes = {**chain(linear(3, 2), some, linear(3, 3), endless("LIF"), lif(3), below, shape=(2,)).nodes}
+    listed = findings(NirGraph(nodes, tuple(pairwise(nodes))))
+    assert [(each.code, each.where) for each in listed] == [("E003", f"node 'n{index}'") for index in (1, 3, 5)]
+    assert "2 infinite values of 3" in listed[0].message
+    assert "'n4' would hear nothing" in listed[1].message
+    looped = {**chain(linear(3, 2), endless("LIF"), shape=(2,)).nodes, "back": linear(3, 3)}
+    (finding,) = findings(joined(looped, "input>n0 n0>n1 n1>back back>n1 n1>output"))
+    assert "'back' would hear nothing" in finding.message
+    with pytest.raises(InputError, match=r"E024 node 'n1': it never fires, .* floor of -1"):
+        convert(chain(linear(3, 2), endless("LIF"), shape=(2,)), replace(LITERAL, floor=-1.0))
 
 
 @pytest.mark.parametrize(
