@@ -64,5 +64,5 @@ def _normalisation(value: Any) -> str:
     return "/".join(map(_listed, value)) if of_channels else _listed(value)
 
 
-_SAID = {"sensor": _listed, "normalise": _normalisation}
+_SAID = {"sensor": _listed, "normalise": _normalisation, "augment": _listed}
 """Settings that the command line takes as text."""

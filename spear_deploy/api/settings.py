@@ -269,10 +269,10 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
 
 
 def augmentations(named: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names that a setting holds; raise :class:`InputError` (E008) for what is none."""
-    if named is None:
+    """Return the names that a setting holds, empty text none; raise :class:`InputError` (E008) for others."""
+    if named is None or (isinstance(named, str) and not named):
         return ()
-    names = named.split(",") if isinstance(named, str) else named
+    names = [name.strip() for name in named.split(",")] if isinstance(named, str) else named
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
         raise InputError.of("E008", f"augment {named!r}", "is no name", f"give {','.join(AUGMENTATIONS.names())}")
     for name in names:

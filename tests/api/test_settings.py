@@ -99,16 +99,26 @@ def test_names_that_are_looked_up_later(name: str, value: Any) -> None:
         check_settings({name: value})
 
 
-@pytest.mark.parametrize("value", ["mirror", "mirror,shift", ["shift"], ("shift", "shift")])
-def test_augmentations(value: Any) -> None:
-    """One name or several, in the order in which they come."""
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("mirror", ("mirror",)),
+        ("mirror,shift", ("mirror", "shift")),
+        ("shift, mirror", ("shift", "mirror")),
+        (["shift"], ("shift",)),
+        (("shift", "shift"), ("shift", "shift")),
+        ("", ()),
+        ([], ()),
+    ],
+)
+def test_augmentations(value: Any, names: tuple[str, ...]) -> None:
+    """One name or several, in the order in which they come; empty is none, to undo what a project file asks for."""
     check_settings({"augment": value})
-    names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
     options = deploy_options({"synops": 5, "augment": value}, Path()).search
     assert all(each.augment == names for each in (options.trial, options.stage, options.compare, options.finish))
 
 
-@pytest.mark.parametrize("value", ["", "mirror,", "mirr", "mirror, shift", 3, [3], np.ones(2)], ids=str)
+@pytest.mark.parametrize("value", ["mirror,", ",", "mirr", 3, [3], [""], np.ones(2)], ids=str)
 def test_augmentations_that_there_are_not(value: Any) -> None:
     """E008 with those that there are."""
     with pytest.raises(InputError) as caught:
