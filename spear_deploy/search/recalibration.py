@@ -34,7 +34,8 @@ SAMPLES = 128
 """Samples that means and deviations are taken over, where memory holds both networks' activity on so many."""
 _LARGEST_GAIN = 4.0
 """What little is left of a current is not made as large as what it was: its spread would be that of other inputs."""
-_NOTHING = 1e-6
+_ROUNDING = 1e-6
+"""A deviation of less than this part of a current is that of rounded sums; what unit currents are in says nothing."""
 _JUDGED = 512
 """Validation samples that say whether it helped."""
 
@@ -96,7 +97,8 @@ class _Correction:
     def between(cls, current: Tensor, wanted: Tensor, *, most: float) -> _Correction:
         """Give a current (T, B, units, ...) the mean and, by a gain of at most so much, the deviation of another."""
         (mean, spread), (wanted_mean, wanted_spread) = _moments(current), _moments(wanted)
-        varies = (spread > _NOTHING) & (wanted_spread > _NOTHING)
+        least = _ROUNDING * (wanted_mean.abs() + wanted_spread)
+        varies = (spread > least) & (wanted_spread > least)
         gain = torch.where(varies, wanted_spread / spread, 1.0).clamp(1 / most, most)
         return cls(gain, wanted_mean - gain * mean)
 

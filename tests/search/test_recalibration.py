@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spear_deploy.data import Dataset, Split
 from spear_deploy.data.samples import ValueSamples
 from spear_deploy.execution import Execution
-from spear_deploy.network import Network
+from spear_deploy.network import Network, Projection
 from spear_deploy.network.units import Units, keep_units, unit_groups
 from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.recalibration import recalibrate, recalibrated
@@ -128,15 +128,42 @@ def test_structure_stays(network: Network, seed: int) -> None:
             np.testing.assert_array_equal(weight, before)
 
 
+def with_biases(network: Network) -> Network:
+    """The network, of one operation a projection, with biases of zero."""
+    ops = [replace(p.ops[0], bias=np.zeros(len(p.ops[0].weight), np.float32)) for p in network.projections]
+    projections = (replace(p, ops=(op,)) for p, op in zip(network.projections, ops, strict=True))
+    return replace(network, projections=tuple(projections))
+
+
+def in_units(network: Network, unit: float) -> Network:
+    """The network with currents into its neurons told in another unit, which their gains take back."""
+
+    def told(projection: Projection) -> Projection:
+        op = projection.ops[0]
+        return replace(projection, ops=(replace(op, weight=op.weight * unit, bias=op.bias * unit),))
+
+    neurons = [replace(p.neuron, gain=p.neuron.gain / np.float32(unit)) for p in network.neurons]
+    populations = (replace(p, neuron=neuron) for p, neuron in zip(network.neurons, neurons, strict=True))
+    projections = tuple(told(each) for each in network.projections)
+    return replace(network, populations=(*network.inputs, *populations), projections=projections)
+
+
+@pytest.mark.parametrize("power", [-40, -20, 20, 40])
+def test_currents_may_be_in_any_unit(power: int, tiny_network: Network, tiny_data: Dataset) -> None:
+    """Currents of billionths, amperes say, get back theirs bit for bit as those of about one do."""
+    biased, unit, rng = with_biases(tiny_network), np.float32(2.0**power), np.random.default_rng(3)
+    masks = {place: rng.random(weight.shape) < 0.6 for place, weight in weights_of(biased).items()}
+    one, other = (
+        recalibrate(network, masked(network, masks), {}, tiny_data.train)
+        for network in (biased, in_units(biased, unit))
+    )
+    assert one.content_hash != masked(biased, masks).content_hash
+    assert in_units(one, unit).content_hash == other.content_hash
+
+
 def test_what_is_better_is_taken(tiny_network: Network, tiny_data: Dataset) -> None:
     """With biases the recalibrated network has less loss, and is taken; where it had more, the cut one would be."""
-    biased = replace(
-        tiny_network,
-        projections=tuple(
-            replace(p, ops=(replace(p.ops[0], bias=np.zeros(len(p.ops[0].weight), np.float32)),))
-            for p in tiny_network.projections
-        ),
-    )
+    biased = with_biases(tiny_network)
     rng = np.random.default_rng(3)
     cut = masked(biased, {place: rng.random(weight.shape) < 0.6 for place, weight in weights_of(biased).items()})
     execution = Execution()
