@@ -13,4 +13,4 @@ def to_tensor(x: NDArray[Any], device: str | torch.device = "cpu") -> torch.Tens
     """Return float32 input; a constant one (held over time by a zero stride) stays a view."""
     if x.strides[0] == 0 and x.shape[0] > 1:
         return torch.from_numpy(np.array(x[0], np.float32)).to(device).expand(*x.shape)
-    return torch.from_numpy(np.ascontiguousarray(x, np.float32)).to(device)
+    return torch.from_numpy(np.require(x, np.float32, ("C_CONTIGUOUS", "WRITEABLE"))).to(device)
