@@ -66,6 +66,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
         "decision": {"rule": work.rule.name, "text": work.rule.text},
         "semantics": asdict(work.imported.semantics),
         "weight_bits": compiler.weight_bits,
+        "augmentation": list(work.options.search.finish.augment),
         "adaptation": _adaptation(work.adaptation),
         "within": all(budget["within"] for budget in budgets),
         "confidence": work.options.confidence,

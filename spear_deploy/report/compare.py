@@ -173,6 +173,7 @@ def _inputs(a: Report, b: Report) -> list[dict[str, Any]]:
         "decision": lambda r: r["decision"]["rule"],
         "chip": lambda r: r["chip"],
         "weight bits": lambda r: r["weight_bits"],
+        "augmentation": lambda r: ", ".join(r["augmentation"]) or "none",
         "seed": lambda r: r["seed"],
         "spear-deploy": lambda r: r["versions"]["spear-deploy"],
     }

@@ -227,9 +227,15 @@ def _search(report: Report) -> str:
     text = (
         f"{plain(search['method'])}, {plural(search['episodes'], 'episode')}, {_figures(search['figures'])}"
         f"learning rate {search['rate']:g}; delivered: {plain(search['delivered'])}, of {_compared(search)}, "
-        f"fine-tuned for {plural(search['steps'], 'batch', 'batches')}"
+        f"fine-tuned for {plural(search['steps'], 'batch', 'batches')}{_augmented(report)}"
     )
     return f"{text}; never pruned: {', '.join(frozen)}" if frozen else text
+
+
+def _augmented(report: Report) -> str:
+    """Return what was changed of the images that were trained on."""
+    names = report["augmentation"]
+    return f" of images changed at random ({', '.join(map(plain, names))})" if names else ""
 
 
 def _compared(search: Report) -> str:

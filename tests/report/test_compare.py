@@ -49,6 +49,9 @@ def test_what_changed(report, changed):
     assert [row["name"] for row in found["layers"]] == ["1", "3", "6", "8", "renamed"]
     assert (found["layers"][1]["b"], found["layers"][4]["a"]) == (None, None)
     assert found["inputs"] == [{"name": "seed", "a": 0, "b": 7}]
+    changed["augmentation"] = ["mirror", "shift"]
+    told = {"name": "augmentation", "a": "none", "b": "mirror, shift"}
+    assert told in compare(report, changed)["inputs"]
     text = markdown(found, ("main", "a|b"))
     assert "| layer | units |" in text
     assert "| 1 | 10 -> 12 |" in text

@@ -53,6 +53,13 @@ def test_summary_names_both_yardsticks(report):
     assert "reference" not in dict(wording.facts(report))
 
 
+def test_augmentation_is_told(report):
+    """What was trained on stands beside how long; nothing is said of what was not asked for."""
+    assert "changed at random" not in dict(wording.facts(report))["search"]
+    report["augmentation"] = ["mirror", "shift"]
+    assert "batches of images changed at random (mirror, shift)" in dict(wording.facts(report))["search"]
+
+
 def test_verdict_over(report):
     """Over: by how much."""
     report["budgets"][0].update(limit=81_428.0, judged=95_000.0, measured=94_000.0, within=False)
