@@ -53,8 +53,8 @@ def cuts(some: Subject, share: float) -> Iterator[Cut]:
     network, execution, train = evaluator.baseline.network, evaluator.execution, evaluator.data.train
     kept = evaluator.kept_units(some.uniform(share))
     yield Cut("units", keep_units(network, kept), kept)
-    synapses = Synapses.of(network, evaluator.data.val.head(_SAMPLES), execution)
-    importance, costs = weight_importance(network, train.head(_SAMPLES), execution, decide=None), synapses.costs()
+    synapses = Synapses.of(network, evaluator.data.val.some(_SAMPLES), execution)
+    importance, costs = weight_importance(network, train.some(_SAMPLES), execution, decide=None), synapses.costs()
     worth = {place: value / np.maximum(costs[place], 1e-12) for place, value in importance.items()}
     yield Cut("weights", masked(network, synapses.kept(worth, share)), {})
 
@@ -65,7 +65,7 @@ def made_good(cut: Cut, evaluator: Evaluator) -> Iterator[tuple[str, Network, fl
     ways: Mapping[str, Callable[[], Network]] = {
         "as it is": lambda: cut.network,
         "recalibrated": lambda: recalibrate(before, cut.network, cut.kept, train, execution),
-        "least squares": lambda: compensate(before, cut.network, cut.kept, train.head(_FITTED), execution),
+        "least squares": lambda: compensate(before, cut.network, cut.kept, train.some(_FITTED), execution),
     }
     for name, way in ways.items():
         started = time.process_time()
@@ -76,7 +76,7 @@ def rows(network: str, folder: Path | None, shares: Sequence[int]) -> Iterator[d
     """Cut, make good in each way, and measure."""
     with subject(network, folder, 0) as some:
         evaluator = some.evaluator
-        val, execution = evaluator.data.val.head(_SAMPLES), evaluator.execution
+        val, execution = evaluator.data.val.some(_SAMPLES), evaluator.execution
         whole = measure_float(evaluator.baseline.network, val, execution)
         for share in shares:
             for cut in cuts(some, share / 100):

@@ -55,6 +55,14 @@ class Split:
         """Return the first ``count`` samples."""
         return self.take(np.arange(min(count, len(self))))
 
+    def some(self, count: int) -> Split:
+        """Return ``count`` samples for estimates, drawn at random and always the same ones.
+
+        The first ones would not do: many data sets lie sorted by class, folders do.
+        """
+        drawn = np.random.default_rng(0).permutation(len(self))[:count]
+        return self.take(np.sort(drawn))
+
     def batch(self, positions: Array) -> tuple[Array, NDArray[np.int64]]:
         """Return inputs (T, B, *shape) and labels (B,) of the samples at these positions."""
         chosen = self.indices[positions]

@@ -86,7 +86,7 @@ class Retraining:
     @cached_property
     def source_synops(self) -> float:
         """SynOps a training sample of the network as it was trained."""
-        return measure_float(self.imported.network, self.data.train.head(_RATED), self.execution).mean_synops
+        return measure_float(self.imported.network, self.data.train.some(_RATED), self.execution).mean_synops
 
     @cached_property
     def _teacher(self) -> Teacher:
@@ -124,7 +124,7 @@ class Retraining:
         bound = _bound(self, tuned)
         if bound is None:
             return None
-        program, some = self.compiler.lower(tuned).program, self.data.train.head(_RATED)
+        program, some = self.compiler.lower(tuned).program, self.data.train.some(_RATED)
         spent = measure_program(program, some, self.execution).mean_synops
         return (spent, _RUN_AWAY * bound) if spent > _RUN_AWAY * bound else None
 

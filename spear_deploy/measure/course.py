@@ -1,6 +1,6 @@
 """What a network does in the course of its time steps, in float and on the chip: rates, decisions, one sample's spikes.
 
-Measured on the first samples of a split, as many as memory is allowed for.
+Measured on some samples of a split, as many as memory is allowed for.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ class Course:
 def measure_course(
     network: Network, lowered: Lowered, split: Split, rule: DecisionRule, execution: Execution | None = None
 ) -> Course:
-    """Run a float network of one input, and what it was lowered to, over the first samples of a split."""
+    """Run a float network of one input, and what it was lowered to, over some samples of a split."""
     steps = split.samples.steps
     a_sample = steps * sum(population.size for population in network.populations)
     runs = FloatRun(network, execution), ProgramRun(lowered.program, execution)
     most = min(_MOST_SAMPLES, runs[1].together(steps), _MOST_VALUES // a_sample)
-    some = split.head(max(1, most))
+    some = split.some(max(1, most))
     x, labels = some.samples.batch(some.indices), some.labels[some.indices]
     both = runs[0](x), runs[1](x)
     points = tuple(dict.fromkeys(np.linspace(1, steps, min(steps, _MOST_POINTS)).round().astype(int).tolist()))

@@ -78,9 +78,9 @@ class Distributions:
 def measure_distributions(
     network: Network, lowered: Lowered, split: Split, execution: Execution | None = None
 ) -> tuple[Distributions, ...]:
-    """Return the distributions of every population with neurons, membranes of the first samples of a split."""
+    """Return the distributions of every population with neurons, membranes on some samples of a split."""
     a_sample = split.samples.steps * sum(population.size for population in network.neurons)
-    some = split.head(max(1, min(_MOST_SAMPLES, _MOST_VALUES // a_sample)))
+    some = split.some(max(1, min(_MOST_SAMPLES, _MOST_VALUES // a_sample)))
     x = some.samples.batch(some.indices)
     runs = simulate(network, x, execution), lowered.emulate(x, execution)
     return tuple(

@@ -88,12 +88,12 @@ class Evaluator:
 
     def importance_in(self, network: Network, samples: int = _RANKING_SAMPLES) -> Mapping[str, NDArray[np.float64]]:
         """Return the importance of the units of each group of a network, over that many training samples."""
-        ranking = self.data.train.head(samples)
+        ranking = self.data.train.some(samples)
         return unit_importance(network, unit_groups(network), ranking, self.execution, decide=self.options.decide)
 
     def cost_in(self, network: Network) -> SynopsCost:
         """Return what each unit of a network costs."""
-        return synops_cost(network, unit_groups(network), self.data.val.head(_SAMPLES), self.execution)
+        return synops_cost(network, unit_groups(network), self.data.val.some(_SAMPLES), self.execution)
 
     @cached_property
     def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
@@ -148,7 +148,7 @@ class Evaluator:
         if proposal.network is None:
             kept = self.kept_units(proposal.counts)
             return Outcome(kept_importance(self.importance, kept), self.cost.of(kept) / self.cost.total)
-        split = self.data.val.head(_SAMPLES)
+        split = self.data.val.some(_SAMPLES)
         activity = measure_float(proposal.network, split, self.execution, decide=self.options.decide)
         return Outcome(activity.accuracy, activity.mean_synops / self.cost.total)
 
@@ -244,7 +244,7 @@ class Evaluator:
 
     def measure_in_training(self, measured: Measured) -> float:
         """Return the mean SynOps on the training samples, which fine-tuning is told its target in."""
-        ranking = self.data.train.head(_RANKING_SAMPLES)
+        ranking = self.data.train.some(_RANKING_SAMPLES)
         return measure_program(measured.lowered.program, ranking, self.execution).mean_synops
 
     def prunable_groups(self) -> tuple[PrunableGroup, ...]:

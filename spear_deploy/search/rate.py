@@ -25,7 +25,7 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
     options = evaluator.options
     if options.rate is not None:
         return options.rate
-    split = evaluator.data.val.head(_SAMPLES)
+    split = evaluator.data.val.some(_SAMPLES)
 
     def loss_at(rate: float) -> float:
         tuned = evaluator.tune_roughly(network, replace(options.trial, learning_rate=rate))

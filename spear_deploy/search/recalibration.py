@@ -51,7 +51,7 @@ def recalibrated(
 ) -> Network:
     """Return the recalibrated network, or the ``cut`` one where that has less loss on validation samples."""
     found = recalibrate(before, cut, kept, data.train, execution)
-    split = data.val.head(_JUDGED)
+    split = data.val.some(_JUDGED)
     return min((cut, found), key=lambda network: mean_loss(network, split, execution, decide))
 
 
@@ -111,7 +111,8 @@ class _Correction:
 def _inputs(simulator: FloatSimulator, split: Split, execution: Execution) -> dict[str, Tensor]:
     """Return some samples as a network's input; of two networks both activities are held."""
     held = memory_of_running(simulator, split.samples.steps).together(execution, 2 * SAMPLES)
-    x, _ = split.batch(np.arange(min(len(split), max(1, held // 2))))
+    chosen = split.some(max(1, held // 2))
+    x, _ = chosen.batch(np.arange(len(chosen)))
     (port,) = simulator.structure.inputs
     return {port.name: to_tensor(x, execution.device)}
 

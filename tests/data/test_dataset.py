@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spear_deploy.data import DataOptions, fit_to_network, load_data
+from spear_deploy.data import DataOptions, Split, fit_to_network, load_data
 from spear_deploy.data.bins import ByTime
 from spear_deploy.data.dataset import parts_of
 from spear_deploy.data.samples import EventSamples, Samples, SpikeSamples, ValueSamples
@@ -51,6 +52,19 @@ def test_head_and_take() -> None:
     np.testing.assert_array_equal(split.head(7).indices, split.indices[:7])
     np.testing.assert_array_equal(split.take(np.array([5, 2])).indices, split.indices[[5, 2]])
     assert len(split.head(10_000)) == len(split)
+
+
+@pytest.mark.parametrize("order", [np.repeat, np.tile])
+def test_some_samples_are_of_all_classes(order: Callable[..., np.ndarray]) -> None:
+    """Of data sorted by class, and of classes in turn; each sample once, in order, and always the same ones."""
+    labels = order(np.arange(10), 100)
+    split = Split(SpikeSamples(np.zeros((1000, 1, 1), np.float32)), labels, np.arange(1000))
+    some = split.some(128)
+    assert len(some) == 128
+    assert (np.diff(some.indices) > 0).all()
+    assert np.bincount(some.own_labels, minlength=10).min() >= 5
+    np.testing.assert_array_equal(some.indices, split.some(128).indices)
+    np.testing.assert_array_equal(split.some(10_000).indices, split.indices)
 
 
 def test_data_that_does_not_fit_the_network(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class GradR(Once):
     def propose(self) -> Proposal:
         """Train, and return the network."""
         task = self.task
-        synapses = Synapses.of(task.network, task.data.train.head(SAMPLES), task.execution)
+        synapses = Synapses.of(task.network, task.data.train.some(SAMPLES), task.execution)
         sparsity, alpha = self._prior(synapses)
         trained, thetas = self._trained(alpha, location(sparsity, alpha) if sparsity > 0 else 0.0)
         scales = scales_of(task.network)

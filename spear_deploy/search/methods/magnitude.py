@@ -23,7 +23,7 @@ class Magnitude(Once):
     def propose(self) -> Proposal:
         """Return the network."""
         task, network = self.task, self.task.network
-        synapses = Synapses.of(network, task.data.train.head(SAMPLES), task.execution)
+        synapses = Synapses.of(network, task.data.train.some(SAMPLES), task.execution)
         scales = scales_of(network)
         scores = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
         masks = synapses.kept(scores, task.target)

@@ -40,7 +40,7 @@ class OneShot:
         if kept is None:
             return None
         pruned = keep_units(self.task.network, kept)
-        samples = self.task.data.train.head(SAMPLES)
+        samples = self.task.data.train.some(SAMPLES)
         pruned = compensate(self.task.network, pruned, kept, samples, self.task.execution)
         return Proposal(counts_of(kept), pruned, kept, tunes=False)
 

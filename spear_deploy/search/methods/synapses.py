@@ -69,7 +69,7 @@ class GradualSynapses(Once):
         return Proposal(start.counts, network, start.kept, start.steps + stages * task.refining)
 
     def _synapses(self, network: Network) -> Synapses:
-        return Synapses.of(network, self.task.data.val.head(_RATES), self.task.execution)
+        return Synapses.of(network, self.task.data.val.some(_RATES), self.task.execution)
 
     def _thinned(self, synapses: Synapses, aim: float) -> Network:
         """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
@@ -79,7 +79,7 @@ class GradualSynapses(Once):
             name: self._recalibrated(synapses.network, masked(synapses.network, synapses.kept(worth, aim)))
             for name, worth in worths(task, synapses).items()
         }
-        split = task.data.val.head(_SAMPLES)
+        split = task.data.val.some(_SAMPLES)
         losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
         is_clear = losses["taylor"] - losses["magnitude"] > _CLEAR * log(classes)
         chosen = "magnitude" if is_clear else "taylor"
@@ -99,7 +99,7 @@ def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:
     square: w^2 is what each of them is worth.
     """
     network, costs = synapses.network, synapses.costs()
-    split, decide = task.data.train.head(_SAMPLES), task.training.decide
+    split, decide = task.data.train.some(_SAMPLES), task.training.decide
     importance, scales = weight_importance(network, split, task.execution, decide=decide), scales_of(network)
     taylor = {place: value / np.maximum(costs[place], _NOTHING) for place, value in importance.items()}
     magnitude = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
