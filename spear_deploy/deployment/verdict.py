@@ -110,8 +110,8 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     assert work.search is not None
     steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
     message = (
-        f"the search was ended after {work.options.time_limit:g} s: {work.search.episodes} networks judged, "
-        f"{len(work.search.compared)} measured, the best of them fine-tuned for {steps} batches"
+        f"the search was ended after {work.options.time_limit:g} s: networks judged: {work.search.episodes}, measured: "
+        f"{len(work.search.compared)}; batches that the best of them was fine-tuned for: {steps}"
     )
     fix = "give a larger --time-limit and --resume, which goes on from here"
     return (Finding("E067", "--time-limit", message, fix, "note"),)
@@ -141,7 +141,10 @@ def error_of(work: Work) -> SpearError | None:
     if work.on_test is None:
         return None
     missed = [row for row in budget_rows(work) if not row.within]
-    findings = [_finding(row, "" if row.budget.resource.judges_accuracy else _at_less_accuracy(work)) for row in missed]
+    more = "a larger --time-limit" if any(note.code == "E067" for note in work.notes) else "more --effort"
+    findings = [
+        _finding(row, more, "" if row.budget.resource.judges_accuracy else _at_less_accuracy(work)) for row in missed
+    ]
     return BudgetNotMetError(findings) if findings else None
 
 
@@ -173,7 +176,7 @@ def _nearest(budget: Budget, value: float) -> str:
     return f"{floor(value * 10**digits) / 10**digits:.{digits}f}"
 
 
-def _finding(row: Row, otherwise: str) -> Finding:
+def _finding(row: Row, more: str, otherwise: str) -> Finding:
     resource, limit = row.budget.resource, row.budget.limit
     value = row.measured if row.is_refuted else row.judged
     found, wanted = _distinguishable(value, limit, resource.digits)
@@ -184,7 +187,7 @@ def _finding(row: Row, otherwise: str) -> Finding:
     fix = _FIX_FLOOR
     if resource.sense == "at most":
         needed = _rounded_up(max(row.judged, row.measured), resource.digits)
-        fix = f"give a {resource.option} of {needed} or more, or more --effort"
+        fix = f"give a {resource.option} of {needed} or more, or {more}"
     return Finding("E040", resource.name, message, f"{fix}{otherwise}", value=value, limit=limit)
 
 

@@ -14,7 +14,7 @@ from spear_deploy.budgets.accuracy import DROP
 from spear_deploy.budgets.synops import MEAN
 from spear_deploy.deployment.verdict import at_chance, beyond_on_test, budget_rows, error_of
 from spear_deploy.deployment.work import Work
-from spear_deploy.errors import BudgetNotMetError
+from spear_deploy.errors import BudgetNotMetError, Finding
 from spear_deploy.measure.measured import Performance
 from spear_deploy.search.goal import Goal
 
@@ -35,6 +35,9 @@ def test_measured_beyond_the_budget(deployed: Work) -> None:
     tight = tuple(replace(budget, limit=1) for budget in deployed.goal.budgets)
     beyond = replace(deployed, goal=Goal(tight, deployed.baseline))
     missed = error_of(beyond)
+    assert "or more --effort" in missed.findings[0].fix
+    ended = replace(beyond, notes=(*beyond.notes, Finding("E067", "--time-limit", "ended", severity="note")))
+    assert "or a larger --time-limit" in error_of(ended).findings[0].fix
     assert isinstance(missed, BudgetNotMetError)
     assert [(f.code, f.where) for f in missed.findings] == [("E040", "synops"), ("E040", "cores")]
     verdict = SimpleNamespace(mismatches=2, bins=10, first_divergence="sample 0, step 3", backend="lava")
