@@ -47,8 +47,7 @@ def build_report(work: Work, seconds: Mapping[str, float], command: str) -> dict
     baseline, measured, on_test = work.baseline, work.measured, work.on_test
     bundle, compiler = work.bundle, work.compiler
     assert baseline is not None and measured is not None and on_test is not None  # noqa: PT018
-    assert bundle is not None
-    assert compiler is not None and work.rule is not None  # noqa: PT018
+    assert bundle is not None and compiler is not None and work.rule is not None  # noqa: PT018
     budgets, execution = [_budget(row) for row in budget_rows(work)], work.options.execution
     load, loads = loads_of(work)
     report: dict[str, Any] = {
