@@ -27,6 +27,7 @@ class IntegerCell(nn.Module):
     def __init__(self, population: LoihiPopulation, neuron: Neuron, arithmetic: Arithmetic) -> None:
         super().__init__()
         self.shape, self._neurons = population.shape, IntegerNeurons.of(population, arithmetic)
+        self._smooth = self._neurons.in_float()
         self._unit, self._limit, self._wrap = arithmetic.decay_unit, arithmetic.limit, arithmetic.wrap
         self._shift = float(1 << arithmetic.shift)
         self._constant: Tensor | None = None
@@ -56,7 +57,7 @@ class IntegerCell(nn.Module):
         """Scan integer sums (T, B, *shape); return what is sent, of the same shape."""
         if x.device.type != "cpu":
             return self.scan(x)[0]
-        arguments = (x.flatten(2), self._flat_constant(), self._neurons, SURROGATE_SLOPE)
+        arguments = (x.flatten(2), self._flat_constant(), self._neurons, self._smooth, SURROGATE_SLOPE)
         out: Tensor = IntegerScan.apply(*arguments)  # type: ignore[no-untyped-call]
         out = out.view(x.shape)
         return out if self._neurons.fires else self._to_float(out)
@@ -67,7 +68,7 @@ class IntegerCell(nn.Module):
 
     def feed_back(self, x: Tensor, weight: Tensor, _: None) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s``."""
-        arguments = (x.flatten(2), weight, self._flat_constant(), self._neurons, SURROGATE_SLOPE)
+        arguments = (x.flatten(2), weight, self._flat_constant(), self._neurons, self._smooth, SURROGATE_SLOPE)
         spikes: Tensor = IntegerLoop.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
