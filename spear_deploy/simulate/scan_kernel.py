@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spear_deploy.simulate.products import product
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
 
 DAMPENING = 0.3
@@ -253,4 +254,5 @@ class FusedLoop(torch.autograd.Function):
         grad = gradients[0].contiguous().numpy()
         loop_backward(ctx.slope, ctx.parameters, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
-        return out, out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1), out.sum(dim=(0, 1)), None, None
+        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
+        return out, fed_back, out.sum(dim=(0, 1)), None, None

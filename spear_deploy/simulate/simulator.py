@@ -30,6 +30,7 @@ from spear_deploy.network import (
 )
 from spear_deploy.network.fan_out import FanOut, fan_outs
 from spear_deploy.simulate.cell import Cell
+from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.scan_kernel import DAMPENING
 
 
@@ -191,7 +192,7 @@ class Chain(nn.Module):
                 weight, bias = self._weight(index), self._bias(index)
                 return functional.conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
             case Linear():
-                return functional.linear(x, self._weight(index), self._bias(index))
+                return linear(x, self._weight(index), self._bias(index))
             case AvgPool2d():
                 return functional.avg_pool2d(x, op.kernel, op.stride, op.padding)
             case SumPool2d():

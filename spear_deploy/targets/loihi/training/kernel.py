@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spear_deploy.simulate.products import product
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
 from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled
 from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
@@ -228,5 +229,5 @@ class IntegerLoop(torch.autograd.Function):
         loop_backward(ctx.slope, ctx.smooth, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
-        fed_back = out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1)
+        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
         return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None, None
