@@ -18,7 +18,13 @@ _WORTH = 1 << 20
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``x @ weight.T + bias``, with gradients: x (N, inputs), weight (outputs, inputs), bias (outputs,)."""
+    """Return ``x @ weight.T + bias``, with gradients: x (N, *inputs), weight (outputs, inputs), bias (outputs,).
+
+    Where ``x`` are maps with channels last in memory, what is smaller is put in the other's order.
+    """
+    if x.dim() == 4 and not x.is_contiguous() and weight.numel() < x.numel():
+        x, weight = x.permute(0, 2, 3, 1), weight.unflatten(1, x.shape[1:]).permute(0, 2, 3, 1).flatten(1)
+    x = x.flatten(1)
     if not _suits(x, weight):
         return functional.linear(x, weight, bias)
     y: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]

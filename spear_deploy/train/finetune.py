@@ -259,7 +259,7 @@ class SynopsMeter:
         for fan in self._fans:
             events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
             fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64)
-            spent = spent + events.flatten(2).sum(dim=0).double() @ fan_out
+            spent = spent + events.sum(dim=0).flatten(1).double() @ fan_out
         return spent.mean()
 
     def _arriving(self, source: str, payload: Tensor) -> Tensor:

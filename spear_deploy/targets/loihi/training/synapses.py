@@ -193,7 +193,7 @@ class GridSynapses(IntegerSynapses):
 
     def _products(self, x: Tensor, weight: Tensor) -> Tensor:
         if isinstance(self._op, Linear):
-            return linear(x.flatten(1), weight)
+            return linear(x, weight)
         op = self._op
         assert isinstance(op, Conv2d)
         return conv2d(x, weight, Geometry(op.stride, op.padding, op.dilation, op.groups))
@@ -316,7 +316,7 @@ class ComposedSynapses(IntegerSynapses):
     def _products(self, x: Tensor, weight: Tensor) -> Tensor:
         synapses = self.grid.synapses
         if not isinstance(synapses, ConvSynapses):
-            return linear(x.flatten(1), weight).view(len(x), *self.grid.target)
+            return linear(x, weight).view(len(x), *self.grid.target)
         return conv2d(x, weight, Geometry.of(synapses))
 
     def _sums(self, x: Tensor) -> Tensor:
