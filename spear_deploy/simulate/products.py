@@ -61,4 +61,9 @@ class _Linear(torch.autograd.Function):
         """Return the gradients that are asked for."""
         (x, weight), (grad,) = ctx.saved_tensors, gradients
         of_x = product(grad, weight.T) if ctx.needs_input_grad[0] else None
-        return of_x, product(grad.T, x.T) if ctx.needs_input_grad[1] else None
+        return of_x, _of_weight(grad, x) if ctx.needs_input_grad[1] else None
+
+
+def _of_weight(grad: Tensor, x: Tensor) -> Tensor:
+    """Return ``grad.T @ x``; what is narrower goes first, where transposing costs more."""
+    return product(grad.T, x.T) if grad.shape[1] <= x.shape[1] else product(x.T, grad.T).T
