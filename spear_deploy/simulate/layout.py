@@ -1,6 +1,6 @@
 """How maps lie in memory while they are trained on a CPU: channels last, as oneDNN's convolutions are fastest on.
 
-So the gradient of the input of a convolution of stride 2 takes a quarter of the time, and its forward pass two thirds.
+So the gradient of the input of a convolution of stride 2 takes a quarter of the time, its forward pass three quarters.
 Neurons take maps as they lie: a scan goes over each neuron for itself, and its parameters are put in that order.
 """
 
