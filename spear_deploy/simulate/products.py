@@ -1,8 +1,8 @@
 """Products of matrices in training, by the library that is fastest on a CPU.
 
-torch gives matrices to MKL.  oneDNN, which comes with torch too, takes less than half of its time on an AMD EPYC: 0.28 ms
-for (2048, 64) by (64, 256), where MKL takes 0.62.  It sums in single precision, as MKL does: integers that this holds
-are exact.
+torch gives matrices to MKL.  oneDNN, which comes with torch too, takes less than half of its time on an AMD EPYC:
+0.28 ms for (2048, 64) by (64, 256), where MKL takes 0.62.  It sums in single precision, as MKL does: integers that this
+holds are exact.
 """
 
 from __future__ import annotations
