@@ -2,6 +2,7 @@
 
 A step is a forward pass, a backward pass and an update of a batch of the same spikes, all ways in one run, one after
 the other; the least of several is taken.  ``peer / float`` is the fastest of the others beside this project's float.
+The process keeps freed memory as the command line does, for all ways alike.
 
     python -m benchmarks.training                    # a table; python -m tests.frameworks brings SpikingJelly
     python -m benchmarks.training --device cuda      # VGG16 too; SpikingJelly with CuPy where that is installed
@@ -22,11 +23,12 @@ from torch import nn
 from benchmarks.networks import driven, events_conv, feeding_itself, mlp, vgg16
 from benchmarks.training_peers import compiled_peer, snntorch_peer, spikingjelly_peer
 from spear_deploy.execution import Execution
+from spear_deploy.heap import keep_freed_memory
 from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 
-STEPS, BATCH, RATE, REPEATS = 32, 64, 0.1, 12
+STEPS, BATCH, RATE, REPEATS = 32, 64, 0.1, 40
 PEERS = ("snnTorch", "torch.compile", "SpikingJelly")
 WAYS = ("float", "as the chip", *PEERS)
 
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="(default: %(default)s)")
     parser.add_argument("--device", type=torch.device, default="cpu", help="torch's name (default: %(default)s)")
     arguments = parser.parse_args()
+    keep_freed_memory()
     with Execution(threads=arguments.threads).applied():
         Console().print(table_of(arguments.device))
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from multiprocessing import Pipe, connection
 from typing import Any, Protocol, TypeVar
 
+from spear_deploy.heap import keep_freed_memory
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Tell = Callable[[Any], None]
@@ -266,6 +268,7 @@ _interrupted: list[int] = []
 def _begin(pipe: connection.Connection) -> None:
     """Hear no Ctrl-C of the terminal, which is for the parent, and clean up where this process is told to end."""
     os.setsid()
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, _interrupt)
     _pipe.append(pipe)
     threading.Thread(target=_end_with_parent, daemon=True).start()

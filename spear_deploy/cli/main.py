@@ -18,6 +18,7 @@ import click
 
 from spear_deploy.errors import INTERRUPTED, Finding, SpearError
 from spear_deploy.extras import missing_package
+from spear_deploy.heap import keep_freed_memory
 from spear_deploy.printable import plain, plain_lines
 from spear_deploy.storage import NOT_WRITTEN, unwritten
 
@@ -84,6 +85,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    keep_freed_memory()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # names are in any script, terminals are not
             stream.reconfigure(errors="backslashreplace")

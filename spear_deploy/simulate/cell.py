@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
+from spear_deploy.simulate.layout import as_rows, from_rows, in_order
 from spear_deploy.simulate.scan_kernel import MOST_SPIKES, FusedLoop, FusedScan, Parameters
 
 SURROGATE_SLOPE = 2.0
@@ -37,8 +39,9 @@ class Cell(nn.Module):
         """Scan summed input (T, B, *shape); return what is sent, of the same shape."""
         if not self.can_be_fused(x):
             return self.scan(x)[0]
-        spikes: Tensor = FusedScan.apply(x.flatten(2), self._scan_parameters(), SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
-        return spikes.view(x.shape)
+        arguments = (as_rows(x), in_order(self._scan_parameters, x), SURROGATE_SLOPE)
+        spikes: Tensor = FusedScan.apply(*arguments)  # type: ignore[no-untyped-call]
+        return from_rows(spikes, x)
 
     def can_be_fused(self, x: Tensor) -> bool:
         """Say whether the fused scans cover these neurons, where ``x`` is."""
@@ -46,10 +49,11 @@ class Cell(nn.Module):
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
-        arguments = (x.flatten(2), weight, bias, self._scan_parameters(), SURROGATE_SLOPE)
+        arguments = (x.flatten(2), weight, bias, self._scan_parameters, SURROGATE_SLOPE)
         spikes: Tensor = FusedLoop.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
+    @cached_property
     def _scan_parameters(self) -> Parameters:
         neuron = self.neuron
         assert neuron.threshold is not None

@@ -16,6 +16,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spear_deploy.simulate.products import product
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
 
 DAMPENING = 0.3
@@ -75,6 +76,24 @@ def _forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[n
         v[i] = max(membrane if p.reset_delay else left, p.floor)
 
 
+@njit(inline="always")
+def tiled(array, samples):  # type: ignore[no-untyped-def]
+    """Return (n,) so many times, one behind the other: the neurons of several samples."""
+    size = len(array)
+    wide = np.empty(samples * size, array.dtype)
+    for k in range(samples):
+        for i in range(size):
+            wide[k * size + i] = array[i]
+    return wide
+
+
+@njit(inline="always")
+def _tiled_neurons(p, samples):  # type: ignore[no-untyped-def]
+    arrays = (tiled(p.alpha, samples), tiled(p.beta, samples), tiled(p.gain, samples), tiled(p.bias, samples))
+    levels = (tiled(p.threshold, samples), tiled(p.reset, samples), tiled(p.start, samples))
+    return Parameters(*arrays, *levels, p.inclusive, p.subtract, p.reset_delay, p.several, p.floor)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _surrogates(p, slope):  # type: ignore[no-untyped-def]
     """Return (2, n): what each neuron's distance from its threshold is multiplied by, and its surrogate there."""
@@ -106,8 +125,8 @@ def _backward_row(grad, grad_v, grad_i, sent, p, surrogates, v, s, out):  # type
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def _scan_forward(p, x, v_out, s_out):  # type: ignore[no-untyped-def]
-    steps, batch, size = x.shape
+def _scan_forward(neurons, x, v_out, s_out):  # type: ignore[no-untyped-def]
+    (steps, batch, size), p = x.shape, _tiled_neurons(neurons, x.shape[2] // len(neurons.start))
     for b in prange(batch):
         current, v, sent = np.zeros(size, np.float32), p.start.copy(), np.zeros(size, np.float32)
         for t in range(steps):
@@ -124,9 +143,9 @@ def _send_before(s, t, b, p, sent):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def scan_backward(slope, p, grad, v, s, out):  # type: ignore[no-untyped-def]
+def scan_backward(slope, neurons, grad, v, s, out):  # type: ignore[no-untyped-def]
     """Backpropagate ``grad`` of spikes ``s`` to what arrived, ``out``; ``v`` before the reset; all (T, B, n)."""
-    steps, batch, size = grad.shape
+    (steps, batch, size), p = grad.shape, _tiled_neurons(neurons, grad.shape[2] // len(neurons.start))
     surrogates = _surrogates(p, slope)
     for b in prange(batch):
         grad_v, grad_i, sent = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
@@ -177,15 +196,14 @@ def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped
                 arrived[row, :size] = out[t, b]
 
 
-def joined(p: Any, *arrays: NDArray[Any]) -> tuple[Any, ...]:
-    """Return the parameters ``p``, a named tuple, and arrays (T, B, n) with the neurons of several samples as one's.
+def joined(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Return arrays (T, B, n) with the neurons of several samples as one's: (T, B / samples, samples * n).
 
     The loop over a row of few neurons takes longer to be entered than to run.
     """
     steps, batch, size = arrays[0].shape
     samples = max(count for count in range(1, max(1, min(batch, _WIDE // size)) + 1) if batch % count == 0)
-    repeated = (np.tile(each, samples) if isinstance(each, np.ndarray) else each for each in p)
-    return type(p)(*repeated), *(each.reshape(steps, batch // samples, samples * size) for each in arrays)
+    return tuple(each.reshape(steps, batch // samples, samples * size) for each in arrays)
 
 
 class FusedScan(torch.autograd.Function):
@@ -196,7 +214,7 @@ class FusedScan(torch.autograd.Function):
         """Scan forward and keep the membranes for the backward pass."""
         source = x.detach().contiguous().numpy()
         v, s = np.empty_like(source), np.empty_like(source)
-        _scan_forward(*joined(parameters, source, v, s))
+        _scan_forward(parameters, *joined(source, v, s))
         ctx.parameters, ctx.slope = parameters, slope
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
@@ -207,7 +225,7 @@ class FusedScan(torch.autograd.Function):
         """Backpropagate through time with the surrogate."""
         v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
         out = np.empty_like(v)
-        scan_backward(ctx.slope, *joined(ctx.parameters, gradients[0].contiguous().numpy(), v, s, out))
+        scan_backward(ctx.slope, ctx.parameters, *joined(gradients[0].contiguous().numpy(), v, s, out))
         return torch.from_numpy(out), None, None
 
 
@@ -236,4 +254,5 @@ class FusedLoop(torch.autograd.Function):
         grad = gradients[0].contiguous().numpy()
         loop_backward(ctx.slope, ctx.parameters, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
-        return out, out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1), out.sum(dim=(0, 1)), None, None
+        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
+        return out, fed_back, out.sum(dim=(0, 1)), None, None

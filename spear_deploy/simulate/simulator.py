@@ -30,6 +30,8 @@ from spear_deploy.network import (
 )
 from spear_deploy.network.fan_out import FanOut, fan_outs
 from spear_deploy.simulate.cell import Cell
+from spear_deploy.simulate.layout import with_channels_last
+from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.scan_kernel import DAMPENING
 
 
@@ -193,16 +195,19 @@ class Chain(nn.Module):
     def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
-                weight, bias = self._weight(index), self._bias(index)
-                return functional.conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
+                weight, bias = with_channels_last(self._weight(index)), self._bias(index)
+                return functional.conv2d(
+                    with_channels_last(x), weight, bias, op.stride, op.padding, op.dilation, op.groups
+                )
             case Linear():
-                return functional.linear(x, self._weight(index), self._bias(index))
+                return linear(x, self._weight(index), self._bias(index))
             case AvgPool2d():
                 return functional.avg_pool2d(x, op.kernel, op.stride, op.padding)
             case SumPool2d():
                 return functional.avg_pool2d(x, op.kernel, op.stride, op.padding, divisor_override=1)
             case Flatten():
-                return x.flatten(1)
+                is_multiplied = index + 1 < len(self.ops) and isinstance(self.ops[index + 1], Linear)
+                return x if is_multiplied else x.flatten(1)
             case Scale():
                 factor: Tensor = getattr(self, f"factor{index}")
                 return x * factor

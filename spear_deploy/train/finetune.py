@@ -35,6 +35,7 @@ from spear_deploy.network import Network, Population
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
+from spear_deploy.train.adam import CosineAdam
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.losses import logits
 from spear_deploy.train.passes import Pass, Passes
@@ -135,14 +136,13 @@ class _Training:
         """Train to the end, to the deadline, or until it runs away."""
         split, config, student, objective = self._split, self._config, self._student, self._objective
         passes = Passes(student, split, config, self._execution, seed)
-        optimiser = torch.optim.Adam(student.parameters(), lr=config.learning_rate)
         total = config.steps(len(split))
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+        optimiser = CosineAdam(student.parameters(), config.learning_rate, total)
         for done, positions in enumerate(split.drawn(config.batch, np.random.default_rng(seed), total), start=1):
             if self._execution.deadline.passed:
                 self._cut_at = done - 1
                 break
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
             for part in passes.of(positions):
                 objective.add_gradients(part)
             if objective.runs_away:
@@ -150,7 +150,6 @@ class _Training:
                 break
             objective.end_batch()
             optimiser.step()
-            schedule.step()
             if tick:
                 tick(done, total)
 
@@ -263,7 +262,7 @@ class SynopsMeter:
         for fan in self._fans:
             events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
             fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64)
-            spent = spent + events.flatten(2).sum(dim=0).double() @ fan_out
+            spent = spent + events.sum(dim=0).flatten(1).double() @ fan_out
         return spent.mean()
 
     def _arriving(self, source: str, payload: Tensor) -> Tensor:

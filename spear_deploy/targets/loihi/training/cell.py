@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
 from spear_deploy.simulate.cell import SURROGATE_SLOPE, CellState, Spike
+from spear_deploy.simulate.layout import as_row, as_rows, from_rows, in_order
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
 from spear_deploy.targets.loihi.training.exact import Exactly
@@ -27,6 +28,7 @@ class IntegerCell(nn.Module):
     def __init__(self, population: LoihiPopulation, neuron: Neuron, arithmetic: Arithmetic) -> None:
         super().__init__()
         self.shape, self._neurons = population.shape, IntegerNeurons.of(population, arithmetic)
+        self._smooth = self._neurons.in_float()
         self._unit, self._limit, self._wrap = arithmetic.decay_unit, arithmetic.limit, arithmetic.wrap
         self._shift = float(1 << arithmetic.shift)
         self._constant: Tensor | None = None
@@ -56,9 +58,10 @@ class IntegerCell(nn.Module):
         """Scan integer sums (T, B, *shape); return what is sent, of the same shape."""
         if x.device.type != "cpu":
             return self.scan(x)[0]
-        arguments = (x.flatten(2), self._flat_constant(), self._neurons, SURROGATE_SLOPE)
+        neurons, smooth = in_order(self._neurons, x), in_order(self._smooth, x)
+        arguments = (as_rows(x), self._flat_constant(x), neurons, smooth, SURROGATE_SLOPE)
         out: Tensor = IntegerScan.apply(*arguments)  # type: ignore[no-untyped-call]
-        out = out.view(x.shape)
+        out = from_rows(out, x)
         return out if self._neurons.fires else self._to_float(out)
 
     def can_be_fused(self, x: Tensor) -> bool:
@@ -67,7 +70,7 @@ class IntegerCell(nn.Module):
 
     def feed_back(self, x: Tensor, weight: Tensor, _: None) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s``."""
-        arguments = (x.flatten(2), weight, self._flat_constant(), self._neurons, SURROGATE_SLOPE)
+        arguments = (x.flatten(2), weight, self._flat_constant(x), self._neurons, self._smooth, SURROGATE_SLOPE)
         spikes: Tensor = IntegerLoop.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
 
@@ -127,5 +130,5 @@ class IntegerCell(nn.Module):
         wrapped: Tensor = Exactly.apply(torch.where(low <= -self._wrap, low + 2 * self._wrap, low), u)  # type: ignore[no-untyped-call]
         return wrapped
 
-    def _flat_constant(self) -> Tensor | None:
-        return None if self._constant is None else self._constant.reshape(-1)
+    def _flat_constant(self, x: Tensor) -> Tensor | None:
+        return None if self._constant is None else as_row(self._constant, x)

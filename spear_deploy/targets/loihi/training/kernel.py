@@ -16,8 +16,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spear_deploy.simulate.products import product
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
-from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward
+from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled
 from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
@@ -109,9 +110,16 @@ def _advance_row(arriving, u, v, sent, p, v_out, s_out):  # type: ignore[no-unty
         v[i] = left if at_once & fires else membrane
 
 
+@njit(inline="always")
+def _tiled_neurons(p, samples):  # type: ignore[no-untyped-def]
+    arrays = (tiled(p.keep_u, samples), tiled(p.keep_v, samples), tiled(p.vth, samples), tiled(p.bias, samples))
+    widths = (p.shift, p.decay_bits, p.low_mask, p.limit, p.bound, p.turn)
+    return IntegerNeurons(*arrays, *widths, p.filtered, p.fires, p.subtract, p.reset_delay, p.at_threshold)
+
+
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def _scan_forward(p, x, v_out, s_out):  # type: ignore[no-untyped-def]
-    steps, batch, size = x.shape
+def _scan_forward(neurons, x, v_out, s_out):  # type: ignore[no-untyped-def]
+    (steps, batch, size), p = x.shape, _tiled_neurons(neurons, x.shape[2] // len(neurons.vth))
     for b in prange(batch):
         u, v, sent = np.zeros(size, _INT), np.zeros(size, _INT), np.zeros(size, np.float32)
         for t in range(steps):
@@ -154,16 +162,18 @@ class IntegerScan(torch.autograd.Function):
     """Spikes (T, B, n) float32 of integer sums (T, B, n); of a readout, v in chip units.
 
     ``constant`` (n,), or None, is what trainable biases add to the sums: it is in the neurons' bias already, and gets
-    the gradient of the sums.
+    the gradient of the sums.  ``smooth`` are the neurons in float, which gradients pass through.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, constant: Tensor | None, neurons: IntegerNeurons, smooth: Parameters, slope: float
+    ) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
         source = x.detach().contiguous().numpy()
         v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
-        _scan_forward(*joined(neurons, source, v, s))
-        ctx.neurons, ctx.slope, ctx.kind = neurons, slope, x.dtype
+        _scan_forward(neurons, *joined(source, v, s))
+        ctx.smooth, ctx.fires, ctx.slope, ctx.kind = smooth, neurons.fires, slope, x.dtype
         if not neurons.fires:
             return torch.from_numpy(v)
         spikes = torch.from_numpy(s)
@@ -171,47 +181,53 @@ class IntegerScan(torch.autograd.Function):
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         """Backpropagate through time with the surrogate."""
-        grad, parameters = gradients[0].contiguous().numpy(), ctx.neurons.in_float()
+        grad = gradients[0].contiguous().numpy()
         out = np.empty_like(grad)
-        if ctx.neurons.fires:
+        if ctx.fires:
             v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
-            scan_backward(ctx.slope, *joined(parameters, grad, v, s, out))
+            scan_backward(ctx.slope, ctx.smooth, *joined(grad, v, s, out))
         else:
-            _readout_backward(grad, parameters, out)
+            _readout_backward(grad, ctx.smooth, out)
         arrived = torch.from_numpy(out)
         constant = arrived.sum(dim=(0, 1)) if ctx.needs_input_grad[1] else None
-        return arrived.to(ctx.kind), constant, None, None
+        return arrived.to(ctx.kind), constant, None, None, None
 
 
 class IntegerLoop(torch.autograd.Function):
     """Spikes (T, B, n) of integer sums (T, B, n) and of the neurons' own spikes of the step before.
 
-    What is fed back is ``weight @ s``: weight (n, n), integers in float; ``constant`` as for :class:`IntegerScan`.
+    What is fed back is ``weight @ s``: weight (n, n), integers in float; the rest is as for :class:`IntegerScan`.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, constant: Tensor | None, neurons: IntegerNeurons, slope: float
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        constant: Tensor | None,
+        neurons: IntegerNeurons,
+        smooth: Parameters,
+        slope: float,
     ) -> Tensor:
         """Scan forward and keep the membranes for the backward pass."""
         source, matrix = x.detach().contiguous().numpy(), weight.detach().float().numpy()
         v, s = np.empty(source.shape, np.float32), np.empty(source.shape, np.float32)
         _loop_forward(neurons, source, padded(matrix.T.astype(_INT)), v, s)
-        ctx.matrix, ctx.neurons, ctx.slope, ctx.kinds = padded(matrix), neurons, slope, (x.dtype, weight.dtype)
+        ctx.matrix, ctx.smooth, ctx.slope, ctx.kinds = padded(matrix), smooth, slope, (x.dtype, weight.dtype)
         spikes = torch.from_numpy(s)
         ctx.save_for_backward(torch.from_numpy(v), spikes)
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         """Backpropagate through time and the feedback."""
         v, s = ctx.saved_tensors
         arrived = np.empty_like(v.numpy())
         grad = gradients[0].contiguous().numpy()
-        loop_backward(ctx.slope, ctx.neurons.in_float(), grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
+        loop_backward(ctx.slope, ctx.smooth, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
         out = torch.from_numpy(arrived)
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
-        fed_back = out[1:].flatten(0, 1).T @ s[:-1].flatten(0, 1)
-        return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None
+        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
+        return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None, None

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Projection, SumPool2d
 from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_output
+from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
 from spear_deploy.targets.loihi.convolution import Geometry, conv2d
 from spear_deploy.targets.loihi.layer import is_on_grid
@@ -192,7 +193,7 @@ class GridSynapses(IntegerSynapses):
 
     def _products(self, x: Tensor, weight: Tensor) -> Tensor:
         if isinstance(self._op, Linear):
-            return functional.linear(x.flatten(1), weight)
+            return linear(x, weight)
         op = self._op
         assert isinstance(op, Conv2d)
         return conv2d(x, weight, Geometry(op.stride, op.padding, op.dilation, op.groups))
@@ -315,7 +316,7 @@ class ComposedSynapses(IntegerSynapses):
     def _products(self, x: Tensor, weight: Tensor) -> Tensor:
         synapses = self.grid.synapses
         if not isinstance(synapses, ConvSynapses):
-            return functional.linear(x.flatten(1), weight).view(len(x), *self.grid.target)
+            return linear(x, weight).view(len(x), *self.grid.target)
         return conv2d(x, weight, Geometry.of(synapses))
 
     def _sums(self, x: Tensor) -> Tensor:

@@ -1,0 +1,69 @@
+"""Products of matrices in training, by the library that is fastest on a CPU.
+
+torch gives matrices to MKL.  oneDNN, which comes with torch too, takes less than half of its time on an AMD EPYC:
+0.28 ms for (2048, 64) by (64, 256), where MKL takes 0.62.  It sums in single precision, as MKL does: integers that this
+holds are exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+_WORTH = 1 << 20
+"""Multiplications from which on oneDNN's overhead of ten microseconds is worth it."""
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``x @ weight.T + bias``, with gradients: x (N, *inputs), weight (outputs, inputs), bias (outputs,).
+
+    Where ``x`` are maps with channels last in memory, what is smaller is put in the other's order.
+    """
+    if x.dim() == 4 and not x.is_contiguous() and weight.numel() < x.numel():
+        x, weight = x.permute(0, 2, 3, 1), weight.unflatten(1, x.shape[1:]).permute(0, 2, 3, 1).flatten(1)
+    x = x.flatten(1)
+    if not _suits(x, weight):
+        return functional.linear(x, weight, bias)
+    y: Tensor = _Linear.apply(x, weight)  # type: ignore[no-untyped-call]
+    return y if bias is None else y + bias
+
+
+def product(left: Tensor, right: Tensor) -> Tensor:
+    """Return ``left @ right.T``, without gradients: (n, k) by (m, k)."""
+    if not _suits(left, right):
+        return left @ right.T
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+    return found
+
+
+def _suits(left: Tensor, right: Tensor) -> bool:
+    """Say whether oneDNN is there, takes these matrices and is worth it."""
+    is_single = left.dtype == right.dtype == torch.float32
+    if left.device.type != "cpu" or not is_single or len(left) * right.numel() < _WORTH:
+        return False
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+class _Linear(torch.autograd.Function):
+    """``x @ weight.T``."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        """Multiply, and keep both factors."""
+        ctx.save_for_backward(x, weight)
+        return product(x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the gradients that are asked for."""
+        (x, weight), (grad,) = ctx.saved_tensors, gradients
+        of_x = product(grad, weight.T) if ctx.needs_input_grad[0] else None
+        return of_x, _of_weight(grad, x) if ctx.needs_input_grad[1] else None
+
+
+def _of_weight(grad: Tensor, x: Tensor) -> Tensor:
+    """Return ``grad.T @ x``; what is narrower goes first, where transposing costs more."""
+    return product(grad.T, x.T) if grad.shape[1] <= x.shape[1] else product(x.T, grad.T).T
