@@ -9,7 +9,9 @@ standard deviation of before::
 
 That is what batch normalisation does where its statistics are taken anew after pruning (Li et al. 2020, EagleEye,
 arXiv:2007.02491), for networks whose normalisation is folded into weights.  Populations are taken in order, each with
-what the recalibrated ones before it send; within a loop what was sent before the cut is fed back.  Labels are not used.
+what the recalibrated ones before it send.  Those in a loop stay as they are, and what is behind them is given what they
+sent before the cut: a current that is right for that is not what the loop makes of it (the recurrent Braille network at
+15 % of its SynOps ended at 84.7 % so, and at 81.0 % where it was recalibrated too; three seeds).  Labels are not used.
 """
 
 from __future__ import annotations
@@ -62,8 +64,8 @@ def recalibrate(
     """Return the ``cut`` network with the means and deviations of the currents in the one ``before``.
 
     ``kept`` are the units of each group of ``before`` that are left in ``cut``; groups not named are whole.
-    Populations without a bias to move stay as they are: a gain alone did harm (tried on N-MNIST's).  Where a skip leads
-    past the weights, only means are given back.
+    Populations in loops and those without a bias to move stay as they are: a gain alone did harm (tried on N-MNIST's).
+    Where a skip leads past the weights, only means are given back.
     """
     execution = execution or Execution()
     full, left = (FloatSimulator(network).to(execution.device) for network in (before, cut))
@@ -72,17 +74,19 @@ def recalibrate(
     left_of_it = {name: _of_units(sent, rows.get(name)) for name, sent in sent_before.items()}
     known, corrections = dict(inputs), dict[str, _Correction]()
     for component in cut.components:
-        fed_back = {name: left_of_it[name] for name in component} if component in cut.loops else {}
-        for name in component:
-            if name in inputs:
-                continue
-            current = left.arriving(name, known | fed_back)
-            if _has_bias(cut, name):
-                wanted = _of_units(full.arriving(name, sent_before), rows.get(name))
-                most = _LARGEST_GAIN if _scales(cut, name) else 1.0
-                corrections[name] = _Correction.between(current, wanted, most=most)
-                current = corrections[name].of(current)
-            known[name] = left_of_it[name] if fed_back else left.sent(name, current)
+        if component in cut.loops:
+            known |= {name: left_of_it[name] for name in component}
+            continue
+        (name,) = component
+        if name in inputs:
+            continue
+        current = left.arriving(name, known)
+        if _has_bias(cut, name):
+            wanted = _of_units(full.arriving(name, sent_before), rows.get(name))
+            most = _LARGEST_GAIN if _scales(cut, name) else 1.0
+            corrections[name] = _Correction.between(current, wanted, most=most)
+            current = corrections[name].of(current)
+        known[name] = left.sent(name, current)
     return replace(cut, projections=tuple(_corrected(cut, each, corrections) for each in cut.projections))
 
 
