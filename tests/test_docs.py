@@ -68,7 +68,9 @@ NOT_RUN = {
         "needs the data set; tests/benchmarks/test_cifar.py does its steps"
     ),
     "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 --seeds 0 --methods "
-    "default uniform scratch": "needs what the command above trains; not run again",
+    "default gradual uniform": "needs what the command above writes; not run again",
+    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 --seeds 0 --methods "
+    "scratch": "as above",
     "python -m benchmarks.device": "needs a GPU",
     'python -m benchmarks.device --device cpu:0 --rows "64-256-10"': "tests/benchmarks/test_device.py does the same",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
