@@ -94,25 +94,25 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
     """Say which bundle a run will replace, that of one that did not succeed; raise as :func:`refuse_earlier`."""
-    refuse_earlier(folder, resume=resume)
-    if lacking := shortfall(folder):
+    if lacking := refuse_earlier(folder, resume=resume):
         progress.say(f"{plain(folder)} holds the bundle of an earlier run, which {lacking}: it is replaced")
 
 
-def refuse_earlier(folder: Path, *, resume: bool) -> None:
+def refuse_earlier(folder: Path, *, resume: bool) -> str:
     """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy.
 
-    The bundle of a run that did not succeed is no loss (:func:`shortfall`).
+    The bundle of a run that did not succeed is no loss: what it lacks is returned (:func:`shortfall`).
     """
-    has_journal = is_file(folder / JOURNAL)
-    if (resume and has_journal) or shortfall(folder):
-        return
+    has_journal, lacking = is_file(folder / JOURNAL), shortfall(folder)
+    if (resume and has_journal) or lacking:
+        return lacking
     if _is_finished(folder):
         fix = "--force replaces it (from Python: force=True), or choose another folder"
         raise InputError.of("E018", folder, "holds the bundle of an earlier run", fix)
     if has_journal:
         fix = "--resume goes on with it, --force starts anew (from Python: resume=True, force=True)"
         raise InputError.of("E018", folder, "holds a run that was interrupted", fix)
+    return ""
 
 
 def shortfall(folder: Path) -> str:

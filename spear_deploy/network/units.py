@@ -107,6 +107,12 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
     return replace(network, populations=populations, projections=projections)
 
 
+def kept_by_population(network: Network, kept: Mapping[str, Units]) -> dict[str, Units]:
+    """Return the units that populations keep, by name, of which a group loses units; the others stay whole."""
+    groups = [group for group in unit_groups(network).groups if group.name in kept]
+    return {name: kept[group.name] for group in groups for name in group.populations}
+
+
 def kept_neurons(network: Network, kept: Mapping[str, Units]) -> dict[str, Units]:
     """Return the neurons, in C order, that populations keep of which a group loses units; the others stay whole."""
     found = {}

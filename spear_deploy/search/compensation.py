@@ -27,7 +27,7 @@ from torch import Tensor
 from spear_deploy.data import Split
 from spear_deploy.execution import Execution, split_evenly
 from spear_deploy.network import Conv2d, Linear, LinearOp, Network, Population, Projection
-from spear_deploy.network.units import Units, unit_groups
+from spear_deploy.network.units import Units, kept_by_population
 from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import Chain, FloatSimulator, delayed
 from spear_deploy.simulate.tensors import to_tensor
@@ -56,12 +56,7 @@ def compensate(
     """
     execution = execution or Execution()
     device = execution.device
-    rows = {
-        name: torch.as_tensor(kept[group.name], device=device)
-        for group in unit_groups(network).groups
-        if group.name in kept
-        for name in group.populations
-    }
+    rows = {name: torch.as_tensor(units, device=device) for name, units in kept_by_population(network, kept).items()}
     for population in pruned.neurons:
         for projection in pruned.into(population.name):
             if _is_fitted(projection) and not _is_as_before(network, projection, rows.get(population.name)):

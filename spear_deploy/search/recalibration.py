@@ -26,7 +26,7 @@ from torch import Tensor
 from spear_deploy.data import Dataset, Split
 from spear_deploy.execution import Execution
 from spear_deploy.network import Conv2d, Linear, Network, Projection
-from spear_deploy.network.units import Units, unit_groups
+from spear_deploy.network.units import Units, kept_by_population
 from spear_deploy.search.loss import mean_loss
 from spear_deploy.simulate.memory import memory_of_running
 from spear_deploy.simulate.simulator import FloatSimulator
@@ -69,7 +69,7 @@ def recalibrate(
     """
     execution = execution or Execution()
     full, left = (FloatSimulator(network).to(execution.device) for network in (before, cut))
-    rows, inputs = _rows(before, kept), _inputs(full, split, execution)
+    rows, inputs = kept_by_population(before, kept), _inputs(full, split, execution)
     sent_before = inputs | full(inputs)
     left_of_it = {name: _of_units(sent, rows.get(name)) for name, sent in sent_before.items()}
     known, corrections = dict(inputs), dict[str, _Correction]()
@@ -119,12 +119,6 @@ def _inputs(simulator: FloatSimulator, split: Split, execution: Execution) -> di
     x, _ = chosen.batch(np.arange(len(chosen)))
     (port,) = simulator.structure.inputs
     return {port.name: to_tensor(x, execution.device)}
-
-
-def _rows(network: Network, kept: Mapping[str, Units]) -> dict[str, Units]:
-    """Return the units that each population keeps of which a group loses some."""
-    groups = [group for group in unit_groups(network).groups if group.name in kept]
-    return {name: kept[group.name] for group in groups for name in group.populations}
 
 
 def _of_units(values: Tensor, units: Units | None) -> Tensor:

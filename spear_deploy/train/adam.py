@@ -13,6 +13,11 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 
+def cosine_rate(rate: float, step: int, steps: int) -> float:
+    """Return the learning rate of a step, ``rate`` in the first of so many, by half a cosine down to zero."""
+    return rate * (1 + cos(pi * step / steps)) / 2
+
+
 class CosineAdam:
     """Moves ``parameters`` along their gradients, at first by ``rate``, at the end of so many ``steps`` by nothing."""
 
@@ -35,7 +40,7 @@ class CosineAdam:
             [each[index] for index in gradients]
             for each in (self._parameters, self._means, self._squares, self._counts)
         )
-        rate = self._rate * (1 + cos(pi * self._done / self._steps)) / 2
+        rate = cosine_rate(self._rate, self._done, self._steps)
         fixed = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": False, "maximize": False}
         adam(own, list(gradients.values()), means, squares, [], counts, foreach=True, lr=rate, **fixed)  # type: ignore[arg-type]
         self._done += 1

@@ -19,6 +19,7 @@ from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.fields import LAYER_FIELDS, SIGMA_DELTA_FIELDS, field_problems
 from spear_deploy.frontends.net.file import NetLayer
+from spear_deploy.frontends.net.layers import FlattenLayer
 from spear_deploy.frontends.net.limits import bits_problem, loading_problem, range_problem
 from spear_deploy.frontends.net.values import (
     BadLayerError,
@@ -134,13 +135,6 @@ def _notes(layer: NetLayer) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Flatten:
-    """A layer that makes a vector of the map before it."""
-
-    where: str
-
-
-@dataclass(frozen=True, eq=False)
 class _Given:
     """An input layer; ``encoder`` is None where messages are fed."""
 
@@ -159,7 +153,7 @@ class _Neurons:
     geometry: Geometry | None = None
 
 
-_Layer: TypeAlias = _Flatten | _Given | _Neurons
+_Layer: TypeAlias = FlattenLayer | _Given | _Neurons
 """A layer as it stands by itself; ``where`` names it in findings."""
 
 
@@ -167,7 +161,7 @@ def _parse(where: str, name: str, layer: NetLayer) -> _Layer:
     """Return a layer; raise :class:`BadLayerError` for what is wrong with it, whatever stands around it."""
     values = layer.values
     if layer.type == "flatten":
-        return _Flatten(where)
+        return FlattenLayer(where)
     shape, geometry = shape_of(values), None
     if layer.type == "input":
         encoder = _population("encoder", shape, values, "delta") if "neuron/type" in values else None
@@ -208,7 +202,7 @@ class _Chain:
 
     def _add(self, layer: _Layer) -> None:
         match layer:
-            case _Flatten():
+            case FlattenLayer():
                 self._flattened = True
             case _Given() if self._source is not None:
                 self._tell(layer.where, "only the first layer may be an input")

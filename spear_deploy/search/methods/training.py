@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import cos, pi
 
 import numpy as np
 import torch.nn.functional as functional
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from spear_deploy.decision import network_rule
 from spear_deploy.search.methods.protocol import Task
 from spear_deploy.simulate.simulator import NetworkSimulator
+from spear_deploy.train.adam import cosine_rate
 from spear_deploy.train.losses import logits
 from spear_deploy.train.passes import Pass, Passes
 
@@ -39,7 +39,7 @@ def steps_of(task: Task) -> int:
 
 def rate_at(task: Task, step: int) -> float:
     """Return the learning rate of a step."""
-    return task.training.learning_rate * (1 + cos(pi * step / steps_of(task))) / 2
+    return cosine_rate(task.training.learning_rate, step, steps_of(task))
 
 
 def batches(task: Task) -> Iterator[Batch]:
