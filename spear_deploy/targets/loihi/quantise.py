@@ -50,14 +50,39 @@ class Quantised:
 
 
 def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]) -> Quantised:
-    """Quantise every population and projection.
+    """Quantise every population and projection; a bias that loses much on the membrane gets a source.
 
     Raises :class:`UnsupportedError` with all findings of the rules of the network, else of those of the registers, and
     :class:`InputError` (E005) for samples that the inputs cannot take.
     """
+    plain = _rounded(network, registers, ranges)
+    return _checked(*_feed_biases(plain, registers, ranges), chip, registers, ranges)
+
+
+def quantise_to_train(
+    network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]
+) -> Quantised:
+    """Quantise as :func:`quantise` does, with every bias on the membrane.
+
+    Training makes up for what that loses, where a source would spend SynOps in every step.
+    """
+    return _checked(_rounded(network, registers, ranges), {}, chip, registers, ranges)
+
+
+def _rounded(network: Network, registers: Registers, ranges: Mapping[str, InputRange]) -> _Rounded:
     _refuse(_check(NETWORK_RULES, [NetworkToLower(network, ranges)], registers))
-    rounded, moved = _feed_biases(_Rounded.of(network, registers, ranges), registers, ranges)
-    seen, layers = rounded.seen, rounded.layers
+    return _Rounded.of(network, registers, ranges)
+
+
+def _checked(
+    rounded: _Rounded,
+    moved: Mapping[str, float],
+    chip: str,
+    registers: Registers,
+    ranges: Mapping[str, InputRange],
+) -> Quantised:
+    """Return what was rounded as a program, with notes; ``moved`` is what biases with a source would have lost."""
+    network, seen, layers = rounded.network, rounded.seen, rounded.layers
     subjects = [QuantisedNeurons(*pair, moved.get(name, 0.0), seen.source) for name, pair in layers.items()]
     notes = _check(REGISTER_RULES, subjects, registers)
     _refuse([note for note in notes if note.severity == "error"])
@@ -67,7 +92,7 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     notes += _check(INPUT_RULES, coded, registers)
     followed = follow(program, seen, {name: layer for name, (layer, _) in layers.items()})
     notes += _check(LOSS_RULES, followed, registers)
-    return Quantised(program, rounded.network, group_findings(notes))
+    return Quantised(program, network, group_findings(notes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ from spear_deploy.targets.loihi.net_export import NetExporter
 from spear_deploy.targets.loihi.place import place
 from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.program import LoihiProgram
-from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.quantise import quantise, quantise_to_train
 from spear_deploy.targets.loihi.register_rules import INPUT_RULES, LOSS_RULES, REGISTER_RULES
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rules import CORE_RULES, NETWORK_RULES, core_figures
@@ -115,7 +115,7 @@ class LoihiCompiler:
         """
         from spear_deploy.targets.loihi.training.simulator import LoihiSimulator
 
-        quantised = quantise(network, self.chip.name, self.registers, self.inputs)
+        quantised = quantise_to_train(network, self.chip.name, self.registers, self.inputs)
         return LoihiSimulator(quantised.network, quantised.program, self.registers, self.inputs)
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:

@@ -19,7 +19,7 @@ from spear_deploy.recording import Recording
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.program import LoihiProgram
-from spear_deploy.targets.loihi.quantise import quantise
+from spear_deploy.targets.loihi.quantise import quantise, quantise_to_train
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.training.simulator import LoihiSimulator
 from spear_deploy.targets.ports import InputRange
@@ -36,7 +36,7 @@ def lower(network: Network, registers: Registers, values: InputRange) -> LoihiPr
 
 def simulator_of(network: Network, registers: Registers, values: InputRange) -> LoihiSimulator:
     try:
-        quantised = quantise(network, "loihi2", registers, {"in": values})
+        quantised = quantise_to_train(network, "loihi2", registers, {"in": values})
     except UnsupportedError:
         assume(False)
         raise
@@ -208,3 +208,18 @@ def test_gains_of_a_readout_are_of_its_biases_too():
     in_float = FloatSimulator(network)({"in": tensor(x)})["p1"].detach()
     as_chip = simulator_of(network, REGISTERS, RANGES[0])({"in": tensor(x)})["p1"].detach()
     np.testing.assert_allclose(as_chip, in_float, atol=0.02)
+
+
+def test_biases_of_slow_currents_are_trained_on_the_membrane():
+    """A source would cost an operation for each neuron in every step, which a budget of few of them has no room for."""
+    build = Builder(np.random.default_rng(0), (6,))
+    op = Linear(weights(build.rng, 5, 6), np.full(5, 0.5, np.float32))
+    build.add((op,), alpha=np.full(5, 0.95, np.float32), beta=np.full(5, 0.5, np.float32))
+    network = build.network()
+    values = RANGES[0]
+    assert "p1.bias" in lower(network, REGISTERS, values).shapes
+    simulator = simulator_of(network, REGISTERS, values)
+    program = lower(simulator.to_network(), REGISTERS, values)
+    assert set(program.shapes) == {"in", "p1"}
+    x = values_of(build.rng, network, values)
+    assert_runs_as(program, simulator.structure, simulator({"in": tensor(x)}), x)
