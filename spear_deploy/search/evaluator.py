@@ -30,11 +30,11 @@ from spear_deploy.progress import Tick
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.cost import SynopsCost, synops_cost
 from spear_deploy.search.importance import most_important, unit_importance
+from spear_deploy.search.importance_share import kept_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.outlook import Pace
 from spear_deploy.search.recalibration import recalibrated
-from spear_deploy.search.shares import kept_importance
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
