@@ -50,14 +50,14 @@ PATH, PROMISING, RANDOM = "path", "promising", "random"
 def pairs_of(some: Subject, seed: int, budget: int) -> Iterator[tuple[str, Pair]]:
     """Yield where each fine-tuned network comes from, and its pair."""
     evaluator, target, rng = some.evaluator, budget / 100, np.random.default_rng([seed, budget])
-    rate = find_rate(evaluator, evaluator.prune(Proposal(some.uniform(target))), _quiet)
+    rate = find_rate(evaluator, evaluator.pruned(some.uniform(target)), _quiet)
     path = prune_gradually(evaluator, some.space, target, rate, _quiet)
     yield from ((PATH, pair) for pair in path.pairs)
     config, whole = between_stages(evaluator.options, rate), evaluator.cost.total
 
     def pair(counts: KeepCounts) -> Pair:
         before = evaluator.outcome(Proposal(counts)).synops
-        tuned = evaluator.tune_roughly(evaluator.prune(Proposal(counts)), config)
+        tuned = evaluator.tune_roughly(evaluator.pruned(counts), config)
         return Pair(before, evaluator.cost_in(tuned).total / whole, some.ratios(counts))
 
     ends = [np.log(some.ratios(counts)) for counts in (path.end.counts, some.uniform(target))]

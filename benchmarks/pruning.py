@@ -59,6 +59,14 @@ TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int]] = {
 """How networks are read that other benchmarks have trained, and their steps."""
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
+TITLES = {
+    "braille": "Braille, recurrent",
+    "digits": "Digits, 2 convolutions",
+    "fashion": "Fashion-MNIST, 2 convolutions",
+    "nmnist": "N-MNIST, 3 convolutions",
+    "cifar-vgg": "CIFAR-10, 8 convolutions",
+}
+"""What readers are told of a network."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +204,30 @@ def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             steps = f"{np.mean([each['steps'] for each in own if 'steps' in each] or [0]):,.0f}"
             yield f"| `{method}` | " + " | ".join((*cells, ahead(rows, own), use, steps)) + " |"
         yield ""
+
+
+def headline(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the table that README leads with, as Markdown: test accuracy of the default, and of uniform widths.
+
+    A row for each network that both were run on, a column for each budget.
+    """
+    both = {method: [each for each in found if each["method"] == method] for method in (DEFAULT, "uniform")}
+    budgets = sorted({each["budget"] for each in both["uniform"]}, reverse=True)
+    yield "| network | as trained | " + " | ".join(f"{budget} % of SynOps" for budget in budgets) + " |"
+    yield "|---" * (2 + len(budgets)) + "|"
+    for network in dict.fromkeys(each["network"] for each in both["uniform"]):
+        ours, theirs = ([each for each in rows if each["network"] == network] for rows in both.values())
+        cells = []
+        for budget in budgets:
+            pair = [_mean_accuracy(rows, budget) for rows in (ours, theirs)]
+            cells.append("" if None in pair else " / ".join(f"{each:.1f}" for each in pair))
+        yield f"| {TITLES.get(network, network)} | {100 * ours[0]['float']:.1f} | " + " | ".join(cells) + " |"
+
+
+def _mean_accuracy(rows: Sequence[Mapping[str, Any]], budget: int) -> float | None:
+    """Return the mean accuracy, in per cent, of runs that kept a budget; None where there is none."""
+    kept = [100 * each["accuracy"] for each in rows if each["budget"] == budget and each.get("within")]
+    return float(np.mean(kept)) if kept else None
 
 
 def ahead(rows: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]) -> str:

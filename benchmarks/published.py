@@ -58,7 +58,7 @@ class Study:
     def __init__(self, some: Subject, seed: int) -> None:
         self._some, self._evaluator = some, some.evaluator
         self._rng = np.random.default_rng(seed)
-        self.rate = find_rate(self._evaluator, self._evaluator.prune(Proposal(some.uniform(_RATE_AT))), _quiet)
+        self.rate = find_rate(self._evaluator, self._evaluator.pruned(some.uniform(_RATE_AT)), _quiet)
         self._pairs: list[Pair] = []
 
     def deliver(self, form: str, budget: int) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Study:
         predict, path, batches = self._line() if form == "line" else self._lre(target)
         counts = self._searched(target, predict, path)
         outcome = self._evaluator.outcome(Proposal(counts))
-        tuned = self._evaluator.tune(self._evaluator.prune(Proposal(counts)), self._finish, seed=1)
+        tuned = self._evaluator.tune(self._evaluator.pruned(counts), self._finish, seed=1)
         baseline = self._evaluator.baseline
         on_test = self._evaluator.measure_on_test(self._evaluator.measure(tuned.network).lowered)
         limit = target * baseline.chip_val.mean_synops
@@ -89,7 +89,7 @@ class Study:
         while len(self._pairs) < _PAIRS:
             counts = self._some.drawn(self._rng)
             before = evaluator.outcome(Proposal(counts)).synops
-            tuned = evaluator.tune(evaluator.prune(Proposal(counts)), self._finish, seed=len(self._pairs))
+            tuned = evaluator.tune(evaluator.pruned(counts), self._finish, seed=len(self._pairs))
             after = evaluator.measure(tuned.network).val.mean_synops / whole
             self._pairs.append(Pair(before, after, self._some.ratios(counts)))
         slope, intercept = LRE(tuple(self._pairs)).line

@@ -30,7 +30,6 @@ from scipy.stats import spearmanr
 
 from benchmarks.evaluators import Subject, subject
 from benchmarks.pruning import NETWORKS, known
-from spear_deploy.search.methods import Proposal
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts
 
@@ -89,11 +88,11 @@ def run(network: str, folder: Path | None, budgets: Sequence[int]) -> None:
         evaluator = some.evaluator
         for budget in missing:
             target, finish = budget / 100, evaluator.options.finish
-            rate = find_rate(evaluator, evaluator.prune(Proposal(some.uniform(target))), lambda done, total: None)
+            rate = find_rate(evaluator, evaluator.pruned(some.uniform(target)), lambda done, total: None)
             steps = min(_MOST_STEPS, round(_PART * finish.steps(len(evaluator.data.train))))
             config, rows = replace(finish.lasting(steps), learning_rate=rate), []
             for counts in drawn(some, target, np.random.default_rng(budget)):
-                tuned = evaluator.tune(evaluator.prune(Proposal(counts)), config, seed=1).network
+                tuned = evaluator.tune(evaluator.pruned(counts), config, seed=1).network
                 accuracy = evaluator.measure_on_test(evaluator.measure(tuned).lowered).accuracy
                 rows.append({"units": dict(counts), "accuracy": accuracy, **scores(some, counts)})
             with RESULTS.open("a") as stream:

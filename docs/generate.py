@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -227,24 +228,6 @@ def settings_table() -> str:
     return _table(("keyword", "type", "meaning"), rows)
 
 
-def quantisation_table() -> str:
-    """Return the results of ``benchmarks/quantisation.py`` that are checked in."""
-    benchmark = _benchmark("quantisation")
-    return str(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
-def pruning_tables() -> str:
-    """Return the results of ``benchmarks/pruning.py`` that are checked in."""
-    benchmark = _benchmark("pruning")
-    return "\n".join(benchmark.tables(benchmark.known(benchmark.RESULTS))).strip()
-
-
-def one_file_tables() -> str:
-    """Return the results of ``benchmarks/one_file.py`` that are checked in."""
-    benchmark = _benchmark("one_file")
-    return str(benchmark.tables(benchmark.known(benchmark.RESULTS)))
-
-
 def placement_table() -> str:
     """Cores that compilers have printed, beside those that are counted here."""
     return str(_benchmark("placement").table())
@@ -255,58 +238,17 @@ def targets_tables() -> str:
     return str(_benchmark("targets").tables())
 
 
-def agent_table() -> str:
-    """Return the results of ``benchmarks/agent.py`` that are checked in."""
-    benchmark = _benchmark("agent")
-    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
-def landscapes_table() -> str:
-    """Return what methods reach on the drawn networks of ``benchmarks/agent.py``."""
-    benchmark = _benchmark("agent")
-    return "\n".join(benchmark.methods_table(benchmark.known(benchmark.RESULTS)))
-
-
-def lre_table() -> str:
-    """Return the results of ``benchmarks/lre.py`` that are checked in."""
-    benchmark = _benchmark("lre")
-    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
-def lre_curve() -> str:
-    """Return what ``benchmarks/lre.py`` tells of the number of pairs."""
-    benchmark = _benchmark("lre")
-    return "\n".join(benchmark.curve(benchmark.known(benchmark.RESULTS)))
-
-
-def lre_shared() -> str:
-    """Return what ``benchmarks/lre.py`` tells of learning from other budgets."""
-    benchmark = _benchmark("lre")
-    return "\n".join(benchmark.shared(benchmark.known(benchmark.RESULTS)))
-
-
-def scores_table() -> str:
-    """Return the results of ``benchmarks/scores.py`` that are checked in."""
-    benchmark = _benchmark("scores")
-    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
-def recalibration_table() -> str:
-    """Return the results of ``benchmarks/recalibration.py`` that are checked in."""
-    benchmark = _benchmark("recalibration")
-    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
-def literature_table() -> str:
-    """Return the results of ``benchmarks/literature.py`` that are checked in."""
-    benchmark = _benchmark("literature")
-    return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS)))
-
-
 def published_table() -> str:
-    """Return the results of ``benchmarks/published.py`` that are checked in."""
+    """Return the results of ``benchmarks/published.py`` beside those of ``benchmarks/pruning.py``."""
     benchmark = _benchmark("published")
     return "\n".join(benchmark.table(benchmark.known(benchmark.RESULTS), benchmark.known(benchmark.PRUNED)))
+
+
+def results(benchmark: str, table: str) -> str:
+    """Return what a function of ``benchmarks/NAME.py`` called ``table`` makes of its results that are checked in."""
+    module = _benchmark(benchmark)
+    made = getattr(module, table)(module.known(module.RESULTS))
+    return made if isinstance(made, str) else "\n".join(made).strip()
 
 
 def steps_table() -> str:
@@ -355,22 +297,23 @@ def nodes_table() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "agent": agent_table,
+    "agent": partial(results, "agent", "table"),
     "budgets": budgets_table,
-    "landscapes": landscapes_table,
-    "literature": literature_table,
-    "lre": lre_table,
-    "lre_curve": lre_curve,
-    "lre_shared": lre_shared,
+    "headline": partial(results, "pruning", "headline"),
+    "landscapes": partial(results, "agent", "methods_table"),
+    "literature": partial(results, "literature", "table"),
+    "lre": partial(results, "lre", "table"),
+    "lre_curve": partial(results, "lre", "curve"),
+    "lre_shared": partial(results, "lre", "shared"),
     "nodes": nodes_table,
-    "one_file": one_file_tables,
+    "one_file": partial(results, "one_file", "tables"),
     "placement": placement_table,
     "presets": presets_table,
-    "pruning": pruning_tables,
+    "pruning": partial(results, "pruning", "tables"),
     "published": published_table,
-    "quantisation": quantisation_table,
-    "recalibration": recalibration_table,
-    "scores": scores_table,
+    "quantisation": partial(results, "quantisation", "table"),
+    "recalibration": partial(results, "recalibration", "table"),
+    "scores": partial(results, "scores", "table"),
     "semantics": semantics_table,
     "settings": settings_table,
     "steps": steps_table,

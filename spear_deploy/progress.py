@@ -1,6 +1,6 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere; and the time each step took.
 
-Of several runs at a time each tells what it would show (:class:`Told`), and a :class:`Board` shows them all.
+Of several runs at a time each tells what it would show (:class:`RemoteProgress`), and a :class:`Board` shows them all.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _bars(console: Console, width: int) -> RichProgress:
     return RichProgress(*columns, console=console, transient=False)
 
 
-class Told(Progress):
+class RemoteProgress(Progress):
     """Shows nothing: tells another process what there is to show, as (kind, text, done, total).
 
     Kinds are ``say``, ``why`` (what was decided), ``line`` (what is shown where there is no terminal), ``note`` (of the

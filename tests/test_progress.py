@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from spear_deploy import progress
-from spear_deploy.progress import Board, Progress, Told
+from spear_deploy.progress import Board, Progress, RemoteProgress
 
 
 def lines_of(work) -> list[str]:
@@ -51,7 +51,7 @@ def test_a_step_that_says_nothing_is_spoken_for(monkeypatch: pytest.MonkeyPatch)
     assert ended.startswith("importance done")
 
 
-def told_by(names: dict[str, Told], board: Board) -> None:
+def told_by(names: dict[str, RemoteProgress], board: Board) -> None:
     """Two runs: one that is done, one in the middle of a step."""
     first, second = names.values()
     first.say("memory: little")
@@ -69,7 +69,9 @@ def shown_by(**options: object) -> tuple[str, str, str]:
     stream, log, details = io.StringIO(), io.StringIO(), io.StringIO()
     shown = Progress(Console(file=stream, width=100, **options), Console(file=log), Console(file=details))
     with Board(shown, ["first", "second"], "points").shown() as board:
-        names = {name: Told(lambda message, name=name: board.heard(name, message)) for name in ("first", "second")}
+        names = {
+            name: RemoteProgress(lambda message, name=name: board.heard(name, message)) for name in ("first", "second")
+        }
         told_by(names, board)
         if options:
             time.sleep(0.3)  # a terminal is drawn anew ten times a second

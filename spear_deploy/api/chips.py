@@ -14,7 +14,6 @@ from spear_deploy.chips import ChipProfile, chip_names
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.frontends import Imported
 from spear_deploy.placement import CURABLE, Placement
-from spear_deploy.recording import as_inputs
 from spear_deploy.targets import (
     TARGETS,
     CheckedTarget,
@@ -23,6 +22,7 @@ from spear_deploy.targets import (
     Target,
     load_chip,
 )
+from spear_deploy.targets.ports import input_ranges
 
 Answer: TypeAlias = Literal["yes", "with adaptation", "cannot say", "no"]
 _ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
@@ -119,9 +119,7 @@ def check_chips(
     if chips is not None and not isinstance(chips, Iterable):
         fix = 'give a list of names, such as ["loihi2"]'
         raise InputError.of("E008", "check_chips", f"{chips!r} is no list of chips", fix)
-    shapes = {port.name: port.shape for port in imported.network.inputs}
-    given = {} if calibration is None else as_inputs(shapes, calibration)
-    ranges = {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
+    ranges = input_ranges(imported.network.inputs, calibration)
     profiles = [
         chip if isinstance(chip, ChipProfile) else load_chip(chip)
         for chip in (chip_names() if chips is None else chips)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from spear_deploy.chips import ChipProfile
 from spear_deploy.errors import InputError
 from spear_deploy.frontends import Imported
-from spear_deploy.recording import as_inputs
-from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
+from spear_deploy.targets import Lowered, LoweringOptions, compiler_for, load_chip
+from spear_deploy.targets.ports import input_ranges
 
 
 def lower(
@@ -38,8 +38,6 @@ def lower(
             "E001", "lower", f"{type(imported).__name__} is no imported network", "give what load() returns"
         )
     profile = chip if isinstance(chip, ChipProfile) else load_chip(chip)
-    shapes = {port.name: port.shape for port in imported.network.inputs}
-    given = {} if calibration is None else as_inputs(shapes, calibration)
-    ranges = {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
+    ranges = input_ranges(imported.network.inputs, calibration)
     options = LoweringOptions(weight_bits, keep_to)
     return compiler_for(profile, ranges, options).lower(imported.network)

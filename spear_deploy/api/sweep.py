@@ -25,7 +25,7 @@ from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
 from spear_deploy.parallel import Lost, Tell, carry_out
-from spear_deploy.progress import Board, Progress, Told
+from spear_deploy.progress import Board, Progress, RemoteProgress
 from spear_deploy.report.formats import plural
 from spear_deploy.report.points import Point, point_of, smallest
 from spear_deploy.report.sweep import Reference, sweep_data, sweep_view, write_sweep_page
@@ -338,7 +338,7 @@ def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding
 
 def _deploy_point(request: Request, settings: Settings, folder: Path, tell: Tell, *, command: str) -> dict[str, Any]:
     """Deploy a point, in a process of its own and maybe on another machine; return its report."""
-    return _report(replace(request, settings=settings), folder, Told(tell), command)
+    return _report(replace(request, settings=settings), folder, RemoteProgress(tell), command)
 
 
 def _report(request: Request, folder: Path, progress: Progress, command: str) -> dict[str, Any]:

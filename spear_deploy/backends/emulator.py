@@ -17,7 +17,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
 from spear_deploy.targets import Program, emulated_target
-from spear_deploy.targets.protocol import Emulator
+from spear_deploy.targets.protocol import Emulator, run_in_batches
 
 
 class EmulatorBackend:
@@ -56,15 +56,8 @@ class EmulatorBackend:
         tick: Tick | None = None,
     ) -> Recording:
         """Run payloads (steps, samples, *shape) batch by batch; there is no time limit."""
-        emulator = self.emulator(program)
-        steps, samples = next(iter(inputs.values())).shape[:2]
-        size = emulator.batch_size(steps)
-        begun, parts = time.perf_counter(), []
-        for start in range(0, samples, size):
-            parts.append(emulator.run({name: x[:, start : start + size] for name, x in inputs.items()}))
-            if tick:
-                tick(min(start + size, samples), samples)
-        whole = Recording.concatenate(parts)
+        emulator, begun = self.emulator(program), time.perf_counter()
+        whole = run_in_batches(emulator, inputs, tick=tick)
         return Recording(whole.spikes, whole.membrane, whole.final, time.perf_counter() - begun)
 
 

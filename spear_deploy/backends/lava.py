@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spear_deploy.backends.in_environment import InEnvironment, by_sample
-from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
+from spear_deploy.backends.environment_backend import EnvironmentBackend, by_sample
+from spear_deploy.backends.lava_process import ENVIRONMENT, unpacked
 from spear_deploy.backends.lava_sigma_delta import run_sigma_delta
 from spear_deploy.backends.supervised import NetworkFile, Record, run_supervised
-from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.errors import Finding
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
-from spear_deploy.targets import Program
 from spear_deploy.targets.loihi import registers
 from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.program_file import write_program
@@ -46,7 +45,7 @@ def run_lava(
 class Kind:
     """How programs of one type are run: why one cannot be, and what a run records of payloads (steps, samples, *shape).
 
-    ``run`` takes ``timeout`` and ``tick`` as :meth:`LavaBackend.run` does, and raises as that does.
+    ``run`` takes ``timeout`` and ``tick`` as a backend's does, and raises as that does.
     """
 
     refusals: Callable[[Any], Sequence[Finding]]
@@ -65,7 +64,7 @@ def _run_spiking(
     program: LoihiProgram, inputs: Mapping[str, npt.NDArray[Any]], *, timeout: float | None, tick: Tick | None
 ) -> Recording:
     record = run_lava(lambda path: write_program(path, program), by_sample(inputs), timeout=timeout, progress=tick)
-    return recording_of(program, record, inputs)
+    return unpacked(program, record, inputs)
 
 
 KINDS = {
@@ -75,28 +74,21 @@ KINDS = {
 """By the type of the program."""
 
 
-class LavaBackend(InEnvironment):
+class LavaBackend(EnvironmentBackend):
     """Lava's fixed-point models, under a supervisor in a process of their own."""
 
     name = "lava"
-    targets: frozenset[str] | None = frozenset({"loihi"})
+    targets = frozenset({"loihi"})
     environment = ENVIRONMENT
 
-    def refusals(self, program: Program) -> Sequence[Finding]:
+    def refusals(self, program: Any) -> Sequence[Finding]:
         """Find what Lava's models do not have (E034)."""
         return KINDS[type(program)].refusals(program)
 
-    def run(
-        self,
-        program: Program,
-        inputs: Mapping[str, npt.NDArray[Any]],
-        *,
-        timeout: float | None = None,
-        tick: Tick | None = None,
+    def record(
+        self, program: Any, inputs: Mapping[str, npt.NDArray[Any]], *, timeout: float | None, tick: Tick | None
     ) -> Recording:
-        """Run payloads (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
-        if refusals := self.refusals(program):
-            raise UnsupportedError(refusals)
+        """Run a program as its type is run."""
         return KINDS[type(program)].run(program, inputs, timeout=timeout, tick=tick)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.backends.in_environment import by_sample
+from spear_deploy.backends.environment_backend import by_sample, recording_of
 from spear_deploy.backends.lava_process import ENVIRONMENT
 from spear_deploy.backends.supervised import NetworkFile, run_supervised
 from spear_deploy.progress import Tick
@@ -27,10 +26,4 @@ def run_sigma_delta(
     network = NetworkFile("--sigma-delta", lambda path: write_program(path, program))
     command, given = [*ENVIRONMENT.command(), "run"], by_sample(inputs)
     record = run_supervised("lava", command, network, given, timeout=timeout, progress=tick)
-    spikes: dict[str, NDArray[Any]] = dict(inputs)
-    membrane: dict[str, NDArray[Any]] = {}
-    for population in program.populations:
-        kept: Mapping[str, NDArray[Any]] = record.potentials if population.is_readout else record.spikes
-        values = kept[population.name].reshape(*kept[population.name].shape[:2], *population.shape)
-        (membrane if population.is_readout else spikes)[population.name] = np.moveaxis(values, 0, 1)
-    return Recording(spikes, membrane, seconds=record.seconds_total)
+    return recording_of(program, {**record.spikes, **record.potentials}, inputs, record.seconds_total)

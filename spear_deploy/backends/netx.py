@@ -8,47 +8,35 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from spear_deploy.backends.in_environment import InEnvironment, by_sample
-from spear_deploy.backends.lava_process import ENVIRONMENT, recording_of
+from spear_deploy.backends.environment_backend import EnvironmentBackend, by_sample
+from spear_deploy.backends.lava_process import ENVIRONMENT, unpacked
 from spear_deploy.backends.supervised import NetworkFile, run_supervised
-from spear_deploy.errors import Finding, UnsupportedError
+from spear_deploy.errors import Finding
 from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording
-from spear_deploy.targets import Program
 from spear_deploy.targets.loihi.net_export import refusals, write_net
 from spear_deploy.targets.loihi.program import LoihiProgram
 
 
-class NetxBackend(InEnvironment):
+class NetxBackend(EnvironmentBackend):
     """netx of lava-dl 0.6.0, in Lava's environment."""
 
     name = "netx"
-    targets: frozenset[str] | None = frozenset({"loihi"})
+    targets = frozenset({"loihi"})
     environment = ENVIRONMENT
     extra = "netx"
 
-    def refusals(self, program: Program) -> Sequence[Finding]:
+    def refusals(self, program: Any) -> Sequence[Finding]:
         """Find what a .net file cannot hold (E038)."""
         if isinstance(program, LoihiProgram):
             return refusals(program)
         fix = "validate with --backend lava, which runs the processes that netx makes of such a file"
         return (Finding("E038", self.name, "spiking networks alone are written as .net files", fix),)
 
-    def run(
-        self,
-        program: Program,
-        inputs: Mapping[str, NDArray[Any]],
-        *,
-        timeout: float | None = None,
-        tick: Tick | None = None,
+    def record(
+        self, program: LoihiProgram, inputs: Mapping[str, NDArray[Any]], *, timeout: float | None, tick: Tick | None
     ) -> Recording:
-        """Export the program and run the file on payloads (steps, samples, *shape).
-
-        Raises as :class:`~spear_deploy.backends.protocol.Backend` says: :class:`UnsupportedError` (E038) for a
-        program that the format cannot hold.
-        """
-        if not isinstance(program, LoihiProgram):
-            raise UnsupportedError(self.refusals(program))
+        """Export the program and run the file."""
         (port,) = program.inputs
         payloads = by_sample({"input": inputs[port.name]})
         network = NetworkFile("--net", lambda path: write_net(path, program))
@@ -56,7 +44,7 @@ class NetxBackend(InEnvironment):
         record = run_supervised(self.name, command, network, payloads, timeout=timeout, progress=tick)
         names = {str(index): population.name for index, population in enumerate(program.populations)}
         named = replace(record, spikes={names[layer]: spikes for layer, spikes in record.spikes.items()})
-        return recording_of(program, named, inputs)
+        return unpacked(program, named, inputs)
 
 
 NETX = NetxBackend()

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from spear_deploy.backends.environment import Environment
-from spear_deploy.backends.in_environment import InEnvironment
-from spear_deploy.errors import Finding, UnsupportedError
-from spear_deploy.progress import Tick
-from spear_deploy.recording import Recording
-from spear_deploy.targets import Program
+from spear_deploy.backends.environment_backend import EnvironmentBackend
+from spear_deploy.errors import Finding
 from spear_deploy.targets.speck.program import SpeckProgram
-from spear_deploy.targets.speck.program_file import write_program
 
 ENVIRONMENT = Environment(
     name="speck",
@@ -26,16 +19,15 @@ ENVIRONMENT = Environment(
 """Where sinabs lives: without its dependencies, of which samna's wheel runs pip on import."""
 
 
-class SpeckBackend(InEnvironment):
+class SpeckBackend(EnvironmentBackend):
     """sinabs' discretised DYNAP-CNN network, in a process of its own."""
 
     name = "speck"
-    targets: frozenset[str] | None = frozenset({"speck"})
+    targets = frozenset({"speck"})
     environment = ENVIRONMENT
 
-    def refusals(self, program: Program) -> Sequence[Finding]:
+    def refusals(self, program: SpeckProgram) -> Sequence[Finding]:
         """Find what sinabs fails on though the chip can hold it (E089)."""
-        assert isinstance(program, SpeckProgram)
         found = []
         if len(program.inputs) != 1:
             found.append(_refusal("program", f"it has {len(program.inputs)} inputs, sinabs takes one"))
@@ -46,21 +38,6 @@ class SpeckBackend(InEnvironment):
             if len(kinds) > 1 and name not in {port.name for port in program.inputs}:
                 found.append(_refusal(f"population {name!r}", "one of its destinations is pooled and another is not"))
         return found
-
-    def run(
-        self,
-        program: Program,
-        inputs: Mapping[str, NDArray[Any]],
-        *,
-        timeout: float | None = None,
-        tick: Tick | None = None,
-    ) -> Recording:
-        """Run numbers of events (steps, samples, *shape); see :class:`~spear_deploy.backends.protocol.Backend`."""
-        assert isinstance(program, SpeckProgram)
-        if refusals := self.refusals(program):
-            raise UnsupportedError(refusals)
-        shapes = {layer.name: layer.shape for layer in program.populations}
-        return self.count(lambda path: write_program(path, program), shapes, inputs, timeout=timeout, tick=tick)
 
 
 def _refusal(where: str, message: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 
@@ -64,6 +65,11 @@ class ChipProfile:
     def cores(self) -> int:
         """Cores of all chips together."""
         raise NotImplementedError
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 of all figures and their sources: it tells profiles of one name apart."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
 
     def references(self, costs: Iterable[PublishedRange]) -> str:
         """Return the references of published ranges, each once, in order."""

@@ -7,25 +7,18 @@ from pathlib import Path
 
 import click
 
-from spear_deploy.backends import BACKENDS
-from spear_deploy.cli.options import NameIn
+from spear_deploy.cli.deploy import BACKEND_OPTION, deploy_command
 from spear_deploy.resources import resource
 
 
 @click.command("demo")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True)
 @click.option("--synops", default="50%", show_default=True, help="SynOps budget.")
-@click.option(
-    "--backend",
-    type=NameIn(BACKENDS.names),
-    help="What proves the result. [default: the first that serves the chip, beside the emulator]",
-)
+@BACKEND_OPTION
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--force", is_flag=True, help="Replace what an earlier run left in the folder.")
 def demo_command(output: Path, synops: str, backend: str | None, seed: int, *, force: bool) -> int:
     """Deploy the digits network that comes with the tool on Loihi 2: the whole path in about a minute."""
-    from spear_deploy.cli.deploy import deploy_command
-
     model, semantics = resource("examples/digits/digits.nir"), resource("examples/digits/semantics.toml")
     arguments = [str(model), "--semantics", str(semantics), "--chip", "loihi2", "--data", "digits"]
     arguments += ["--synops", synops, "--max-drop", "2", "--seed", str(seed), "-o", str(output)]

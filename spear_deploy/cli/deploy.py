@@ -62,21 +62,20 @@ def _placers() -> tuple[str, ...]:
 RUN_OPTIONS = (
     click.argument("model", type=click.Path(path_type=Path)),
     click.option("--chip", required=True, help="Chip name or profile file; see spear-deploy chips."),
-    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle."),
+    click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder to hold the bundle."),
     click.option(
         "--threads",
         type=click.IntRange(1),
         default=1,
         show_default=True,
-        help="Threads that compute; another number rounds differently. More help large networks only.",
+        help="Threads to compute on; another number rounds differently. More than one helps large networks only.",
     ),
     click.option(
         "--memory",
         metavar="SIZE",
-        help="Bound of what the run takes; batches go in parts that fit, and other parts round differently. "
-        "[default: 4GiB]",
+        help="Memory limit; batches are split to fit, and another split rounds differently. [default: 4GiB]",
     ),
-    click.option("--device", default="cpu", show_default=True, help="Torch device that trains and emulates."),
+    click.option("--device", default="cpu", show_default=True, help="Torch device to train and emulate on."),
 )
 SEARCH_OPTIONS = (
     click.option(
@@ -84,21 +83,21 @@ SEARCH_OPTIONS = (
         type=NameIn(_methods),
         default=SearchOptions.method,
         show_default=True,
-        help="How keep counts are searched for.",
+        help="Search method: what chooses the units and synapses that are kept.",
     ),
     click.option(
         "--effort",
         type=click.Choice(EFFORTS),
         default="normal",
         show_default=True,
-        help="How much is spent on the search and on fine-tuning; the options below take precedence.",
+        help="How much to spend on the search and on fine-tuning; the options below override it.",
     ),
     click.option(
         "--confidence",
         type=Finite(0.5, 1, max_open=True),
         default=0.95,
         show_default=True,
-        help="With which budgets of SynOps hold on samples not seen.",
+        help="Confidence with which budgets of SynOps hold on samples not seen.",
     ),
     click.option("--episodes", type=click.IntRange(4), help="Networks that the method judges before fine-tuning."),
     click.option(
@@ -114,21 +113,21 @@ SEARCH_OPTIONS = (
     click.option(
         "--epochs",
         type=Finite(min=0, min_open=True),
-        help="Epochs of the closing fine-tuning at most. [default: 40, at most 1600 batches]",
+        help="Most epochs of the closing fine-tuning. [default: 40, at most 1600 batches]",
     ),
     click.option(
         "--augment",
         metavar="NAME,NAME",
-        help="What fine-tuning changes of images at random, as their own training did: mirror (left to right) and "
-        "shift (by up to an eighth of the sides). [default: nothing]",
+        help="Random changes of images while fine-tuning, as in their own training: mirror (left to right), shift (by "
+        "up to an eighth of the sides). [default: none]",
     ),
 )
-LOWERING_OPTIONS = (
+DELIVERY_OPTIONS = (
     click.option(
         "--time-limit",
         type=Finite(min=0, min_open=True),
         metavar="SECONDS",
-        help="Deliver the best network measured so far after this time. [default: none]",
+        help="Deliver the best network found by then. [default: none]",
     ),
     click.option(
         "--samples",
@@ -136,7 +135,7 @@ LOWERING_OPTIONS = (
         metavar="N|all",
         default="32",
         show_default=True,
-        help="Test samples that validation runs.",
+        help="Test samples to validate on.",
     ),
     WEIGHT_BITS_OPTION,
     click.option(
@@ -144,25 +143,30 @@ LOWERING_OPTIONS = (
         type=NameIn(_placers),
         default=DeployOptions.place,
         show_default=True,
-        help="How the deployed network is put on cores: by the target's own rule, or so that the busiest core has less "
-        "to do (balance).",
+        help="How to place the deployed network on cores: by the target's own rule, or so that the busiest core has "
+        "less to do (balance).",
     ),
     click.option("--net", is_flag=True, help="Keep to what lava-dl's .net format can hold; see export."),
     click.option(
         "--adapt",
         is_flag=True,
-        help="Give MODEL the chip's built-in neuron (resets, one spike a step) and fine-tune it first.",
+        help="Give MODEL the chip's own neuron (resets, spikes a step) and fine-tune it first.",
     ),
     click.option(
         "--allow-loss",
         is_flag=True,
-        help="Go on with a network that collapses in the chip's integers (E066), and say so in the report.",
+        help="Continue with a network that collapses in the chip's integers (E066); the report says so.",
     ),
 )
 RESUME_OPTIONS = (
-    click.option("--resume", is_flag=True, help="Go on with an interrupted run in the same folder."),
+    click.option("--resume", is_flag=True, help="Continue an interrupted run in the same folder."),
     click.option("--force", is_flag=True, help="Replace what an earlier run left in the folder."),
     click.option("--json", "json_output", is_flag=True, help="Print the report as JSON on standard output."),
+)
+BACKEND_OPTION = click.option(
+    "--backend",
+    type=NameIn(BACKENDS.names),
+    help="Backend that confirms the result. [default: the first for the chip, other than the emulator]",
 )
 INPUT_OPTIONS = (*SEMANTICS_OPTIONS, *DATA_OPTIONS, *DECISION_OPTIONS)
 _SINGLE_OPTIONS = (
@@ -171,12 +175,12 @@ _SINGLE_OPTIONS = (
     click.option(
         "--dry-run",
         is_flag=True,
-        help="Measure the unpruned network and a few batches of training, say what a run would take (with -q that "
-        "alone), write nothing.",
+        help="Say what a run would take, from the unpruned network and a few batches of training (with -q nothing "
+        "else); write nothing.",
     ),
 )
 _SHARED = with_options(
-    RUN_OPTIONS, SEARCH_OPTIONS, LOWERING_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS
+    RUN_OPTIONS, SEARCH_OPTIONS, DELIVERY_OPTIONS, _SINGLE_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS
 )
 
 
@@ -199,11 +203,7 @@ def _budget_options() -> list[click.Option]:
 
 @click.command("deploy", cls=BudgetCommand)
 @_SHARED
-@click.option(
-    "--backend",
-    type=NameIn(BACKENDS.names),
-    help="What proves the result. [default: the first that serves the chip, beside the emulator]",
-)
+@BACKEND_OPTION
 @with_options(BACKEND_OPTIONS)
 def deploy_command(**options: Any) -> int:
     """Prune MODEL (.nir, .net) until it fits the measured budgets, and prove it on the backend.

@@ -58,23 +58,23 @@ DATA_OPTIONS = (
         "Dataset: this runs the code, in a process of its own with a time limit.",
     ),
     click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of the named data sets."),
-    click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps over which values are coded."),
-    click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How values become input."),
-    click.option("--bin-ms", type=Finite(min=0, min_open=True), help="Width of the bins of event data."),
-    click.option("--bin-events", type=click.IntRange(1), help="Events of a bin, in place of its width."),
+    click.option("--steps", type=click.IntRange(1, 100_000), help="Time steps to code values over."),
+    click.option("--encoding", type=click.Choice(["constant", "rate"]), help="How to code values as input."),
+    click.option("--bin-ms", type=Finite(min=0, min_open=True), help="Width of the bins of event data, in ms."),
+    click.option("--bin-events", type=click.IntRange(1), help="Events a bin, in place of its width."),
     click.option("--sensor", metavar="W,H", help="Size of the sensor, if files lack it. [default: 34,34; .h5: 700,1]"),
-    click.option("--crop", type=click.IntRange(1), help="Side of the square at the sensor's centre that is kept."),
-    click.option("--downsample", type=click.IntRange(1), help="Pixels along each axis that become one, after --crop."),
+    click.option("--crop", type=click.IntRange(1), help="Side of the square to keep at the sensor's centre."),
+    click.option("--downsample", type=click.IntRange(1), help="Pixels along each axis to join into one, after --crop."),
     click.option(
         "--normalise",
         metavar="MEAN,STD",
-        help="What the inputs were normalised with in training, or by channel M1,M2,M3/S1,S2,S3: the first layer takes "
-        "it over, so that the chip is fed raw values of 0 and above.",
+        help="Mean and deviation that training normalised inputs with, or by channel M1,M2,M3/S1,S2,S3; folded into "
+        "the first layer, so that the chip is fed raw values of 0 and above.",
     ),
     click.option(
         "--input-scale",
         metavar="FACTOR",
-        help="What the inputs were multiplied by in training, such as 1/255: the first layer takes it over too.",
+        help="Factor that training multiplied inputs by, such as 1/255; folded into the first layer too.",
     ),
 )
 """What data to use and how to code it."""
@@ -95,7 +95,7 @@ WEIGHT_BITS_OPTION = click.option(
 """How finely a chip's integers round weights."""
 
 BACKEND_OPTIONS = (
-    click.option("--timeout", type=Finite(min=0, min_open=True), help="Time limit of the backend in seconds."),
+    click.option("--timeout", type=Finite(min=0, min_open=True), help="Time limit of the backend, in seconds."),
     click.option(
         "--jobs",
         type=click.IntRange(1),

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from spear_deploy.progress import Progress
 
 VERBOSE_OPTION = click.option(
-    "-v", "--verbose", is_flag=True, help="Say too what is decided on the way, and of notes what mends them."
+    "-v", "--verbose", is_flag=True, help="Explain what is decided on the way, and say how to mend what is noted."
 )
 OUTPUT_OPTIONS = (
-    click.option("-q", "--quiet", is_flag=True, help="Print the verdict and errors alone."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict and errors."),
     VERBOSE_OPTION,
     click.option(
         "--log",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Add all that is printed, or would be, to FILE, each line with its time.",
+        help="Append all that is printed, or would be, to FILE, each line with its time.",
     ),
 )
 """How much a command says, and where."""

@@ -13,8 +13,8 @@ import click
 
 from spear_deploy.backends import BACKENDS
 from spear_deploy.cli.deploy import (
+    DELIVERY_OPTIONS,
     INPUT_OPTIONS,
-    LOWERING_OPTIONS,
     RESUME_OPTIONS,
     RUN_OPTIONS,
     SEARCH_OPTIONS,
@@ -60,24 +60,31 @@ def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int,
     metavar="N,N,...",
     default="80%,60%,50%,40%,30%,20%",
     show_default=True,
-    help="Budgets of SynOps a sample, as amounts or percentages.",
+    help="Budgets of SynOps a sample, as amounts or percentages of the unpruned network's.",
 )
-@click.option("--seeds", callback=_seeds, metavar="N,N,...", default="0", show_default=True, help="Seeds of each.")
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    metavar="N,N,...",
+    default="0",
+    show_default=True,
+    help="Seeds, for each budget.",
+)
 @click.option(
     "--max-drop",
     type=float,
     default=1.0,
     show_default=True,
-    help="Points of accuracy that the answer may lose, on the validation samples.",
+    help="Most points of accuracy that the answer may lose, on the validation samples.",
 )
-@click.option("--cores", type=click.IntRange(1), help="Cores at most, at every point.")
-@with_options(SEARCH_OPTIONS, LOWERING_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS)
+@click.option("--cores", type=click.IntRange(1), help="Most cores, at every point.")
+@with_options(SEARCH_OPTIONS, DELIVERY_OPTIONS, RESUME_OPTIONS, OUTPUT_OPTIONS, INPUT_OPTIONS)
 @click.option(
     "--backend",
     type=NameIn(BACKENDS.names),
     default="emulator",
     show_default=True,
-    help="What proves each point; emulator: none, prove the one that you take with validate.",
+    help="Backend that confirms each point; emulator: none, confirm the one that you take with validate.",
 )
 @with_options(BACKEND_OPTIONS)
 @click.option(

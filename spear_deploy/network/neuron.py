@@ -68,6 +68,10 @@ class Neuron:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
+    def is_alike(self, other: Neuron) -> bool:
+        """Say whether the other computes the same: all parameters are equal, arrays in every element."""
+        return all(np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+
     def take(self, units: NDArray[np.intp]) -> Neuron:
         """Return the neurons of the given units: indices along the first axis (channels or neurons)."""
         sliced: dict[str, Any] = {name: value[units] for name, value in self.arrays().items()}

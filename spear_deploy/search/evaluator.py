@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache, partial
-from typing import Any
+from functools import cache, cached_property, lru_cache, partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,11 @@ from spear_deploy.progress import Tick
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.cost import SynopsCost, synops_cost
 from spear_deploy.search.importance import most_important, unit_importance
+from spear_deploy.search.importance_share import kept_importance
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.outlook import Pace
 from spear_deploy.search.recalibration import recalibrated
-from spear_deploy.search.shares import kept_importance
 from spear_deploy.search.space import KeepCounts, PrunableGroup
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import Compiler, Lowered
@@ -48,6 +48,9 @@ _RANKING_SAMPLES = 1024
 """Training samples that importance is averaged over."""
 _AT_HAND = 4
 """Pruned networks that are kept: a network is placed, judged and fine-tuned in turn, and many would fill the memory."""
+
+_Key: TypeAlias = tuple[tuple[str, int], ...]
+"""Keep counts as what results are remembered by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +99,22 @@ class Evaluator:
         return synops_cost(network, unit_groups(network), self.data.val.some(_SAMPLES), self.execution)
 
     @cached_property
-    def _pruned(self) -> Callable[[tuple[tuple[str, int], ...]], Network]:
+    def _pruned(self) -> Callable[[_Key], Network]:
         """Prunes to counts; the last networks stay at hand, with the synapses that were composed for them."""
         return lru_cache(_AT_HAND)(lambda counts: keep_units(self.baseline.network, self.kept_units(dict(counts))))
+
+    @cached_property
+    def _recalibrated(self) -> Callable[[_Key], Network]:
+        """Prunes to counts and recalibrates; the last one stays: uniform widths find the rate and are compared."""
+        return lru_cache(1)(lambda counts: self.cut(self.baseline.network, self.kept_units(dict(counts))))
+
+    @cached_property
+    def _placed(self) -> Callable[[_Key], Placement]:
+        return cache(lambda counts: self.compiler.place(self._pruned(counts)))
+
+    @cached_property
+    def _expected(self) -> Callable[[_Key], Placement]:
+        return cache(lambda counts: self._expected_placement(dict(counts)))
 
     @cached_property
     def pace(self) -> Pace:
@@ -110,34 +126,24 @@ class Evaluator:
         """Every training that ran away, in order."""
         return []
 
-    @cached_property
-    def _placements(self) -> dict[tuple[tuple[str, int], ...], Placement]:
-        return {}
-
-    @cached_property
-    def _expected(self) -> dict[tuple[tuple[str, int], ...], Placement]:
-        return {}
-
     def kept_units(self, counts: KeepCounts) -> dict[str, Units]:
         """Return the sorted units that each group keeps."""
         return {name: most_important(self.importance[name], count) for name, count in counts.items()}
 
-    def prune(self, proposal: Proposal) -> Network:
+    def pruned(self, counts: KeepCounts) -> Network:
         """Return the pruned network as it is placed: neither recalibrated nor fine-tuned."""
-        if proposal.network is not None:
-            return proposal.network
-        return self._pruned(tuple(sorted(proposal.counts.items())))
+        return self._pruned(_key(counts))
 
     def cut(self, network: Network, kept: Mapping[str, Units]) -> Network:
         """Return a network with only the ``kept`` units of each group, recalibrated where that lowers its loss."""
         left, decide = keep_units(network, kept), self.options.decide
-        return recalibrated(network, left, kept, self.data, self.execution, decide=decide)
+        return recalibrated(network, left, kept, self.data, self.execution, decide=decide).network
 
     def network_of(self, proposal: Proposal) -> Network:
         """Return the network of a proposal as its fine-tuning begins with it."""
         if proposal.network is not None:
             return proposal.network
-        return self.cut(self.baseline.network, self.kept_units(proposal.counts))
+        return self._recalibrated(_key(proposal.counts))
 
     def outcome(self, proposal: Proposal) -> Outcome:
         """Judge a proposal before fine-tuning.
@@ -154,28 +160,22 @@ class Evaluator:
 
     def placement(self, counts: KeepCounts) -> Placement:
         """Place the pruned network by the target's own rule."""
-        key = tuple(sorted(counts.items()))
-        if key not in self._placements:
-            self._placements[key] = self.compiler.place(self.prune(Proposal(counts)))
-        return self._placements[key]
+        return self._placed(_key(counts))
 
     def expected_placement(self, counts: KeepCounts) -> Placement:
         """Place the pruned network as it will be, by the unpruned network's rates: that takes no more cores."""
-        by_rule = self.placement(counts)
-        if keeps_rule(self.place):
-            return by_rule
-        key = tuple(sorted(counts.items()))
-        if key not in self._expected:
-            try:
-                lowered = self.compiler.lower(self.prune(Proposal(counts)))
-            except UnsupportedError:  # what is lowered in the end is fine-tuned, and may well be possible
-                return by_rule
-            left, sent = kept_neurons(self.baseline.network, self.kept_units(counts)), self.baseline.chip_val.sent
-            sent = {name: spikes[left[name]] if name in left else spikes for name, spikes in sent.items()}
-            steps = self.data.steps * len(self.baseline.chip_val.labels)
-            load = partial(expected_load, lowered.program, sent, steps)
-            self._expected[key] = placed_by(self.place, self.compiler, lowered, load).placement
-        return self._expected[key]
+        return self.placement(counts) if keeps_rule(self.place) else self._expected(_key(counts))
+
+    def _expected_placement(self, counts: KeepCounts) -> Placement:
+        try:
+            lowered = self.compiler.lower(self.pruned(counts))
+        except UnsupportedError:  # what is lowered in the end is fine-tuned, and may well be possible
+            return self.placement(counts)
+        left, sent = kept_neurons(self.baseline.network, self.kept_units(counts)), self.baseline.chip_val.sent
+        sent = {name: spikes[left[name]] if name in left else spikes for name, spikes in sent.items()}
+        steps = self.data.steps * len(self.baseline.chip_val.labels)
+        load = partial(expected_load, lowered.program, sent, steps)
+        return placed_by(self.place, self.compiler, lowered, load).placement
 
     def tune(
         self,
@@ -269,3 +269,7 @@ class Evaluator:
             )
             for group in self.groups.groups
         )
+
+
+def _key(counts: KeepCounts) -> _Key:
+    return tuple(sorted(counts.items()))

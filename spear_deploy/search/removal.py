@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.network.units import Units
-from spear_deploy.search.shares import importance_lost
+from spear_deploy.search.importance_share import importance_lost
 from spear_deploy.search.space import KeepCounts, counts_of
 
 if TYPE_CHECKING:

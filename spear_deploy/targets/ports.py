@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError
+from spear_deploy.network import Input
 from spear_deploy.network.ops import Shape
+from spear_deploy.recording import as_inputs
 
 _KEPT = 64
 """Samples that a range keeps."""
@@ -42,6 +44,18 @@ class InputRange:
         if self.samples is None:
             return None
         return self.samples.shape[0], self.taken_of or self.samples.shape[1]
+
+
+def input_ranges(
+    ports: Iterable[Input], calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None
+) -> dict[str, InputRange]:
+    """Return the range of every input: that of its ``calibration`` (steps, samples, *shape), or of spikes without one.
+
+    Raises :class:`InputError` (E005) as :func:`~spear_deploy.recording.as_inputs` does.
+    """
+    shapes = {port.name: port.shape for port in ports}
+    given = {} if calibration is None else as_inputs(shapes, calibration)
+    return {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
 
 
 def refuse_unlike(sizes: Mapping[str, tuple[int, int]]) -> None:

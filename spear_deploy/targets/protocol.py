@@ -24,6 +24,7 @@ from spear_deploy.network.ops import Shape
 from spear_deploy.network.synapses import Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.placement.cuts import Cut
+from spear_deploy.progress import Tick
 from spear_deploy.recording import Recording, as_inputs
 from spear_deploy.targets.grids import Grid, Grids
 from spear_deploy.targets.ports import InputPort, InputRange, refuse_unlike
@@ -50,6 +51,7 @@ __all__ = [
     "Recording",
     "Recutter",
     "Target",
+    "run_in_batches",
 ]
 
 
@@ -135,6 +137,20 @@ class Emulator(Protocol):
 
         ``membranes`` records those of all neurons; ``clips`` counts how often registers were too narrow.
         """
+
+
+def run_in_batches(
+    emulator: Emulator, payloads: Mapping[str, NDArray[Any]], *, membranes: bool = False, tick: Tick | None = None
+) -> Recording:
+    """Run any number of samples: payloads (steps, samples, *shape) of each input; ``tick`` counts samples."""
+    steps, samples = next(iter(payloads.values())).shape[:2]
+    size, parts = emulator.batch_size(steps), []
+    for start in range(0, samples, size):
+        batch = {name: values[:, start : start + size] for name, values in payloads.items()}
+        parts.append(emulator.run(batch, membranes=membranes))
+        if tick:
+            tick(min(start + size, samples), samples)
+    return Recording.concatenate(parts)
 
 
 class Compiler(Protocol):
@@ -299,12 +315,5 @@ class Lowered:
         inputs = as_inputs({name: port.shape for name, port in ports.items()}, x)
         refuse_unlike({name: (len(values), values.shape[1]) for name, values in inputs.items()})
         payloads = {name: ports[name].encode(values) for name, values in inputs.items()}
-        steps, samples = next(iter(payloads.values())).shape[:2]
-        emulator = self.target.emulator(self.program, execution)
-        size = emulator.batch_size(steps)
-        parts = []
         with execution.applied():
-            for start in range(0, samples, size):
-                batch = {name: values[:, start : start + size] for name, values in payloads.items()}
-                parts.append(emulator.run(batch, membranes=True))
-        return Recording.concatenate(parts)
+            return run_in_batches(self.target.emulator(self.program, execution), payloads, membranes=True)

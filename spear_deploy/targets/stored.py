@@ -1,14 +1,36 @@
-"""What readers of program files share: parts of an HDF5 tree that is not trusted, checked for their kind."""
+"""What readers of program files share: one error for all damage, and parts of a tree, checked for their kind."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.errors import InputError
 from spear_deploy.network.ops import Pair, Shape
+from spear_deploy.untrusted import UnreadableError
 from spear_deploy.untrusted.hdf5 import Group
+
+_DAMAGE = (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError, AttributeError)
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Raise :class:`InputError` (E010) for whatever goes wrong while the block reads a program file."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
+
+
+def check_schema(group: Group, schema: int | str) -> None:
+    """Raise :class:`ValueError` for a file of another schema, KeyError for one that names none."""
+    if group.attrs["schema"] != schema:
+        raise ValueError(f"schema {group.attrs['schema']} is not {schema}")
 
 
 def subgroup(group: Group, *names: str) -> Group:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.backends import check_runs
-from spear_deploy.backends.shares import run_shared
+from spear_deploy.backends.parallel import run_in_parallel
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.runs import program_recorder
@@ -64,7 +64,7 @@ def run_on(
     (port,) = program.inputs
     try:
         inputs = {port.name: np.moveaxis(x, 1, 0)}
-        recording = run_shared(backend, program, inputs, timeout=timeout, tick=tick, jobs=jobs)
+        recording = run_in_parallel(backend, program, inputs, timeout=timeout, tick=tick, jobs=jobs)
         missing = [p.name for p in program.populations if p.name not in {*recording.spikes, *recording.membrane}]
     except SpearError:
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,3 +31,15 @@ def test_readout_and_current_are_recognised():
     assert (plain.is_readout, plain.has_current) == (False, False)
     assert (other.is_readout, other.has_current) == (True, True)
     assert "threshold" not in other.arrays()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"compare": "ge"}, {"floor": -1.0}, {"threshold": None}, {"start_value": np.ones(4, np.float32)}]
+)
+def test_neurons_are_alike_that_compute_the_same(changed):
+    """Equal parameters in other arrays are alike; any field that differs makes them others."""
+    plain = neuron(np.random.default_rng(0), (4,))
+    copied = {name: value.copy() for name, value in plain.arrays().items()}
+    assert plain.is_alike(replace(plain, **copied))
+    assert not plain.is_alike(replace(plain, **changed))
+    assert not replace(plain, **changed).is_alike(plain)

@@ -21,7 +21,6 @@ from spear_deploy.search.importance import (
     unit_importance,
     weight_importance,
 )
-from spear_deploy.search.methods import Proposal
 from spear_deploy.search.options import SearchOptions
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.bounded import training_together
@@ -111,7 +110,7 @@ def test_pruned_networks_keep_the_important_units(tiny_network: Network, tiny_da
     kept = evaluator.kept_units({"hidden1": 5, "hidden2": 8})
     assert not {0, 1, 2} & set(kept["hidden1"].tolist())
     assert kept["hidden2"].tolist() == list(range(8))
-    assert evaluator.prune(Proposal({"hidden1": 5}))["hidden1"].shape == (5,)
+    assert evaluator.pruned({"hidden1": 5})["hidden1"].shape == (5,)
 
 
 def test_every_group_has_an_importance(tiny_network: Network, tiny_data: Dataset) -> None:

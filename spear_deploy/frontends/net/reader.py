@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.errors import Finding
 from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.net import file as net_file
+from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.layers import (
     UNIT,
     ConvolutionLayer,
@@ -33,8 +34,8 @@ from spear_deploy.frontends.net.layers import (
     parse,
     refusals,
 )
+from spear_deploy.frontends.net.parsing import error_of, parse_layers
 from spear_deploy.frontends.net.sigma_delta import is_sigma_delta, refusal
-from spear_deploy.frontends.net.values import BadLayerError
 from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Flatten, Input, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
 
@@ -52,28 +53,20 @@ def read_net(path: Path | str) -> Imported:
         UnsupportedError: E021 and E026 with every layer concerned, or an E021 for sigma-delta neurons, which
             :mod:`~spear_deploy.frontends.net.sigma_delta` reads.
     """
-    layers, findings, whole = [], [], net_file.read(Path(path))
-    if is_sigma_delta(whole):
+    stored = net_file.read(Path(path))
+    if is_sigma_delta(stored):
         raise refusal(Path(path))
-    for index, stored in enumerate(whole):
-        where = f"layer {index} ({stored.type})"
-        refused = [Finding(code, where, message, fix) for code, message, fix in refusals(stored)]
-        findings += refused
-        if refused:
-            continue
-        try:
-            layers.append(parse(where, f"{stored.type.removesuffix('_rec')}{index}", stored))
-        except BadLayerError as error:
-            findings.append(Finding("E013", where, str(error), "export it again with lava-dl"))
-        except (TypeError, ValueError, OverflowError) as error:
-            findings.append(Finding("E013", where, f"its fields do not fit together: {error}"))
+    layers, findings = parse_layers(stored, lambda index, layer: refusals(layer), _parse)
     if not findings:
         chain = _Chain(layers)
-        findings += chain.findings
-        if not findings:
+        if not chain.findings:
             return Imported(chain.network(), NET_SEMANTICS, tuple(chain.notes))
-    damaged = any(finding.code == "E013" for finding in findings)
-    raise (InputError if damaged else UnsupportedError)(findings)
+        findings = chain.findings
+    raise error_of(findings)
+
+
+def _parse(index: int, where: str, layer: NetLayer) -> Layer:
+    return parse(where, f"{layer.type.removesuffix('_rec')}{index}", layer)
 
 
 class _Chain:

@@ -15,12 +15,13 @@ from typing import TypeAlias
 
 import numpy as np
 
-from spear_deploy.errors import Finding, InputError, UnsupportedError
+from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends.net import file as net_file
 from spear_deploy.frontends.net.fields import LAYER_FIELDS, SIGMA_DELTA_FIELDS, field_problems
 from spear_deploy.frontends.net.file import NetLayer
 from spear_deploy.frontends.net.layers import FlattenLayer
 from spear_deploy.frontends.net.limits import bits_problem, loading_problem, range_problem
+from spear_deploy.frontends.net.parsing import AGAIN, error_of, parse_layers
 from spear_deploy.frontends.net.values import (
     BadLayerError,
     Geometry,
@@ -39,7 +40,6 @@ from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
 
 _KIND = "SDNN"
 _LAYERS = ("input", "conv", "flatten", "dense")
-_AGAIN = "export it again with lava-dl"
 _MAX_VALUE = (1 << 19) - 1
 """Of a threshold or bias: with their 12 binary places Lava keeps them in 32 bits."""
 
@@ -76,31 +76,21 @@ def read_sigma_delta(path: Path | str) -> tuple[SigmaDeltaNetwork, tuple[Finding
         InputError: E001, E013 (unreadable, damaged, or with values that netx or the chip would change).
         UnsupportedError: E021 and E026; all with every layer concerned.
     """
-    layers, findings = net_file.read(Path(path)), list[Finding]()
+    layers = net_file.read(Path(path))
     if not is_sigma_delta(layers):
         fix = "spear-deploy compile or deploy it, and run or validate the bundle; spear_deploy.load from Python"
         raise UnsupportedError.of("E021", path, "it has no sigma-delta neurons: its network is to be compiled", fix)
-    read = list[_Layer]()
-    for index, layer in enumerate(layers):
-        where = f"layer {index} ({layer.type})"
-        refused = _refusals(layer, is_last=index == len(layers) - 1)
-        told = [Finding(code, where, message, fix) for code, message, fix in refused]
-        findings += told
-        if told:
-            continue
-        try:
-            read.append(_parse(where, f"{layer.type}{index}", layer))
-        except BadLayerError as error:
-            findings.append(Finding("E013", where, str(error), _AGAIN))
-        except (TypeError, ValueError, OverflowError) as error:
-            findings.append(Finding("E013", where, f"its fields do not fit together: {error}", _AGAIN))
+    read, findings = parse_layers(
+        layers,
+        lambda index, layer: _refusals(layer, is_last=index == len(layers) - 1),
+        lambda index, where, layer: _parse(where, f"{layer.type}{index}", layer),
+    )
     if not findings:
         chain = _Chain(read)
         if not chain.findings:
             return chain.network(), tuple(_notes(layers[0]))
-        findings += chain.findings
-    damaged = any(finding.code == "E013" for finding in findings)
-    raise (InputError if damaged else UnsupportedError)(findings)
+        findings = chain.findings
+    raise error_of(findings)
 
 
 def _refusals(layer: NetLayer, *, is_last: bool) -> Iterator[tuple[str, str, str]]:
@@ -249,7 +239,7 @@ class _Chain:
         return self._populations[-1] if self._populations else self._input
 
     def _tell(self, where: str, message: str) -> None:
-        self.findings.append(Finding("E013", where, message, _AGAIN))
+        self.findings.append(Finding("E013", where, message, AGAIN))
 
 
 def _population(name: str, shape: Shape, values: Values, kind: Kind) -> SigmaDeltaPopulation:

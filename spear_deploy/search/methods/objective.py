@@ -20,7 +20,7 @@ from typing import Any
 
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
 
-Told = Sequence[tuple[Proposal, Outcome]]
+History = Sequence[tuple[Proposal, Outcome]]
 """What was proposed, and what it was worth, in order."""
 
 WIDTH_ABOVE, WIDTH_BELOW = 0.1, 0.4
@@ -47,9 +47,9 @@ def reward_of(task: Task, proposal: Proposal, outcome: Outcome) -> float:
     return reward(outcome.score, task.predict(proposal, outcome), task.target)
 
 
-def search_figures(task: Task, told: Told, rewards: Sequence[float]) -> Mapping[str, Any]:
+def search_figures(task: Task, history: History, rewards: Sequence[float]) -> Mapping[str, Any]:
     """Return how a search went, as JSON: the best reward, how many networks came near, and each one's R and excess."""
-    excess = [task.predict(*entry) / task.target - 1 for entry in told]
+    excess = [task.predict(*entry) / task.target - 1 for entry in history]
     return {
         "best_reward": max(rewards, default=None),
         "near_target": sum(abs(each) <= _NEAR for each in excess),

@@ -20,17 +20,16 @@ import numpy as np
 
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
-from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.recalibration import recalibrated
+from spear_deploy.search.recalibration import Recalibrated, recalibrated
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
 from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, weights_of
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
 _SAMPLES, _RATES = 512, 256
-"""Samples that worth (training) and loss (validation), and the rates (validation), of a stage are averaged over."""
+"""Samples that worth (training), and the rates (validation), of a stage are averaged over."""
 _CLEAR = 0.1
 """Loss that says something, as a share of what guessing loses: right after a cut small differences say little."""
 _NOTHING = np.float32(1e-12)
@@ -56,7 +55,7 @@ class GradualSynapses(Once):
         while True:
             synapses = self._synapses(network)
             share = synapses.synops / task.cost.total
-            if share <= CLOSE * task.target:
+            if share <= CLOSE * task.target or task.execution.deadline.passed:
                 break
             thinner = self._thinned(synapses, max(task.target / share, STAGE))
             if thinner.content_hash == network.content_hash:
@@ -75,20 +74,14 @@ class GradualSynapses(Once):
         """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
         task, decide = self.task, self.task.training.decide
         classes = max(2, task.network[task.network.outputs[0]].size)
-        thinner = {
-            name: self._recalibrated(synapses.network, masked(synapses.network, synapses.kept(worth, aim)))
-            for name, worth in worths(task, synapses).items()
-        }
-        split = task.data.val.some(_SAMPLES)
-        losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
-        is_clear = losses["taylor"] - losses["magnitude"] > _CLEAR * log(classes)
+        before, thinner = synapses.network, dict[str, Recalibrated]()
+        for name, worth in worths(task, synapses).items():
+            cut = masked(before, synapses.kept(worth, aim))
+            thinner[name] = recalibrated(before, cut, {}, task.data, task.execution, decide=decide)
+        is_clear = thinner["taylor"].loss - thinner["magnitude"].loss > _CLEAR * log(classes)
         chosen = "magnitude" if is_clear else "taylor"
         self._chosen[chosen] += 1
-        return thinner[chosen]
-
-    def _recalibrated(self, before: Network, thinned: Network) -> Network:
-        task, decide = self.task, self.task.training.decide
-        return recalibrated(before, thinned, {}, task.data, task.execution, decide=decide)
+        return thinner[chosen].network
 
 
 def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:

@@ -14,15 +14,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spear_deploy.search.methods.bisected import Bisected
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
 from spear_deploy.search.methods.widths import Widths, removals
 
 
-class Taylor:
+class Taylor(Bisected):
     """Importance for each SynOp saved, under one Lagrangian multiplier for all groups, found by bisection."""
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        super().__init__(task)
         self._path = removals(Widths(task))
         self._low, self._high = 0, len(self._path.groups)  # steps: so many are too few, so many are taken as enough
         self._asked = 0
@@ -38,15 +39,10 @@ class Taylor:
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Keep the part of the path in which the target is met first."""
-        if self.task.predict(proposal, outcome) <= self.task.target and self.task.space.fits(proposal.counts):
+        if self.is_within(proposal, outcome):
             self._high = self._step - 1
         else:
             self._low = self._step + 1
-
-    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
-        """Return the share predicted, where the target is met: of one path the widest is best."""
-        predicted = self.task.predict(proposal, outcome)
-        return predicted if predicted <= self.task.target else -predicted
 
     def figures(self) -> Mapping[str, Any]:
         """Return how many units are removed, and the multiplier: the largest importance for a SynOp that went."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spear_deploy.search.methods.bisected import Bisected
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts
 
 
-class Uniform:
+class Uniform(Bisected):
     """One keep ratio for all layers, found by halving the interval in which predicted SynOps reach the target."""
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        super().__init__(task)
         self._low, self._high = task.space.lowest, 1.0
         self._ratio = self._high
         self._seen: list[KeepCounts] = []
@@ -32,16 +33,10 @@ class Uniform:
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Keep the half in which the target lies."""
-        is_within = self.task.predict(proposal, outcome) <= self.task.target and self.task.space.fits(proposal.counts)
-        if is_within:
+        if self.is_within(proposal, outcome):
             self._low = self._ratio
         else:
             self._high = self._ratio
-
-    def merit(self, proposal: Proposal, outcome: Outcome) -> float:
-        """Return the share predicted, where the target is met: of one ratio for all the widest is best."""
-        predicted = self.task.predict(proposal, outcome)
-        return predicted if predicted <= self.task.target else -predicted
 
     def figures(self) -> Mapping[str, Any]:
         """Return the largest ratio whose predicted SynOps are within the target."""

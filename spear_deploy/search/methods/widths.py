@@ -14,8 +14,8 @@ from math import exp, log
 import numpy as np
 from numpy.typing import NDArray
 
+from spear_deploy.search.importance_share import importance_lost
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.shares import importance_lost
 from spear_deploy.search.space import KeepCounts, keep_count
 
 _SMALLEST = 1e-12
@@ -153,8 +153,8 @@ class Removals:
 def removals(widths: Widths) -> Removals:
     """Return the path on which each step removes the unit that takes least of its group's importance for what it saves.
 
-    How much it takes is :func:`~spear_deploy.search.shares.importance_lost`.  That, and what it saves, is computed
-    anew after every removal.
+    How much it takes is :func:`~spear_deploy.search.importance_share.importance_lost`.  That, and what it saves, is
+    computed anew after every removal.
     """
     task, counts, smallest = widths.task, dict(widths.space.units), widths.space.smallest
     left = {name: np.asarray(task.importance[name])[order] for name, order in widths.order.items()}

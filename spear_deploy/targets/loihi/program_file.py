@@ -14,7 +14,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.errors import InputError
 from spear_deploy.network.neuron import Comparison, ResetKind
 from spear_deploy.network.synapses import MAX_DENSE_ELEMENTS, ConvSynapses, DenseSynapses, Synapses
 from spear_deploy.storage import atomic_hdf5
@@ -22,8 +21,8 @@ from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, Loihi
 from spear_deploy.targets.loihi.program_check import check_program
 from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
-from spear_deploy.targets.stored import integers, pair_of, shape_of, subgroup
-from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.targets.stored import check_schema, integers, pair_of, refusing_damage, shape_of, subgroup
+from spear_deploy.untrusted import hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
 SCHEMA = 3
@@ -65,11 +64,10 @@ def read_program(path: Path) -> LoihiProgram:
 
     Raises :class:`InputError` (E010) if it is no program or is damaged.
     """
-    try:
+    with refusing_damage(path):
         root = hdf5.read(path, _MAX_WEIGHT_BYTES)
         attrs: Mapping[str, Any] = root.attrs
-        if attrs["schema"] != SCHEMA:
-            raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
+        check_schema(root, SCHEMA)
         groups = [(str(name), subgroup(root, "populations", name)) for name in attrs["order"]]
         ports = tuple(_read_port(n, g) for n, g in groups if g.attrs["kind"] == "input")
         populations = tuple(_read_population(n, g) for n, g in groups if g.attrs["kind"] != "input")
@@ -82,8 +80,6 @@ def read_program(path: Path) -> LoihiProgram:
         program = LoihiProgram(str(attrs["chip"]), ports, populations, projections, outputs, arithmetic)
         check_program(program)
         return program
-    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError, AttributeError) as error:
-        raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
 
 
 def _write_projection(group: h5py.Group, projection: LoihiProjection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,8 +51,11 @@ class LoihiCompiler:
     @property
     def identity(self) -> Mapping[str, object]:
         """What a program depends on beside the network."""
-        figures = hashlib.sha256(repr(self.chip).encode()).hexdigest()
-        return {"chip": [self.chip.name, figures], "weight_bits": self.weight_bits, "keep_to": self.options.keep_to}
+        return {
+            "chip": [self.chip.name, self.chip.fingerprint],
+            "weight_bits": self.weight_bits,
+            "keep_to": self.options.keep_to,
+        }
 
     @property
     def weight_bits(self) -> int:

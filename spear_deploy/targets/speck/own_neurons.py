@@ -40,7 +40,7 @@ def _own(population: Input | Population, floor: float) -> Input | Population:
         return population
     neuron = population.neuron
     own = _integrating(neuron, floor)
-    return population if _same(own, neuron) else replace(population, neuron=own)
+    return population if own.is_alike(neuron) else replace(population, neuron=own)
 
 
 def _integrating(neuron: Neuron, floor: float) -> Neuron:
@@ -55,14 +55,4 @@ def _integrating(neuron: Neuron, floor: float) -> Neuron:
         spikes="integer",
         floor=floor if neuron.floor is None else neuron.floor,
         start_value=None,
-    )
-
-
-def _same(one: Neuron, other: Neuron) -> bool:
-    kinds = ("reset", "reset_delay", "compare", "spikes", "floor")
-    arrays = ("alpha", "beta", "reset_value")
-    return (
-        all(getattr(one, kind) == getattr(other, kind) for kind in kinds)
-        and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
-        and other.start_value is None
     )

@@ -10,14 +10,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.errors import InputError
 from spear_deploy.network.ops import Conv2d, Shape
 from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.speck.layers import as_map
 from spear_deploy.targets.speck.program import Originals, Reset, Source, SpeckLayer, SpeckProgram
-from spear_deploy.targets.stored import pair_of, shape_of, subgroup
-from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.targets.stored import check_schema, pair_of, refusing_damage, shape_of, subgroup
+from spear_deploy.untrusted import hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
 SCHEMA = 1
@@ -59,18 +58,15 @@ def read_program(path: Path) -> SpeckProgram:
 
     Raises :class:`InputError` (E010) if it is no program or is damaged.
     """
-    try:
+    with refusing_damage(path):
         root = hdf5.read(path, _MAX_BYTES)
         attrs: Mapping[str, Any] = root.attrs
-        if attrs["schema"] != SCHEMA:
-            raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
+        check_schema(root, SCHEMA)
         ports = tuple(_port(str(name), subgroup(root, "inputs", str(name))) for name in attrs["inputs"])
         layers = tuple(_layer(str(name), subgroup(root, "layers", str(name))) for name in attrs["order"])
         program = SpeckProgram(str(attrs["chip"]), ports, layers, tuple(str(name) for name in attrs["outputs"]))
         _check(program)
         return program
-    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
-        raise InputError.of("E010", path, f"cannot be read as a program: {error}", "compile again") from error
 
 
 def _check(program: SpeckProgram) -> None:

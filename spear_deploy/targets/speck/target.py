@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ class SpeckCompiler:
     @property
     def identity(self) -> Mapping[str, object]:
         """What a program depends on beside the network."""
-        return {"chip": [self.chip.name, hashlib.sha256(repr(self.chip).encode()).hexdigest()]}
+        return {"chip": [self.chip.name, self.chip.fingerprint]}
 
     @property
     def weight_bits(self) -> int:

@@ -65,7 +65,7 @@ def _own(population: Input | Population, is_output: bool, registers: Registers) 
         floor=None,
         start_value=None,
     )
-    return population if _is_same(own, neuron) else replace(population, neuron=own, resolution=None)
+    return population if own.is_alike(neuron) else replace(population, neuron=own, resolution=None)
 
 
 def _calmed(network: Network, wanted: float, ranges: Mapping[str, InputRange]) -> Network:
@@ -115,10 +115,3 @@ def _as_strong(neuron: Neuron, alpha: np.ndarray, beta: np.ndarray) -> np.ndarra
         loses = before < 1
         gain = np.where(loses, gain * (1.0 - after) / np.where(loses, 1.0 - before.astype(np.float64), 1.0), gain)
     return gain.astype(np.float32)
-
-
-def _is_same(one: Neuron, other: Neuron) -> bool:
-    kinds = ("reset", "reset_delay", "compare", "spikes", "floor")
-    if any(getattr(one, kind) != getattr(other, kind) for kind in kinds) or other.start_value is not None:
-        return False
-    return all(np.array_equal(array, getattr(other, name)) for name, array in one.arrays().items())

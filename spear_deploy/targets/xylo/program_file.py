@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from spear_deploy.errors import InputError
 from spear_deploy.network.synapses import DenseSynapses
 from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
-from spear_deploy.targets.stored import integers, shape_of, subgroup
+from spear_deploy.targets.stored import check_schema, integers, refusing_damage, shape_of, subgroup
 from spear_deploy.targets.xylo.program import REGISTERS, Shifts, XyloPopulation, XyloProgram
 from spear_deploy.targets.xylo.registers import XYLOSIM, Arithmetic
-from spear_deploy.untrusted import UnreadableError, hdf5
+from spear_deploy.untrusted import hdf5
 from spear_deploy.untrusted.hdf5 import Group
 
 SCHEMA = "xylo 1"
@@ -52,11 +51,10 @@ def read_program(path: Path) -> XyloProgram:
 
     Raises :class:`InputError` (E010) if it is no Xylo program or is damaged.
     """
-    try:
+    with refusing_damage(path):
         root = hdf5.read(path)
         attrs: Mapping[str, Any] = root.attrs
-        if attrs["schema"] != SCHEMA:
-            raise ValueError(f"schema {attrs['schema']} is not {SCHEMA}")
+        check_schema(root, SCHEMA)
         program = XyloProgram(
             str(attrs["chip"]),
             tuple(_read_port(str(name), subgroup(root, "inputs", str(name))) for name in attrs["inputs"]),
@@ -68,8 +66,6 @@ def read_program(path: Path) -> XyloProgram:
         )
         _check(program)
         return program
-    except (OSError, UnreadableError, LookupError, ValueError, TypeError, OverflowError) as error:
-        raise InputError.of("E010", path, f"cannot be read as a Xylo program: {error}", "compile again") from error
 
 
 def _check(program: XyloProgram) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,8 +47,7 @@ class XyloCompiler:
     @property
     def identity(self) -> Mapping[str, object]:
         """What a program depends on beside the network."""
-        figures = hashlib.sha256(repr(self.chip).encode()).hexdigest()
-        return {"chip": [self.chip.name, figures], "weight_bits": self.weight_bits}
+        return {"chip": [self.chip.name, self.chip.fingerprint], "weight_bits": self.weight_bits}
 
     @property
     def weight_bits(self) -> int:

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spear_deploy.deadline import Deadline
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network
 from spear_deploy.network.units import keep_units, unit_groups
@@ -171,6 +172,15 @@ def test_gradual_thins_what_gradual_pruning_left() -> None:
     assert task.path.down_to(0.1, task.space.fits) is narrow
 
 
+def test_no_stage_begins_after_the_deadline() -> None:
+    """What the gradual path left then is proposed as it is: nothing would fine-tune what came later."""
+    task = TASKS["dense"]
+    late = replace(task, execution=replace(task.execution, deadline=Deadline(at=0.0)))
+    method = METHODS.get("synapses")(late)
+    assert proposal_of(method).network is task.path.end.network
+    assert method.figures()["stages"] == 0
+
+
 def test_importance_is_that_of_the_difference_it_makes() -> None:
     """A weight without an effect on the decision has none, and one that decides has more than most."""
     task = TASKS["dense"]
@@ -202,8 +212,8 @@ def test_magnitudes_rank_where_gradients_leave_it_guessing(
     lost: float, ranked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where their network has less loss by more than a tenth of what guessing three classes loses."""
-    losses = iter([0.2 + lost * log(3), 0.2] * 100)
-    monkeypatch.setattr("spear_deploy.search.methods.synapses.mean_loss", lambda *_: next(losses))
+    losses = iter([0.2 + lost * log(3), 0.9, 0.9, 0.2] * 100)  # of each: as cut, and recalibrated
+    monkeypatch.setattr("spear_deploy.search.recalibration.mean_loss", lambda *_: next(losses))
     method = METHODS.get("synapses")(TASKS["dense"])
     proposal_of(method)
     figures = method.figures()

@@ -8,7 +8,7 @@ back along the walk by bootstrapping, for which a search has too few episodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,13 +107,7 @@ class Agent:
 
     def walk(self, walk: Walk, widening: float = 1.0) -> list[Step]:
         """Decide all groups; return the steps.  Exploration is ``widening`` times as wide as usual."""
-        steps = []
-        while not walk.is_done:
-            before = walk.observation()
-            action = np.array([self._action(before, widening)], np.float32)
-            walk.decide(float(action[0]))
-            steps.append((before, action, walk.observation()))
-        return steps
+        return _steps(walk, lambda observation: self._action(observation, widening))
 
     def remember(self, steps: Sequence[Step]) -> None:
         """Add an episode to the replay buffer, without its reward."""
@@ -145,9 +139,15 @@ class Agent:
 
 def replay(walk: Walk, counts: KeepCounts) -> list[Step]:
     """Return the steps of a walk to given widths."""
+    return _steps(walk, lambda _: walk.action_for(counts))
+
+
+def _steps(walk: Walk, act: Callable[[NDArray[np.float32]], float]) -> list[Step]:
+    """Decide all groups by the actions that ``act`` returns for observations; return the steps."""
     steps = []
     while not walk.is_done:
-        before, action = walk.observation(), np.array([walk.action_for(counts)], np.float32)
+        before = walk.observation()
+        action = np.array([act(before)], np.float32)
         walk.decide(float(action[0]))
         steps.append((before, action, walk.observation()))
     return steps

@@ -1,4 +1,4 @@
-"""The samples of a backend, shared among processes: what they record is put together in the order of the samples."""
+"""A backend run in several processes at a time: each takes a part of the samples, and they are joined in order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spear_deploy.recording import Recording
 from spear_deploy.targets import Program
 
 
-def run_shared(
+def run_in_parallel(
     name: str,
     program: Program,
     inputs: Mapping[str, NDArray[Any]],
@@ -36,26 +36,26 @@ def run_shared(
     if min(jobs, samples) < 2 or not backend.is_independent:
         return backend.run(program, inputs, timeout=timeout, tick=tick)
     spans = np.array_split(np.arange(samples), min(jobs, samples))
-    shares = {f"samples {span[0]} to {span[-1]}": span for span in spans}
-    given = {share: {port: x[:, span] for port, x in inputs.items()} for share, span in shares.items()}
+    parts = {f"samples {span[0]} to {span[-1]}": span for span in spans}
+    given = {part: {port: x[:, span] for port, x in inputs.items()} for part, span in parts.items()}
     work: dict[str, float] = {}
 
-    def ran(share: str, part: float) -> None:
-        work[share] = part * len(shares[share])
+    def ran(part: str, share: float) -> None:
+        work[part] = share * len(parts[part])
         if tick is not None:
             tick(int(sum(work.values())), samples)
 
     record = partial(_record, backend=name, program=program, timeout=timeout)
-    found = run_all(record, given, jobs, heard=ran, done=lambda share, _: ran(share, 1.0))
-    parts = [_whole(part, share, name) for share, part in found.items()]
-    return replace(Recording.concatenate(parts), seconds=max(part.seconds for part in parts))
+    found = run_all(record, given, jobs, heard=ran, done=lambda part, _: ran(part, 1.0))
+    recordings = [_whole(each, part, name) for part, each in found.items()]
+    return replace(Recording.concatenate(recordings), seconds=max(each.seconds for each in recordings))
 
 
-def _whole(part: Recording | Lost, share: str, name: str) -> Recording:
-    if isinstance(part, Lost):
-        message = f"the process with {share} ended twice, at last by {part.how}"
+def _whole(found: Recording | Lost, part: str, name: str) -> Recording:
+    if isinstance(found, Lost):
+        message = f"the process with {part} ended twice, at last by {found.how}"
         raise BackendError.of("E061", name, message, "run it again, with fewer --jobs where memory ran out")
-    return part
+    return found
 
 
 def _record(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.shares import importance_lost, kept_importance
+from spear_deploy.search.importance_share import importance_lost, kept_importance
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=9), st.lists(st.floats(0.01, 10), min_size=1, max_size=9))
