@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.deployment.options import PROJECT
-from spear_deploy.deployment.project import PATHS, PATHS_OR_NAMES, write_project
-from spear_deploy.storage import exists
+from spear_deploy.deployment.project import PATHS, PATHS_OR_NAMES, led, write_project
 
 _PLACES = (*PATHS, *PATHS_OR_NAMES)
 _EXPORT = "net"
@@ -48,8 +47,8 @@ class Project:
 
 
 def _placed(name: str, value: Any) -> str:
-    """Return a path that holds in any folder, or a name as it is."""
-    return str(Path(value).absolute()) if name in PATHS or exists(Path(value)) else str(value)
+    """Return a value whose path holds in any folder."""
+    return led(name, fspath(value), Path(), lambda path: str(path.absolute()))
 
 
 def _listed(values: Any) -> str:

@@ -15,9 +15,8 @@ from typing import Any
 
 import click
 
-from spear_deploy.deployment.project import NEEDED, OF_ONE_RUN, PATHS, PATHS_OR_NAMES
+from spear_deploy.deployment.project import NEEDED, OF_ONE_RUN, PATHS, PATHS_OR_NAMES, led
 from spear_deploy.errors import Finding, InputError
-from spear_deploy.storage import exists
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -84,9 +83,7 @@ def _converted(parameter: click.Parameter, value: Any, context: click.Context) -
 
 
 def _placed(name: str, value: Any, folder: Path) -> Any:
-    """Return a value whose path, if it is one, leads from the folder of the file."""
+    """Return a value whose path, if there is one in it, leads from the folder of the file."""
     if name in PATHS:
         return folder / value
-    if name in PATHS_OR_NAMES and exists(folder / value):
-        return str(folder / value)
-    return value
+    return led(name, value, folder, lambda path: str(folder / path)) if name in PATHS_OR_NAMES else value

@@ -26,6 +26,7 @@ from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, refuse_no_data, ta
 from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
+from spear_deploy.printable import plain
 
 _GROUPED = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9.%eE])")
 
@@ -110,7 +111,8 @@ def sweep_command(**options: Any) -> int:
         done = _swept(options, output, shown)
         for console in (shown.verdict, *shown.full) if said["quiet"] else shown.full:  # the table is the verdict
             print_sweep(done.result, console)
-            console.print(f"\nsweep: {output / SWEEP}\npage: {output / SWEEP_PAGE}", markup=False, soft_wrap=True)
+            written = f"\nsweep: {plain(output / SWEEP)}\npage: {plain(output / SWEEP_PAGE)}"
+            console.print(written, markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(done.result, indent=2))
     if done.error is None:

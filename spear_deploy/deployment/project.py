@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spear_deploy.storage import atomic, exists
+from spear_deploy.storage import atomic, exists, real_path
 
 NEEDED = ("model", "chip", "data", "output")
 """Keys that no run can do without."""
@@ -18,22 +19,53 @@ OF_ONE_RUN = frozenset(
 """Options that say how to go about one run, not what is to be made."""
 PATHS = ("model", "output", "data_dir")
 PATHS_OR_NAMES = ("data", "chip", "semantics")
-"""What names a file where there is one of that name, and something built in where there is none."""
+"""What names a file, or something built in."""
+_CODE = re.compile(r"(?P<file>.+\.py):[^:]+")
+
+
+def led(name: str, value: str, folder: Path, to: Callable[[Path], str]) -> str:
+    """Return the value of an option with the path in it, which leads from ``folder``, led ``to`` elsewhere."""
+    path = _path_in(name, value, folder)
+    return to(Path(path)) + value[len(path) :] if path else value
+
+
+def _path_in(name: str, value: str, folder: Path) -> str:
+    """Return the part of a value that is a path: of ``FILE.py:NAME`` the file, of what is built in nothing.
+
+    A name stays one where a file or folder of that name lies too, and what can only be a file is one before it exists.
+    """
+    from spear_deploy.data.kinds.named import LOADERS
+    from spear_deploy.frontends.semantics import PRESETS
+
+    if name in PATHS:
+        return value
+    if name == "chip":
+        return value if value.endswith(".toml") else ""
+    if value in (PRESETS if name == "semantics" else LOADERS):
+        return ""
+    if exists(folder / value):
+        return value
+    if code := _CODE.fullmatch(value):
+        return code["file"]
+    is_file = ":" not in value and ("/" in value or Path(value).suffix != "")
+    return value if is_file else ""
 
 
 def write_project(path: Path, options: Mapping[str, Any], unnamed: Sequence[str] = ()) -> None:
     """Write a project file that repeats a run of these options; raise :class:`InputError`, E009.
 
-    ``unnamed`` are those that were objects in Python: the file says that it lacks them.
+    ``unnamed`` are those that were objects in Python: the file says that it lacks them, and values that are no UTF-8.
     """
+    held = dict(_held(options, path.parent))
+    unnamed = [*unnamed, *(name for name, value in held.items() if not _is_utf8(value))]
     head = ["# Repeats this run: spear-deploy build spear.toml -o elsewhere/"]
     if unnamed:
         head = [
-            f"# This run was made from Python with objects that no file can name: {', '.join(unnamed)}.",
-            "# With files or names of what they were given here, or as options, it is repeated by",
+            f"# This run was given what no file like this can name: {', '.join(unnamed)}.",
+            "# They were objects of Python, or paths that are no UTF-8.  With others, here or as options, repeat it by",
             "# spear-deploy build spear.toml -o elsewhere/",
         ]
-    lines = [f"{name} = {_in_toml(value)}" for name, value in _held(options, path.parent)]
+    lines = [f"{name} = {_in_toml(value)}" for name, value in held.items() if name not in unnamed]
     with atomic(path) as temporary:
         temporary.write_text("\n".join([*head, *lines]) + "\n", encoding="utf-8")
 
@@ -45,10 +77,24 @@ def _held(options: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]
         value = options[name]
         if name in OF_ONE_RUN or value is None or value is False:
             continue
-        is_path = name in PATHS or (name in PATHS_OR_NAMES and exists(Path(value)))
-        yield name, Path(os.path.relpath(value, folder)).as_posix() if is_path else value
+        is_place = name in PATHS or name in PATHS_OR_NAMES
+        yield name, led(name, os.fspath(value), Path(), lambda path: _from(folder, path)) if is_place else value
+
+
+def _from(folder: Path, path: Path) -> str:
+    """Return the way from a folder to a path; links in it are followed, for ``..`` behind one leads elsewhere."""
+    return Path(os.path.relpath(real_path(path.parent) / path.name, real_path(folder))).as_posix()
+
+
+def _is_utf8(value: Any) -> bool:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _in_toml(value: Any) -> str:
-    """Write a truth, a number or text."""
-    return json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)
+    """Write a truth, a number or text: as JSON, which writes all but one of the characters that TOML has escaped."""
+    text = json.dumps(value if isinstance(value, bool | int | float) else str(value), ensure_ascii=False)
+    return text.replace("\x7f", "\\u007f")

@@ -181,7 +181,7 @@ def test_without_an_output_nothing_is_left(imported: Imported, tiny_data: Datase
 def test_a_bundle_says_what_no_file_can_name(deployment: Deployment, folder: Path) -> None:
     """Of objects that were given from Python; what has a name is in its project file."""
     head, *_ = text = (folder / "spear.toml").read_text(encoding="utf-8").splitlines()
-    assert head == "# This run was made from Python with objects that no file can name: model, data."
+    assert head == "# This run was given what no file like this can name: model, data."
     assert not [line for line in text if line.startswith(("model", "data"))]
     assert {'chip = "loihi2"', 'synops = "60%"', 'backend = "emulator"', "epochs = 8.0"} < set(text)
 

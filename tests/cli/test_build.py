@@ -130,9 +130,69 @@ def test_no_file(spear: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert (done.code, "E001" in done.err, "docs/project.md" in done.err) == (2, True, True)
 
 
+def test_paths_lead_from_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of code its file does, and files that are missing, so that the error names where they were looked for."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    common = 'model = "net.nir"\noutput = "o"\n'
+    for name in ("mydata.py:load", "sub/mydata.py:a.b", "absent.npz", "absent/"):
+        held = held_in(f'{common}chip = "absent.toml"\nsemantics = "absent.toml"\ndata = "{name}"', folder)
+        file, colon, attribute = name.partition(":")
+        assert held["data"] == f"{folder / file}{colon}{attribute}"
+        assert held["chip"] == held["semantics"] == str(folder / "absent.toml")
+    for name in ("package.module:load", "aeon:JapaneseVowels", "nosuch"):
+        assert held_in(f'{common}chip = "loihi2"\ndata = "{name}"', folder)["data"] == name
+
+
+def test_names_of_what_is_built_in_stay_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file or folder of that name lies too: nir, digits and loihi2 are likely ones."""
+    monkeypatch.chdir(tmp_path)
+    names = {"semantics": "nir", "data": "digits", "chip": "loihi2"}
+    for name in names.values():
+        (tmp_path / name).mkdir()
+    options = {"model": tmp_path / "net.nir", **names, "output": tmp_path / "o"}
+    (tmp_path / "o").mkdir()
+    write_project(tmp_path / "o" / "spear.toml", options)
+    assert held_in((tmp_path / "o" / "spear.toml").read_text(), tmp_path) == {
+        "model": tmp_path / "../net.nir",
+        **names,
+        "output": tmp_path,
+    }
+
+
+def test_a_folder_behind_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in the file lead on from where the folder really is; the model's own link keeps its name."""
+    monkeypatch.chdir(tmp_path)
+    real = tmp_path / "far" / "away" / "deep"
+    real.mkdir(parents=True)
+    Path("link").symlink_to(real)
+    (tmp_path / "real.nir").write_bytes(b"")
+    Path("net.nir").symlink_to("real.nir")
+    Path("mydata.py").write_text("")
+    options = {"model": Path("net.nir"), "chip": "loihi2", "data": "mydata.py:load", "output": Path("link")}
+    write_project(Path("link/spear.toml"), options)
+    held = held_in(Path("link/spear.toml").read_text(), Path("link"))
+    assert held["model"].name == "net.nir"
+    assert held["model"].samefile("net.nir")
+    assert Path(held["data"].removesuffix(":load")).samefile("mydata.py")
+
+
+def test_what_is_no_utf8_is_left_out(tmp_path: Path) -> None:
+    """A file's name may be any bytes; the project file says what it lacks."""
+    strange = tmp_path / "a\udcff.nir"
+    path = tmp_path / "o" / "spear.toml"
+    write_project(path, {"model": strange, "chip": "loihi2", "data": "digits", "output": tmp_path / "o"})
+    head, *_ = text = path.read_text(encoding="utf-8").splitlines()
+    assert head == "# This run was given what no file like this can name: model."
+    assert not [line for line in text if line.startswith("model")]
+    with pytest.raises(InputError, match="E049 .* says no model"):
+        held_in(path.read_text(), tmp_path)
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    """Quotes, newlines and other scripts in names survive."""
-    options = {"model": tmp_path / 'a "b"\\c.nir', "chip": "loihi2", "data": "däta\n", "output": tmp_path / "o"}
+    """Quotes, newlines, other scripts and control characters in names survive."""
+    options = {"model": tmp_path / 'a "b"\\c.nir', "chip": "loihi2", "data": "däta\n\x7f\x01", "output": tmp_path / "o"}
     write_project(tmp_path / "spear.toml", {**options, "seed": 3, "adapt": True, "net": False, "dt": None})
     held = held_in((tmp_path / "spear.toml").read_text(encoding="utf-8"), tmp_path)
     assert held == {**options, "seed": 3, "adapt": True}
