@@ -137,7 +137,7 @@ class Evaluator:
     def cut(self, network: Network, kept: Mapping[str, Units]) -> Network:
         """Return a network with only the ``kept`` units of each group, recalibrated where that lowers its loss."""
         left, decide = keep_units(network, kept), self.options.decide
-        return recalibrated(network, left, kept, self.data, self.execution, decide=decide).network
+        return recalibrated(network, left, kept, self.data, self.execution, decide=decide)
 
     def network_of(self, proposal: Proposal) -> Network:
         """Return the network of a proposal as its fine-tuning begins with it."""

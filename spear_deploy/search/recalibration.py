@@ -42,14 +42,6 @@ _JUDGED = 512
 """Validation samples that say whether it helped."""
 
 
-@dataclass(frozen=True, eq=False)
-class Recalibrated:
-    """A cut network, recalibrated where that lowers its ``loss``: mean cross-entropy on validation samples, in nats."""
-
-    network: Network
-    loss: float
-
-
 def recalibrated(
     before: Network,
     cut: Network,
@@ -58,12 +50,11 @@ def recalibrated(
     execution: Execution,
     *,
     decide: str | None = None,
-) -> Recalibrated:
+) -> Network:
     """Return the recalibrated network, or the ``cut`` one where that has no more loss on validation samples."""
     found = recalibrate(before, cut, kept, data.train, execution)
     split = data.val.some(_JUDGED)
-    judged = (Recalibrated(network, mean_loss(network, split, execution, decide)) for network in (cut, found))
-    return min(judged, key=lambda each: each.loss)
+    return min((cut, found), key=lambda network: mean_loss(network, split, execution, decide))
 
 
 @torch.no_grad()

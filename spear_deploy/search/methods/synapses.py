@@ -20,9 +20,9 @@ import numpy as np
 
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
+from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.recalibration import Recalibrated, recalibrated
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
 from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, weights_of
 
@@ -74,14 +74,15 @@ class GradualSynapses(Once):
         """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
         task, decide = self.task, self.task.training.decide
         classes = max(2, task.network[task.network.outputs[0]].size)
-        before, thinner = synapses.network, dict[str, Recalibrated]()
-        for name, worth in worths(task, synapses).items():
-            cut = masked(before, synapses.kept(worth, aim))
-            thinner[name] = recalibrated(before, cut, {}, task.data, task.execution, decide=decide)
-        is_clear = thinner["taylor"].loss - thinner["magnitude"].loss > _CLEAR * log(classes)
+        thinner = {
+            name: masked(synapses.network, synapses.kept(worth, aim)) for name, worth in worths(task, synapses).items()
+        }
+        split = task.data.val.some(_SAMPLES)
+        losses = {name: mean_loss(each, split, task.execution, decide) for name, each in thinner.items()}
+        is_clear = losses["taylor"] - losses["magnitude"] > _CLEAR * log(classes)
         chosen = "magnitude" if is_clear else "taylor"
         self._chosen[chosen] += 1
-        return thinner[chosen].network
+        return thinner[chosen]
 
 
 def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:

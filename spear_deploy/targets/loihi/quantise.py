@@ -59,9 +59,7 @@ def quantise(network: Network, chip: str, registers: Registers, ranges: Mapping[
     return _checked(*_feed_biases(plain, registers, ranges), chip, registers, ranges)
 
 
-def quantise_to_train(
-    network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]
-) -> Quantised:
+def quantise_to_train(network: Network, chip: str, registers: Registers, ranges: Mapping[str, InputRange]) -> Quantised:
     """Quantise as :func:`quantise` does, with every bias on the membrane.
 
     Training makes up for what that loses, where a source would spend SynOps in every step.

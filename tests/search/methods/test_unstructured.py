@@ -212,8 +212,8 @@ def test_magnitudes_rank_where_gradients_leave_it_guessing(
     lost: float, ranked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where their network has less loss by more than a tenth of what guessing three classes loses."""
-    losses = iter([0.2 + lost * log(3), 0.9, 0.9, 0.2] * 100)  # of each: as cut, and recalibrated
-    monkeypatch.setattr("spear_deploy.search.recalibration.mean_loss", lambda *_: next(losses))
+    losses = iter([0.2 + lost * log(3), 0.2] * 100)
+    monkeypatch.setattr("spear_deploy.search.methods.synapses.mean_loss", lambda *_: next(losses))
     method = METHODS.get("synapses")(TASKS["dense"])
     proposal_of(method)
     figures = method.figures()
