@@ -61,7 +61,7 @@ def examine() -> tuple[Check, ...]:
 
 def describe(checks: tuple[Check, ...]) -> dict[str, Any]:
     """Return the checks as JSON."""
-    return {"doctor": 1, "ok": not lacking(checks, ()), "checks": [asdict(check) for check in checks]}
+    return {"doctor": 1, "ok": not unmet_needs(checks, ()), "checks": [asdict(check) for check in checks]}
 
 
 def readiness(checks: tuple[Check, ...]) -> str:
@@ -77,7 +77,7 @@ def readiness(checks: tuple[Check, ...]) -> str:
     return f"ready to deploy on emulated chips, proofs by {', '.join(others) or 'the emulator alone'}{optional}"
 
 
-def lacking(checks: tuple[Check, ...], needs: tuple[str, ...]) -> BackendError | None:
+def unmet_needs(checks: tuple[Check, ...], needs: tuple[str, ...]) -> BackendError | None:
     """Return E064 and E060 for what is needed always, and what is in ``needs``, and is not all right.
 
     Raises :class:`BackendError` (E060) for a need that nothing here is called.

@@ -12,7 +12,7 @@ import click
 
 from spear_deploy.backends import BACKENDS, default_prover
 from spear_deploy.cli.document import errors_documented
-from spear_deploy.cli.main import console_for, show
+from spear_deploy.cli.main import ended_by, show
 from spear_deploy.cli.options import (
     BACKEND_OPTIONS,
     DATA_OPTIONS,
@@ -238,10 +238,7 @@ def run_deploy(options: dict[str, Any]) -> int:
         _show(deployment, data, shown)
     if as_json:
         click.echo(json.dumps(data, indent=2))
-    if deployment.error is None:
-        return 0
-    show(deployment.error, console_for(stderr=True))
-    return int(deployment.error.exit_code)
+    return ended_by(deployment.error)
 
 
 def _deployed(options: dict[str, Any], output: Path, asked: dict[str, Any], shown: Output) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from spear_deploy.cli.document import errors_documented
-from spear_deploy.cli.main import console_for, show
+from spear_deploy.cli.main import console_for, ended_by
 from spear_deploy.errors import InputError
 
 
@@ -41,11 +41,7 @@ def diff_command(a: Path, b: Path, tolerances: tuple[str, ...], form: str | None
         click.echo(markdown(found, names), nl=False)
     else:
         _print(found, names)
-    beyond = error_beyond(found)
-    if beyond is None:
-        return 0
-    show(beyond, console_for(stderr=True))
-    return beyond.exit_code
+    return ended_by(error_beyond(found))
 
 
 def _compared(a: Path, b: Path, tolerances: tuple[str, ...]) -> dict[str, Any]:

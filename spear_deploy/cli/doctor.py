@@ -6,7 +6,7 @@ import json
 
 import click
 
-from spear_deploy.cli.main import console_for, show
+from spear_deploy.cli.main import console_for, ended_by
 
 
 @click.command("doctor")
@@ -21,11 +21,11 @@ def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from spear_deploy.api.doctor import describe, examine, lacking, readiness
+    from spear_deploy.api.doctor import describe, examine, readiness, unmet_needs
     from spear_deploy.report.terminal import Page
 
     checks = examine()
-    error = lacking(checks, needs)
+    error = unmet_needs(checks, needs)
     if json_output:
         click.echo(json.dumps(describe(checks), indent=2))
     else:
@@ -43,7 +43,4 @@ def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
                 console.print(f"$ {check.mend}  # {check.name}", markup=False, highlight=False, soft_wrap=True)
         if error is None:
             console.print(readiness(checks), soft_wrap=True)
-    if error is None:
-        return 0
-    show(error, console_for(stderr=True))
-    return error.exit_code
+    return ended_by(error)

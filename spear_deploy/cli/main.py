@@ -128,9 +128,9 @@ def _run(signals: Sequence[int]) -> Any:
         error.show()
         return 2
     except SpearError as error:
-        return _told(error)
+        return ended_by(error)
     except ModuleNotFoundError as error:
-        return _told(missing_package(error))
+        return ended_by(missing_package(error))
     except (KeyboardInterrupt, click.Abort):
         _forget_interrupt()
         resumable = "deploy, compile and sweep"
@@ -143,7 +143,7 @@ def _run(signals: Sequence[int]) -> Any:
         if error.errno not in NOT_WRITTEN:
             return _bug()
         _close_output()
-        return _told(unwritten(error.filename or "standard output", error))
+        return ended_by(unwritten(error.filename or "standard output", error))
     except Exception:
         return _bug()
 
@@ -174,8 +174,10 @@ def _forget_interrupt() -> None:
     exec("")
 
 
-def _told(error: SpearError) -> int:
-    """Print an error; return its exit code."""
+def ended_by(error: SpearError | None) -> int:
+    """Print what kept a command from success, if anything; return its exit code."""
+    if error is None:
+        return 0
     show(error, console_for(stderr=True))
     return error.exit_code
 

@@ -21,7 +21,7 @@ from spear_deploy.cli.deploy import (
     settings_of,
 )
 from spear_deploy.cli.document import errors_documented
-from spear_deploy.cli.main import console_for, show
+from spear_deploy.cli.main import ended_by
 from spear_deploy.cli.options import BACKEND_OPTIONS, NameIn, refuse_no_data, take_semantics, with_options
 from spear_deploy.cli.output import OUTPUT_OPTIONS, Output, opened
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
@@ -115,10 +115,7 @@ def sweep_command(**options: Any) -> int:
             console.print(written, markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(done.result, indent=2))
-    if done.error is None:
-        return 0
-    show(done.error, console_for(stderr=True))
-    return int(done.error.exit_code)
+    return ended_by(done.error)
 
 
 def _swept(options: dict[str, Any], output: Path, shown: Output) -> Any:

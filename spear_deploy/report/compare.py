@@ -5,7 +5,7 @@ Pure functions from report data to plain data and to Markdown; :func:`tables` ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 from typing import Any
@@ -132,35 +132,28 @@ def _figure(figure: Figure, a: Report, b: Report, tolerance: Tolerance | None) -
 
 def _budgets(a: Report, b: Report) -> list[dict[str, Any]]:
     """Return each budget of either with its limit, what decides on it, and whether it is kept."""
-    sides = [{row["resource"]: row for row in report["budgets"]} for report in (a, b)]
-    keys = ("limit", "judged", "within")
+    keys = {key: key for key in ("limit", "judged", "within")}
     return [
-        {"resource": name, "title": _of(sides, name)["title"], "digits": _of(sides, name)["digits"]}
-        | {side: {key: rows[name][key] for key in keys} if name in rows else None for side, rows in _named(sides)}
-        for name in dict.fromkeys([*sides[0], *sides[1]])
+        {key: row[key] for key in ("resource", "title", "digits")} | sides
+        for row, sides in _paired(a["budgets"], b["budgets"], "resource", keys)
     ]
 
 
 def _layers(a: Report, b: Report) -> list[dict[str, Any]]:
     """Return each layer of either: units, spikes, SynOps, cores and memory."""
-    sides = [{layer["name"]: layer for layer in report["layers"]} for report in (a, b)]
     keys = {"units": "units_after", "spikes": "spikes", "synops": "synops_measured", "cores": "cores"}
-    return [
-        {"name": name}
-        | {
-            side: {key: rows[name][of] for key, of in keys.items()} if name in rows else None
-            for side, rows in _named(sides)
-        }
-        for name in dict.fromkeys([*sides[0], *sides[1]])
-    ]
+    return [{"name": row["name"]} | sides for row, sides in _paired(a["layers"], b["layers"], "name", keys)]
 
 
-def _of(sides: Sequence[Mapping[str, Any]], name: str) -> Any:
-    return next(rows[name] for rows in sides if name in rows)
-
-
-def _named(sides: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return zip(("a", "b"), sides, strict=True)
+def _paired(
+    a: Sequence[Report], b: Sequence[Report], by: str, keys: Mapping[str, str]
+) -> Iterator[tuple[Report, dict[str, Any]]]:
+    """Yield each row of either, told apart ``by`` a name, with what ``keys`` take of it on either side, or None."""
+    sides = {side: {row[by]: row for row in rows} for side, rows in (("a", a), ("b", b))}
+    for name in dict.fromkeys([*sides["a"], *sides["b"]]):
+        found = {side: rows.get(name) for side, rows in sides.items()}
+        taken = {side: row and {key: row[of] for key, of in keys.items()} for side, row in found.items()}
+        yield next(row for row in found.values() if row is not None), taken
 
 
 def _inputs(a: Report, b: Report) -> list[dict[str, Any]]:

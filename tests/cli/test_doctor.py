@@ -60,15 +60,15 @@ def test_libraries_and_extras(invented: dict[str, str]) -> None:
     assert (found["nowhere"].state, found["nowhere"].mend) == ("missing", "pip install 'nowhere>=1.0'")
     assert "tomli" not in found
     assert [found[name].state for name in ("click", "nir", "search", "snntorch", "norse")] == [*["ok"] * 4, "missing"]
-    error = doctor.lacking(doctor.examine(), ())
+    error = doctor.unmet_needs(doctor.examine(), ())
     assert [(finding.code, finding.where) for finding in error.findings] == [("E064", "nowhere")]
     invented.update(nowhere="1.0.0", torch="2.5.9")
     found = {check.name: check for check in doctor.examine()}
     assert (found["search"].state, found["search"].found) == ("old", "torch 2.5.9, needs 2.6")
     assert found["search"].mend == "pip install 'spear-deploy[search]'"
-    assert doctor.lacking(doctor.examine(), ()) is None
+    assert doctor.unmet_needs(doctor.examine(), ()) is None
     assert doctor.readiness(doctor.examine()).endswith("to deploy: pip install 'spear-deploy[search]'")
-    assert doctor.lacking(doctor.examine(), ("search",)).exit_code == 6
+    assert doctor.unmet_needs(doctor.examine(), ("search",)).exit_code == 6
 
 
 def test_a_framework_that_is_missing(invented: dict[str, str]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,10 +116,6 @@ class Layer:
             positive += np.repeat(sums[0], neurons) * payload
             negative += np.repeat(sums[1], neurons) * payload
         return self.by_unit(np.maximum(positive, negative).reshape(self.population.shape))
-
-    def neurons_in_unit(self) -> int:
-        """Return how many neurons share a scale."""
-        return prod(self.population.shape[1:])
 
 
 def is_on_grid(ops: Sequence[LinearOp]) -> bool:

@@ -16,7 +16,7 @@ import pytest
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.parallel import Lost, run_all
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MARK = "SPEAR_DEPLOY_TEST_PARALLEL"
 
 

@@ -1,0 +1,93 @@
+"""Whatever carries out pieces of work, here or elsewhere, and the loop that begins pieces and hears of them."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Tell = Callable[[Any], None]
+"""What a piece of work calls with anything that can be pickled, for the process that waits for it."""
+
+_ATTEMPTS = 2
+"""How often a piece is begun whose process ends before it returns."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What is left of a piece of work whose process ended twice before it returned; ``how`` it did the last time."""
+
+    how: str
+
+
+class Piece(Protocol):
+    """A piece of work that was begun."""
+
+    def messages(self) -> list[Any]:
+        """Return what it has told since the last call."""
+
+    def ended(self) -> bool:
+        """Say whether there is a result, or will never be one."""
+
+    def result(self) -> Any:
+        """Return the result of a piece that has ended, or :class:`Lost`; raise what it raised."""
+
+
+class Crew(Protocol):
+    """Whatever carries out pieces of work, ``room`` of them at a time at most."""
+
+    @property
+    def room(self) -> int:
+        """How many pieces may be begun and not ended."""
+
+    def begin(self, name: str, item: Any) -> Piece:
+        """Begin a piece, once; return it."""
+
+    def listen(self, running: Collection[Any]) -> None:
+        """Wait a moment, or until one of these pieces has told something."""
+
+    def end(self, running: Collection[Any]) -> None:
+        """End these pieces, and wait until each has cleaned up, or will."""
+
+
+def carry_out(
+    crew: Crew,
+    items: Mapping[str, Any],
+    *,
+    heard: Callable[[str, Any], None] = lambda name, message: None,
+    done: Callable[[str, Any], None] = lambda name, result: None,
+    again: Callable[[str, Lost], None] = lambda name, how: None,
+) -> dict[str, Any]:
+    """Return the results of all items by name, or :class:`Lost`, in the order of the items.
+
+    ``heard`` is called here with the name and each message that a piece tells, ``done`` with the name and the result,
+    as they come, ``again`` before a piece that was lost is begun once more.  An exception of a piece ends all.
+    """
+    waiting, begun = deque(items), Counter[str]()
+    running: dict[str, Piece] = {}
+    results: dict[str, Any] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < crew.room:
+                name = waiting.popleft()
+                begun[name] += 1
+                running[name] = crew.begin(name, items[name])
+            crew.listen(running.values())
+            for name, piece in list(running.items()):
+                ended = piece.ended()  # asked first: what it told before its end is heard before its result
+                for message in piece.messages():
+                    heard(name, message)
+                if not ended:
+                    continue
+                del running[name]
+                result = piece.result()
+                if isinstance(result, Lost) and begun[name] < _ATTEMPTS:
+                    waiting.appendleft(name)
+                    again(name, result)
+                    continue
+                results[name] = result
+                done(name, result)
+    finally:
+        crew.end(running.values())
+    return {name: results[name] for name in items}
