@@ -66,6 +66,10 @@ def _locate(name: str, folder: Path | None) -> Path:
         return folder / f"{name}.toml"
     if name in chip_names():
         return resource("hw_profiles") / f"{name}.toml"
+    for file, fix in ((f"{name}.toml", f"give {name}.toml"), (name, f"rename it {name}.toml, and give that")):
+        if is_file(Path(folder or "", file)):
+            message = "there is no chip of this name, and the name of a profile's file ends in .toml"
+            raise InputError.of("E008", name, message, fix)
     nearest = difflib.get_close_matches(name.lower(), chip_names(), n=1, cutoff=0.4)
     meant = f"did you mean {nearest[0]}? " if nearest else ""
     raise InputError.of("E008", name, "there is no chip of this name", f"{meant}one of: {', '.join(chip_names())}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
 
 from spear_deploy.budgets import Budget
 from spear_deploy.errors import BudgetNotMetError, Finding
+from spear_deploy.placement import Placement
 from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.methods import Proposal
 from spear_deploy.search.space import Space
+from spear_deploy.targets.narrowing import besides_pruning, is_among
 
 _HOPELESS = 2.0
 """A search is not begun if even the smallest network is predicted to use so many times a budget."""
@@ -40,26 +43,41 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
             message = f"the smallest network that may be built {need}; {floor_of(evaluator.cost, space)}"
             helps = possible <= _HOPELESS * budget.limit
             findings.append(Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=helps)))
-    for budget in goal.budgets:
-        of_placement = budget.resource.of_placement
-        if of_placement is None:
-            continue
-        needed, possible = (of_placement(evaluator.expected_placement(counts)) for counts in (smallest, least))
-        if not budget.allows(needed):
-            message = f"the smallest network that may be built takes {needed:g}, the budget is {budget.limit:g}"
-            fix = _fix(budget, needed, space, helps=budget.allows(possible))
-            findings.append(Finding("E041", budget.resource.name, message, fix))
-    for obstacle in evaluator.expected_placement(smallest).findings:
-        message = f"the smallest network that may be built does not fit: {obstacle.message}"
-        findings.append(Finding("E041", obstacle.where, message, obstacle.fix))
+    placed = evaluator.expected_placement(smallest), evaluator.expected_placement(least)
+    findings += _misplaced(*placed, space, goal)
     if findings:
         raise BudgetNotMetError(findings)
 
 
+def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) -> Iterator[Finding]:
+    """Yield what keeps the smallest network from the chip, else from the budgets of its placement.
+
+    ``least`` is the placement of the network that has a unit of each group: a lower ratio may build it.
+    """
+    for obstacle in smallest.findings:
+        message = f"the smallest network that may be built does not fit: {obstacle.message}"
+        helps = not is_among(obstacle, least.findings)
+        fix = f"give {_lower_ratio(space)}" if helps else besides_pruning(obstacle.fix)
+        yield Finding("E041", obstacle.where, message, fix)
+    for budget in goal.budgets:
+        of_placement = budget.resource.of_placement
+        if of_placement is None or smallest.findings:  # more of a chip than it has no budget can give
+            continue
+        needed = of_placement(smallest)
+        if not budget.allows(needed):
+            message = f"the smallest network that may be built takes {needed:g}, the budget is {budget.limit:g}"
+            fix = _fix(budget, needed, space, helps=budget.allows(of_placement(least)))
+            yield Finding("E041", budget.resource.name, message, fix)
+
+
 def _fix(budget: Budget, needed: float, space: Space, *, helps: bool) -> str:
     """Say what would do: more of the budget, or a lower ratio where that ``helps``."""
-    lower = f", or a --lowest-ratio of {1 / max(space.units.values()):.3g}" if helps else ""
-    return f"give a {budget.resource.option} of {ceil(needed)} or more{lower}"
+    return f"give a {budget.resource.option} of {ceil(needed)} or more" + f", or {_lower_ratio(space)}" * helps
+
+
+def _lower_ratio(space: Space) -> str:
+    """Return the option that lets a unit of each group be all that is left."""
+    return f"a --lowest-ratio of {1 / max(space.units.values()):.3g}"
 
 
 def floor_of(cost: SynopsCost, space: Space) -> str:

@@ -34,7 +34,8 @@ class Narrowing:
 def with_narrowings(findings: Iterable[Finding], network: Network, placed: Placed) -> tuple[Finding, ...]:
     """Put in front of the fix of each E035 and E036 which group alone, narrowed how far, would mend it.
 
-    Others stay as they are, as do those that ``placed`` does not find in the whole network.
+    Where no pruning at all does, the fix says so.  Others stay as they are, as do those which ``placed`` does not find
+    in the whole network.
     """
     findings = tuple(findings)
     if not any(finding.code in _BY_WIDTH for finding in findings):
@@ -50,8 +51,24 @@ def with_narrowings(findings: Iterable[Finding], network: Network, placed: Place
 
 def _told(finding: Finding, network: Network, placed: Placed) -> Finding:
     change = smallest_narrowing(finding, network, placed)
-    cure = "no single population can be narrowed so that it fits" if change is None else f"with {change} it fits"
-    return replace(finding, fix=f"{cure}; {finding.fix}")
+    if change is not None:
+        return replace(finding, fix=f"with {change} it fits; {finding.fix}")
+    narrowest = keep_units(network, {group.name: np.arange(1) for group in unit_groups(network).groups})
+    if is_among(finding, placed(narrowest)):
+        return replace(finding, fix=f"no pruning makes it fit: {besides_pruning(finding.fix)}")
+    return replace(finding, fix=f"no single population can be narrowed so that it fits; {finding.fix}")
+
+
+def besides_pruning(fix: str) -> str:
+    """Return what the fix of a finding offers where pruning cannot mend it: rules name pruning first, then the rest."""
+    if not fix.startswith("prune "):
+        return fix
+    return fix.partition(", or ")[2] or "choose a chip that holds more, or train a smaller network"
+
+
+def is_among(finding: Finding, found: Iterable[Finding]) -> bool:
+    """Say whether another network has this finding too, by as much or less."""
+    return any((each.code, each.where) == (finding.code, finding.where) for each in found)
 
 
 def smallest_narrowing(finding: Finding, network: Network, placed: Placed) -> Narrowing | None:
@@ -63,8 +80,7 @@ def smallest_narrowing(finding: Finding, network: Network, placed: Placed) -> Na
     """
 
     def mends(group: Group, units: int) -> bool:
-        found = placed(keep_units(network, {group.name: np.arange(units)}))
-        return all((each.code, each.where) != (finding.code, finding.where) for each in found)
+        return not is_among(finding, placed(keep_units(network, {group.name: np.arange(units)})))
 
     best: Narrowing | None = None
     for group in unit_groups(network).groups:

@@ -82,3 +82,8 @@ def group_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     for found in findings:
         places.setdefault((found.code, found.message, found.fix, found.severity), []).append(found)
     return tuple(replace(same[0], where=", ".join(found.where for found in same)) for same in places.values())
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"

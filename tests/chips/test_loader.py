@@ -63,6 +63,19 @@ def test_unknown_name_suggests_the_nearest():
     assert all(name in finding.fix for name in chip_names())
 
 
+@pytest.mark.parametrize(
+    ("given", "fix"), [("mine", "give mine.toml"), ("plain", "rename it plain.toml, and give that")]
+)
+def test_a_file_whose_suffix_is_missing(given, fix, tmp_path, monkeypatch):
+    """Where a file is meant, the fix says how it is named, not which chips there are."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.toml", "plain"):
+        (tmp_path / name).write_text('inherits = "loihi2"')
+    with pytest.raises(InputError, match="E008 .* ends in .toml") as caught:
+        load_chip(given)
+    assert caught.value.findings[0].fix == fix
+
+
 def test_profile_from_a_path(tmp_path):
     """A file may inherit a built-in chip; a figure that it replaces loses the inherited source and note."""
     path = tmp_path / "mine.toml"

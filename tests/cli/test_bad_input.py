@@ -234,6 +234,23 @@ def test_budget_out_of_reach(
     assert "E041" not in again.err
 
 
+def test_a_chip_that_no_pruning_fits(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> None:
+    """More populations than cores: E041 asks for neither pruning nor more cores than there are."""
+    chip = tmp_path / "one.toml"
+    chip.write_text(
+        'inherits = "loihi2"\ntitle = "One core"\n[capacity]\ncores_per_chip = { value = 1, source = "OWN" }\n'
+        '[sources]\nOWN = "ours"\n'
+    )
+    done = spear("compile", tiny_nir, "--chip", chip, "--data", tiny_npz, "--synops", "90%", "-o", tmp_path / "o")
+    assert (done.code, done.err.count("E041 ")) == (4, 1)
+    assert (
+        "E041 network: the smallest network that may be built does not fit: needs 3 cores, chip one has 1"
+        in " ".join(done.err.split())
+    )
+    assert "The chip has 1 core, and" in done.err
+    assert "fix choose a board with more chips" in done.err
+
+
 @pytest.mark.parametrize("samples", ["\u00b2", "some", "0", "-1", "1.5", "", "9" * 5000])
 def test_numbers_of_samples(samples: str, refuse: Refuse) -> None:
     """What is no positive number, nor ``all``: 2."""

@@ -89,7 +89,18 @@ def test_a_unit_that_no_core_holds() -> None:
         (told,) = (each for each in compiler.lower(network).placement.findings if each.code == "E036")
         found[name] = told.fix.partition(";")[0]
     assert found["hidden"].endswith(" of the 5,000 units of 'p1' it fits")
-    assert found["input"] == "no single population can be narrowed so that it fits"
+    assert found["input"] == "no pruning makes it fit: choose a chip that holds more, or train a smaller network"
+
+
+def test_what_no_pruning_mends() -> None:
+    """More populations than cores, each of which is one's own: the fix does not ask for pruning then."""
+    fixes = {}
+    for cores in (1, 2):
+        compiler = compiler_for(with_cores("loihi1", cores), {"p0": InputRange()}, LoweringOptions())
+        (told,) = compiler.lower(perceptron(800, 300, 200, 10)).placement.findings
+        fixes[cores] = told.fix
+    assert fixes[1] == "no pruning makes it fit: choose a board with more chips"
+    assert "prune" not in fixes[2]
 
 
 def test_a_chip_that_is_checked() -> None:

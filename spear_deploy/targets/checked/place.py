@@ -16,7 +16,7 @@ from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.placement import Placement, PopulationPlacement
 from spear_deploy.targets.checked.profile import CheckedProfile
 from spear_deploy.targets.checked.subject import NetworkToCheck, extent
-from spear_deploy.targets.rules import Breach, Rule, check_rules, rule
+from spear_deploy.targets.rules import Breach, Rule, check_rules, counted, rule
 
 Tile = tuple[int, int, int]
 
@@ -255,11 +255,6 @@ def place_rules(chip: CheckedProfile) -> tuple[Rule, ...]:
     if chip.capacity.neurons_per_core is None:
         return ()
     return PLACE_RULES if chip.capacity.destination_cores is None else (*PLACE_RULES, few_destinations)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def core_figures(chip: CheckedProfile) -> dict[str, str]:

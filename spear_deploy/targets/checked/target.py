@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from spear_deploy.errors import Finding
 from spear_deploy.network import Network
 from spear_deploy.placement import Placement
-from spear_deploy.targets.checked.place import core_figures, counted, place, place_rules
+from spear_deploy.targets.checked.place import core_figures, place, place_rules
 from spear_deploy.targets.checked.profile import CheckedProfile
 from spear_deploy.targets.checked.rules import LIMITS, RESTRICTIONS, Check, figures_in_words
 from spear_deploy.targets.checked.subject import NetworkToCheck
 from spear_deploy.targets.narrowing import with_narrowings
 from spear_deploy.targets.protocol import Checked
-from spear_deploy.targets.rules import Rule, check_rules, group_findings
+from spear_deploy.targets.rules import Rule, check_rules, counted, group_findings
 
 _OWN_FIGURES = "give them, with their source, in a profile of your own that inherits this one (docs/howto/chip.md)"
 _NAMES = {

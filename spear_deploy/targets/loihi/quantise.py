@@ -163,4 +163,4 @@ def _check(rules: tuple[Rule, ...], subjects: Iterable[Any], registers: Register
 
 def _refuse(findings: list[Finding]) -> None:
     if findings:
-        raise UnsupportedError(findings)
+        raise UnsupportedError(group_findings(findings))

@@ -18,7 +18,7 @@ from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.registers import Registers, Reset
 from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths, too_fast_loops
 from spear_deploy.targets.ports import InputRange
-from spear_deploy.targets.rules import Breach, rule
+from spear_deploy.targets.rules import Breach, counted, rule
 
 _ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes"
 
@@ -221,12 +221,12 @@ def a_unit_fits_a_core(subject: PlacedPopulations, limits: LoihiProfile) -> Iter
 
 @rule("E035", fix="prune it with spear-deploy deploy, or choose a board with more chips")
 def enough_cores(subject: PlacedPopulations, limits: LoihiProfile) -> Iterator[Breach]:
-    """There are {cores} cores, and a core holds neurons of one population."""
+    """The chip has {cores}, and a core holds neurons of one population."""
     needed = sum(population.cores for population in subject.populations)
     if needed > subject.cores:
         largest = sorted(subject.populations, key=lambda population: -population.cores)
-        shares = ", ".join(f"{p.name} {p.cores} (bound by {_in_words(p.binding)})" for p in largest)
-        has = f"{limits.name} has {subject.cores}: {needed - subject.cores} too many"
+        shares = ", ".join(f"{p.name!r} takes {p.cores} (bound by {_in_words(p.binding)})" for p in largest)
+        has = f"chip {limits.name} has {subject.cores}: {needed - subject.cores} too many"
         yield Breach("network", f"needs {needed} cores, {has}. {shares}", needed, subject.cores)
 
 
@@ -236,7 +236,8 @@ CORE_RULES = (a_unit_fits_a_core, enough_cores)
 
 def core_figures(chip: LoihiProfile) -> dict[str, str]:
     """Return what fills the texts of the rules of the cores."""
-    return {"cores": f"{chip.cores:,}"} | {name: f"{has:,}" for name, has in CoreUse.limits(chip)._asdict().items()}
+    limits = {name: f"{has:,}" for name, has in CoreUse.limits(chip)._asdict().items()}
+    return {"cores": counted(chip.cores, "core")} | limits
 
 
 def _in_words(resource: str) -> str:

@@ -264,7 +264,7 @@ def membranes_have_a_lower_limit(subject: NetworkToLower, limits: SpeckProfile) 
     for population in subject.spiking:
         floor = population.neuron.floor
         if floor is None:
-            yield Breach(where(population), "its membrane has none")
+            yield Breach(where(population), "its membrane has no lower limit")
         elif floor > 0:
             yield Breach(where(population), f"its lower limit is {floor:.4g}", floor, 0)
 

@@ -234,8 +234,8 @@ def test_too_many_cores_is_found_with_the_reason():
     """E035 says by how much the chip is exceeded and what binds each population."""
     (finding,) = place(*yolo_kp(), LOIHI2, inputs={"p0"}, weight_bits=5).findings
     assert finding.code == "E035"
-    assert "574 cores, loihi2 has 128: 446 too many" in finding.message
-    assert "p1 224 (bound by neurons)" in finding.message
+    assert "574 cores, chip loihi2 has 128: 446 too many" in finding.message
+    assert "'p1' takes 224 (bound by neurons)" in finding.message
 
 
 def test_unit_that_no_core_can_hold_is_found():
