@@ -1,6 +1,7 @@
 """Fused forward and backward scans of the float neuron on a CPU.
 
 The eager torch scan is bound by memory traffic (some ten passes over the states a step); these do a single pass.
+Backward they read membranes and gradients, tell the spikes from those membranes again, and write over them.
 Samples of a recurrent layer go through its matrix a few at a time.
 Same equations and surrogate as :mod:`spear_deploy.simulate.simulator`, for neurons that fire; on their own, or feeding
 back to themselves through a matrix.  The reset is detached.
@@ -54,26 +55,51 @@ class Parameters(NamedTuple):
 
 
 @njit(inline="always")
-def _forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
-    """Advance a sample's neurons by a step; all are (n,), and ``sent`` are the spikes of the step before, then of it.
+def _times(membrane, threshold, several):  # type: ignore[no-untyped-def]
+    """Return how often a neuron fires, if it does."""
+    one, most = np.float32(1.0), np.float32(MOST_SPIKES)
+    return min(max(one, np.float32(np.trunc(membrane / threshold))), most) if several else one
 
-    Nothing branches but on what all neurons have in common, so that the loop runs on vectors.
+
+@njit(inline="always")
+def _fires(membrane, threshold, inclusive):  # type: ignore[no-untyped-def]
+    return (membrane > threshold) | (inclusive & (membrane == threshold))
+
+
+@njit(inline="always")
+def _left(membrane, spikes, threshold, reset, subtract):  # type: ignore[no-untyped-def]
+    """Return the membrane that spikes leave."""
+    zero = np.float32(0.0)
+    taken = spikes * (threshold if subtract else zero)
+    return reset if (spikes > zero) & (not subtract) else membrane - taken
+
+
+@njit(inline="always")
+def _advance(i, several, arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    """Advance neuron ``i`` by a step, without branches: so that a loop over them runs on vectors."""
+    threshold, reset, late = p.threshold[i], p.reset[i], np.float32(p.reset_delay)
+    current[i] = p.alpha[i] * current[i] + arriving[i]
+    membrane = p.beta[i] * v[i] + p.gain[i] * current[i] + p.bias[i]
+    membrane = _left(membrane, late * sent[i], threshold, reset, p.subtract)
+    v_out[i] = membrane
+    fired = _fires(membrane, threshold, p.inclusive)
+    spikes = _times(membrane, threshold, several) if fired else np.float32(0.0)
+    s_out[i] = sent[i] = spikes
+    v[i] = max(_left(membrane, (np.float32(1.0) - late) * spikes, threshold, reset, p.subtract), p.floor)
+
+
+@njit(inline="always")
+def _forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
+    """Advance a sample's neurons by a step; all are (n,).
+
+    ``sent`` are the spikes of the step before, then of this one.
     """
-    zero, one, most = np.float32(0.0), np.float32(1.0), np.float32(MOST_SPIKES)
-    alpha, beta, gain, bias, threshold, reset = p.alpha, p.beta, p.gain, p.bias, p.threshold, p.reset
-    late = one if p.reset_delay else zero
-    for i in range(len(v)):
-        current[i] = alpha[i] * current[i] + arriving[i]
-        membrane = beta[i] * v[i] + gain[i] * current[i] + bias[i]
-        before = late * sent[i]
-        membrane = membrane - before * threshold[i] if p.subtract else (reset[i] if before > zero else membrane)
-        v_out[i] = membrane
-        fired = membrane >= threshold[i] if p.inclusive else membrane > threshold[i]
-        times = min(max(one, np.float32(np.trunc(membrane / threshold[i]))), most) if p.several else one
-        spikes = times if fired else zero
-        s_out[i] = sent[i] = spikes
-        left = membrane - spikes * threshold[i] if p.subtract else (reset[i] if fired else membrane)
-        v[i] = max(membrane if p.reset_delay else left, p.floor)
+    if p.several:
+        for i in range(len(v)):
+            _advance(i, True, arriving, current, v, sent, p, v_out, s_out)
+    else:
+        for i in range(len(v)):
+            _advance(i, False, arriving, current, v, sent, p, v_out, s_out)
 
 
 @njit(inline="always")
@@ -96,32 +122,43 @@ def _tiled_neurons(p, samples):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _surrogates(p, slope):  # type: ignore[no-untyped-def]
-    """Return (2, n): what each neuron's distance from its threshold is multiplied by, and its surrogate there."""
-    found = np.empty((2, len(p.threshold)), np.float32)
+    """Return what each neuron's distance from its threshold is multiplied by, and its surrogate there: (n,) both."""
+    scale, peak = np.empty_like(p.threshold), np.empty_like(p.threshold)
     for i in range(len(p.threshold)):
         width = max(abs(p.threshold[i] - p.reset[i]), _NARROWEST)
-        found[0, i], found[1, i] = np.float32(np.pi / 2 * slope) / width, np.float32(slope / 2) / width
-    return found
+        scale[i], peak[i] = np.float32(np.pi / 2 * slope) / width, np.float32(slope / 2) / width
+    return scale, peak
 
 
 @njit(inline="always")
-def _backward_row(grad, grad_v, grad_i, sent, p, surrogates, v, s, out):  # type: ignore[no-untyped-def]
-    """Set ``out`` to the gradient of what arrived; ``grad_v`` and ``grad_i`` go back a step; all are (n,)."""
-    zero, one, most = np.float32(0.0), np.float32(1.0), np.float32(MOST_SPIKES)
-    alpha, beta, gain, threshold = p.alpha, p.beta, p.gain, p.threshold
-    scale, peak = surrogates[0], surrogates[1]
-    now = zero if p.reset_delay else one
-    zeroes, late = not p.subtract, p.reset_delay and not p.subtract
-    for i in range(len(grad_v)):
-        distance = scale[i] * (v[i] - threshold[i])
-        surrogate = peak[i] / (one + distance * distance)
-        times = min(max(one, np.float32(np.trunc(v[i] / threshold[i]))), most) if p.several else one
-        spikes = now * s[i]  # that act on this step's membrane
-        cut = (v[i] - spikes * threshold[i] < p.floor) | (zeroes & (spikes > zero))
-        later = grad[i] * times * surrogate + (zero if cut else beta[i] * grad_v[i])
-        grad_v[i] = zero if late & (sent[i] > zero) else later
-        grad_i[i] = gain[i] * grad_v[i] + alpha[i] * grad_i[i]
-        out[i] = grad_i[i]
+def _go_back(i, several, grad, grad_v, grad_i, before, p, scale, peak, v):  # type: ignore[no-untyped-def]
+    """Take neuron ``i`` back a step, without branches."""
+    zero, one, threshold, membrane = np.float32(0.0), np.float32(1.0), p.threshold[i], v[i]
+    times, distance = _times(membrane, threshold, several), scale[i] * (membrane - threshold)
+    arrived = grad[i] * times * (peak[i] / (one + distance * distance))
+    resets = (not p.reset_delay) & _fires(membrane, threshold, p.inclusive)  # this step's membrane
+    spikes = times if resets else zero
+    cut = (membrane - spikes * threshold < p.floor) | ((not p.subtract) & resets)
+    later = arrived + (zero if cut else p.beta[i] * grad_v[i])
+    was_reset = p.reset_delay & (not p.subtract) & _fires(before[i], threshold, p.inclusive)
+    grad_v[i] = zero if was_reset else later
+    grad_i[i] = p.gain[i] * grad_v[i] + p.alpha[i] * grad_i[i]
+    v[i] = grad_i[i]
+
+
+@njit(inline="always")
+def _backward_row(grad, grad_v, grad_i, before, p, surrogates, v):  # type: ignore[no-untyped-def]
+    """Turn membranes ``v`` into the gradient of what arrived; ``grad_v`` and ``grad_i`` go back a step; all are (n,).
+
+    ``before`` are the membranes of the step before.
+    """
+    scale, peak = surrogates
+    if p.several:
+        for i in range(len(grad_v)):
+            _go_back(i, True, grad, grad_v, grad_i, before, p, scale, peak, v)
+    else:
+        for i in range(len(grad_v)):
+            _go_back(i, False, grad, grad_v, grad_i, before, p, scale, peak, v)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
@@ -134,25 +171,28 @@ def _scan_forward(neurons, x, v_out, s_out):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _send_before(s, t, b, p, sent):  # type: ignore[no-untyped-def]
-    """Set ``sent`` to a sample's spikes of the step before that reset in this one; zeros where spikes reset at once."""
+def _step_before(v, t, b, p, before):  # type: ignore[no-untyped-def]
+    """Set ``before`` to a sample's membranes of the step before, whose spikes reset in this one if they do so late."""
     if p.reset_delay and t > 0:
-        sent[:] = s[t - 1, b]
-    else:
-        sent[:] = np.float32(0.0)
+        before[:] = v[t - 1, b]
+    elif t == 0 or t == len(v) - 1:
+        before[:] = np.float32(-np.inf)
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def scan_backward(slope, neurons, grad, v, s, out):  # type: ignore[no-untyped-def]
-    """Backpropagate ``grad`` of spikes ``s`` to what arrived, ``out``; ``v`` before the reset; all (T, B, n)."""
+def scan_backward(slope, neurons, grad, v):  # type: ignore[no-untyped-def]
+    """Turn membranes before the reset, ``v``, into the gradient of what arrived; ``grad`` is of the spikes.
+
+    Both are (T, B, n).
+    """
     (steps, batch, size), p = grad.shape, _tiled_neurons(neurons, grad.shape[2] // len(neurons.start))
     surrogates = _surrogates(p, slope)
     for b in prange(batch):
-        grad_v, grad_i, sent = np.zeros(size, np.float32), np.zeros(size, np.float32), np.zeros(size, np.float32)
+        grad_v, grad_i, before = np.zeros(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            _send_before(s, t, b, p, sent)
-            _backward_row(grad[t, b], grad_v, grad_i, sent, p, surrogates, v[t, b], s[t, b], out[t, b])
+            _step_before(v, t, b, p, before)
+            _backward_row(grad[t, b], grad_v, grad_i, before, p, surrogates, v[t, b])
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
@@ -175,7 +215,7 @@ def _loop_forward(p, x, columns, offset, v_out, s_out):  # type: ignore[no-untyp
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped-def]
+def loop_backward(slope, p, grad, weight, v):  # type: ignore[no-untyped-def]
     """The same where spikes were fed back, a step later, through ``weight``, the padded matrix (target, source)."""
     (steps, batch, size), pitch = grad.shape, weight.shape[1]
     surrogates, dampened, every = _surrogates(p, slope), np.float32(DAMPENING) * weight, np.arange(size)
@@ -183,7 +223,7 @@ def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         grad_v, grad_i = np.zeros((ROWS, size), np.float32), np.zeros((ROWS, size), np.float32)
         sums, arrived = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
-        sent = np.zeros(size, np.float32)
+        before = np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
             for row in range(many):
@@ -191,9 +231,15 @@ def loop_backward(slope, p, grad, weight, v, s, out):  # type: ignore[no-untyped
             add_products(sums, arrived, dampened, every, size)
             for row in range(many):
                 b = first + row
-                _send_before(s, t, b, p, sent)
-                _backward_row(sums[row], grad_v[row], grad_i[row], sent, p, surrogates, v[t, b], s[t, b], out[t, b])
-                arrived[row, :size] = out[t, b]
+                _step_before(v, t, b, p, before)
+                _backward_row(sums[row], grad_v[row], grad_i[row], before, p, surrogates, v[t, b])
+                arrived[row, :size] = v[t, b]
+
+
+def to_overwrite(saved: Tensor) -> NDArray[np.float32]:
+    """Return what a tensor saved for the backward pass holds, to be overwritten: a second such pass raises."""
+    torch.autograd.graph.increment_version(saved)
+    return saved.numpy()
 
 
 def joined(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
@@ -216,17 +262,15 @@ class FusedScan(torch.autograd.Function):
         v, s = np.empty_like(source), np.empty_like(source)
         _scan_forward(parameters, *joined(source, v, s))
         ctx.parameters, ctx.slope = parameters, slope
-        spikes = torch.from_numpy(s)
-        ctx.save_for_backward(torch.from_numpy(v), spikes)
-        return spikes
+        ctx.save_for_backward(torch.from_numpy(v))
+        return torch.from_numpy(s)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """Backpropagate through time with the surrogate."""
-        v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
-        out = np.empty_like(v)
-        scan_backward(ctx.slope, ctx.parameters, *joined(gradients[0].contiguous().numpy(), v, s, out))
-        return torch.from_numpy(out), None, None
+        (v,) = ctx.saved_tensors
+        scan_backward(ctx.slope, ctx.parameters, *joined(gradients[0].contiguous().numpy(), to_overwrite(v)))
+        return v, None, None
 
 
 class FusedLoop(torch.autograd.Function):
@@ -249,10 +293,7 @@ class FusedLoop(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Backpropagate through time and the feedback."""
-        v, s = ctx.saved_tensors
-        arrived = np.empty_like(v.numpy())
-        grad = gradients[0].contiguous().numpy()
-        loop_backward(ctx.slope, ctx.parameters, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
-        out = torch.from_numpy(arrived)
+        out, s = ctx.saved_tensors
+        loop_backward(ctx.slope, ctx.parameters, gradients[0].contiguous().numpy(), ctx.matrix, to_overwrite(out))
         fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
         return out, fed_back, out.sum(dim=(0, 1)), None, None

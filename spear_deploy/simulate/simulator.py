@@ -30,7 +30,7 @@ from spear_deploy.network import (
 )
 from spear_deploy.network.fan_out import FanOut, fan_outs
 from spear_deploy.simulate.cell import Cell
-from spear_deploy.simulate.layout import with_channels_last
+from spear_deploy.simulate.convolutions import conv2d
 from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.scan_kernel import DAMPENING
 
@@ -195,10 +195,8 @@ class Chain(nn.Module):
     def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
         match op:
             case Conv2d():
-                weight, bias = with_channels_last(self._weight(index)), self._bias(index)
-                return functional.conv2d(
-                    with_channels_last(x), weight, bias, op.stride, op.padding, op.dilation, op.groups
-                )
+                weight, bias = self._weight(index), self._bias(index)
+                return conv2d(x, weight, bias, op.stride, op.padding, op.dilation, op.groups)
             case Linear():
                 return linear(x, self._weight(index), self._bias(index))
             case AvgPool2d():

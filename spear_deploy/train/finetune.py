@@ -34,6 +34,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Network, Population
 from spear_deploy.network.fan_out import FanOut
 from spear_deploy.progress import Tick
+from spear_deploy.simulate.layout import as_row, as_rows
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.train.adam import CosineAdam
 from spear_deploy.train.config import Aims, FinetuneConfig
@@ -261,8 +262,9 @@ class SynopsMeter:
         spent = torch.zeros(first.shape[1], dtype=torch.float64, device=first.device)
         for fan in self._fans:
             events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
-            fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64)
-            spent = spent + events.sum(dim=0).flatten(1).double() @ fan_out
+            fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64).view(events.shape[2:])
+            # Rows in the order of memory: so the gradient lies as that of the synapses, to which it is added.
+            spent = spent + as_rows(events).sum(dim=0).double() @ as_row(fan_out, events)
         return spent.mean()
 
     def _arriving(self, source: str, payload: Tensor) -> Tensor:

@@ -130,6 +130,18 @@ def test_fused_loop_is_the_one_that_runs(monkeypatch, spikes):
     assert FloatSimulator(network)({"in": torch.zeros(3, 2, 5)})["p"].shape == (3, 2, 5)
 
 
+@pytest.mark.parametrize("fed_back", [False, True])
+def test_a_second_backward_pass_is_refused(fed_back):
+    """The first one wrote over the membranes."""
+    network = recurrent(np.random.default_rng(0), {})
+    network = network if fed_back else replace(network, projections=network.projections[:1])
+    x = torch.zeros(3, 2, 5, requires_grad=True)
+    total = FloatSimulator(network)({"in": x})["p"].sum()
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        total.backward()
+
+
 def test_gradient_at_the_threshold_is_the_slope_of_the_surrogate():
     """One step of one neuron at its threshold: gain * slope / 2 in units of the distance to reset."""
     one = np.ones(1, np.float32)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spear_deploy.execution import fast_gradients
 from spear_deploy.network.synapses import ConvSynapses
-from spear_deploy.simulate.layout import with_channels_last
+from spear_deploy.simulate import convolutions
 
 _COLUMN_BYTES = 1 << 28
 """Unfolded inputs that are held at a time."""
@@ -54,7 +54,7 @@ def unfolded_conv2d(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
 def conv2d(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     """Return the convolution of integers (N, C, H, W) by integers, exact wherever their type holds the sums."""
     if x.device.type == "cpu":
-        return functional.conv2d(with_channels_last(x), with_channels_last(weight), None, *geometry)
+        return convolutions.conv2d(x, weight, None, *geometry)
     sums: Tensor = UnfoldedConv2d.apply(x, weight, geometry)  # type: ignore[no-untyped-call]
     return sums
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spear_deploy.simulate.products import product
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
-from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled
+from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled, to_overwrite
 from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
@@ -81,7 +81,8 @@ class IntegerNeurons(NamedTuple):
         alpha, beta = (keep.astype(np.float32) / unit for keep in (self.keep_u, self.keep_v))
         gain, bias = np.full_like(zero, 1 << int(self.shift)), self.bias.astype(np.float32)
         threshold = self.vth.astype(np.float32)
-        return Parameters(alpha, beta, gain, bias, threshold, zero, zero, False, self.subtract, self.reset_delay)
+        kind = (self.at_threshold, self.subtract, self.reset_delay)
+        return Parameters(alpha, beta, gain, bias, threshold, zero, zero, *kind)
 
 
 @njit(inline="always")
@@ -176,21 +177,19 @@ class IntegerScan(torch.autograd.Function):
         ctx.smooth, ctx.fires, ctx.slope, ctx.kind = smooth, neurons.fires, slope, x.dtype
         if not neurons.fires:
             return torch.from_numpy(v)
-        spikes = torch.from_numpy(s)
-        ctx.save_for_backward(torch.from_numpy(v), spikes)
-        return spikes
+        ctx.save_for_backward(torch.from_numpy(v))
+        return torch.from_numpy(s)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         """Backpropagate through time with the surrogate."""
         grad = gradients[0].contiguous().numpy()
-        out = np.empty_like(grad)
         if ctx.fires:
-            v, s = (tensor.numpy() for tensor in ctx.saved_tensors)
-            scan_backward(ctx.slope, ctx.smooth, *joined(grad, v, s, out))
+            (arrived,) = ctx.saved_tensors
+            scan_backward(ctx.slope, ctx.smooth, *joined(grad, to_overwrite(arrived)))
         else:
-            _readout_backward(grad, ctx.smooth, out)
-        arrived = torch.from_numpy(out)
+            arrived = torch.empty_like(gradients[0], memory_format=torch.contiguous_format)
+            _readout_backward(grad, ctx.smooth, arrived.numpy())
         constant = arrived.sum(dim=(0, 1)) if ctx.needs_input_grad[1] else None
         return arrived.to(ctx.kind), constant, None, None, None
 
@@ -223,11 +222,8 @@ class IntegerLoop(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None, None]:
         """Backpropagate through time and the feedback."""
-        v, s = ctx.saved_tensors
-        arrived = np.empty_like(v.numpy())
-        grad = gradients[0].contiguous().numpy()
-        loop_backward(ctx.slope, ctx.smooth, grad, ctx.matrix, v.numpy(), s.numpy(), arrived)
-        out = torch.from_numpy(arrived)
+        out, s = ctx.saved_tensors
+        loop_backward(ctx.slope, ctx.smooth, gradients[0].contiguous().numpy(), ctx.matrix, to_overwrite(out))
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
         fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
         return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None, None
