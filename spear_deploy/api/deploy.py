@@ -14,7 +14,7 @@ from rich.console import Console
 
 from spear_deploy.api.load import load
 from spear_deploy.api.project import Project
-from spear_deploy.api.settings import Settings, check_settings, data_options, deploy_options
+from spear_deploy.api.settings import Settings, check_settings, data_options, deploy_options, plain_settings
 from spear_deploy.backends import BACKENDS
 from spear_deploy.chips import ChipProfile
 from spear_deploy.data import Dataset, as_dataset
@@ -154,6 +154,7 @@ def deploy(
     folder = None if output is None else as_folder(output)
     if folder is not None:
         refuse_sources_inside(folder, [Path(each) for each in (model, data) if isinstance(each, str | PathLike)])
+    settings = plain_settings(settings)
     console = Console(stderr=True, highlight=False, quiet=not settings.get("progress"))
     request = prepare(model, data, chip, settings)
     given = "".join(f", {name}={value!r}" for name, value in settings.items())

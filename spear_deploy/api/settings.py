@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, Literal, TypedDict, get_args, get_type_hints
+from typing import Any, Literal, TypedDict, cast, get_args, get_type_hints
 
 import numpy as np
 
@@ -128,6 +128,16 @@ class Settings(TypedDict, total=False):
     progress: bool
 
 
+def plain_settings(settings: Settings) -> Settings:
+    """Return settings with numpy's scalars as Python's own: JSON and project files have no others."""
+    return cast(Settings, {name: plain_value(value) for name, value in settings.items()})
+
+
+def plain_value(value: Any) -> Any:
+    """Return a scalar of numpy's as Python's own, and anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def check_settings(settings: Mapping[str, Any]) -> None:
     """Look at every keyword and its value.
 
@@ -159,7 +169,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
         return () if is_one else (Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(names)),)
     if name in _NAMES and not isinstance(value, str):
         return (Finding("E008", f"{name} {value!r}", "is no name", f"give a name, such as {_NAMES[name]}"),)
-    if hint is bool and not isinstance(value, bool | np.bool_):
+    if hint is bool and not isinstance(value, bool):
         return (Finding("E007", f"{name} {value!r}", "is neither True nor False", "give True or False"),)
     if name in _NUMBERS and not _NUMBERS[name].allows(value):
         fix = f"give {_NUMBERS[name]}{', or None' if optional else ''}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from spear_deploy.api.deploy import Request, prepare
-from spear_deploy.api.settings import Settings
+from spear_deploy.api.settings import Settings, plain_settings, plain_value
 from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, point_name, refuse_other
 from spear_deploy.chips import ChipProfile
 from spear_deploy.clusters import Cluster, cluster_at
@@ -110,11 +110,13 @@ def sweep(
         BackendError: E069 for a cluster that does not answer, or whose nodes have other versions than are here; E064
             where its library is not installed.
     """
+    settings = plain_settings(settings)
     plan = plan_of(budgets, seeds, settings, cluster)
     console = Console(stderr=True, highlight=False, quiet=not settings.get("progress"))
     placed = {} if cluster is None else {"cluster": cluster}
     given = "".join(f", {name}={value!r}" for name, value in {**placed, **settings}.items())
-    command = f"spear_deploy.sweep(model, data, chip, budgets={list(budgets)!r}, seeds={list(seeds)!r}{given})"
+    points = f"budgets={list(plan.budgets)!r}, seeds={list(plan.seeds)!r}"
+    command = f"spear_deploy.sweep(model, data, chip, {points}{given})"
     return plan.run(model, data, chip, as_folder(output), Progress(console), command)
 
 
@@ -302,7 +304,7 @@ def plan_of(
     if no_lists:
         raise InputError([*findings, *no_lists])
     wanted = tuple(dict.fromkeys(str(budget).strip() for budget in budgets))
-    seeds = tuple(dict.fromkeys(seeds))
+    seeds = tuple(dict.fromkeys(map(plain_value, seeds)))
     if not wanted:
         findings.append(Finding("E007", "budgets", "none was given", "give some, such as 60%,40%,20%"))
     if not seeds or any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -184,6 +185,26 @@ def test_a_bundle_says_what_no_file_can_name(deployment: Deployment, folder: Pat
     assert head == "# This run was given what no file like this can name: model, data."
     assert not [line for line in text if line.startswith(("model", "data"))]
     assert {'chip = "loihi2"', 'synops = "60%"', 'backend = "emulator"', "epochs = 8.0"} < set(text)
+
+
+def test_scalars_of_numpy(imported: Imported, tiny_data: Dataset) -> None:
+    """They are numbers as any other: in the search, its journal, the report and the project file."""
+    plain = {
+        "seed": 3,
+        "weight_bits": 7,
+        "confidence": 0.75,
+        "threads": 1,
+        "max_drop": 50.0,
+        "epochs": 0.5,
+        "adapt": True,
+    }
+    scalars = {name: np.asarray(value)[()] for name, value in plain.items()}
+    given = {"synops": "70%", "method": "uniform", "effort": "quick"}
+    done, same = (spear_deploy.deploy(imported, tiny_data, **each, **given) for each in (scalars, plain))
+    assert done.report["hashes"] == same.report["hashes"]
+    assert done.report["command"] == same.report["command"]
+    assert (done.folder / "search.jsonl").exists()
+    assert (done.folder / "spear.toml").read_bytes() == (same.folder / "spear.toml").read_bytes()
 
 
 def test_data_from_code(imported: Imported, tiny_npz: Path, tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ def test_the_result_is_written(swept: Sweep, folder: Path) -> None:
     assert "<table>" in swept._repr_html_()
 
 
+def test_scalars_of_numpy(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
+    """Budgets, seeds and settings may be numpy's: the sweep is that of Python's numbers."""
+    given = {"seeds": np.arange(1), "budgets": np.array([1e9]), "max_drop": np.float32(50), "confidence": np.half(0.5)}
+    done = spear_deploy.sweep(imported, tiny_data, output=tmp_path / "points", **given, **FAST)
+    assert [(point.budget, point.seed) for point in done.points] == [("1000000000.0", 0)]
+    assert "budgets=['1000000000.0'], seeds=[0], max_drop=50.0, confidence=0.5" in done.result["command"]
+    json.loads((tmp_path / "points" / "sweep.json").read_text())
+
+
 def test_it_resumes(
     swept: Sweep, folder: Path, imported: Imported, tiny_data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

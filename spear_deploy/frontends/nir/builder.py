@@ -74,6 +74,9 @@ class NetworkBuilder:
             self._error("E004", "graph", "it has no Input node")
         if not self.outputs and not self._has_errors():
             self._error("E004", "graph", "it has no Output node that anything reaches")
+        if self.outputs and not any(isinstance(self.populations.get(name), Population) for name in self.outputs):
+            message, fix = "no neurons lie between its inputs and its outputs", "let an Output read neurons"
+            self._error("E004", "graph", message, fix)
 
     def network(self) -> Network:
         """Join what was gathered, in order of name; populations that reach no output are left out.

@@ -172,7 +172,9 @@ def _array(values: Values, key: str, ndim: int) -> NDArray[np.float32]:
         array = _single_precision(np.asarray(values[key], dtype=np.float64), key)
     except (TypeError, ValueError) as error:
         raise BadFieldError(f"field {key!r} is no array of numbers") from error
-    if array.ndim != ndim or array.size == 0:
+    if array.size == 0:
+        raise BadFieldError(f"{key} has shape {array.shape}: it is empty")
+    if array.ndim != ndim:
         raise BadFieldError(f"{key} has shape {array.shape} instead of {ndim} axes")
     return array
 

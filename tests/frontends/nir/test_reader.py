@@ -371,6 +371,17 @@ def test_what_never_fires_and_is_not_read() -> None:
         convert(chain(linear(3, 2), endless("LIF"), shape=(2,)), replace(LITERAL, floor=-1.0))
 
 
+def test_a_graph_without_neurons() -> None:
+    """One whose Outputs read Inputs alone is E004; beside neurons an input may be read, and products are a readout."""
+    alone = chain(shape=(3,))
+    (finding,) = findings(alone)
+    assert (finding.code, finding.where) == ("E004", "graph")
+    assert "no neurons lie between" in finding.message
+    beside = {**chain(linear(3, 3), lif(3), shape=(3,)).nodes, "also": NirNode("Output", {"shape": np.array([3])})}
+    assert len(convert(joined(beside, "input>n0 n0>n1 n1>output input>also"), LITERAL).network.outputs) == 2
+    assert convert(chain(linear(3, 3), shape=(3,)), LITERAL).network.neurons
+
+
 @pytest.mark.parametrize(
     ("nodes", "code", "message"),
     [
@@ -378,6 +389,7 @@ def test_what_never_fires_and_is_not_read() -> None:
         ([node("Affine", weight=np.ones((2, 3)))], "E003", "'bias' is missing"),
         ([node("Affine", weight=np.ones((2, 3)), bias=np.ones(3))], "E003", "bias has 3 values for 2 outputs"),
         ([node("Linear", weight=np.ones(3))], "E003", "instead of 2 axes"),
+        ([node("Linear", weight=np.ones((0, 3)))], "E003", "shape (0, 3): it is empty"),
         ([node("Linear", weight=np.full((2, 3), 1e300))], "E003", "single precision"),
         ([node("Linear", weight=np.full((2, 3), 1j))], "E003", "complex"),
         ([node("Linear", weight="heavy")], "E003", "no array of numbers"),
