@@ -28,6 +28,8 @@ from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, we
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
+_ABOVE = 1.05
+"""Where stages end, as a multiple of the target: longer training lowers SynOps, and what it leaves above is pressed."""
 _SAMPLES, _RATES = 512, 256
 """Samples that worth (training), and the rates (validation), of a stage are averaged over."""
 _CLEAR = 0.1
@@ -50,14 +52,14 @@ class GradualSynapses(Once):
         """Prune, and return the network."""
         task = self.task
         start = task.path.down_to(_UNITS * task.target, task.space.fits)
-        network, stages = start.network, 0
-        expected = stages_to(task.target / start.share)
+        network, stages, target = start.network, 0, _ABOVE * task.target
+        expected = stages_to(target / start.share)
         while True:
             synapses = self._synapses(network)
             share = synapses.synops / task.cost.total
-            if share <= CLOSE * task.target or task.execution.deadline.passed:
+            if share <= CLOSE * target or task.execution.deadline.passed:
                 break
-            thinner = self._thinned(synapses, max(task.target / share, STAGE))
+            thinner = self._thinned(synapses, max(target / share, STAGE))
             if thinner.content_hash == network.content_hash:
                 break
             network, stages = task.refine(thinner), stages + 1
