@@ -18,7 +18,7 @@ from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, 
 from spear_deploy.chips import ChipProfile
 from spear_deploy.clusters import Cluster, cluster_at
 from spear_deploy.clusters.local import Local
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.deployment.folder import as_folder
 from spear_deploy.deployment.memory import runs_together
 from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
@@ -179,7 +179,7 @@ class Plan:
         self, cluster: Cluster, todo: Mapping[str, Request], checked: Work, record: _Record, progress: Progress
     ) -> None:
         assert checked.memory is not None
-        task = Task(
+        workload = Workload(
             partial(_deploy_point, command=record.command),
             {str(self.points[name][1]): request for name, request in todo.items()},
             {name: (str(self.points[name][1]), request.settings) for name, request in todo.items()},
@@ -196,8 +196,8 @@ class Plan:
         def again(name: str, lost: Lost) -> None:
             progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
 
-        with cluster.crew(self.cluster or "", task, progress.say) as crew, board.shown():
-            carry_out(crew, task.pieces, heard=board.heard, done=done, again=again)
+        with cluster.crew(self.cluster or "", workload, progress.say) as crew, board.shown():
+            carry_out(crew, workload.pieces, heard=board.heard, done=done, again=again)
 
     def _fitting(self, checked: Work, jobs: int, progress: Progress) -> int:
         """Return how many of so many jobs the memory holds."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.clusters import cluster_at
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.parallel import Crew
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +83,8 @@ def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 def crew_at(address: str, threads: int = 1) -> AbstractContextManager[Crew]:
     """What would carry out no pieces, of a GiB each."""
-    task = Task(print, {}, {}, Path(), threads, 1 << 30)
-    return cluster_at(address).crew(address, task, lambda line: None)
+    workload = Workload(print, {}, {}, Path(), threads, 1 << 30)
+    return cluster_at(address).crew(address, workload, lambda line: None)
 
 
 @contextmanager
