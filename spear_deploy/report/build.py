@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -96,7 +95,7 @@ def _step(step: Step, work: Work, seconds: Mapping[str, float]) -> dict[str, Any
 
 def _hashes(work: Work, baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
     networks = {"model": baseline.network.content_hash, "pruned": measured.network.content_hash}
-    given = {"data": work.data.fingerprint, "chip": hashlib.sha256(repr(work.chip).encode()).hexdigest()}
+    given = {"data": work.data.fingerprint, "chip": work.chip.fingerprint}
     return {**networks, **given, **bundle.manifest["files"]}
 
 
