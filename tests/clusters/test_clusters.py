@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spear_deploy.api.sweep import plan_of
+from spear_deploy.api.sweep_plan import plan_of
 from spear_deploy.clusters import CLUSTERS, cluster_at
 from spear_deploy.clusters.local import Local
 from spear_deploy.clusters.protocol import Say, Workload
