@@ -23,8 +23,8 @@ from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.bottleneck import bottleneck_data, core_rows, loads_of
 from spear_deploy.report.data import describe_data
-from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
+from spear_deploy.report.on_validation import validation_data
 from spear_deploy.report.pictures.data import picture_data
 from spear_deploy.report.savings import saving_rows
 from spear_deploy.report.schema import VERSION
