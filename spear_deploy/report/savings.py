@@ -32,8 +32,8 @@ def saving_rows(network: Network, activity: Activity) -> list[dict[str, Any]]:
 def savings_words(report: Mapping[str, Any]) -> str:
     """Return the groups whose pruning pays most, and what a unit less of each saves."""
     total = report["synops"]["measured"]["mean"]
-    spoken = [
-        f"{'+'.join(map(plain, row['populations']))} {number(row['synops'])} ({percent(ratio(row['synops'], total))})"
-        for row in report["savings"][:_SHOWN]
-    ]
-    return f"a unit less saves, in the mean: {', '.join(spoken)}" if spoken else ""
+    spoken = []
+    for row in report["savings"][:_SHOWN]:
+        share, names = percent(ratio(row["synops"], total)), "+".join(map(plain, row["populations"]))
+        spoken.append(f"{number(row['synops'])} ({share}) in {names}")
+    return f"one unit less saves on average {', '.join(spoken)}" if spoken else ""

@@ -29,5 +29,5 @@ def test_what_is_said() -> None:
     ]
     rows[0]["populations"] = ["a", "x"]
     report = {"synops": {"measured": {"mean": 1000.0}}, "savings": rows}
-    assert savings_words(report) == "a unit less saves, in the mean: a+x 40 (4.0%), b 30 (3.0%), c 20 (2.0%)"
+    assert savings_words(report) == "one unit less saves on average 40 (4.0%) in a+x, 30 (3.0%) in b, 20 (2.0%) in c"
     assert savings_words({**report, "savings": []}) == ""
