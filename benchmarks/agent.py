@@ -24,7 +24,7 @@ from rich.console import Console
 from benchmarks.pruning import known
 from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
 from spear_deploy.search.methods.objective import WIDTH_ABOVE, distance, reward
-from spear_deploy.search.methods.spear.agent import BATCH, Agent, DecayingNoise, Step, replay
+from spear_deploy.search.methods.spear.agent import BATCH, Agent, DecayingNoise, Transition, replay
 from spear_deploy.search.methods.spear.method import WIDENING, Spear, spear_sac
 from spear_deploy.search.methods.spear.tar import TAR
 from spear_deploy.search.methods.spear.walk import Walk
@@ -82,7 +82,7 @@ class Unbounded(Spear):
 class _LastStepAgent(Agent):
     """An episode is rewarded at its last step, and what comes before learns from what follows, undiscounted."""
 
-    def remember(self, steps: Sequence[Step]) -> None:
+    def remember(self, steps: Sequence[Transition]) -> None:
         """Add an episode whose last step alone ends it."""
         for index, (before, action, after) in enumerate(steps):
             ends = np.array([index == len(steps) - 1])
@@ -151,7 +151,7 @@ class _Walked(Spear):
 
     walk: type[Walk] = Walk
 
-    def _episode(self, tries: int) -> tuple[KeepCounts, list[Step]]:
+    def _episode(self, tries: int) -> tuple[KeepCounts, list[Transition]]:
         walk = self.walk(self.widths)
         steps = replay(walk, self._starts.pop(0)) if self._starts else self.agent.walk(walk, WIDENING**tries)
         return walk.counts, steps

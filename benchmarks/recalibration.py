@@ -31,7 +31,7 @@ from spear_deploy.search.compensation import compensate
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.recalibration import recalibrate
-from spear_deploy.search.synapses import Synapses, masked
+from spear_deploy.search.synapses import SynapseCosts, masked
 
 RESULTS = Path(__file__).parent / "results" / "recalibration.jsonl"
 SHARES = (75, 50, 30)
@@ -53,7 +53,7 @@ def cuts(some: Subject, share: float) -> Iterator[Cut]:
     network, execution, train = evaluator.baseline.network, evaluator.execution, evaluator.data.train
     kept = evaluator.kept_units(some.uniform(share))
     yield Cut("units", keep_units(network, kept), kept)
-    synapses = Synapses.of(network, evaluator.data.val.some(_SAMPLES), execution)
+    synapses = SynapseCosts.of(network, evaluator.data.val.some(_SAMPLES), execution)
     importance, costs = weight_importance(network, train.some(_SAMPLES), execution, decide=None), synapses.costs()
     worth = {place: value / np.maximum(costs[place], 1e-12) for place, value in importance.items()}
     yield Cut("weights", masked(network, synapses.kept(worth, share)), {})

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -13,36 +12,29 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from spear_deploy.api.deploy import Request, prepare
-from spear_deploy.api.settings import Settings, plain_settings, plain_value
-from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, point_name, refuse_other
+from spear_deploy.api.settings import Settings, plain_settings
+from spear_deploy.api.sweep_folder import clear_earlier, finished, identity_of, refuse_other
+from spear_deploy.api.sweep_plan import BUDGETS, Plan, plan_of
+from spear_deploy.api.sweep_record import SweepRecord
 from spear_deploy.chips import ChipProfile
 from spear_deploy.clusters import Cluster, cluster_at
 from spear_deploy.clusters.local import Local
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.deployment.folder import as_folder
 from spear_deploy.deployment.memory import runs_together
-from spear_deploy.deployment.options import SWEEP, SWEEP_PAGE
+from spear_deploy.deployment.options import SWEEP_PAGE
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, InputError, SpearError
 from spear_deploy.parallel import Lost, Tell, carry_out
 from spear_deploy.progress import Board, Progress, RemoteProgress
 from spear_deploy.report.formats import plural
-from spear_deploy.report.points import Point, point_of, smallest
-from spear_deploy.report.sweep import Reference, sweep_data, sweep_view, write_sweep_page
+from spear_deploy.report.points import Point, smallest
+from spear_deploy.report.sweep import sweep_view, write_sweep_page
 from spear_deploy.sizes import bytes_as_text
-from spear_deploy.storage import exists, write_json, writing
+from spear_deploy.storage import writing
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-BUDGETS = ("80%", "60%", "50%", "40%", "30%", "20%")
-"""What is swept over unless others are given."""
-MAX_DROP = 1.0
-"""Points of accuracy that may be lost, unless another number is given."""
-_LISTS = {"budgets": '"60%", "40%"', "seeds": "0, 1"}
-"""What is given as a list, and such a list."""
-_TAKEN = {"synops": "budgets=", "seed": "seeds=", "until": "deploy"}
-"""Settings of a single deployment, and what says it here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,225 +109,100 @@ def sweep(
     given = "".join(f", {name}={value!r}" for name, value in {**placed, **settings}.items())
     points = f"budgets={list(plan.budgets)!r}, seeds={list(plan.seeds)!r}"
     command = f"spear_deploy.sweep(model, data, chip, {points}{given})"
-    return plan.run(model, data, chip, as_folder(output), Progress(console), command)
+    return run_plan(plan, model, data, chip, as_folder(output), Progress(console), command)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep runs."""
-
-    budgets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    settings: Settings
-    cluster: str | None = None
-
-    def run(self, model: object, data: object, chip: Any, folder: Path, progress: Progress, command: str) -> Sweep:
-        """Run every point that is not there yet; write ``sweep.json`` after each, the page at the end."""
-        requests = {seed: prepare(model, data, chip, self._settings(self.budgets[0], seed)) for seed in self.seeds}
-        identity = identity_of(requests, self.settings)
-        if self.settings.get("force"):
-            clear_earlier(folder)
-        refuse_other(folder, identity, resume=bool(self.settings.get("resume")))
-        with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        record = _Record(self, folder, identity, command)
-        todo = {}
-        for name, (budget, seed) in self.points.items():
-            report = finished(folder / name)
-            if report is None:
-                todo[name] = replace(requests[seed], settings=self._settings(budget, seed))
-            else:
-                progress.say(f"{name}: done already")
-                record.add(name, report)
-        with record.kept():
-            self._deploy(todo, record, progress)
-        write_sweep_page(folder / SWEEP_PAGE, record.result)
-        return Sweep(tuple(record.points.values()), record.result, folder)
-
-    def _deploy(self, todo: Mapping[str, Request], record: _Record, progress: Progress) -> None:
-        """Deploy all points that are left: one after the other here, or side by side."""
-        wanted = min(self.settings.get("jobs", 1), len(todo))
-        if not todo or (self.cluster is None and wanted < 2):
-            self._one_by_one(todo, record, progress)
-            return
-        checked = next(iter(todo.values())).checked(record.folder / "point")  # raises what refuses every point
-        if self.cluster is not None:
-            self._side_by_side(cluster_at(self.cluster), todo, checked, record, progress)
-            return
-        jobs = self._fitting(checked, wanted, progress)
-        if jobs < 2:
-            self._one_by_one(todo, record, progress)
-            return
-        progress.say(f"{plural(len(todo), 'point')}, {jobs} at a time")
-        self._side_by_side(Local(jobs), todo, checked, record, progress)
-
-    def _one_by_one(self, todo: Mapping[str, Request], record: _Record, progress: Progress) -> None:
-        for name, request in todo.items():
-            budget, seed = self.points[name]
-            place = f"point {list(self.points).index(name) + 1} of {len(self.points)}"
-            progress.say(f"{place}: {budget} of SynOps, seed {seed}")
-            own = replace(progress, seconds={})  # what a point's report tells is not of the points before it
-            record.add(name, _report(request, record.folder / name, own, record.command))
-
-    def _side_by_side(
-        self, cluster: Cluster, todo: Mapping[str, Request], checked: Work, record: _Record, progress: Progress
-    ) -> None:
-        assert checked.memory is not None
-        task = Task(
-            partial(_deploy_point, command=record.command),
-            {str(self.points[name][1]): request for name, request in todo.items()},
-            {name: (str(self.points[name][1]), request.settings) for name, request in todo.items()},
-            record.folder,
-            checked.options.execution.threads,
-            checked.memory.peak,
-        )
-        board = Board(progress, list(todo), "points")
-
-        def done(name: str, report: dict[str, Any] | Lost) -> None:
-            record.add(name, report)
-            board.done(name)
-
-        def again(name: str, lost: Lost) -> None:
-            progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
-
-        with cluster.crew(self.cluster or "", task, progress.say) as crew, board.shown():
-            carry_out(crew, task.pieces, heard=board.heard, done=done, again=again)
-
-    def _fitting(self, checked: Work, jobs: int, progress: Progress) -> int:
-        """Return how many of so many jobs the memory holds."""
-        assert checked.memory is not None
-        bounded = self.settings.get("memory") is not None
-        fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)
-        if fitting < jobs:
-            limit = "--memory is for all of them" if bounded else "more is not free"
-            each = f"each takes up to {bytes_as_text(checked.memory.peak)}, and {limit}"
-            progress.say(f"memory: {plural(fitting, 'point')} at a time in place of {jobs}, for {each}")
-        return fitting
-
-    @property
-    def max_drop(self) -> float:
-        """Points of accuracy that the answer may lose."""
-        given = self.settings.get("max_drop")
-        return MAX_DROP if given is None else given
-
-    @property
-    def points(self) -> dict[str, tuple[str, int]]:
-        """Budget and seed of each point by the name of its folder, in order."""
-        return {point_name(budget, seed): (budget, seed) for budget in self.budgets for seed in self.seeds}
-
-    def _settings(self, budget: str, seed: int) -> Settings:
-        return {
-            **self.settings,
-            "synops": budget,
-            "seed": seed,
-            "max_drop": None,
-            "resume": True,
-            "force": False,
-            "jobs": 1,
-        }
-
-
-@dataclass(eq=False)
-class _Record:
-    """The points that there are so far, in the order of the plan, and ``sweep.json`` of them."""
-
-    plan: Plan
-    folder: Path
-    identity: Mapping[str, Any]
-    command: str
-    found: dict[str, tuple[Point, Reference | None]] = field(default_factory=dict)
-    result: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def points(self) -> dict[str, Point]:
-        """Points by their folders."""
-        return {name: self.found[name][0] for name in self.plan.points if name in self.found}
-
-    def add(self, name: str, report: dict[str, Any] | Lost) -> None:
-        """Take in what became of a point, and write all that there is so far."""
-        budget, seed = self.plan.points[name]
-        if isinstance(report, Lost):
-            error = f"E068 {name}: its process ended twice before the point was done, at last by {report.how}"
-            self.found[name] = Point(budget, seed, name, error=error), None
+def run_plan(
+    plan: Plan, model: object, data: object, chip: Any, folder: Path, progress: Progress, command: str
+) -> Sweep:
+    """Run every point that is not there yet; write ``sweep.json`` after each, the page at the end."""
+    requests = {seed: prepare(model, data, chip, plan.settings_of(plan.budgets[0], seed)) for seed in plan.seeds}
+    identity = identity_of(requests, plan.settings)
+    if plan.settings.get("force"):
+        clear_earlier(folder)
+    refuse_other(folder, identity, resume=bool(plan.settings.get("resume")))
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    record = SweepRecord(plan, folder, identity, command)
+    todo = {}
+    for name, (budget, seed) in plan.points.items():
+        report = finished(folder / name)
+        if report is None:
+            todo[name] = replace(requests[seed], settings=plan.settings_of(budget, seed))
         else:
-            self.found[name] = point_of(report, budget, name), Reference.of(report)
-        self.write()
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Have a ``sweep.json`` from the beginning, so that what is interrupted in its first point can be resumed too.
-
-        What is refused before a point has a folder leaves none.
-        """
-        path = self.folder / SWEEP
-        if exists(path):
-            yield
-            return
-        self.write()
-        try:
-            yield
-        except BaseException:
-            if not any(exists(self.folder / name) for name in self.plan.points):
-                path.unlink(missing_ok=True)
-            raise
-
-    def write(self) -> None:
-        """Write ``sweep.json``."""
-        references = (self.found[each][1] for each in self.points)
-        reference = next((each for each in references if each is not None), None)
-        self.result = sweep_data(list(self.points.values()), reference, self.plan.max_drop, self.command)
-        write_json(self.folder / SWEEP, {**self.result, "identity": self.identity})
+            progress.say(f"{name}: done already")
+            record.add(name, report)
+    with record.kept():
+        _deploy(todo, record, progress)
+    write_sweep_page(folder / SWEEP_PAGE, record.result)
+    return Sweep(tuple(record.points.values()), record.result, folder)
 
 
-def plan_of(
-    budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings, cluster: str | None = None
-) -> Plan:
-    """Return what is to be run; raise :class:`InputError` (E007) with all that cannot be meant."""
-    findings = [
-        Finding("E007", name, "is of one deployment, not of a sweep", f"give {instead}")
-        for name, instead in _TAKEN.items()
-        if settings.get(name) is not None
-    ]
-    no_lists = [
-        Finding("E007", name, f"{values!r} is no list", f"give {name}=[{_LISTS[name]}]")
-        for name, values in (("budgets", budgets), ("seeds", seeds))
-        if isinstance(values, str | bytes) or not isinstance(values, Iterable)
-    ]
-    if no_lists:
-        raise InputError([*findings, *no_lists])
-    wanted = tuple(dict.fromkeys(str(budget).strip() for budget in budgets))
-    seeds = tuple(dict.fromkeys(map(plain_value, seeds)))
-    if not wanted:
-        findings.append(Finding("E007", "budgets", "none was given", "give some, such as 60%,40%,20%"))
-    if not seeds or any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):
-        findings.append(Finding("E007", "seeds", f"{list(seeds)!r} are no seeds", "give whole numbers, such as 0,1,2"))
-    most = settings.get("max_drop")
-    if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not -100 <= most <= 100):
-        findings.append(Finding("E007", "max_drop", f"{most!r} is no number of points", "give 1, or 0.5"))
-    findings += _where_findings(settings, cluster)
-    names = [point_name(budget, 0) for budget in wanted]
-    if len(set(names)) < len(names):
-        findings.append(Finding("E007", "budgets", f"{', '.join(wanted)} are not all different", "give each once"))
-    if findings:
-        raise InputError(findings)
-    return Plan(wanted, seeds, settings, cluster)
-
-
-def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding]:
-    """Yield what is wrong with where the points shall run."""
-    jobs = settings.get("jobs", 1)
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        yield Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4")
+def _deploy(todo: Mapping[str, Request], record: SweepRecord, progress: Progress) -> None:
+    """Deploy all points that are left: one after the other here, or side by side."""
+    plan = record.plan
+    wanted = min(plan.settings.get("jobs", 1), len(todo))
+    if not todo or (plan.cluster is None and wanted < 2):
+        _one_by_one(todo, record, progress)
         return
-    if address is None:
+    checked = next(iter(todo.values())).checked(record.folder / "point")  # raises what refuses every point
+    if plan.cluster is not None:
+        _side_by_side(cluster_at(plan.cluster), todo, checked, record, progress)
         return
-    try:
-        cluster_at(address)
-    except InputError as error:
-        yield from error.findings
-    if jobs > 1:
-        message = "are processes of this machine, and --cluster has those of others"
-        yield Finding("E007", f"--jobs {jobs}", message, "give one of them")
+    jobs = _fitting(plan, checked, wanted, progress)
+    if jobs < 2:
+        _one_by_one(todo, record, progress)
+        return
+    progress.say(f"{plural(len(todo), 'point')}, {jobs} at a time")
+    _side_by_side(Local(jobs), todo, checked, record, progress)
+
+
+def _one_by_one(todo: Mapping[str, Request], record: SweepRecord, progress: Progress) -> None:
+    points = record.plan.points
+    for name, request in todo.items():
+        budget, seed = points[name]
+        place = f"point {list(points).index(name) + 1} of {len(points)}"
+        progress.say(f"{place}: {budget} of SynOps, seed {seed}")
+        own = replace(progress, seconds={})  # what a point's report tells is not of the points before it
+        record.add(name, _report(request, record.folder / name, own, record.command))
+
+
+def _side_by_side(
+    cluster: Cluster, todo: Mapping[str, Request], checked: Work, record: SweepRecord, progress: Progress
+) -> None:
+    assert checked.memory is not None
+    points = record.plan.points
+    workload = Workload(
+        partial(_deploy_point, command=record.command),
+        {str(points[name][1]): request for name, request in todo.items()},
+        {name: (str(points[name][1]), request.settings) for name, request in todo.items()},
+        record.folder,
+        checked.options.execution.threads,
+        checked.memory.peak,
+    )
+    board = Board(progress, list(todo), "points")
+
+    def done(name: str, report: dict[str, Any] | Lost) -> None:
+        record.add(name, report)
+        board.done(name)
+
+    def again(name: str, lost: Lost) -> None:
+        progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
+
+    with cluster.crew(record.plan.cluster or "", workload, progress.say) as crew, board.shown():
+        carry_out(crew, workload.pieces, heard=board.heard, done=done, again=again)
+
+
+def _fitting(plan: Plan, checked: Work, jobs: int, progress: Progress) -> int:
+    """Return how many of so many jobs the memory holds."""
+    assert checked.memory is not None
+    bounded = plan.settings.get("memory") is not None
+    fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)
+    if fitting < jobs:
+        limit = "--memory is for all of them" if bounded else "more is not free"
+        each = f"each takes up to {bytes_as_text(checked.memory.peak)}, and {limit}"
+        progress.say(f"memory: {plural(fitting, 'point')} at a time in place of {jobs}, for {each}")
+    return fitting
 
 
 def _deploy_point(request: Request, settings: Settings, folder: Path, tell: Tell, *, command: str) -> dict[str, Any]:

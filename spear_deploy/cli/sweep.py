@@ -120,7 +120,8 @@ def sweep_command(**options: Any) -> int:
 
 def _swept(options: dict[str, Any], output: Path, shown: Output) -> Any:
     from spear_deploy import frontends
-    from spear_deploy.api.sweep import plan_of
+    from spear_deploy.api.sweep import run_plan
+    from spear_deploy.api.sweep_plan import plan_of
     from spear_deploy.deployment.folder import as_folder
 
     model, data, chip = (options.pop(name) for name in ("model", "data", "chip"))
@@ -130,4 +131,4 @@ def _swept(options: dict[str, Any], output: Path, shown: Output) -> Any:
     data = refuse_no_data(data)
     imported = frontends.load(model, semantics, overrides)
     command = shlex.join(["spear-deploy", *sys.argv[1:]])
-    return plan.run(imported, data, chip, as_folder(output), shown.progress(), command)
+    return run_plan(plan, imported, data, chip, as_folder(output), shown.progress(), command)

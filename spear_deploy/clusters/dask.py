@@ -29,7 +29,7 @@ from spear_deploy.clusters.node import (
     other_versions,
     versions_here,
 )
-from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.clusters.protocol import Say, Workload
 from spear_deploy.clusters.sending import PATIENCE, gone, knock, packed, sent, silent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
@@ -48,7 +48,7 @@ class Dask:
     """Dask's distributed, at ``tcp://HOST:8786``, or ``dask://HOST:8786``, which is the same."""
 
     @contextmanager
-    def crew(self, address: str, task: Task, say: Say) -> Iterator[_Workers]:
+    def crew(self, address: str, workload: Workload, say: Say) -> Iterator[_Workers]:
         """Connect to the scheduler, wait for a first worker, and yield all that there are."""
         with _connected(address.replace("dask://", "tcp://", 1)) as client:
             _wait_for_worker(client, say)
@@ -57,7 +57,7 @@ class Dask:
                 raise error
             threads = client.nthreads()
             say(f"{address}: {len(threads)} of Dask's workers, with {sum(threads.values())} threads for a point each")
-            yield _Workers(client, task, versions, say)
+            yield _Workers(client, workload, versions, say)
 
 
 DASK = Dask()
@@ -134,9 +134,9 @@ def _everywhere(client: Client, function: Callable[[], Any]) -> dict[str, Any]:
 class _Workers:
     """The workers of a scheduler: a crew that takes all pieces at once, and leaves to Dask which goes where."""
 
-    def __init__(self, client: Client, task: Task, versions: Versions, say: Say) -> None:
-        self.room = len(task.pieces)
-        self._client, self._task, self._versions, self._say = client, task, versions, say
+    def __init__(self, client: Client, workload: Workload, versions: Versions, say: Say) -> None:
+        self.room = len(workload.pieces)
+        self._client, self._workload, self._versions, self._say = client, workload, versions, say
         self._topic = f"spear-deploy-{secrets.token_hex(8)}"
         self._pieces: dict[str, _Piece] = {}
         self._shared: dict[str, Future] = {}
@@ -148,10 +148,10 @@ class _Workers:
         def submit(piece: _Piece) -> Future:
             key = f"{self._topic}-{name}-{secrets.token_hex(4)}"
             self._pieces[key] = piece
-            given = sent(self._task, name, self._versions), self._scattered(item[0]), self._topic
+            given = sent(self._workload, name, self._versions), self._scattered(item[0]), self._topic
             return self._client.submit(_on_worker, *given, key=key, pure=False)
 
-        return _Piece(self._task, name, submit)
+        return _Piece(self._workload, name, submit)
 
     def listen(self, running: Collection[_Piece]) -> None:
         """Wait a moment: what is told comes by a thread of the client.  Raises E069 for a scheduler that is gone."""
@@ -168,7 +168,9 @@ class _Workers:
         """Return what is shared, anew where all workers that had it are gone."""
         if key not in self._shared or self._shared[key].status != "finished":
             _wait_for_worker(self._client, self._say)
-            (self._shared[key],) = self._client.scatter([packed(self._task.shared[key])], broadcast=True, hash=False)
+            (self._shared[key],) = self._client.scatter(
+                [packed(self._workload.shared[key])], broadcast=True, hash=False
+            )
         return self._shared[key]
 
     def _hear(self, event: tuple[float, tuple[str, str, Any]]) -> None:
@@ -183,8 +185,8 @@ class _Piece:
     first is lost then.
     """
 
-    def __init__(self, task: Task, name: str, submit: Callable[[_Piece], Future]) -> None:
-        self._task, self._name, self._submit = task, name, submit
+    def __init__(self, workload: Workload, name: str, submit: Callable[[_Piece], Future]) -> None:
+        self._workload, self._name, self._submit = workload, name, submit
         self.told: deque[tuple[str, Any]] = deque()
         self._heard: list[Any] = []
         self._workers: list[str] = []
@@ -217,7 +219,7 @@ class _Piece:
             return lost
         finally:
             self.future.release()
-        return taken(self._task, self._name, returned)
+        return taken(self._workload, self._name, returned)
 
     def _listen(self) -> None:
         while self.told:

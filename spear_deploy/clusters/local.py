@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.clusters.protocol import Say, Workload
 from spear_deploy.parallel import Processes, Tell
 
 
@@ -19,19 +19,19 @@ class Local:
     jobs: int
 
     @contextmanager
-    def crew(self, address: str, task: Task, say: Say) -> Iterator[_Local]:
+    def crew(self, address: str, workload: Workload, say: Say) -> Iterator[_Local]:
         """Yield the processes; there is no address."""
-        yield _Local(task, self.jobs)
+        yield _Local(workload, self.jobs)
 
 
 class _Local(Processes):
-    def __init__(self, task: Task, jobs: int) -> None:
-        super().__init__(partial(_carry_out, work=task.work), jobs)
-        self._task = task
+    def __init__(self, workload: Workload, jobs: int) -> None:
+        super().__init__(partial(_carry_out, work=workload.work), jobs)
+        self._workload = workload
 
     def begin(self, name: str, item: tuple[str, Any]) -> Any:
         key, value = item
-        return super().begin(name, (self._task.shared[key], value, self._task.folder / name))
+        return super().begin(name, (self._workload.shared[key], value, self._workload.folder / name))
 
 
 def _carry_out(item: Any, tell: Tell, *, work: Any) -> Any:

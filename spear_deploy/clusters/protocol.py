@@ -15,7 +15,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Workload:
     """Independent pieces of work, by name.
 
     Attributes:
@@ -39,7 +39,7 @@ class Task:
 class Cluster(Protocol):
     """A kind of cluster, by the scheme of its addresses."""
 
-    def crew(self, address: str, task: Task, say: Say) -> AbstractContextManager[Crew]:
+    def crew(self, address: str, workload: Workload, say: Say) -> AbstractContextManager[Crew]:
         """Connect, see that every node has this tool's versions, and yield what carries out the pieces by name.
 
         A piece is begun once for each time that it is asked for; one whose node or process is lost is

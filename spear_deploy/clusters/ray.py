@@ -26,7 +26,7 @@ from spear_deploy.clusters.node import (
     other_versions,
     versions_here,
 )
-from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.clusters.protocol import Say, Workload
 from spear_deploy.clusters.sending import gone, knock, packed, sent, silent, taken
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.extras import missing_package
@@ -47,17 +47,17 @@ class Ray:
     """Ray, at ``ray://HOST:10001``: the head's port for clients."""
 
     @contextmanager
-    def crew(self, address: str, task: Task, say: Say) -> Iterator[_Nodes]:
+    def crew(self, address: str, workload: Workload, say: Say) -> Iterator[_Nodes]:
         """Connect to the head, and yield all nodes that there are."""
         with _connected(address) as ray:
             nodes = [node for node in ray.nodes() if node["Alive"]]
             versions = versions_here()
-            if (error := _other_versions(ray, nodes, versions) or _too_small(nodes, task, address)) is not None:
+            if (error := _other_versions(ray, nodes, versions) or _too_small(nodes, workload, address)) is not None:
                 raise error
             cores = sum(node["Resources"].get("CPU", 0) for node in nodes)
             say(f"{address}: {len(nodes)} nodes, {int(cores)} CPUs")
             head = next((node["NodeID"] for node in nodes if _HEAD in node["Resources"]), nodes[0]["NodeID"])
-            yield _Nodes(ray, task, versions, head)
+            yield _Nodes(ray, workload, versions, head)
 
 
 RAY = Ray()
@@ -105,12 +105,12 @@ def _other_versions(ray: Any, nodes: list[dict[str, Any]], wanted: Versions) -> 
     return other_versions({name: ray.get(answer) for name, answer in answers.items()}, wanted)
 
 
-def _too_small(nodes: list[dict[str, Any]], task: Task, address: str) -> SpearError | None:
+def _too_small(nodes: list[dict[str, Any]], workload: Workload, address: str) -> SpearError | None:
     """Return the error where no node will ever hold a piece: Ray would wait for one."""
     sizes = [(node["Resources"].get("CPU", 0), node["Resources"].get("memory", 0)) for node in nodes]
-    if any(cores >= task.threads and memory >= task.memory for cores, memory in sizes):
+    if any(cores >= workload.threads and memory >= workload.memory for cores, memory in sizes):
         return None
-    needed = f"{task.threads} CPUs and {bytes_as_text(task.memory)}"
+    needed = f"{workload.threads} CPUs and {bytes_as_text(workload.memory)}"
     found = "; ".join(f"{int(cores)} CPUs and {bytes_as_text(int(memory))}" for cores, memory in sizes)
     fix = "give fewer --threads or less --memory, or start larger nodes"
     return BackendError.of("E069", f"--cluster {address}", f"no node has {needed}, for one point: {found}", fix)
@@ -124,10 +124,10 @@ def _name(node: str, address: str) -> str:
 class _Nodes:
     """The nodes of a cluster: a crew that takes all pieces at once, and leaves to Ray which goes where."""
 
-    def __init__(self, ray: Any, task: Task, versions: Versions, head: str) -> None:
-        self.room = len(task.pieces)
-        self._ray, self._task, self._versions = ray, task, versions
-        options = {"num_cpus": task.threads, "memory": task.memory, "max_retries": 0}
+    def __init__(self, ray: Any, workload: Workload, versions: Versions, head: str) -> None:
+        self.room = len(workload.pieces)
+        self._ray, self._workload, self._versions = ray, workload, versions
+        options = {"num_cpus": workload.threads, "memory": workload.memory, "max_retries": 0}
         self._carry_out = ray.remote(**options)(_on_node)
         # The head cannot be lost without the cluster, nor can what was told then; elsewhere some lines may be.
         mailbox = ray.remote(num_cpus=0, max_restarts=-1)(_Mailbox)
@@ -139,11 +139,11 @@ class _Nodes:
         """Submit a piece."""
         key, _ = item
         if key not in self._shared:
-            self._shared[key] = self._ray.put(packed(self._task.shared[key]))
+            self._shared[key] = self._ray.put(packed(self._workload.shared[key]))
         number = f"{name} {len(self._pieces)}"
-        given = sent(self._task, name, self._versions), self._shared[key], number
+        given = sent(self._workload, name, self._versions), self._shared[key], number
         answer = self._carry_out.remote(*given, self._mailbox)
-        self._pieces[number] = _Piece(self._ray, self._task, name, answer)
+        self._pieces[number] = _Piece(self._ray, self._workload, name, answer)
         return self._pieces[number]
 
     def listen(self, running: Collection[_Piece]) -> None:
@@ -169,10 +169,10 @@ class _Nodes:
 class _Piece:
     """A piece that Ray has; it begins none anew."""
 
-    def __init__(self, ray: Any, task: Task, name: str, answer: Any) -> None:
+    def __init__(self, ray: Any, workload: Workload, name: str, answer: Any) -> None:
         self.answer = answer
         self.has_ended = False
-        self._ray, self._task, self._name = ray, task, name
+        self._ray, self._workload, self._name = ray, workload, name
         self._told: deque[Any] = deque()
         self._node = "its node"
 
@@ -203,7 +203,7 @@ class _Piece:
             raise
         except RayError:
             return Lost(f"the loss of {self._node}")
-        return taken(self._task, self._name, returned)
+        return taken(self._workload, self._name, returned)
 
 
 # What follows runs in the nodes.

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from spear_deploy.clusters.node import Files, Returned, Sent, Versions, read_files, write_files
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.errors import BackendError, SpearError
 from spear_deploy.parallel import Lost
 from spear_deploy.storage import exists, writing
@@ -48,18 +48,18 @@ def packed(value: object) -> bytes:
     return content
 
 
-def sent(task: Task, name: str, versions: Versions) -> Sent:
+def sent(workload: Workload, name: str, versions: Versions) -> Sent:
     """Return what a node is sent of a piece, with the files that an interrupted run has left in its folder."""
-    _, value = task.pieces[name]
-    return Sent(name, task.work, value, read_files(task.folder / name), task.memory, versions)
+    _, value = workload.pieces[name]
+    return Sent(name, workload.work, value, read_files(workload.folder / name), workload.memory, versions)
 
 
-def taken(task: Task, name: str, returned: Returned) -> Any:
+def taken(workload: Workload, name: str, returned: Returned) -> Any:
     """Return the result of a piece whose files are put in place before; raise what it raised."""
     if returned.error is not None:
         raise returned.error
     if not isinstance(returned.result, Lost):
-        put_in_place(task.folder / name, returned.files or {})
+        put_in_place(workload.folder / name, returned.files or {})
     return returned.result
 
 

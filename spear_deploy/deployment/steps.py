@@ -19,7 +19,7 @@ from spear_deploy.decision import network_rule
 from spear_deploy.deployment.adapt import CURED, Retraining, adapt, effect, foreign_neurons
 from spear_deploy.deployment.bundle import Origin, write_bundle
 from spear_deploy.deployment.data import fit_data
-from spear_deploy.deployment.decided import decided
+from spear_deploy.deployment.explain import explained
 from spear_deploy.deployment.fidelity import (
     known_samples,
     measure_deployed,
@@ -98,7 +98,7 @@ def run_steps(work: Work, progress: Progress) -> Work:
             work = step.run(work, progress)
             seconds = {**work.seconds, step.name: time.perf_counter() - start}
             work = replace(work, done=(*work.done, step.name), seconds=seconds)
-            progress.explain(decided(step.name, before, work))
+            progress.explain(explained(step.name, before, work))
     return work
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,8 +23,8 @@ from spear_deploy.network import Network, Neuron
 from spear_deploy.network.fan_out import synapse_count
 from spear_deploy.report.bottleneck import bottleneck_data, core_rows, loads_of
 from spear_deploy.report.data import describe_data
-from spear_deploy.report.decided import validation_data
 from spear_deploy.report.fidelity import distribution_data, fidelity_data
+from spear_deploy.report.on_validation import validation_data
 from spear_deploy.report.pictures.data import picture_data
 from spear_deploy.report.savings import saving_rows
 from spear_deploy.report.schema import VERSION
@@ -96,7 +95,7 @@ def _step(step: Step, work: Work, seconds: Mapping[str, float]) -> dict[str, Any
 
 def _hashes(work: Work, baseline: Baseline, measured: Measured, bundle: Bundle) -> dict[str, str]:
     networks = {"model": baseline.network.content_hash, "pruned": measured.network.content_hash}
-    given = {"data": work.data.fingerprint, "chip": hashlib.sha256(repr(work.chip).encode()).hexdigest()}
+    given = {"data": work.data.fingerprint, "chip": work.chip.fingerprint}
     return {**networks, **given, **bundle.manifest["files"]}
 
 

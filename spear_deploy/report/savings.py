@@ -34,6 +34,6 @@ def savings_words(report: Mapping[str, Any]) -> str:
     total = report["synops"]["measured"]["mean"]
     spoken = []
     for row in report["savings"][:_SHOWN]:
-        names = "+".join(f"'{plain(name)}'" for name in row["populations"])
-        spoken.append(f"{number(row['synops'])} ({percent(ratio(row['synops'], total))}) in {names}")
-    return f"a unit less saves SynOps, in the mean {', '.join(spoken)}" if spoken else ""
+        share, names = percent(ratio(row["synops"], total)), "+".join(f"'{plain(name)}'" for name in row["populations"])
+        spoken.append(f"{number(row['synops'])} ({share}) in {names}")
+    return f"one unit less saves SynOps, on average {', '.join(spoken)}" if spoken else ""

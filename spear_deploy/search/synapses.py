@@ -38,14 +38,14 @@ _HALVINGS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Synapses:
+class SynapseCosts:
     """The weights of a ``network``; ``spikes`` are those of its neurons a sample, (neurons,)."""
 
     network: Network
     spikes: Mapping[str, Array]
 
     @classmethod
-    def of(cls, network: Network, split: Split, execution: Execution) -> Synapses:
+    def of(cls, network: Network, split: Split, execution: Execution) -> SynapseCosts:
         """Measure the spikes of a network on a split."""
         return cls(network, mean_spikes(network, split, execution))
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from spear_deploy.api.sweep import plan_of
+from spear_deploy.api.sweep import run_plan
+from spear_deploy.api.sweep_plan import plan_of
 from spear_deploy.data import Dataset
 from spear_deploy.deployment import memory
 from spear_deploy.errors import InputError
@@ -32,7 +33,9 @@ def swept(imported: Imported, data: Dataset, folder: Path, jobs: int, **given: A
     """Sweep; return the result and what was shown."""
     stream = io.StringIO()
     plan = plan_of(given.pop("budgets", BUDGETS), given.pop("seeds", SEEDS), {**FAST, "jobs": jobs, **given})
-    return plan.run(imported, data, "loihi2", folder, Progress(Console(file=stream)), "the command"), stream.getvalue()
+    return run_plan(
+        plan, imported, data, "loihi2", folder, Progress(Console(file=stream)), "the command"
+    ), stream.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.clusters import cluster_at
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.parallel import Crew
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,8 @@ _SWEEP = """
 import json, signal, sys
 from pathlib import Path
 from rich.console import Console
-from spear_deploy.api.sweep import plan_of
+from spear_deploy.api.sweep import run_plan
+from spear_deploy.api.sweep_plan import plan_of
 from spear_deploy.cli import main
 from spear_deploy.frontends import load
 from spear_deploy.progress import Progress
@@ -41,7 +42,7 @@ def sweep():
     given = json.loads(sys.argv[1])
     plan = plan_of(given["budgets"], given["seeds"], given["settings"], given["cluster"])
     model, data, folder = given["places"]
-    plan.run(load(Path(model)), data, "loihi2", Path(folder), Progress(Console()), "the command")
+    run_plan(plan, load(Path(model)), data, "loihi2", Path(folder), Progress(Console()), "the command")
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 main.cli.main = lambda standalone_mode: sweep()
@@ -83,8 +84,8 @@ def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> str:
 
 def crew_at(address: str, threads: int = 1) -> AbstractContextManager[Crew]:
     """What would carry out no pieces, of a GiB each."""
-    task = Task(print, {}, {}, Path(), threads, 1 << 30)
-    return cluster_at(address).crew(address, task, lambda line: None)
+    workload = Workload(print, {}, {}, Path(), threads, 1 << 30)
+    return cluster_at(address).crew(address, workload, lambda line: None)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from spear_deploy.api.sweep import plan_of
+from spear_deploy.api.sweep_plan import plan_of
 from spear_deploy.clusters import CLUSTERS, cluster_at
 from spear_deploy.clusters.local import Local
-from spear_deploy.clusters.protocol import Say, Task
+from spear_deploy.clusters.protocol import Say, Workload
 from spear_deploy.errors import BackendError, InputError
 from spear_deploy.parallel import Crew, carry_out
 from tests.clusters.sweeps import crew_at
@@ -64,9 +64,9 @@ class Near:
     """Another distribution's: two processes of this machine, at any address."""
 
     @contextmanager
-    def crew(self, address: str, task: Task, say: Say) -> Iterator[Crew]:
+    def crew(self, address: str, workload: Workload, say: Say) -> Iterator[Crew]:
         say(address)
-        with Local(2).crew(address, task, say) as crew:
+        with Local(2).crew(address, workload, say) as crew:
             yield crew
 
 
@@ -75,9 +75,9 @@ def test_a_cluster_of_another_distribution(tmp_path: Path) -> None:
     CLUSTERS.add("near", Near())
     said: list[str] = []
     try:
-        task = Task(written, {"a": "x", "b": "y"}, {"one": ("a", 1), "two": ("b", 2)}, tmp_path, 1, 1 << 30)
-        with cluster_at("near://by").crew("near://by", task, said.append) as crew:
-            found = carry_out(crew, task.pieces)
+        workload = Workload(written, {"a": "x", "b": "y"}, {"one": ("a", 1), "two": ("b", 2)}, tmp_path, 1, 1 << 30)
+        with cluster_at("near://by").crew("near://by", workload, said.append) as crew:
+            found = carry_out(crew, workload.pieces)
     finally:
         CLUSTERS.remove("near")
     assert (found, said) == ({"one": 1, "two": 2}, ["near://by"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from spear_deploy.clusters.node import Returned, Room, Sent, carry_out_here, other_versions, versions_here
-from spear_deploy.clusters.protocol import Task
+from spear_deploy.clusters.protocol import Workload
 from spear_deploy.clusters.sending import packed, put_in_place, sent, taken
 from spear_deploy.errors import InputError, SpearError
 from spear_deploy.parallel import Lost
@@ -32,51 +32,51 @@ def work(shared: list[int], value: str, folder: Path, tell: Any) -> Any:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Task:
+def workload(tmp_path: Path) -> Workload:
     (tmp_path / "point").mkdir()
     (tmp_path / "point" / "journal").write_text("as far as it came")
-    return Task(work, {"0": [1, 2, 3]}, {"point": ("0", "short")}, tmp_path, 1, 1 << 30)
+    return Workload(work, {"0": [1, 2, 3]}, {"point": ("0", "short")}, tmp_path, 1, 1 << 30)
 
 
-def carried_out(task: Task, value: str = "short", **changed: str) -> tuple[Returned, list[Any]]:
+def carried_out(workload: Workload, value: str = "short", **changed: str) -> tuple[Returned, list[Any]]:
     told: list[Any] = []
-    given = sent(task, "point", {**versions_here(), **changed})
+    given = sent(workload, "point", {**versions_here(), **changed})
     given = Sent(given.name, given.work, value, given.files, given.memory, given.versions)
     until = time.monotonic() + 3
     returned = carry_out_here(
-        given, packed(task.shared["0"]), "node 7", told.append, lambda: value != "long" or time.monotonic() < until
+        given, packed(workload.shared["0"]), "node 7", told.append, lambda: value != "long" or time.monotonic() < until
     )
     return returned, told
 
 
-def test_files_go_and_come(task: Task) -> None:
+def test_files_go_and_come(workload: Workload) -> None:
     """What an interrupted run has left goes to the node; what the piece leaves there replaces it as a whole."""
-    returned, told = carried_out(task)
+    returned, told = carried_out(workload)
     assert told == [("begun", "short")]
-    assert taken(task, "point", returned) == {"sum": 6, "before": ["journal"]}
-    files = {path.relative_to(task.folder).as_posix(): path.read_bytes() for path in task.folder.rglob("*.*")}
+    assert taken(workload, "point", returned) == {"sum": 6, "before": ["journal"]}
+    files = {path.relative_to(workload.folder).as_posix(): path.read_bytes() for path in workload.folder.rglob("*.*")}
     assert files == {"point/weights/a.bin": bytes([1, 2, 3])}
-    assert [path.name for path in task.folder.iterdir()] == ["point"]
-    assert (task.folder / "point" / "journal").read_text() == "as far as it came"
+    assert [path.name for path in workload.folder.iterdir()] == ["point"]
+    assert (workload.folder / "point" / "journal").read_text() == "as far as it came"
 
 
-def test_what_a_node_refuses(task: Task) -> None:
+def test_what_a_node_refuses(workload: Workload) -> None:
     """Errors name the node; too little memory there is a piece that was lost, since another node may have more."""
-    returned, _ = carried_out(task, "no disk")
+    returned, _ = carried_out(workload, "no disk")
     with pytest.raises(InputError, match="E009 node 7: point: cannot be written"):
-        taken(task, "point", returned)
-    returned, _ = carried_out(task, "no memory")
-    assert taken(task, "point", returned) == Lost("too little memory on node 7: 2GiB are free")
-    returned, told = carried_out(task, torch="1.2.3")
+        taken(workload, "point", returned)
+    returned, _ = carried_out(workload, "no memory")
+    assert taken(workload, "point", returned) == Lost("too little memory on node 7: 2GiB are free")
+    returned, told = carried_out(workload, torch="1.2.3")
     with pytest.raises(SpearError, match=r"E069 node 7: has torch .*; here it is torch 1\.2\.3"):
-        taken(task, "point", returned)
+        taken(workload, "point", returned)
     assert told == []
 
 
-def test_what_is_not_wanted_any_more_ends(task: Task) -> None:
+def test_what_is_not_wanted_any_more_ends(workload: Workload) -> None:
     """Its process is ended long before it would have returned."""
     start = time.monotonic()
-    returned, told = carried_out(task, "long")
+    returned, told = carried_out(workload, "long")
     assert returned.result == Lost("being called off on node 7")
     assert (told, time.monotonic() - start < 30) == ([], True)
 

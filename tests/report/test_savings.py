@@ -29,7 +29,6 @@ def test_what_is_said() -> None:
     ]
     rows[0]["populations"] = ["a", "x"]
     report = {"synops": {"measured": {"mean": 1000.0}}, "savings": rows}
-    assert savings_words(report) == (
-        "a unit less saves SynOps, in the mean 40 (4.0%) in 'a'+'x', 30 (3.0%) in 'b', 20 (2.0%) in 'c'"
-    )
+    words = savings_words(report)
+    assert words == "one unit less saves SynOps, on average 40 (4.0%) in 'a'+'x', 30 (3.0%) in 'b', 20 (2.0%) in 'c'"
     assert savings_words({**report, "savings": []}) == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.search.cost import mean_spikes
-from spear_deploy.search.synapses import Synapses, masked, weights_of
+from spear_deploy.search.synapses import SynapseCosts, masked, weights_of
 from tests.search.methods.tiny_tasks import KINDS, data_of, network_of, synapses_of, task_of
 from tests.strategies import networks
 
@@ -36,7 +36,7 @@ def test_costs_add_up_to_measured_synops(kind: str) -> None:
 def test_any_network_is_cut_to_the_aim(network: Network, aim: float, seed: int) -> None:
     """Chains of several operations too: within the aim, or nothing but the best weight of each operation is left."""
     split = data_of(network).train.head(4)
-    synapses = Synapses(network, mean_spikes(network, split))
+    synapses = SynapseCosts(network, mean_spikes(network, split))
     rng = np.random.default_rng(seed)
     scores = {place: rng.random(weight.shape) for place, weight in weights_of(network).items()}
     masks = synapses.kept(scores, aim)

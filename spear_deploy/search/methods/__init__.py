@@ -22,7 +22,7 @@ METHODS: Registry[Callable[[Task], Method]] = Registry(
         "magnitude": "spear_deploy.search.methods.magnitude:Magnitude",
         "oneshot": "spear_deploy.search.methods.oneshot:OneShot",
         "sca": "spear_deploy.search.methods.sca:SCA",
-        "scratch": "spear_deploy.search.methods.scratch:Scratch",
+        "scratch": "spear_deploy.search.methods.scratch:FromScratch",
         "slimming": "spear_deploy.search.methods.slimming:Slimming",
         "spear": "spear_deploy.search.methods.spear.method:Spear",
         "spear-td3": "spear_deploy.search.methods.spear.method:spear_td3",

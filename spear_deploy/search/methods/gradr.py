@@ -27,7 +27,7 @@ from spear_deploy.search.synapses import (
     SAMPLES,
     Array,
     Place,
-    Synapses,
+    SynapseCosts,
     density,
     masked,
     parameter_names,
@@ -81,7 +81,7 @@ class GradR(Once):
     def propose(self) -> Proposal:
         """Train, and return the network."""
         task = self.task
-        synapses = Synapses.of(task.network, task.data.train.some(SAMPLES), task.execution)
+        synapses = SynapseCosts.of(task.network, task.data.train.some(SAMPLES), task.execution)
         sparsity, alpha = self._prior(synapses)
         trained, thetas = self._trained(alpha, location(sparsity, alpha) if sparsity > 0 else 0.0)
         scales = scales_of(task.network)
@@ -100,7 +100,7 @@ class GradR(Once):
         }
         return Proposal(task.space.units, masked(with_weights(trained, regrown), masks), whole(task))
 
-    def _prior(self, synapses: Synapses) -> tuple[float, float]:
+    def _prior(self, synapses: SynapseCosts) -> tuple[float, float]:
         """Return the sparsity at which the largest weights meet the target, and alpha.
 
         The prior alone would move a theta over the training by the largest weight that this sparsity removes.

@@ -11,7 +11,7 @@ import numpy as np
 
 from spear_deploy.search.methods.once import Once, whole
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.synapses import SAMPLES, Synapses, density, masked, scales_of, weights_of
+from spear_deploy.search.synapses import SAMPLES, SynapseCosts, density, masked, scales_of, weights_of
 
 
 class Magnitude(Once):
@@ -23,7 +23,7 @@ class Magnitude(Once):
     def propose(self) -> Proposal:
         """Return the network."""
         task, network = self.task, self.task.network
-        synapses = Synapses.of(network, task.data.train.some(SAMPLES), task.execution)
+        synapses = SynapseCosts.of(network, task.data.train.some(SAMPLES), task.execution)
         scales = scales_of(network)
         scores = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
         masks = synapses.kept(scores, task.target)

@@ -24,7 +24,7 @@ from spear_deploy.search.methods.protocol import Proposal
 from spear_deploy.search.space import KeepCounts, counts_of
 
 
-class Scratch(Once):
+class FromScratch(Once):
     """Proposes the untrained network of uniform widths: the most even of those that are known, or its own."""
 
     def propose(self) -> Proposal:

@@ -24,7 +24,7 @@ from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.methods.once import Once
 from spear_deploy.search.methods.protocol import Proposal, Task
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
-from spear_deploy.search.synapses import Scores, Synapses, masked, scales_of, weights_of
+from spear_deploy.search.synapses import Scores, SynapseCosts, masked, scales_of, weights_of
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
@@ -69,10 +69,10 @@ class GradualSynapses(Once):
         self._figures = {"stages": stages, "density": density, **self._chosen}
         return Proposal(start.counts, network, start.kept, start.steps + stages * task.refining)
 
-    def _synapses(self, network: Network) -> Synapses:
-        return Synapses.of(network, self.task.data.val.some(_RATES), self.task.execution)
+    def _synapses(self, network: Network) -> SynapseCosts:
+        return SynapseCosts.of(network, self.task.data.val.some(_RATES), self.task.execution)
 
-    def _thinned(self, synapses: Synapses, aim: float) -> Network:
+    def _thinned(self, synapses: SynapseCosts, aim: float) -> Network:
         """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
         task, decide = self.task, self.task.training.decide
         classes = max(2, task.network[task.network.outputs[0]].size)
@@ -87,7 +87,7 @@ class GradualSynapses(Once):
         return thinner[chosen]
 
 
-def worths(task: Task, synapses: Synapses) -> dict[str, Scores]:
+def worths(task: Task, synapses: SynapseCosts) -> dict[str, Scores]:
     """Return what each weight is worth for its SynOps, in two ways.
 
     ``taylor``: |w dL/dw| for each spike that passes (Molchanov et al. 2017, on weights).  ``magnitude``: |w| in units

@@ -20,7 +20,7 @@ from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods import METHODS, Proposal, Task
 from spear_deploy.search.methods.gradr import Rewired, location
 from spear_deploy.search.methods.synapses import worths
-from spear_deploy.search.synapses import Synapses, weights_of, with_weights
+from spear_deploy.search.synapses import SynapseCosts, weights_of, with_weights
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
@@ -149,7 +149,7 @@ def test_gradual_meets_the_target_at_the_rates_it_trained(kind: str) -> None:
     task = TASKS[kind]
     proposal = proposal_of(METHODS.get("synapses")(task))
     assert proposal.counts == task.space.units
-    left = Synapses.of(proposal.network, task.data.val, task.execution).synops / task.cost.total
+    left = SynapseCosts.of(proposal.network, task.data.val, task.execution).synops / task.cost.total
     assert 0.2 < left <= 1.1 * 0.4  # stages end at 1.05 of the target, or near
     assert proposal_of(METHODS.get("synapses")(task)).network.content_hash == proposal.network.content_hash
 

@@ -17,7 +17,7 @@ from spear_deploy.search.gradual import Path, Stage
 from spear_deploy.search.importance import unit_importance
 from spear_deploy.search.methods import Proposal, Task
 from spear_deploy.search.space import KeepCounts, PrunableGroup, Space
-from spear_deploy.search.synapses import Synapses
+from spear_deploy.search.synapses import SynapseCosts
 from spear_deploy.train.config import FinetuneConfig
 from spear_deploy.train.finetune import finetune
 from tests.conftest import leaky
@@ -101,9 +101,9 @@ def share_of(task: Task, kept: Mapping[str, Units]) -> float:
     return task.cost.of(kept) / task.cost.total
 
 
-def synapses_of(task: Task) -> Synapses:
+def synapses_of(task: Task) -> SynapseCosts:
     """What the weights of the unpruned network cost, on the training samples."""
-    return Synapses.of(task.network, task.data.train, task.execution)
+    return SynapseCosts.of(task.network, task.data.train, task.execution)
 
 
 def largest_unit(task: Task) -> float:

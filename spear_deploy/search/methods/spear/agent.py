@@ -24,8 +24,8 @@ from spear_deploy.search.methods.spear.walk import OBSERVATIONS, Walk
 from spear_deploy.search.space import KeepCounts
 
 BATCH = 64
-Step = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Observation, action and next observation."""
+Transition = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""A step of a walk: observation, action and next observation."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,11 @@ class Agent:
         self._model.policy_delay = self.algorithm.policy_delay  # an option of TD3's class alone, which DDPG inherits
         self._model.set_logger(Logger(folder=None, output_formats=[]))
 
-    def walk(self, walk: Walk, widening: float = 1.0) -> list[Step]:
+    def walk(self, walk: Walk, widening: float = 1.0) -> list[Transition]:
         """Decide all groups; return the steps.  Exploration is ``widening`` times as wide as usual."""
-        return _steps(walk, lambda observation: self._action(observation, widening))
+        return _transitions(walk, lambda observation: self._action(observation, widening))
 
-    def remember(self, steps: Sequence[Step]) -> None:
+    def remember(self, steps: Sequence[Transition]) -> None:
         """Add an episode to the replay buffer, without its reward."""
         for before, action, after in steps:
             self._buffer.add(before[None], after[None], action[None], np.zeros(1, np.float32), np.ones(1, bool), [{}])
@@ -137,12 +137,12 @@ class Agent:
         return float(np.clip(chosen[0, 0] + noise, -1, 1))
 
 
-def replay(walk: Walk, counts: KeepCounts) -> list[Step]:
+def replay(walk: Walk, counts: KeepCounts) -> list[Transition]:
     """Return the steps of a walk to given widths."""
-    return _steps(walk, lambda _: walk.action_for(counts))
+    return _transitions(walk, lambda _: walk.action_for(counts))
 
 
-def _steps(walk: Walk, act: Callable[[NDArray[np.float32]], float]) -> list[Step]:
+def _transitions(walk: Walk, act: Callable[[NDArray[np.float32]], float]) -> list[Transition]:
     """Decide all groups by the actions that ``act`` returns for observations; return the steps."""
     steps = []
     while not walk.is_done:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.search.methods.objective import search_figures
 from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.methods.spear.agent import Agent, Step, replay
+from spear_deploy.search.methods.spear.agent import Agent, Transition, replay
 from spear_deploy.search.methods.spear.tar import TAR
 from spear_deploy.search.methods.spear.walk import Walk
 from spear_deploy.search.methods.widths import Widths, starts
@@ -78,7 +78,7 @@ class Spear:
             "algorithm": algorithm,
         }
 
-    def _episode(self, tries: int) -> tuple[KeepCounts, list[Step]]:
+    def _episode(self, tries: int) -> tuple[KeepCounts, list[Transition]]:
         walk = Walk(self.widths)
         steps = replay(walk, self._starts.pop(0)) if self._starts else self.agent.walk(walk, WIDENING**tries)
         return walk.counts, steps

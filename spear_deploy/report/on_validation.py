@@ -1,4 +1,4 @@
-"""What the networks of a run did on the validation samples, by which everything is decided."""
+"""What the networks of a run did on the validation samples, which decide everything: the report's ``on_validation``."""
 
 from __future__ import annotations
 

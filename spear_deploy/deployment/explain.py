@@ -1,4 +1,4 @@
-"""What each step of a deployment decided and noticed, in lines for who wants to know: ``-v``."""
+"""What each step of a deployment decided and noticed, in lines: what ``-v`` prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spear_deploy.errors import Finding
 from spear_deploy.measure.activity import Activity
 
 
-def decided(step: str, before: Work, after: Work) -> Iterator[str]:
+def explained(step: str, before: Work, after: Work) -> Iterator[str]:
     """Yield the lines on a ``step``, and what it noticed with the fix, which is left out elsewhere of notes."""
     if step in _OF_STEPS:
         yield from _OF_STEPS[step](after)
