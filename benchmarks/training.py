@@ -1,7 +1,8 @@
 """What a step of training costs: in float, as the chip computes, and in other frameworks.
 
-A step is a forward pass, a backward pass and an update of a batch of the same spikes, all ways in one run, one after
-the other; the least of several is taken.  ``peer / float`` is the fastest of the others beside this project's float.
+A step is a forward pass, a backward pass and an update of a batch of the same spikes.  All ways go in one run, in turn,
+a few steps in a row as training does them; the least of all is taken.  ``peer / float`` is the fastest of the others
+beside this project's float.
 The process keeps freed memory as the command line does, for all ways alike.
 
     python -m benchmarks.training                    # a table; python -m tests.frameworks brings SpikingJelly
@@ -28,7 +29,8 @@ from spear_deploy.network import Network
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 
-STEPS, BATCH, RATE, REPEATS = 32, 64, 0.1, 40
+STEPS, BATCH, RATE = 32, 64, 0.1
+TURNS, IN_A_ROW = 10, 4
 PEERS = ("snnTorch", "torch.compile", "SpikingJelly")
 WAYS = ("float", "as the chip", *PEERS)
 
@@ -76,8 +78,8 @@ def least_seconds(network: Network, x: torch.Tensor) -> dict[str, float]:
     }
     moved = {name: net.to(x.device) for name, net in nets.items() if net is not None}
     ways = {name: (net, torch.optim.Adam(net.parameters(), lr=1e-4)) for name, net in moved.items()}
-    times = [{name: seconds(*way, x) for name, way in ways.items()} for _ in range(REPEATS)]
-    return {name: min(each[name] for each in times) for name in ways}
+    turns = [{name: [seconds(*way, x) for _ in range(IN_A_ROW)] for name, way in ways.items()} for _ in range(TURNS)]
+    return {name: min(min(turn[name]) for turn in turns) for name in ways}
 
 
 def subjects(device: torch.device) -> dict[str, tuple[Network, torch.Tensor]]:
