@@ -91,6 +91,9 @@ def _collect(source: Any) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _array(value: Any) -> NDArray[Any]:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        message = f"is masked in {np.count_nonzero(value.mask):,} of {value.size:,} values"
+        raise InputError.of("E005", "data", message, "fill them, as in x.filled(0), or leave their samples out")
     try:
         array = np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError) as error:  # sparse or of a type that numpy lacks; ragged
