@@ -4,8 +4,9 @@ It runs in rounds, each a whole schedule down to a rate of zero, so that each yi
 a quarter, a quarter and half of all that may be spent.  Of those within the budgets the one that is best on the
 validation samples is delivered (:func:`~spear_deploy.search.candidate.to_deliver`).
 
-What the rounds leave above a budget is not pressed out of the weights for ever: units are removed in that proportion,
-least important for what they save first, and a short round follows.  Removal only lowers SynOps, so that this ends.
+What the rounds leave above a budget is not pressed out of the weights for ever: it is removed, and a short round
+follows.  Units go where units were pruned, least important for what they save first; where single synapses were, and
+the chip spends nothing on those that are gone, synapses go.  Removal only lowers SynOps, so that this ends.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import keep_count
+from spear_deploy.search.synapses import has_gaps
+from spear_deploy.search.thinning import costs_of, thinned
 from spear_deploy.train.config import FinetuneConfig
 
 _ROUNDS = (0.25, 0.25, 0.5)
@@ -30,7 +33,7 @@ _PATIENCE = 2
 _ATTEMPTS = 4
 """Short rounds that follow while a budget is missed."""
 _PRESSED = 1.03
-"""What is so little above its budget is pressed; beyond it, units are removed."""
+"""What is so little above its budget is pressed, where only whole units could go."""
 
 
 def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, tick: Tick) -> Candidate:
@@ -66,19 +69,34 @@ def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
 
 
 def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidate:
-    """Remove units where a budget of activity is missed by more than a press mends.
-
-    What was not pruned by units stays as its method made it.
-    """
-    measured, budget = candidate.measured, goal.binding(candidate.measured)
-    if budget is None or not candidate.option.kept or goal.use(budget, measured) <= _PRESSED:
+    """Remove what a budget of activity is missed by."""
+    budget = goal.binding(candidate.measured)
+    if budget is None:
         return candidate
-    network = measured.network
+    use = goal.use(budget, candidate.measured)
+    share = evaluator.options.aim / use
+    if has_gaps(candidate.option.network) and not candidate.measured.lowered.target.counts_zeros:
+        return _thinner(candidate, evaluator, share) if use > 1 else candidate
+    return _narrower(candidate, evaluator, share) if use > _PRESSED else candidate
+
+
+def _thinner(candidate: Candidate, evaluator: Evaluator, share: float) -> Candidate:
+    """Leave this ``share`` of the SynOps by removing single synapses."""
+    data, execution, decide = evaluator.data, evaluator.execution, evaluator.options.decide
+    costs = costs_of(candidate.measured.network, data, execution)
+    left = thinned(costs, share, data, execution, decide=decide)
+    return replace(candidate, measured=evaluator.measure(left.network))
+
+
+def _narrower(candidate: Candidate, evaluator: Evaluator, share: float) -> Candidate:
+    """Leave this ``share`` of the SynOps by removing units; what was pruned otherwise stays as its method made it."""
+    if not candidate.option.kept:
+        return candidate
+    network = candidate.measured.network
     cost = evaluator.cost_in(network)
-    wanted = cost.total * evaluator.options.aim / goal.use(budget, measured)
     before, whole, lowest = candidate.option.kept, evaluator.cost.units, evaluator.options.lowest_ratio
     fewest = {name: min(units, keep_count(whole.get(name, units), lowest)) for name, units in cost.units.items()}
-    left = remove(evaluator.importance_in(network), cost, wanted, fewest)
+    left = remove(evaluator.importance_in(network), cost, share * cost.total, fewest)
     kept = {name: np.asarray(before[name])[units].tolist() for name, units in left.items() if name in before}
     option = replace(candidate.option, kept=kept)
     return replace(candidate, option=option, measured=evaluator.measure(evaluator.cut(network, left)))

@@ -181,6 +181,11 @@ def masked(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> Networ
     return with_weights(network, {place: w * masks[place] for place, w in weights_of(network).items()})
 
 
+def has_gaps(network: Network) -> bool:
+    """Say whether single weights are missing: of an operation that has some, others are 0."""
+    return any(0 < np.count_nonzero(weight) < weight.size for weight in weights_of(network).values())
+
+
 def scales_of(network: Network) -> dict[Place, np.float32]:
     """Return the root mean square of each operation's weights that are not 0; 1 where there is none."""
     found = {}

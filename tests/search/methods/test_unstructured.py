@@ -19,7 +19,6 @@ from spear_deploy.search.gradual import Path, Stage
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods import METHODS, Proposal, Task
 from spear_deploy.search.methods.gradr import Rewired, location
-from spear_deploy.search.methods.synapses import worths
 from spear_deploy.search.synapses import SynapseCosts, weights_of, with_weights
 from spear_deploy.targets import InputRange, LoweringOptions, compiler_for, load_chip
 from spear_deploy.train.config import FinetuneConfig
@@ -190,31 +189,3 @@ def test_importance_is_that_of_the_difference_it_makes() -> None:
     dead = {place: weight * (place != (2, 0)) for place, weight in weights.items()}
     severed = weight_importance(with_weights(task.network, dead), task.data.train, task.execution)
     assert all(not value.any() for value in severed.values()), "nothing reaches the output"
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_worth_is_told_in_two_ways(kind: str) -> None:
-    """By gradients for each spike, and by magnitudes in units of an operation's own."""
-    task = TASKS[kind]
-    synapses = synapses_of(task)
-    found, costs = worths(task, synapses), synapses.costs()
-    importance = weight_importance(task.network, task.data.train.head(512), task.execution)
-    for place, weight in weights_of(task.network).items():
-        spent = np.maximum(costs[place], np.float32(1e-12))
-        np.testing.assert_allclose(found["taylor"][place] * spent, importance[place], rtol=1e-6)
-        assert np.mean(found["magnitude"][place] ** 2) == pytest.approx(1.0, rel=1e-5)
-        by_size = np.argsort(np.abs(weight), axis=None)
-        assert (np.diff(found["magnitude"][place].ravel()[by_size]) >= 0).all()
-
-
-@pytest.mark.parametrize(("lost", "ranked"), [(0.09, "taylor"), (0.11, "magnitude")])
-def test_magnitudes_rank_where_gradients_leave_it_guessing(
-    lost: float, ranked: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where their network has less loss by more than a tenth of what guessing three classes loses."""
-    losses = iter([0.2 + lost * log(3), 0.2] * 100)
-    monkeypatch.setattr("spear_deploy.search.methods.synapses.mean_loss", lambda *_: next(losses))
-    method = METHODS.get("synapses")(TASKS["dense"])
-    proposal_of(method)
-    figures = method.figures()
-    assert figures[ranked] == figures["stages"] > 0
