@@ -48,16 +48,18 @@ class Candidate:
         return self.option.predicted
 
 
-def best_of(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
+def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     """Return the candidate to go on with: the most accurate one, of those that can still come within the budgets.
 
-    Accuracies on the validation samples that differ by no more than a standard error say little: of such candidates one
-    that saves SynOps over the one with the least loss is taken, or else that one.
+    Accuracies on the validation samples that differ by no more than a standard error say little after so brief a
+    fine-tuning: of such candidates those ``of`` the method that was asked for come before what stands beside them, and
+    of these one that saves SynOps over the one with the least loss is taken, or else that one.
     """
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
     alike = _most_accurate(within)
+    alike = [each for each in alike if each.option.of == of] or alike
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     surest = min(alike, key=lambda each: calibrated_loss(each.measured.val))
     saves = leanest.measured.val.mean_synops <= _SAVING * surest.measured.val.mean_synops

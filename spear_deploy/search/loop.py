@@ -104,7 +104,7 @@ class _Search:
         options = [*self._beside(chosen), *(self._option(*entry) for entry in chosen)]
         with progress.step("compare") as tick:
             compared = tuple(self._compare(options, tick))
-        best = best_of(compared, self.goal)
+        best = best_of(compared, self.goal, self.options.method)
         for each in compared:
             self._say("best so far" if each is best else "compared", each, progress)
         with progress.step("close") as tick:
