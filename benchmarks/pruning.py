@@ -10,6 +10,7 @@ is there already is not run again, so that the benchmark can be interrupted, and
     python -m benchmarks.pruning --network braille --data-dir DATA    # what examples.braille.prepare wrote
     python -m benchmarks.pruning --network deep --data-dir DATA       # what benchmarks.deep wrote
     python -m benchmarks.pruning --network cifar-vgg --data-dir DATA  # what benchmarks.cifar wrote
+    python -m benchmarks.pruning --network drawn-deep --data-dir DATA # what benchmarks.drawn wrote
     python -m benchmarks.pruning --network nmnist --data-dir DATA     # nmnist_scnn.nir, and nmnist-small
     python -m benchmarks.pruning --table                              # print the tables of what is there
 """
@@ -50,13 +51,18 @@ from spear_deploy.targets import LoweringOptions, load_chip
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
 BUDGETS, SEEDS = (70, 50, 30, 15, 5), (0, 1, 2)
-NETWORKS = ("digits", "fashion", "nmnist", "braille", "deep", "cifar-vgg", "cifar-resnet")
-TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int]] = {
+DRAWN = tuple(f"drawn-{name}" for name in ("dense", "recurrent", "conv", "deep"))
+NETWORKS = ("digits", "fashion", "nmnist", "braille", "deep", "cifar-vgg", "cifar-resnet", *DRAWN)
+TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int | None]] = {
     "deep": ((preset("snntorch"), {"reset": "zero"}), 4),
     "cifar-vgg": ((preset("nir"), {"dt": 1e-4}), 4),
     "cifar-resnet": ((preset("nir"), {"dt": 1e-4}), 4),
+    "drawn-dense": ((preset("nir"), {"dt": 1e-4}), None),
+    "drawn-recurrent": ((preset("nir"), {"dt": 1e-4}), None),
+    "drawn-conv": ((preset("nir"), {"dt": 1e-4}), 8),
+    "drawn-deep": ((preset("nir"), {"dt": 1e-4}), 4),
 }
-"""How networks are read that other benchmarks have trained, and their steps."""
+"""How networks are read that other benchmarks have trained, and their steps where samples have none."""
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
 TITLES = {
