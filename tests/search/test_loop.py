@@ -15,13 +15,17 @@ from spear_deploy.budgets.cores import CORES
 from spear_deploy.budgets.synops import MEAN
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
+from spear_deploy.frontends import save
+from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.measure.runs import measure_program
+from spear_deploy.network import Linear, Network, Projection
 from spear_deploy.network.units import unit_groups
 from spear_deploy.search import closing, loop
 from spear_deploy.search.candidate import Candidate, press
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.lre import fit
+from spear_deploy.search.synapses import weights_of
 from spear_deploy.train.config import FinetuneConfig
 from tests.tiny_deployments import SEARCH, Deploy
 
@@ -134,6 +138,34 @@ def test_a_search_that_fails_returns_its_best(run_deploy: Deploy, tmp_path: Path
     assert error is not None
     assert [finding.code for finding in error.findings] == ["E040"]
     assert error.exit_code == 4
+
+
+@pytest.fixture(scope="module")
+def one_layer(tiny_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Inputs and outputs: no unit of it may go."""
+    weight = np.random.default_rng(0).normal(0.2, 0.5, (3, 12)).astype(np.float32)
+    populations = (tiny_network["input"], tiny_network["output"])
+    projection = Projection("weights", "input", "output", (Linear(weight),))
+    path = tmp_path_factory.mktemp("model") / "one.nir"
+    save(path, Network(populations, (projection,), ("output",)), Semantics(dt=1.0))
+    return path
+
+
+@pytest.mark.parametrize("synops", ["70%", "30%"])
+def test_synapses_go_where_no_unit_may(one_layer: Path, tiny_npz: Path, synops: str) -> None:
+    """SynOps of inputs alone no press lowers: they are removed until the budget is met."""
+    done = spear_deploy.deploy(one_layer, tiny_npz, "loihi2", synops=synops, effort="quick", allow_loss=True)
+    assert done.error is None
+    weight = weights_of(done.work.measured.network)[0, 0]
+    assert 0 < np.count_nonzero(weight) < weight.size
+
+
+def test_methods_of_units_say_what_could_go(one_layer: Path, tiny_npz: Path) -> None:
+    done = spear_deploy.deploy(one_layer, tiny_npz, "loihi2", synops="50%", effort="quick", method="uniform")
+    assert done.error is not None
+    (found,) = done.error.findings
+    assert found.code == "E041"
+    assert found.fix == "give a larger --synops, or --method synapses, which removes single ones"
 
 
 @pytest.fixture(scope="module")

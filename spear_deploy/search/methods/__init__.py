@@ -11,7 +11,7 @@ from collections.abc import Callable
 from spear_deploy.registry import Registry
 from spear_deploy.search.methods.protocol import Method, Outcome, Proposal, Task
 
-__all__ = ["METHODS", "Method", "Outcome", "Proposal", "Task"]
+__all__ = ["METHODS", "OF_SYNAPSES", "Method", "Outcome", "Proposal", "Task"]
 
 METHODS: Registry[Callable[[Task], Method]] = Registry(
     "method",
@@ -38,3 +38,6 @@ METHODS: Registry[Callable[[Task], Method]] = Registry(
     group="spear_deploy.methods",
 )
 """Methods by name: what makes one for a task."""
+
+OF_SYNAPSES = frozenset({"gradr", "magnitude", "synapses"})
+"""Those that remove single synapses: they can lower SynOps where no unit may go."""
