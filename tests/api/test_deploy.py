@@ -231,7 +231,7 @@ def test_until(imported: Imported, tiny_data: Dataset, tmp_path: Path) -> None:
 
 def test_a_missed_budget_is_told(imported: Imported, tiny_data: Dataset) -> None:
     """A network beyond a budget is returned with its report; the error is one attribute away."""
-    short = {"lowest_ratio": 0.5, "episodes": 4, "effort": "quick", "epochs": 0.01}
+    short = {"method": "uniform", "lowest_ratio": 0.5, "episodes": 4, "effort": "quick", "epochs": 0.01}
     deployment = spear_deploy.deploy(imported, tiny_data, synops="33%", **short)
     assert deployment.report["within"] is False
     assert isinstance(deployment.error, BudgetNotMetError)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spear_deploy.api import settings
-from spear_deploy.api.settings import Settings, check_settings, deploy_options
+from spear_deploy.api.settings import Settings, check_settings, deploy_options, plain_settings
 from spear_deploy.budgets import RESOURCES
 from spear_deploy.errors import InputError
 
@@ -86,7 +86,7 @@ def test_none(name: str) -> None:
 def test_truths(name: str, value: Any) -> None:
     """E007 for what is neither: ``adapt="no"`` adapted the network."""
     check_settings({name: True})
-    check_settings({name: np.False_})
+    check_settings(plain_settings({name: np.False_}))
     with pytest.raises(InputError, match=rf"E007 {name} .*: is neither True nor False"):
         check_settings({name: value})
 

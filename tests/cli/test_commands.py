@@ -24,10 +24,10 @@ FAST = ("--episodes", 8, "--candidates", 1, "--epochs", 20, "--samples", 8)
 
 @pytest.fixture
 def compiled(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp_path: Path) -> tuple[Done, Path]:
-    """A bundle of the tiny network at 75 %, and how the command ended."""
+    """A bundle of the tiny network with fewer units, at 75 %, and how the command ended."""
     folder = tmp_path / "build"
     model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--synops", "75%")
-    return spear("compile", *model, "-o", folder, *FAST, "--json"), folder
+    return spear("compile", *model, "--method", "gradual", "-o", folder, *FAST, "--json"), folder
 
 
 def test_json_is_all_that_stdout_holds(compiled: tuple[Done, Path]) -> None:
@@ -216,8 +216,8 @@ def test_resume(compiled: tuple[Done, Path], spear: Run, tiny_nir: Path, tiny_np
     again.mkdir()
     shutil.copy(folder / "search.jsonl", again)
     model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", again, *FAST, "--resume", "--json")
-    assert spear("compile", *model, "--synops", "60%").code == 2
-    resumed = spear("compile", *model, "--synops", "75%")
+    assert spear("compile", *model, "--method", "gradual", "--synops", "60%").code == 2
+    resumed = spear("compile", *model, "--method", "gradual", "--synops", "75%")
     assert resumed.code == 0
     assert json.loads(resumed.out)["hashes"] == json.loads(done.out)["hashes"]
 
