@@ -29,7 +29,7 @@ from spear_deploy.train.config import FinetuneConfig
 _ROUNDS = (0.25, 0.25, 0.5)
 """What each round may spend of the whole closing fine-tuning."""
 _PATIENCE = 2
-"""Rounds without a better network after which it ends."""
+"""Rounds, each no better than the one before, after which it ends."""
 _ATTEMPTS = 4
 """Short rounds that follow while a budget is missed."""
 _PRESSED = 1.03
@@ -43,11 +43,11 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
     best, last, rounds, idle = candidate, candidate, list(_rounds(evaluator, rate)), 0
     found = [candidate]  # all of them are compared at once: alike within an error is no order
     for number, config in enumerate(rounds, start=1):
-        last = press(last, evaluator, goal, config, attempt=number)
+        before, last = last, press(last, evaluator, goal, config, attempt=number)
         tick(number, len(rounds))
         found.append(last)
+        idle = 0 if to_deliver((before, last), goal) is last else idle + 1
         best = to_deliver(found, goal)
-        idle = 0 if best is last else idle + 1
         if evaluator.execution.deadline.passed or (idle == _PATIENCE and goal.is_met(best.measured)):
             break
     short = replace(evaluator.options.compare, learning_rate=rate / 2)
