@@ -20,6 +20,7 @@ from spear_deploy.progress import Tick
 from spear_deploy.search.candidate import Candidate, press, to_deliver
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
+from spear_deploy.search.loss import calibrated_loss
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import keep_count
 from spear_deploy.search.synapses import has_gaps
@@ -30,6 +31,8 @@ _ROUNDS = (0.25, 0.25, 0.5)
 """What each round may spend of the whole closing fine-tuning."""
 _PATIENCE = 2
 """Rounds, each no better than the one before, after which it ends."""
+_SURE = 1e-3
+"""Loss on the validation samples, in nats, below which they cannot tell what is gained."""
 _ATTEMPTS = 4
 """Short rounds that follow while a budget is missed."""
 _PRESSED = 1.03
@@ -43,6 +46,8 @@ def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, t
     best, last, rounds, idle = candidate, candidate, list(_rounds(evaluator, rate)), 0
     found = [candidate]  # all of them are compared at once: alike within an error is no order
     for number, config in enumerate(rounds, start=1):
+        if goal.is_met(best.measured) and calibrated_loss(best.measured.val) < _SURE:
+            break
         before, last = last, press(last, evaluator, goal, config, attempt=number)
         tick(number, len(rounds))
         found.append(last)

@@ -16,6 +16,7 @@ from spear_deploy.journal import Journal
 from spear_deploy.measure.measured import Baseline
 from spear_deploy.measure.runs import measure_float, measure_program
 from spear_deploy.network import Network
+from spear_deploy.search import closing
 from spear_deploy.search.candidate import Candidate, Option
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.closing import close
@@ -94,3 +95,11 @@ def test_what_is_within_is_left_as_it_is(evaluator: Evaluator) -> None:
     done = close(candidate, replace(evaluator), goal, 0.0, lambda done, total: None)
     assert done.option.kept == candidate.option.kept
     assert goal.is_met(done.measured)
+
+
+def test_nothing_is_trained_where_nothing_can_be_gained(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network within its budget that decides every validation sample surely."""
+    candidate = candidate_of(evaluator.baseline.network, evaluator)
+    goal = Goal((Budget(MEAN, 2 * evaluator.baseline.chip_val.mean_synops),), evaluator.baseline)
+    monkeypatch.setattr(closing, "calibrated_loss", lambda activity: 0.0)
+    assert close(candidate, evaluator, goal, 1e-3, lambda done, total: None) is candidate
