@@ -66,13 +66,13 @@ TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int | None]] = {
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
 TITLES = {
-    "braille": "Braille, recurrent",
     "digits": "Digits, 2 convolutions",
     "fashion": "Fashion-MNIST, 2 convolutions",
-    "nmnist": "N-MNIST, 3 convolutions",
     "cifar-vgg": "CIFAR-10, 8 convolutions",
+    "nmnist": "N-MNIST, 3 convolutions",
+    "braille": "Braille, recurrent",
 }
-"""What readers are told of a network."""
+"""What README tells of the networks that its readers may know, in its order."""
 
 
 @dataclass(frozen=True)
@@ -221,13 +221,14 @@ def headline(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     budgets = sorted({each["budget"] for each in both["uniform"]}, reverse=True)
     yield "| network | as trained | " + " | ".join(f"{budget} % of SynOps" for budget in budgets) + " |"
     yield "|---" * (2 + len(budgets)) + "|"
-    for network in dict.fromkeys(each["network"] for each in both["uniform"]):
+    compared = {each["network"] for each in both["uniform"]}
+    for network, title in ((name, title) for name, title in TITLES.items() if name in compared):
         ours, theirs = ([each for each in rows if each["network"] == network] for rows in both.values())
         cells = []
         for budget in budgets:
             pair = [_mean_accuracy(rows, budget) for rows in (ours, theirs)]
             cells.append("" if None in pair else " / ".join(f"{each:.1f}" for each in pair))
-        yield f"| {TITLES.get(network, network)} | {100 * ours[0]['float']:.1f} | " + " | ".join(cells) + " |"
+        yield f"| {title} | {100 * ours[0]['float']:.1f} | " + " | ".join(cells) + " |"
 
 
 def _mean_accuracy(rows: Sequence[Mapping[str, Any]], budget: int) -> float | None:

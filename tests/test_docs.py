@@ -80,8 +80,13 @@ NOT_RUN = {
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
     "python -m benchmarks.pruning --network digits --budgets 50 15 5 "
     "--methods default gradr scratch spear gradual uniform taylor": "an hour; what is checked in is not run again",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --budgets 50 15 "
+    "--methods default scratch gradual uniform": "ten minutes, and needs the data set; not run again either",
     "python -m benchmarks.pruning --network braille --data-dir build/zero --budgets 50 15 --seeds 0 "
-    "--methods default gradr scratch gradual uniform": "ten minutes, and needs the data set; not run again either",
+    "--methods gradr": "as above",
+    "python -m benchmarks.drawn dense -o build/drawn": "tests/benchmarks/test_drawn.py does its steps",
+    "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --budgets 15 --seeds 0 1 "
+    "--methods default scratch gradual uniform": "needs what the command above writes; not run again",
     "python -m benchmarks.published --network digits --seeds 0 --budgets 50 30 15 5": "as the first",
     "python -m benchmarks.quantisation": "minutes; what is checked in is not run again",
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
