@@ -78,10 +78,10 @@ def atomic(path: Path) -> Iterator[Path]:
         if path.is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o666))  # the process's umask decides, as for any file
-    try:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:  # a signal may come at any moment from here
         with writing(path):
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL, 0o666))  # the process's umask decides, as for any file
             yield temporary
             temporary.replace(path)
     finally:
