@@ -25,16 +25,17 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
     The message gives the floor: what the inputs' spikes and the populations that are never pruned cost whatever is
     removed elsewhere.
     """
-    if not space.groups and goal.of_activity and evaluator.options.method in OF_SYNAPSES:
-        return  # how few synapses would do is not known before they go
     if not space.groups:
+        synapses_help = bool(goal.of_activity) and not evaluator.baseline.measured.lowered.target.counts_zeros
+        if synapses_help and evaluator.options.method in OF_SYNAPSES:
+            return  # how few of them would do is not known before they go
         reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
         message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
         missed = [
             each.resource for each in goal.budgets if not each.allows(goal.judged(each, evaluator.baseline.measured))
         ]
         fix = f"give a larger {' and '.join(resource.option for resource in missed)}"
-        if goal.of_activity and not evaluator.baseline.measured.lowered.target.counts_zeros:
+        if synapses_help:
             fix += ", or --method synapses, which removes single ones"
         raise BudgetNotMetError.of("E041", ", ".join(resource.name for resource in missed), message, fix)
     smallest, least = space.smallest, dict.fromkeys(space.units, 1)
