@@ -221,7 +221,7 @@ def main() -> None:
     print(f"test {(decided == wanted[count:]).float().mean():.2%}")
     given.output.mkdir(parents=True, exist_ok=True)
     stem = given.output / f"drawn-{given.network}"
-    nir.write(stem.with_suffix(".nir"), to_nir(kind, x.shape[2:] if x.ndim == 3 else x.shape[1:]))
+    nir.write(stem.with_suffix(".nir"), to_nir(kind, tuple(inputs.shape[2:])))
     parts = {"x_train": x[:count], "y_train": labels[:count], "x_test": x[count:], "y_test": labels[count:]}
     np.savez_compressed(stem.with_suffix(".npz"), **parts)
 

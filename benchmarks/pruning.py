@@ -51,18 +51,18 @@ from spear_deploy.targets import LoweringOptions, load_chip
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
 BUDGETS, SEEDS = (70, 50, 30, 15, 5), (0, 1, 2)
-DRAWN = tuple(f"drawn-{name}" for name in ("dense", "recurrent", "conv", "deep"))
-NETWORKS = ("digits", "fashion", "nmnist", "braille", "deep", "cifar-vgg", "cifar-resnet", *DRAWN)
+_NIR = (preset("nir"), {"dt": 1e-4})
 TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int | None]] = {
     "deep": ((preset("snntorch"), {"reset": "zero"}), 4),
-    "cifar-vgg": ((preset("nir"), {"dt": 1e-4}), 4),
-    "cifar-resnet": ((preset("nir"), {"dt": 1e-4}), 4),
-    "drawn-dense": ((preset("nir"), {"dt": 1e-4}), None),
-    "drawn-recurrent": ((preset("nir"), {"dt": 1e-4}), None),
-    "drawn-conv": ((preset("nir"), {"dt": 1e-4}), 8),
-    "drawn-deep": ((preset("nir"), {"dt": 1e-4}), 4),
+    "cifar-vgg": (_NIR, 4),
+    "cifar-resnet": (_NIR, 4),
+    "drawn-dense": (_NIR, None),
+    "drawn-recurrent": (_NIR, None),
+    "drawn-conv": (_NIR, 8),
+    "drawn-deep": (_NIR, 4),
 }
 """How networks are read that other benchmarks have trained, and their steps where samples have none."""
+NETWORKS = ("digits", "fashion", "nmnist", "braille", *TRAINED)
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
 TITLES = {

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from benchmarks.evaluators import Subject, subject
@@ -29,9 +28,9 @@ from spear_deploy.network import Network
 from spear_deploy.network.units import Units, keep_units
 from spear_deploy.search.compensation import compensate
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.recalibration import recalibrate
 from spear_deploy.search.synapses import SynapseCosts, masked
+from spear_deploy.search.thinning import worths
 
 RESULTS = Path(__file__).parent / "results" / "recalibration.jsonl"
 SHARES = (75, 50, 30)
@@ -54,8 +53,7 @@ def cuts(some: Subject, share: float) -> Iterator[Cut]:
     kept = evaluator.kept_units(some.uniform(share))
     yield Cut("units", keep_units(network, kept), kept)
     synapses = SynapseCosts.of(network, evaluator.data.val.some(_SAMPLES), execution)
-    importance, costs = weight_importance(network, train.some(_SAMPLES), execution, decide=None), synapses.costs()
-    worth = {place: value / np.maximum(costs[place], 1e-12) for place, value in importance.items()}
+    worth = worths(synapses, train.some(_SAMPLES), execution)["taylor"]
     yield Cut("weights", masked(network, synapses.kept(worth, share)), {})
 
 

@@ -195,6 +195,12 @@ def scales_of(network: Network) -> dict[Place, np.float32]:
     return found
 
 
+def magnitudes(network: Network) -> dict[Place, NDArray[np.floating[Any]]]:
+    """Return the magnitude of each weight, in units of the root mean square of its operation's."""
+    scales = scales_of(network)
+    return {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
+
+
 def density(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> float:
     """Return the share of a network's weights that is kept."""
     total = sum(int(np.count_nonzero(weight)) for weight in weights_of(network).values())

@@ -17,7 +17,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Network
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.loss import mean_loss
-from spear_deploy.search.synapses import Scores, SynapseCosts, masked, scales_of, weights_of
+from spear_deploy.search.synapses import Scores, SynapseCosts, magnitudes, masked
 
 _SAMPLES, _RATES = 512, 256
 """Samples that worth (training) and loss (validation), and the rates (validation), are averaged over."""
@@ -61,7 +61,6 @@ def worths(costs: SynapseCosts, split: Split, execution: Execution, *, decide: s
     square: w^2 is what each of them is worth.
     """
     network, spent = costs.network, costs.costs()
-    importance, scales = weight_importance(network, split, execution, decide=decide), scales_of(network)
+    importance = weight_importance(network, split, execution, decide=decide)
     taylor = {place: value / np.maximum(spent[place], _NOTHING) for place, value in importance.items()}
-    magnitude = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
-    return {"taylor": taylor, "magnitude": magnitude}
+    return {"taylor": taylor, "magnitude": magnitudes(network)}

@@ -26,9 +26,9 @@ def test_the_written_network_computes_what_was_trained(name: str, tmp_path: Path
     again, _ = DRAWN[kind.data](12, np.random.default_rng(1))
     np.testing.assert_array_equal(x, again)
     assert set(labels) <= set(range(10))
-    nir.write(tmp_path / "drawn.nir", to_nir(kind, x.shape[2:] if kind.data == "sequences" else x.shape[1:]))
-    network = load(tmp_path / "drawn.nir", preset("nir"), {"dt": 1e-4}).network
     inputs = held(x, kind.steps)
+    nir.write(tmp_path / "drawn.nir", to_nir(kind, tuple(inputs.shape[2:])))
+    network = load(tmp_path / "drawn.nir", preset("nir"), {"dt": 1e-4}).network
     with torch.no_grad():
         ours = FloatSimulator(network)({network.inputs[0].name: inputs.contiguous()})[network.outputs[0]]
         trained = spikes_of(kind, inputs)

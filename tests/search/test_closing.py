@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +38,12 @@ def evaluator(tiny_network: Network, tiny_data: Dataset, tmp_path: Path) -> Eval
     return Evaluator(baseline, tiny_data, compiler, SEARCH, Execution(), checkpoints)
 
 
+def sparse_network(evaluator: Evaluator) -> Network:
+    """The unpruned network with synapses of four fifths of the SynOps."""
+    data, execution = evaluator.data, evaluator.execution
+    return thinned(costs_of(evaluator.baseline.network, data, execution), 0.8, data, execution).network
+
+
 def candidate_of(network: Network, evaluator: Evaluator) -> Candidate:
     """A network with all of its units, as it is."""
     kept = {group.name: list(range(group.units)) for group in evaluator.groups.groups}
@@ -58,8 +63,7 @@ def closed(candidate: Candidate, evaluator: Evaluator, share: float) -> tuple[Ca
 @pytest.mark.parametrize("share", [0.98, 0.7])
 def test_single_synapses_go_where_such_were_pruned(share: float, evaluator: Evaluator) -> None:
     """However little is missed: without a press the budget is met, all units stay, and no synapse comes back."""
-    network, data = evaluator.baseline.network, evaluator.data
-    sparse = thinned(costs_of(network, data, evaluator.execution), 0.8, data, evaluator.execution).network
+    sparse = sparse_network(evaluator)
     candidate = candidate_of(sparse, evaluator)
     done, goal = closed(candidate, evaluator, share)
     assert goal.is_met(done.measured)
@@ -80,8 +84,7 @@ def test_units_go_elsewhere(evaluator: Evaluator) -> None:
 
 def test_units_go_where_zeros_cost_as_much(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
     """A chip that reads whole kernels saves nothing by single synapses."""
-    network, data = evaluator.baseline.network, evaluator.data
-    sparse = thinned(costs_of(network, data, evaluator.execution), 0.8, data, evaluator.execution).network
+    sparse = sparse_network(evaluator)
     monkeypatch.setattr(type(evaluator.baseline.lowered.target), "counts_zeros", True)
     candidate = candidate_of(sparse, evaluator)
     done, _ = closed(candidate, evaluator, 0.7)
@@ -92,7 +95,7 @@ def test_what_is_within_is_left_as_it_is(evaluator: Evaluator) -> None:
     """Nothing is removed from a network that keeps its budget."""
     candidate = candidate_of(evaluator.baseline.network, evaluator)
     goal = Goal((Budget(MEAN, 2 * evaluator.baseline.chip_val.mean_synops),), evaluator.baseline)
-    done = close(candidate, replace(evaluator), goal, 0.0, lambda done, total: None)
+    done = close(candidate, evaluator, goal, 0.0, lambda done, total: None)
     assert done.option.kept == candidate.option.kept
     assert goal.is_met(done.measured)
 

@@ -7,11 +7,9 @@ to the operation's own scale, all of them lose about the same share.
 
 from __future__ import annotations
 
-import numpy as np
-
 from spear_deploy.search.methods.once import Once, whole
 from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.synapses import SAMPLES, SynapseCosts, density, masked, scales_of, weights_of
+from spear_deploy.search.synapses import SAMPLES, SynapseCosts, density, magnitudes, masked
 
 
 class Magnitude(Once):
@@ -24,8 +22,6 @@ class Magnitude(Once):
         """Return the network."""
         task, network = self.task, self.task.network
         synapses = SynapseCosts.of(network, task.data.train.some(SAMPLES), task.execution)
-        scales = scales_of(network)
-        scores = {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
-        masks = synapses.kept(scores, task.target)
+        masks = synapses.kept(magnitudes(network), task.target)
         self._figures = {"density": density(network, masks)}
         return Proposal(task.space.units, masked(network, masks), whole(task))
