@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.nir.padding import Geometry, with_symmetric_padding
-from spear_deploy.frontends.nir.shapes import spread
+from spear_deploy.frontends.nir.shapes import MisfitError, spread
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Scale, ShapeError, SumPool2d
 from spear_deploy.network.ops import Pair, Shape
 
@@ -66,9 +67,18 @@ Values: TypeAlias = Mapping[str, Any]
 
 def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Linear:
     weight = _matrix(values, note)
+    if len(shape) > 1:
+        raise _given_a_map(weight.shape, shape)
     if shape == weight.shape[:1] != weight.shape[1:]:
         raise ShapeError(f"its weight {weight.shape} fits {shape} only if it is transposed, as old Spyx files are")
     return Linear(weight)
+
+
+def _given_a_map(weight: Shape, shape: Shape) -> MisfitError:
+    stored, size = (shape[0], shape[2]) if shape[1] == 1 else shape, prod(shape)
+    columns = "" if size == weight[1] else f", and give it a weight of {size} columns"
+    message = f"its weight {weight} takes a vector, and what leads into it is a map of shape {stored}"
+    return MisfitError(message, f"put a Flatten in front of it{columns}")
 
 
 def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:

@@ -427,6 +427,23 @@ def test_damaged_nodes(nodes: list[NirNode], code: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "columns", "told", "fix"),
+    [
+        ((2, 3, 4), 24, "a map of shape (2, 3, 4)", "put a Flatten in front of it"),
+        ((2, 8), 16, "a map of shape (2, 8)", "put a Flatten in front of it"),
+        ((2, 8), 8, "a map of shape (2, 8)", "put a Flatten in front of it, and give it a weight of 16 columns"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Linear", "Affine"])
+def test_maps_that_meet_a_matrix(kind: str, shape: tuple[int, ...], columns: int, told: str, fix: str) -> None:
+    """The map is told as it is stored, with what is missing."""
+    matrix = node(kind, weight=np.ones((5, columns)), **({"bias": np.ones(5)} if kind == "Affine" else {}))
+    (finding,) = findings(chain(lif(*shape), matrix, lif(5), shape=shape))
+    assert (finding.code, finding.fix) == ("E004", fix)
+    assert finding.message.endswith(told)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"bias": np.ones(3)}, "bias has 3 values for 2 channels"),
