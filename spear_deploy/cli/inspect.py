@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from spear_deploy.api.chips import ALL
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import (
     DATA_OPTIONS,
@@ -46,9 +47,6 @@ from spear_deploy.targets import (
     compiler_for,
     load_chip,
 )
-
-ALL = "all"
-"""What ``--chip`` takes for every chip that comes with the tool."""
 
 
 @click.command("inspect")
