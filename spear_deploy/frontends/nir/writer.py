@@ -55,9 +55,12 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write
     recurrent networks, where reading puts them back in the same places.
 
+    The semantics that are stored compare as the neurons do, each population for itself where they differ.
+
     Raises :class:`InputError` (E024) with every population whose neurons these semantics would not give back.
     """
     _check(network, semantics)
+    semantics = spike_kinds.with_common_comparison(semantics, network)
     dt = semantics.dt or 1.0
     left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
     nodes, edges, first = _join_graph(network, dt, left_out)
@@ -71,10 +74,9 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
 
 
 def _check(network: Network, semantics: Semantics) -> None:
-    """Raise :class:`InputError` where a neuron resets, compares or is clipped otherwise than the semantics say."""
+    """Raise :class:`InputError` where a neuron resets or is clipped otherwise than the semantics say."""
     said = {
         "reset": "subtract" if semantics.reset == "subtract" else "value",
-        "compare": semantics.compare,
         "floor": semantics.floor,
     }
     findings = []
