@@ -297,6 +297,7 @@ UNKNOWN = {
         "import norse.torch as norse",
         {
             "norse.LIFRecurrentCell(4, 4)": "LIFRecurrentCell cannot be exported: use one of LIFBoxCell, [^;]+",
+            "norse.LIF()": "LIF cannot be exported: use LIFCell with the same parameters, [^;]+",
             "nn.MaxPool2d(2)": "MaxPool2d cannot be exported: use AvgPool2d or a strided convolution and retrain",
         },
     ),
