@@ -43,8 +43,8 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     sample = live.one_step(sample)
     norse, reset, snn = live.framework("norse.torch", "functional.reset", "module.snn")
     cells = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell, norse.LIBoxCell, norse.LICell)
-    stateful = (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent)
-    refuse_unknown(live.with_children(module), cells, stateful, equals=_over_time(norse))
+    bases = (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent)
+    refuse_unknown(live.with_children(module), cells, bases, equals=_over_time(norse))
     model = live.working_copy(module)
     layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, cells)}
     _refuse_settings(layers, reset, norse)
