@@ -1,13 +1,14 @@
 """Populations that fire otherwise than the file's semantics say, in its metadata: how often a step, or when.
 
 A chip may let its hidden neurons fire several times a step and its outputs once, or compare some of them otherwise than
-those that run a program of their own.
+those that run a program of their own; each may have a lowest membrane of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf, isnan
 from typing import Any, get_args
 
 from spear_deploy.errors import Finding, InputError
@@ -15,24 +16,31 @@ from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.neuron import Comparison, SpikeKind
 
-KINDS: Mapping[str, tuple[str, ...]] = {"spikes": get_args(SpikeKind), "compare": get_args(Comparison)}
+FIELDS = ("spikes", "compare", "floor")
 """Fields of semantics that populations may have their own of, among what this tool keeps in a file's metadata."""
+_WORDS: Mapping[str, tuple[str, ...]] = {"spikes": get_args(SpikeKind), "compare": get_args(Comparison)}
+_COMMON = ("compare", "floor")
+"""Of these the semantics say what all neurons have, whatever they said before."""
 
 
-def with_common_comparison(semantics: Semantics, network: Network) -> Semantics:
-    """Return the semantics with the comparison that all neurons have, where they share one.
+def with_common_kinds(semantics: Semantics, network: Network) -> Semantics:
+    """Return the semantics with the comparison and the floor that all neurons have, where they share one.
 
     Training as a chip computes gives them the chip's.
     """
-    found = {population.neuron.compare for population in _firing(network)}
-    return replace(semantics, compare=found.pop()) if len(found) == 1 else semantics
+    found = {key: {getattr(each.neuron, key) for each in _firing(network)} for key in _COMMON}
+    return replace(semantics, **{key: values.pop() for key, values in found.items() if len(values) == 1})
 
 
 def to_metadata(network: Network, semantics: Semantics) -> dict[str, Any]:
-    """Return what is stored: of each of the :data:`KINDS` those by population; nothing where all are as read."""
+    """Return what is stored: of each of the :data:`FIELDS` those by population; nothing where all are as read."""
     own = {
-        key: {p.name: value for p in _firing(network) if (value := getattr(p.neuron, key)) != getattr(semantics, key)}
-        for key in KINDS
+        key: {
+            each.name: _stored(value)
+            for each in _firing(network)
+            if (value := getattr(each.neuron, key)) != getattr(semantics, key)
+        }
+        for key in FIELDS
     }
     return {key: kinds for key, kinds in own.items() if kinds}
 
@@ -42,20 +50,20 @@ def with_spike_kinds(network: Network, stored: Any) -> Network:
 
     Raises :class:`InputError` (E003) with every one that is none, or of a population that there is not.
     """
-    own = {key: _table(key, stored) for key in KINDS if isinstance(stored, Mapping) and key in stored}
+    own = {key: _table(key, stored) for key in FIELDS if isinstance(stored, Mapping) and key in stored}
     names = {population.name for population in network.neurons}
     fix = "remove it from the metadata: the file's semantics then hold"
     findings = [
-        Finding("E003", f"metadata spear_deploy/{key}/{name}", f"{kind!r} is no kind of {key} of a population", fix)
+        Finding("E003", f"metadata spear_deploy/{key}/{name}", f"{kind!r} is no {key} of a population", fix)
         for key, kinds in own.items()
         for name, kind in sorted(kinds.items())
-        if name not in names or kind not in KINDS[key]
+        if name not in names or not _is_one(key, kind)
     ]
     if findings:
         raise InputError(findings)
 
     def fires(population: Input | Population) -> Input | Population:
-        found = {key: kinds[population.name] for key, kinds in own.items() if population.name in kinds}
+        found = {key: _read(kinds[population.name]) for key, kinds in own.items() if population.name in kinds}
         if isinstance(population, Input) or not found:
             return population
         return replace(population, neuron=replace(population.neuron, **found))
@@ -65,6 +73,19 @@ def with_spike_kinds(network: Network, stored: Any) -> Network:
 
 def _table(key: str, stored: Mapping[str, Any]) -> Mapping[str, Any]:
     return stored[key] if isinstance(stored[key], Mapping) else {key: stored[key]}
+
+
+def _is_one(key: str, kind: Any) -> bool:
+    return kind in _WORDS[key] if key in _WORDS else isinstance(kind, float) and not isnan(kind) and kind < inf
+
+
+def _stored(value: Any) -> Any:
+    """Return a value as files hold it: no floor is one without end."""
+    return -inf if value is None else value
+
+
+def _read(kind: Any) -> Any:
+    return None if kind == -inf else float(kind) if isinstance(kind, float) else kind
 
 
 def _firing(network: Network) -> list[Population]:

@@ -11,7 +11,7 @@ import pytest
 
 from spear_deploy.errors import InputError
 from spear_deploy.frontends import Semantics, load, save
-from spear_deploy.frontends.nir.spike_kinds import KINDS, to_metadata, with_spike_kinds
+from spear_deploy.frontends.nir.spike_kinds import to_metadata, with_spike_kinds
 from spear_deploy.network import Input, Linear, Network, Population, Projection
 from tests.conftest import leaky
 
@@ -52,9 +52,19 @@ def test_what_is_stored_is_read() -> None:
     assert with_spike_kinds(NETWORK, None) is NETWORK
 
 
+@pytest.mark.parametrize(("first", "second"), [(-1.0, -2.5), (None, -1.0), (-1.0, None), (-1.0, -1.0), (None, None)])
+@pytest.mark.parametrize("said", [None, -1.0])
+def test_floors_of_their_own(first: float | None, second: float | None, said: float | None, tmp_path: Path) -> None:
+    """sinabs gives each layer minus its threshold as the lowest membrane."""
+    a, b = replace(leaky(3), floor=first), replace(leaky(2), floor=second)
+    network = replace(NETWORK, populations=(NETWORK["in"], Population("a", (3,), a), Population("b", (2,), b)))
+    save(tmp_path / "net.nir", network, Semantics(dt=1.0, floor=said))
+    assert [population.neuron.floor for population in load(tmp_path / "net.nir").network.neurons] == [first, second]
+
+
 @pytest.mark.parametrize("stored", [{"nobody": "binary"}, {"in": "binary"}, {"a": "many"}, {"a": 3}, "binary"])
 def test_what_is_none_is_refused(stored: Any) -> None:
     """E003 with the entry."""
-    for key in KINDS:
+    for key in ("spikes", "compare", "floor"):
         with pytest.raises(InputError, match=f"E003 metadata spear_deploy/{key}/"):
             with_spike_kinds(NETWORK, {key: stored})

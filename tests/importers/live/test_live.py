@@ -65,7 +65,16 @@ LIVE_ONLY = {
         *("convolutional", "LIFBoxCell-start", "LIFCell-start", "LIFBoxCell-soft-start", "oddly-shaped"),
         *("in-double-precision", "looping"),
     ),
-    "sinabs": ("LIF-synaptic", "convolutional", "oddly-shaped", "of-a-network", "residual", "merged", "repeated"),
+    "sinabs": (
+        "LIF-synaptic",
+        "convolutional",
+        "oddly-shaped",
+        "of-a-network",
+        "residual",
+        "merged",
+        "repeated",
+        "of-many-kinds",
+    ),
 }
 LIVE_READOUTS = (("norse", "LICell"), ("sinabs", "LIF-and-ExpLeak"))
 HELD_BACK = ("Leaky-subtract-now", "Synaptic-subtract-now", "RLeaky-subtract-now")
