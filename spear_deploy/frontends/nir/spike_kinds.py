@@ -81,7 +81,7 @@ def _is_one(key: str, kind: Any) -> bool:
 
 def _stored(value: Any) -> Any:
     """Return a value as files hold it: no floor is one without end."""
-    return -inf if value is None else value
+    return value if isinstance(value, str) else -inf if value is None else float(value)
 
 
 def _read(kind: Any) -> Any:

@@ -52,7 +52,9 @@ def test_what_is_stored_is_read() -> None:
     assert with_spike_kinds(NETWORK, None) is NETWORK
 
 
-@pytest.mark.parametrize(("first", "second"), [(-1.0, -2.5), (None, -1.0), (-1.0, None), (-1.0, -1.0), (None, None)])
+@pytest.mark.parametrize(
+    ("first", "second"), [(-1.0, -2.5), (-1, -2), (None, -1.0), (-1.0, None), (-1.0, -1.0), (None, None)]
+)
 @pytest.mark.parametrize("said", [None, -1.0])
 def test_floors_of_their_own(first: float | None, second: float | None, said: float | None, tmp_path: Path) -> None:
     """sinabs gives each layer minus its threshold as the lowest membrane."""
