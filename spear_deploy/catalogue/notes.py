@@ -153,5 +153,13 @@ NOTES: dict[str, tuple[str, str]] = {
             "the semantics or the decision rule may be another than in training, or the labels another order's."
         ),
     ),
+    "N046": (
+        "accuracy that was still rising",
+        (
+            "The closing fine-tuning used all the batches that --effort allows, and its last round still raised the\n"
+            "accuracy on the validation samples by more than a standard error: it had not converged. More of it is\n"
+            "likely to give a better network within the same budget; --effort thorough trains three times as long."
+        ),
+    ),
 }
 """Code to title and explanation."""

@@ -37,7 +37,7 @@ from spear_deploy.deployment.folder import (
 )
 from spear_deploy.deployment.memory import held_by_search, memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
-from spear_deploy.deployment.verdict import ended_by_time, noticed_on_test, run_aways
+from spear_deploy.deployment.verdict import ended_by_time, noticed_on_test, run_aways, still_rising
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -224,7 +224,7 @@ def _search(work: Work, progress: Progress) -> Work:
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = with_own_rule(replace(work, kept=chosen.option.kept))
-    ended = ended_by_time(work) if cut_short else ()
+    ended = ended_by_time(work) if cut_short else still_rising(found.rising)
     return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *noticed_on_test(work), *ended))
 
 

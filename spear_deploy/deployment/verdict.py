@@ -117,6 +117,18 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     return (Finding("E067", "--time-limit", message, fix, "note"),)
 
 
+def still_rising(rising: float) -> tuple[Finding, ...]:
+    """Say that the closing fine-tuning ended while accuracy was still rising on the validation samples (N046)."""
+    if rising <= 0:
+        return ()
+    message = (
+        f"accuracy on the validation samples still rose by {100 * rising:.1f} points in the last round of fine-tuning, "
+        "more than a standard error"
+    )
+    fix = "give more --effort, or train the network itself for longer"
+    return (Finding("N046", "fine-tuning", message, fix, "note"),)
+
+
 def run_aways(found: Sequence[RunAway]) -> tuple[Finding, ...]:
     """Say how often fine-tuning ran away (N044), and by how much where it was most."""
     if not found:

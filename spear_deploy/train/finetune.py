@@ -37,6 +37,7 @@ from spear_deploy.progress import Tick
 from spear_deploy.simulate.layout import as_row, as_rows
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.train.adam import CosineAdam
+from spear_deploy.train.clipping import Clipping
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.losses import logits
 from spear_deploy.train.passes import Pass, Passes
@@ -139,6 +140,7 @@ class _Training:
         passes = Passes(student, split, config, self._execution, seed)
         total = config.steps(len(split))
         optimiser = CosineAdam(student.parameters(), config.learning_rate, total)
+        clip = Clipping(student.parameters())
         for done, positions in enumerate(split.drawn(config.batch, np.random.default_rng(seed), total), start=1):
             if self._execution.deadline.passed:
                 self._cut_at = done - 1
@@ -150,6 +152,7 @@ class _Training:
                 self.ran_away = RunAway(config.learning_rate, done, *objective.excess)
                 break
             objective.end_batch()
+            clip()
             optimiser.step()
             if tick:
                 tick(done, total)
@@ -185,7 +188,8 @@ class _Objective:
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
-            loss = loss + self._config.distillation * _distance(scores, self._taught(self._teacher, part))
+            taught = self._taught(self._teacher, part)
+            loss = loss + self._config.distillation * _distance(scores, taught, part.labels)
         return loss
 
     def _taught(self, teacher: Teacher, part: Pass) -> Tensor:
@@ -239,9 +243,14 @@ def may_run_away(network: Network) -> bool:
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
 
-def _distance(scores: Tensor, target: Tensor) -> Tensor:
-    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(target, 1)
-    return functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean")
+def _distance(scores: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean divergence from what a teacher says of a batch; nothing is learnt of it where it is wrong.
+
+    Meng et al., Conditional teacher-student learning, ICASSP 2019.
+    """
+    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(taught, 1)
+    divergence = functional.kl_div(log_p, log_q, log_target=True, reduction="none").sum(dim=1)
+    return (divergence * (taught.argmax(dim=1) == labels)).mean()
 
 
 class SynopsMeter:
