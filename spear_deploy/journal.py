@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spear_deploy.errors import InputError
+from spear_deploy.identity import differing
 from spear_deploy.storage import writing
 
 Record = dict[str, Any]
@@ -58,9 +59,9 @@ class Journal:
         first = entries[0] if entries else None
         found = {k: v for k, v in first.items() if k != "kind"} if isinstance(first, dict) else {}
         if found != dict(header):
-            differing = ", ".join(sorted(k for k in {*found, *header} if found.get(k) != header.get(k)))
             fix = "resume with the same inputs and options, or choose another -o"
-            raise InputError.of("E012", self._path, f"was written for another run (differs in: {differing})", fix)
+            message = f"was written for another run (differs in: {differing(found, header)})"
+            raise InputError.of("E012", self._path, message, fix)
         for number, entry in enumerate(entries[1:], start=2):
             if not _is_whole(entry):
                 message = f"record {number} is not as a run writes it"

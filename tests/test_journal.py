@@ -80,10 +80,14 @@ def test_resuming_without_a_file_starts_one(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"seed": 1}, "seed"), ({"network": "x", "seed": 2}, "network, seed"), ({"extra": 1}, "extra")],
+    [
+        ({"seed": 1}, r"--seed \(0, now 1\)"),
+        ({"network": 64 * "x", "seed": 2}, r"--seed \(0, now 2\), MODEL"),
+        ({"extra_part": 1}, r"--extra-part \(none, now 1\)"),
+    ],
 )
 def test_journal_of_another_run(change: dict[str, Any], named: str, path: Path) -> None:
-    """Other inputs, options or versions are E012, which names what differs and leaves the file as it is."""
+    """Other inputs, options or versions are E012, which names the options that differ and leaves the file as it is."""
     written(path)
     before = path.read_bytes()
     with pytest.raises(InputError, match=rf"differs in: {named}\)") as caught:

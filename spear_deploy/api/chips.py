@@ -25,6 +25,8 @@ from spear_deploy.targets import (
 from spear_deploy.targets.ports import input_ranges
 
 Answer: TypeAlias = Literal["yes", "with adaptation", "cannot say", "no"]
+ALL = "all"
+"""What stands for every chip that comes with the tool."""
 _ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
 
 
@@ -103,7 +105,7 @@ def check_chips(
     *,
     calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[ChipCheck, ...]:
-    """Hold a network against chips, all that come with the tool unless others are given.
+    """Hold a network against chips, all that come with the tool (``"all"``, as for ``--chip``) unless others are given.
 
     ``calibration`` (steps, samples, *shape) is input as it will be run, as for :func:`spear_deploy.lower`.  Chips that
     take the network come first, then those that take it adapted, those of which too little is published, and the
@@ -115,7 +117,7 @@ def check_chips(
         message = f"{type(imported).__name__} is no imported network"
         raise InputError.of("E001", "check_chips", message, "give what load() returns")
     if isinstance(chips, str | PathLike):
-        chips = (chips,)
+        chips = None if chips == ALL else (chips,)
     if chips is not None and not isinstance(chips, Iterable):
         fix = 'give a list of names, such as ["loihi2"]'
         raise InputError.of("E008", "check_chips", f"{chips!r} is no list of chips", fix)

@@ -43,7 +43,7 @@ from spear_deploy.report.html import notebook_view, write_page
 from spear_deploy.report.wording import verdict
 from spear_deploy.scratch import Scratch
 from spear_deploy.storage import real_path, write_json, writing
-from spear_deploy.targets import Program, emulated_target, load_chip
+from spear_deploy.targets import Program, compiler_for, load_chip
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -221,7 +221,7 @@ def prepare(model: object, data: object, chip: str | PathLike[str] | ChipProfile
     options = deploy_options(settings, Path())  # budgets that cannot be meant are told first
     options.execution.check_device()
     profile = chip if isinstance(chip, ChipProfile) else load_chip(chip)
-    emulated_target(profile.target, profile.name)
+    compiler_for(profile, {}, options.lowering)  # what the chip cannot do is told before anything is read
     read = None if is_module(model) else _read(model, settings)
     if (backend := settings.get("backend")) is not None:
         BACKENDS.get(backend).require()

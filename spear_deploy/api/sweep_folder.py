@@ -14,6 +14,7 @@ from spear_deploy.api.settings import Settings
 from spear_deploy.deployment.bundle import PAGE, REPORT
 from spear_deploy.deployment.options import PROJECT, SWEEP, SWEEP_PAGE
 from spear_deploy.errors import InputError
+from spear_deploy.identity import differing
 from spear_deploy.report.check import read_report
 from spear_deploy.storage import as_json, exists, is_file, writing
 from spear_deploy.versions import versions
@@ -63,12 +64,14 @@ def refuse_other(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> 
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["identity"]
         seeds = set(found["data"]) & set(identity["data"])
-        parts = [{**each, "data": {seed: each["data"][seed] for seed in seeds}} for each in (found, dict(identity))]
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        parts = [
+            {**{name: each.get(name) for name in identity}, "data": {seed: each["data"][seed] for seed in seeds}}
+            for each in (found, identity)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise InputError.of("E045", path, f"is damaged: {error}", "choose another folder") from error
-    differing = sorted(name for name in identity if parts[0].get(name) != parts[1][name])
-    if differing:
-        message = f"was written for another sweep (differs in: {', '.join(differing)})"
+    if parts[0] != parts[1]:
+        message = f"was written for another sweep (differs in: {differing(*parts)})"
         raise InputError.of("E045", path, message, "resume with the same inputs and options, or choose another folder")
 
 

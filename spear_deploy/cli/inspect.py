@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
+from spear_deploy.api.chips import ALL
 from spear_deploy.cli.document import JSON_OPTION, Document, documented
 from spear_deploy.cli.options import (
     DATA_OPTIONS,
@@ -46,9 +47,6 @@ from spear_deploy.targets import (
     compiler_for,
     load_chip,
 )
-
-ALL = "all"
-"""What ``--chip`` takes for every chip that comes with the tool."""
 
 
 @click.command("inspect")
@@ -118,12 +116,15 @@ def _inspect(model: Path, options: dict[str, Any], document: Document) -> None:
 
 
 def _lowering(weight_bits: int | None, profile: ChipProfile | None) -> LoweringOptions:
-    """Return how a network is lowered; raise :class:`InputError` (E007) for bits without one chip that is emulated."""
+    """Return how a network is lowered; raise :class:`InputError` (E007) for bits without one chip that has them."""
     if weight_bits is not None and (profile is None or isinstance(TARGETS.get(profile.target), CheckedTarget)):
         message = "rounds the weights for one chip that is emulated, and none is named"
         fix = "give --chip loihi2, or leave it out; a chip that is checked has the bits of its profile"
         raise InputError.of("E007", f"--weight-bits {weight_bits}", message, fix)
-    return LoweringOptions(weight_bits)
+    lowering = LoweringOptions(weight_bits)
+    if weight_bits is not None and profile is not None:
+        compiler_for(profile, {}, lowering)
+    return lowering
 
 
 def _on_chip(

@@ -9,6 +9,7 @@ from spear_deploy.data import Split
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.execution import Execution
+from spear_deploy.measure.activity import Activity
 from spear_deploy.measure.collapse import AGREEMENT, collapse_findings
 from spear_deploy.measure.course import measure_course
 from spear_deploy.measure.distributions import measure_distributions
@@ -36,10 +37,28 @@ def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
     assert work.lowered is not None
     assert work.compiler is not None
     findings = collapse_of(fidelity, work.lowered, work.compiler)
-    kept = work.given is not None and fidelity.on_chip.accuracy >= AGREEMENT * work.given.accuracy
+    given = work.given
+    kept = given is not None and fidelity.on_chip.accuracy >= AGREEMENT * given.accuracy
+    if findings and given is not None and not kept:
+        findings = (_lost_by_adapting(given, fidelity), *(replace(each, fix="") for each in findings))
     if findings and not (work.options.allow_loss or kept):
         raise UnsupportedError(findings)
     return tuple(replace(finding, severity="note") for finding in findings)
+
+
+def _lost_by_adapting(given: Activity, fidelity: Fidelity) -> Finding:
+    """Return what an adapted network lost of the one that came in, and what helps: it has been retrained already."""
+    message = (
+        f"with the chip's own neurons, and fine-tuned, it decides {fidelity.on_chip.accuracy:.2%} of "
+        f"{fidelity.samples} samples rightly on the chip, {given.accuracy:.2%} as it came in; "
+        f"{AGREEMENT:.0%} of that at least is asked for"
+    )
+    fix = (
+        "give a larger --epochs (epochs=), or a chip that has its neurons (inspect --chip all); "
+        "deploy --allow-loss (allow_loss=True) goes on all the same"
+    )
+    least = AGREEMENT * given.accuracy
+    return Finding("E066", "network", message, fix, value=fidelity.on_chip.accuracy, limit=least, at_least=True)
 
 
 def with_rounding_apart(baseline: Baseline, split: Split, execution: Execution) -> Baseline:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spear_deploy.errors import MismatchError
+from spear_deploy.frontends.imported import Imported
 from spear_deploy.importers.live import OUTPUT, Live
+from spear_deploy.importers.loops import Loop
 from spear_deploy.network import Input, Network, Neuron, Population, identity_readout
 from spear_deploy.network.ops import Shape
 from spear_deploy.simulate.simulator import FloatSimulator
@@ -33,6 +35,15 @@ _ACTIVE, _DOUBLINGS = 0.02, 32
 _MAP_OF_ONE_DIMENSION = 4
 """Axes of what a layer of such maps emits: (T, B, C, L)."""
 _STRONG = 16.0  # membranes then go far beyond thresholds and clips
+
+
+def checked(imported: Imported, live: Live, loop: Loop | None, seed: int, where: str) -> Imported:
+    """Return what was imported, with what is to be told of a ``loop``; raise :class:`MismatchError` as :func:`check`.
+
+    ``live`` runs a module that is given a step a call; of one that loops that is said by the loop.
+    """
+    check(imported.network, live if loop is None else loop.running(live), seed, where)
+    return imported if loop is None else replace(imported, notes=(*imported.notes, *loop.notes(imported.name)))
 
 
 def check(network: Network, live: Live, seed: int, where: str) -> None:

@@ -39,6 +39,8 @@ def framework(name: str, *parts: str) -> list[ModuleType]:
 def working_copy(module: nn.Module) -> nn.Module:
     """Return a copy on the CPU in evaluation mode that shares nothing with ``module``; it has children.
 
+    Its parameters are single precision, as those of a network: a module of another one is run so.
+
     Tensors with a history, such as the states that training leaves behind, are copied without it.
     Raises :class:`InputError` (E028) with every layer whose parameters are not finite, and :class:`UnsupportedError`
     (E021) for a module that cannot be copied.
@@ -51,7 +53,7 @@ def working_copy(module: nn.Module) -> nn.Module:
         if isinstance(leaf, Tensor) and not leaf.is_leaf
     }
     try:
-        model: nn.Module = copy.deepcopy(module, memo).cpu().eval()
+        model: nn.Module = copy.deepcopy(module, memo).cpu().float().eval()
     except Exception as error:  # layers may have a way of their own of being copied
         message = f"the module cannot be copied: {type(error).__name__}: {error}"
         fix = "give one that copy.deepcopy copies: it is not run itself, and stays as it is"
@@ -81,7 +83,7 @@ def _refuse_nan(module: nn.Module) -> None:
     """Refuse parameters that are no numbers; an infinite one may be the threshold that switches a neuron off."""
     findings: list[Finding] = []
     for name, layer in module.named_modules():
-        own = {key: value.detach().cpu().numpy() for key, value in layer.named_parameters(recurse=False)}
+        own = {key: value.detach().cpu().double().numpy() for key, value in layer.named_parameters(recurse=False)}
         held = {key: array for key, array in own.items() if "threshold" not in key or np.isnan(array).any()}
         findings += findings_of(f"layer {name!r}" if name else "the module", held)
     if findings:

@@ -1,18 +1,18 @@
-"""Modules that loop over the time steps in their forward, as tutorials write them: how they take their input."""
+"""Modules whose forward computes all time steps, as tutorials write them: how they take their input."""
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from spear_deploy.errors import Finding
-from spear_deploy.importers.live import OWN_MISTAKES, STEPS, code_that_fails, first, misfit
+from spear_deploy.importers.live import OWN_MISTAKES, STEPS, Live, code_that_fails, first, misfit
 from spear_deploy.importers.plain import PLAIN
 from spear_deploy.network.ops import Shape
 
@@ -20,6 +20,8 @@ Take: TypeAlias = Callable[[Sequence[Tensor]], Tensor]
 """From input by step, each (B, *shape), to what the module takes in a call."""
 
 _BATCH = 3
+_FEW = 2
+"""Steps, another number than the batch's, of layers that are given all of them at once."""
 _LONG = 512
 """Steps for modules that loop more often than :data:`STEPS`, with an input that they index."""
 
@@ -32,23 +34,51 @@ class Loop:
     take: Take
     told: str
 
+    @property
+    def layer_calls(self) -> int:
+        """How often a layer is called for :meth:`example`."""
+        return self.steps
+
     def example(self, sample: Tensor) -> Tensor:
         """Return what the module takes, of one step (B, *shape)."""
         return self.take([sample] * self.steps)
 
-    def calls(self, steps: Sequence[Tensor]) -> list[Tensor]:
-        """Return what the module takes in each of its calls: there is one."""
-        return [self.take(steps)]
+    def running(self, live: Live) -> Live:
+        """Return how a module that is given a step a call runs over time, for this one: it is called once."""
+        return replace(live, calls=lambda steps: [self.take(steps)], held=self.held, steps=self.steps)
 
-    def note(self, where: str) -> Finding:
+    def notes(self, where: str) -> tuple[Finding, ...]:
         """Return the note (N011) that says what the module does in a call, and its network does not."""
         own = f"{self.steps} steps" if self.steps != STEPS else "all steps"
         message = f"its forward computes {own}, of {self.told}; the network computes one, as often as data have steps"
-        return Finding("N011", where, message, severity="note")
+        return (Finding("N011", where, message, severity="note"),)
 
     def held(self, x: Tensor) -> Tensor:
         """Return input (T, B, *shape) as the module can have it: of one that takes a single step, that in all."""
         return x[:1].expand_as(x) if self.take is _one_for_all else x
+
+
+@dataclass(frozen=True)
+class AtOnce(Loop):
+    """How a module takes input whose layers are given all steps in one call, (T, B, *shape)."""
+
+    @property
+    def layer_calls(self) -> int:
+        """A layer is called once."""
+        return 1
+
+    def example(self, sample: Tensor) -> Tensor:
+        """Return what the module takes, of a few steps of a few samples: axes of length 1 would not be told apart."""
+        return self.take([torch.cat([sample[:1]] * _BATCH)] * _FEW)
+
+    def running(self, live: Live) -> Live:
+        """Return the same for this module."""
+        once = replace(live, split=lambda x: [x], join=lambda outputs: outputs[0])
+        return replace(once, calls=lambda whole: [self.take([*whole[0]])], held=self.held, steps=self.steps)
+
+    def notes(self, where: str) -> tuple[Finding, ...]:
+        """Return the same where the module takes its input otherwise than its layers do."""
+        return () if self.take is _time_first else super().notes(where)
 
 
 def _one_for_all(steps: Sequence[Tensor]) -> Tensor:
@@ -90,6 +120,39 @@ def find_loop(
             if count is not None and count > 1:
                 return Loop(count, take, told)
     return None
+
+
+def find_sequence(
+    model: nn.Module, neurons: Mapping[str, nn.Module], shape: Shape, start: Callable[[], object]
+) -> AtOnce:
+    """Return how a module takes input whose layers of neurons are given all steps in one call.
+
+    Copies are called with each kind of input, after ``start``; time is first of one that takes none of them.
+    """
+    for take, told, _ in (*_WAYS[1:], _WAYS[0]):
+        start()
+        steps = _sequence(*_trial(model, neurons), take([torch.zeros(_BATCH, *shape)] * _FEW))
+        if steps is not None and take is _one_for_all:
+            return AtOnce(steps, take, told)
+        if steps == _FEW:
+            return AtOnce(STEPS, take, told)
+    return AtOnce(STEPS, *_WAYS[1][:2])
+
+
+def _sequence(model: nn.Module, neurons: Sequence[nn.Module], x: Tensor) -> int | None:
+    """Return how many steps each layer of neurons is given in its one call, or None where that differs or it fails."""
+    leads: list[tuple[int, ...]] = []
+    handles = [layer.register_forward_hook(lambda _, __, y: leads.append(first(y).shape[:2])) for layer in neurons]
+    try:
+        with torch.no_grad():
+            model(x)
+    except Exception:  # it takes another input
+        return None
+    finally:
+        for handle in handles:
+            handle.remove()
+    alike = len(leads) == len(neurons) and len(set(leads)) == 1 and leads[0][1:] == (_BATCH,)
+    return leads[0][0] if alike else None
 
 
 def refused_input(

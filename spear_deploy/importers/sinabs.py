@@ -45,7 +45,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     known = (sl.IAF, sl.IAFSqueeze, sl.LIF, sl.LIFSqueeze, sl.ExpLeak, sl.ExpLeakSqueeze)
     spiking = getattr(module, "spiking_model", None)  # of a sinabs.Network, beside the module that it was made from
     module = spiking if isinstance(spiking, nn.Module) else module
-    refuse_unknown(live.with_children(module), known, (sl.StatefulLayer,), (sl.SumPool2d,))
+    refuse_unknown(live.with_children(module), known, (sl.StatefulLayer,), (sl.SumPool2d, sl.Merge))
     model = live.working_copy(module)
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, sl.StatefulLayer)}
     squeezing = [layer for layer in layers.values() if isinstance(layer, sl.SqueezeMixin)]
@@ -58,7 +58,7 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     running = live.Live(shape, model, layers, *_timing(squeezing), lambda: _start_at_zero(model, layers))
     for layer in squeezing:
         layer.batch_size, layer.num_timesteps = 1, -1
-    example = step if squeezing else step[None]
+    example = step if squeezing else torch.cat([torch.cat([step] * 3)[None]] * 2)
     live.refuse_misfit(model, example, step, "sinabs")
     simplify(model, example)
     _start_at_zero(model, layers)
@@ -119,21 +119,18 @@ def _refuse_settings(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> None:
 
 
 def _common_semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
-    """Semantics of the layers; the gain is that of those with a leak, the spikes those of layers that fire."""
-    leaky = [layer.norm_input for layer in layers.values() if not isinstance(layer, sl.IAF)]
-    norm_input = leaky[0] if leaky else True
+    """Semantics of the layers; those of a readout are the spikes and resets of layers that fire."""
+    fires = next((layer for layer in layers.values() if not isinstance(layer, sl.ExpLeak)), None)
 
     def of(layer: Any) -> Semantics:
-        normed = norm_input if isinstance(layer, sl.IAF) else layer.norm_input
-        values: dict[str, Any] = {"gain": "literal" if normed else "unit", "current_gain": "literal"}
-        fires = next((other for other in layers.values() if not isinstance(other, sl.ExpLeak)), None)
+        values: dict[str, Any] = {}
         source = fires if isinstance(layer, sl.ExpLeak) else layer
         if source is not None:
             subtracts = isinstance(source.reset_fn, sinabs.activation.MembraneSubtract)
             values["reset"] = "subtract" if subtracts else "zero"
             values["spikes"] = "integer" if source.spike_fn is sinabs.activation.MultiSpike else "binary"
             values["floor"] = None if source.min_v_mem is None else float(source.min_v_mem.flatten()[0])
-        return Semantics(**{**vars(preset("sinabs")), **values})
+        return replace(preset("sinabs"), **values)
 
     return common_semantics({name: of(layer) for name, layer in layers.items()}, "sinabs")
 
@@ -150,8 +147,11 @@ def _node(sl: Any, layer: Any, shape: Shape, where: str) -> NirNode:
         values |= {"v_threshold": live.full(layer.spike_threshold.float(), shape, where).numpy(), "v_reset": 0 * ones}
     if isinstance(layer, sl.IAF):
         return NirNode("IF", values)
-    values |= {"v_leak": 0 * ones}
     tau = _time_constant(layer.alpha_mem_calculated, shape, where)
+    values |= {
+        "v_leak": 0 * ones,
+        "r": ones if layer.norm_input else -1.0 / np.expm1(-1.0 / tau),
+    }  # a gain of 1 - a, or 1
     if layer.alpha_syn_calculated is None:
         return NirNode("LI" if isinstance(layer, sl.ExpLeak) else "LIF", values | {"tau": tau})
     tau_syn = _time_constant(layer.alpha_syn_calculated, shape, where)

@@ -15,7 +15,7 @@ from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
-from spear_deploy.importers.check import check
+from spear_deploy.importers.check import checked
 from spear_deploy.importers.conventions import common_semantics, threshold_findings
 from spear_deploy.importers.loops import find_loop, refused_input
 from spear_deploy.importers.plain import PLAIN, plain_node
@@ -57,20 +57,15 @@ def from_snntorch(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Import
     shape = tuple(sample.shape[1:])
     loop = find_loop(model, layers, shape, start)
     _refuse_states_outside(model, {} if loop else layers, shape, start)
-    steps, example = (1, sample) if loop is None else (loop.steps, loop.example(sample))
+    example, calls = (sample, 1) if loop is None else (loop.example(sample), loop.layer_calls)
     live.refuse_misfit(model, example, sample, "snntorch")
     simplify(model, example)
     semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "snntorch")
     start()
-    graph = trace(model, example, shape, (*known, *PLAIN), _node, steps)
-    imported = to_network(graph, semantics, "snntorch")
+    graph = trace(model, example, shape, (*known, *PLAIN), _node, calls)
+    imported = replace(to_network(graph, semantics, "snntorch"), name=type(module).__name__)
     named = {f"{name}.lif" if isinstance(layer, recurrent) else name: layer for name, layer in layers.items()}
-    name, running = type(module).__name__, live.Live(shape, model, named, list, torch.stack, start)
-    if loop is not None:
-        running = replace(running, calls=loop.calls, held=loop.held, steps=loop.steps)
-        imported = replace(imported, notes=(*imported.notes, loop.note(name)))
-    check(imported.network, running, seed, "snntorch")
-    return replace(imported, name=name)
+    return checked(imported, live.Live(shape, model, named, list, torch.stack, start), loop, seed, "snntorch")
 
 
 def _refuse_settings(layers: Mapping[str, Any], snn: Any) -> None:

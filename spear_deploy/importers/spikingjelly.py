@@ -16,8 +16,9 @@ from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.semantics import Semantics, preset
 from spear_deploy.importers import live
-from spear_deploy.importers.check import check
+from spear_deploy.importers.check import checked
 from spear_deploy.importers.conventions import common_semantics, threshold_findings
+from spear_deploy.importers.loops import find_loop, find_sequence
 from spear_deploy.importers.plain import PLAIN
 from spear_deploy.importers.simplify import refuse_unknown, simplify
 from spear_deploy.importers.trace import to_network, trace
@@ -29,10 +30,10 @@ _DT = 1e-4  # of SpikingJelly's own exporter, which the preset expects
 def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     """Import a module in single-step mode (one step a call) or multi-step mode ((T, B, *shape) a call).
 
-    ``sample`` is one step of input with its batch axis, (B, *shape), in either mode; only its shape matters.  The
-    module is neither changed nor run.  Supported are IFNode, LIFNode, ParametricLIFNode and CUBALIFNode with hard
-    or soft reset, behind Linear, Conv1d, Conv2d, AvgPool2d and Flatten or functions that do the same; BatchNorm is
-    folded, Dropout left out.
+    Its forward may also loop over the steps, or repeat its input T times (note N011 says what was found).  ``sample``
+    is one step of input with its batch axis, (B, *shape), in any case; only its shape matters.  The module is neither
+    changed nor run.  Supported are IFNode, LIFNode, ParametricLIFNode and CUBALIFNode with hard or soft reset, behind
+    Linear, Conv1d, Conv2d, AvgPool2d and Flatten or functions that do the same; BatchNorm is folded, Dropout left out.
 
     Raises:
         UnsupportedError: E021 for layers and settings that have no equal, all at once.
@@ -51,26 +52,23 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
     _refuse_settings(layers)
     steps_at_once = any(layer.step_mode == "m" for layer in layers.values())
 
-    sample = live.one_step(sample)
-    shape = tuple(sample.shape[1:])
-    example = sample[None] if steps_at_once else sample
-    functional.reset_net(model)
-    live.refuse_misfit(model, example, sample, "spikingjelly")
-    simplify(model, example, dropped)
-    functional.reset_net(model)
-    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")
-    graph = trace(model, example, shape, (*known, *PLAIN), partial(_node, neuron))
-    imported = to_network(graph, semantics, "spikingjelly")
-
     def start() -> Callable[[Tensor], object]:
         functional.reset_net(model)
         return model
 
+    sample = live.one_step(sample)
+    shape = tuple(sample.shape[1:])
+    loop = (find_sequence if steps_at_once else find_loop)(model, layers, shape, start)
+    example, calls = (sample, 1) if loop is None else (loop.example(sample), loop.layer_calls)
+    start()
+    live.refuse_misfit(model, example, sample, "spikingjelly")
+    simplify(model, example, dropped)
+    start()
+    semantics = common_semantics({name: _semantics(layer) for name, layer in layers.items()}, "spikingjelly")
+    graph = trace(model, example, shape, (*known, *PLAIN), partial(_node, neuron), calls)
+    imported = replace(to_network(graph, semantics, "spikingjelly"), name=type(module).__name__)
     running = live.Live(shape, model, layers, list, torch.stack, start)
-    if steps_at_once:
-        running = replace(running, split=lambda x: [x], join=lambda outputs: outputs[0])
-    check(imported.network, running, seed, "spikingjelly")
-    return replace(imported, name=type(module).__name__)
+    return checked(imported, running, loop, seed, "spikingjelly")
 
 
 def _node(neuron: Any, layer: Any, shape: Shape, where: str) -> NirNode:

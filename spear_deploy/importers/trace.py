@@ -35,7 +35,10 @@ _SUMS = ("add", "add_", "__add__", "__iadd__", "__radd__")
 _PRODUCTS, _QUOTIENTS = ("mul", "__mul__", "__rmul__"), ("div", "true_divide", "__truediv__")
 _RESHAPES = ("flatten", "view", "reshape", "squeeze", "unsqueeze")
 _SAME = ("clone", "contiguous", "cpu", "detach", "float", "requires_grad_", "to")
-_STEPS = ("__getitem__", "chunk", "movedim", "permute", "select", "split", "squeeze", "transpose", "unbind")
+_STEPS = ("__getitem__", "chunk", "movedim", "permute", "select", "split", "transpose", "unbind")
+"""What picks steps, or orders the axes before a step's own."""
+_AXES = (*_RESHAPES, "expand", "repeat", "unflatten")
+"""What joins, splits or adds axes of batch and time where it leaves a step's own as they are."""
 _OVER_STEPS = ("cat", "mean", "stack", "sum")
 """What makes one tensor of what a layer sends in several steps, and quotients a mean."""
 _DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout")
@@ -72,7 +75,8 @@ def trace(
 ) -> NirGraph:
     """Return the graph of a module whose layers are of ``kinds`` and of :data:`~spear_deploy.importers.plain.PLAIN`.
 
-    ``example`` is what the module takes in a call, in which it computes so many ``steps``; its last axes are ``shape``.
+    ``example`` is what the module takes in a call, in which it calls its layers for so many ``steps``; its last axes
+    are ``shape``, those before are of batch and time: best of other lengths than 1, which would tell nothing.
     Nodes are called as layers are, those of functions as functions; one that is called twice in a step has two.
     Raises :class:`UnsupportedError` (E021) with every place where the way from layer to layer is lost, and
     :class:`InputError`: E048 with what the module's own code raises, E005 where a shape reaches a Linear that is none
@@ -80,8 +84,7 @@ def trace(
     """
     names = {layer: name for name, layer in model.named_modules() if isinstance(layer, kinds)}
     entry, end = (unique_name(port, names.values()) for port in ("input", "output"))
-    lead = example.ndim - len(shape) if steps == 1 else 1  # axes of batch and time at a layer
-    follower = _Follower(names, lead, shape, neuron_node)
+    follower = _Follower(names, shape, neuron_node)
     follower.begin(example, Made(entry))
     with follower.watching(), torch.no_grad(), own_code(model), follower:
         emitted = first(model(example))
@@ -143,13 +146,14 @@ class _Call:
 class _Follower(TorchFunctionMode):
     """Follows tensors through the functions of a forward, and through layers by hooks; what layers do within is theirs.
 
-    ``lead`` is the number of axes of batch and time at a layer, ``shape`` that of a step of the input.
+    ``shape`` is that of a step of the input.  Of every tensor it is known how many axes of batch and time it has.
     """
 
-    def __init__(self, layers: Mapping[nn.Module, str], lead: int, shape: Shape, neuron_node: NodeOf) -> None:
+    def __init__(self, layers: Mapping[nn.Module, str], shape: Shape, neuron_node: NodeOf) -> None:
         super().__init__()
-        self._layers, self._lead, self._shape, self._neuron_node = layers, lead, shape, neuron_node
+        self._layers, self._shape, self._neuron_node = layers, shape, neuron_node
         self.origins: dict[int, Origin] = {}
+        self._leads: dict[int, int] = {}
         self.nodes: dict[Made, NirNode] = {}
         self.edges: set[tuple[Made, Made]] = set()
         self.findings: list[Finding] = []
@@ -167,15 +171,18 @@ class _Follower(TorchFunctionMode):
             made = [t for t in tree_leaves(result) if isinstance(t, Tensor)]
             if known and made:
                 call = _Call(func.__name__, args, kwargs or {}, result, known)
+                nodes = len(self.nodes)
                 origin = self._origin(call)
                 for tensor in made:
-                    self._made(tensor, origin)
+                    own = self._shape_of(known[0])
+                    keeps = len(self.nodes) == nodes and _ends_in(tensor, own)
+                    self._made(tensor, origin, tensor.ndim - len(own) if keeps else self._lead(known[0]))
         return result
 
     def begin(self, x: Tensor, made: Made) -> None:
         """Follow the module's input."""
         self._input = Origin((made,))
-        self._made(x, self._input)
+        self._made(x, self._input, x.ndim - len(self._shape))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -207,7 +214,8 @@ class _Follower(TorchFunctionMode):
         if not self._within:
             name, taken, emitted = self._layers[layer], next(iter((*args, *kwargs.values()))), first(output)
             where = f"layer {name!r}"
-            self._made(emitted, self._add(name, where, self._node(where, layer, taken, emitted), taken))
+            origin = self._add(name, where, self._node(where, layer, taken, emitted), taken)
+            self._made(emitted, origin, self._lead(taken))
             self.neurons |= set() if isinstance(layer, PLAIN) else {name}
 
     def _node(self, where: str, layer: nn.Module, taken: Tensor, emitted: Tensor) -> NirNode:
@@ -217,7 +225,8 @@ class _Follower(TorchFunctionMode):
             raise misfit(f"{kind} takes a vector of {layer.in_features}", self._shape, where, vector)
         self.findings += [Finding("E021", where, f"{kind} {told}", fix) for told, fix in plain_problems(layer, shape)]
         plain = plain_node(layer, shape)
-        return self._neuron_node(layer, self._shape_of(emitted), where) if plain is None else plain
+        own = tuple(emitted.shape[self._lead(taken) :])
+        return self._neuron_node(layer, own, where) if plain is None else plain
 
     def _add(self, name: str, where: str, node: NirNode, taken: Tensor) -> Origin:
         """Add a node and say what comes from it."""
@@ -229,10 +238,15 @@ class _Follower(TorchFunctionMode):
 
     def _shape_of(self, x: Tensor) -> Shape:
         """Return a tensor's shape without axes of batch and time."""
-        return tuple(x.shape[self._lead :])
+        return tuple(x.shape[self._lead(x) :])
 
-    def _made(self, tensor: Tensor, origin: Origin) -> None:
+    def _lead(self, x: Tensor) -> int:
+        """Return the number of a tensor's axes of batch and time."""
+        return self._leads.get(id(x), x.ndim - len(self._shape))
+
+    def _made(self, tensor: Tensor, origin: Origin, lead: int) -> None:
         self.origins[id(tensor)] = origin
+        self._leads[id(tensor)] = lead
         self._held.append(tensor)
 
     def _origin(self, call: _Call) -> Origin:
@@ -248,7 +262,7 @@ class _Follower(TorchFunctionMode):
         match origins:
             case [_, _] if call.name in _SUMS and call.option("alpha", 2, 1) == 1 and distinct:
                 return Origin(parts)
-            case [a] if self._passes_on(call, a):
+            case [a] if self._passes_on(call):
                 return a
             case [*_] if call.name in (*_OVER_STEPS, *_QUOTIENTS) and len(parts) > 1 and Origin(parts).is_of_one_node:
                 return Origin(parts)
@@ -258,17 +272,20 @@ class _Follower(TorchFunctionMode):
         name = unique_name(call.name, self._layers.values())
         return self._add(name, f"{call.name}() in forward", node, call.known[0])
 
-    def _passes_on(self, call: _Call, origin: Origin) -> bool:
-        """Whether a function of one tensor gives what it was given, or the input's steps."""
+    def _passes_on(self, call: _Call) -> bool:
+        """Whether a function of one tensor gives what it was given, of all steps or of some."""
         (x,) = call.known
         if call.name in _DROPOUTS:
             return not call.option("training", 2, True)
         if call.name in _SUMS:  # of nothing, as sum() of a list begins
             return call.numbers == [0]
-        if call.name in _STEPS and origin == self._input:
-            given = [y for y in tree_leaves(call.result) if isinstance(y, Tensor)]
-            return all(tuple(y.shape[y.ndim - len(self._shape) :]) == self._shape for y in given)
-        return call.name in (*_SAME, *_RESHAPES) and call.result.shape == x.shape
+        own, given = self._shape_of(x), [y for y in tree_leaves(call.result) if isinstance(y, Tensor)]
+        if call.name in (*_SAME, *_RESHAPES) and call.result.shape == x.shape:
+            return True
+        if call.name in _AXES and self._flattens(call.result, x):
+            return False
+        picks = call.name in (*_STEPS, *_AXES) or (call.name in ("mean", "sum") and self._lead(x) > 1)
+        return picks and all(_ends_in(y, own) for y in given)
 
     def _function_node(self, call: _Call, origins: list[Origin]) -> NirNode | None:
         """Return the node that does what a function of one tensor does."""
@@ -288,7 +305,13 @@ class _Follower(TorchFunctionMode):
         return None if layer is None else self._node(f"{call.name}() in forward", layer, x, call.result)
 
     def _flattens(self, y: Tensor, x: Tensor) -> bool:
-        return y.ndim == self._lead + 1 < x.ndim and y.shape[: self._lead] == x.shape[: self._lead]
+        lead = self._lead(x)
+        return y.ndim == lead + 1 < x.ndim and y.shape[:lead] == x.shape[:lead]
+
+
+def _ends_in(y: Tensor, shape: Shape) -> bool:
+    """Say whether a tensor has these axes behind one of batch or time, at least."""
+    return y.ndim > len(shape) and tuple(y.shape[y.ndim - len(shape) :]) == shape
 
 
 def _scale(call: _Call, shape: Shape) -> NirNode | None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from graphlib import CycleError
 from math import prod
-from typing import Any, TypeAlias
+from numbers import Integral
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.network.names import name_problem
-from spear_deploy.network.neuron import Neuron
+from spear_deploy.network.neuron import Comparison, Neuron, ResetKind, SpikeKind
 from spear_deploy.network.ops import LinearOp, Shape, ShapeError, chain_shapes
 from spear_deploy.network.order import Link, components, loops
+from spear_deploy.network.single import in_single_precision
 from spear_deploy.network.synapses import Synapses, compose, constant_output, outlines
 
 Resolution: TypeAlias = NDArray[np.float64]
@@ -90,6 +92,8 @@ class Network:
     ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is what
     the NIR file said beside the graph; it is no part of the content hash.
 
+    Arrays of another type, lists and tensors are taken as float32.
+
     Raises :class:`InputError` (E004) if names of populations or projections clash, dangle or can be in no file (they
     hold a slash, say; any script and length will do), a projection leads into an input, shapes do not fit, a
     neuron's parameter is not finite (a threshold may be infinite) or a delay is negative, and
@@ -102,7 +106,10 @@ class Network:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        findings = list(_check(self))
+        populations, projections, findings = _in_single_precision(self)
+        object.__setattr__(self, "populations", populations)
+        object.__setattr__(self, "projections", projections)
+        findings = findings or list(_check(self))
         if findings:
             raise InputError(findings)
         try:
@@ -200,6 +207,29 @@ class Network:
         return digest.hexdigest()
 
 
+def _in_single_precision(
+    network: Network,
+) -> tuple[tuple[Input | Population, ...], tuple[Projection, ...], list[Finding]]:
+    """Return what a network is made of with all its arrays as float32, and what cannot be read so."""
+    populations, projections, findings = list(network.populations), list(network.projections), list[Finding]()
+
+    def read(where: str, value: Any) -> Any:
+        try:
+            return in_single_precision(value)
+        except ValueError as error:
+            findings.append(Finding("E004", where, str(error), "give an array of real numbers, such as numpy.float32"))
+            return value
+
+    for index, each in enumerate(populations):
+        if isinstance(each, Population) and (neuron := read(each.name, each.neuron)) is not each.neuron:
+            populations[index] = replace(each, neuron=neuron)
+    for index, path in enumerate(projections):
+        ops = tuple(read(path.name, op) for op in path.ops)
+        if any(new is not old for new, old in zip(ops, path.ops, strict=True)):
+            projections[index] = replace(path, ops=ops)
+    return tuple(populations), tuple(projections), findings
+
+
 def _check(network: Network) -> Iterable[Finding]:
     yield from _check_names(network)
     yield from _check_shapes(network)
@@ -211,9 +241,20 @@ def _check(network: Network) -> Iterable[Finding]:
         for name, array in arrays.items():
             if array.shape != population.shape:
                 message = f"{name} has shape {array.shape}, the population {population.shape}"
-                yield Finding("E004", population.name, message)
+                yield Finding("E004", population.name, message, f"give an array of shape {population.shape}")
             if np.any(np.isnan(array) if name == "threshold" else ~np.isfinite(array)):  # inf switches a neuron off
                 yield Finding("E004", population.name, f"{name} is not finite everywhere")
+        yield from _check_kinds(population)
+
+
+def _check_kinds(population: Input | Population) -> Iterable[Finding]:
+    """Check words that are compared only: another one would be taken for the other of the two."""
+    if isinstance(population, Input):
+        return
+    for name, kinds in (("reset", ResetKind), ("compare", Comparison), ("spikes", SpikeKind)):
+        value, known = getattr(population.neuron, name), get_args(kinds)
+        if value not in known:
+            yield Finding("E004", population.name, f"{name} is {value!r}", f"give {' or '.join(map(repr, known))}")
 
 
 def resolution_problem(resolution: Resolution | None, shape: Shape) -> str:
@@ -245,8 +286,8 @@ def _check_names(network: Network) -> Iterable[Finding]:
         for end in (projection.source, projection.target):
             if end not in names:
                 yield Finding("E004", projection.name, f"names a population {end!r} that does not exist")
-        if projection.delay < 0:
-            yield Finding("E004", projection.name, f"has a delay of {projection.delay} steps")
+        if not isinstance(projection.delay, Integral) or projection.delay < 0:
+            yield Finding("E004", projection.name, f"has a delay of {projection.delay!r} steps", "give a whole number")
     for output in network.outputs:
         if output not in names:
             yield Finding("E004", output, "is an output but no population")

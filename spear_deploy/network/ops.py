@@ -34,9 +34,18 @@ def window_count(size: int, kernel: int, stride: int, padding: int, dilation: in
 def _windows(shape: Shape, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Pair:
     if len(shape) != 3:
         raise ShapeError(f"needs a (C, H, W) input, got {shape}")
+    if wrong := [pair for pair in (kernel, stride, padding, dilation) if np.shape(pair) != (2,)]:
+        raise ShapeError(f"kernel, stride, padding and dilation are pairs (y, x), not {wrong[0]!r}")
     height = window_count(shape[1], kernel[0], stride[0], padding[0], dilation[0])
     width = window_count(shape[2], kernel[1], stride[1], padding[1], dilation[1])
     return height, width
+
+
+def _refuse_misshapen(weight: FloatArray, axes: int, bias: FloatArray | None) -> None:
+    if weight.ndim != axes:
+        raise ShapeError(f"its weight has shape {weight.shape} instead of {axes} axes")
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeError(f"its bias has shape {bias.shape}, its weight {len(weight)} outputs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +61,7 @@ class Conv2d:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return the output's (C, H, W); raise :class:`ShapeError` if ``shape`` does not fit."""
+        _refuse_misshapen(self.weight, 4, self.bias)
         out_channels, group_channels, kernel_h, kernel_w = self.weight.shape
         if len(shape) != 3 or shape[0] != group_channels * self.groups:
             raise ShapeError(f"Conv2d needs {group_channels * self.groups} channels, got shape {shape}")
@@ -67,6 +77,7 @@ class Linear:
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (out,); raise :class:`ShapeError` if ``shape`` is not (in,)."""
+        _refuse_misshapen(self.weight, 2, self.bias)
         if shape != (self.weight.shape[1],):
             raise ShapeError(f"Linear needs a vector of {self.weight.shape[1]}, got shape {shape}")
         return (self.weight.shape[0],)

@@ -51,11 +51,22 @@ def input_ranges(
 ) -> dict[str, InputRange]:
     """Return the range of every input: that of its ``calibration`` (steps, samples, *shape), or of spikes without one.
 
-    Raises :class:`InputError` (E005) as :func:`~spear_deploy.recording.as_inputs` does.
+    Raises :class:`InputError` (E005) as :func:`~spear_deploy.recording.as_inputs` does, and for negative values.
     """
     shapes = {port.name: port.shape for port in ports}
     given = {} if calibration is None else as_inputs(shapes, calibration)
+    if findings := [_negative(name, x) for name, x in given.items() if x.min(initial=0) < 0]:
+        raise InputError(findings)
     return {name: InputRange.of(given[name]) if name in given else InputRange() for name in shapes}
+
+
+def _negative(name: str, x: NDArray[Any]) -> Finding:
+    message = f"holds negative values, down to {float(x.min()):g} ({np.mean(x < 0):.0%} of all)"
+    fix = (
+        "a chip takes inputs of 0 and above: events with a sign are two channels; of values that training normalised "
+        "give the raw ones, which deploy(normalise=(MEAN, STD)) takes"
+    )
+    return Finding("E005", f"input {name!r}", message, fix)
 
 
 def refuse_unlike(sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -96,6 +96,7 @@ def test_what_is_no_network_or_chip(digits: Imported) -> None:
     (alone,) = spear_deploy.check_chips(digits, "truenorth")
     assert alone == spear_deploy.check_chips(digits, ["truenorth"])[0]
     assert spear_deploy.check_chips(digits, []) == ()
+    assert spear_deploy.check_chips(digits, "all") == spear_deploy.check_chips(digits)
 
 
 @pytest.mark.parametrize("bits", ["8", 8.5, np.float32(8), True, np.ones(2)], ids=lambda bits: type(bits).__name__)

@@ -79,7 +79,7 @@ def test_it_resumes(
     assert again.points[:2] == swept.points[:2]
     with pytest.raises(InputError, match="E045 .*holds a sweep"):
         spear_deploy.sweep(imported, tiny_data, **given)
-    with pytest.raises(InputError, match=r"E045 .*differs in: settings"):
+    with pytest.raises(InputError, match=r"E045 .*differs in: --epochs \([0-9.]+, now 5.0\)\)"):
         spear_deploy.sweep(imported, tiny_data, resume=True, **{**given, "epochs": 5.0})
     (folder / "sweep.json").write_text("[1]")
     with pytest.raises(InputError, match="E045 .*damaged"):

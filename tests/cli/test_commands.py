@@ -216,7 +216,9 @@ def test_resume(compiled: tuple[Done, Path], spear: Run, tiny_nir: Path, tiny_np
     again.mkdir()
     shutil.copy(folder / "search.jsonl", again)
     model = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", again, *FAST, "--resume", "--json")
-    assert spear("compile", *model, "--method", "gradual", "--synops", "60%").code == 2
+    other = spear("compile", *model, "--method", "gradual", "--synops", "60%")
+    assert other.code == 2
+    assert "(differs in: --synops (" in other.err
     resumed = spear("compile", *model, "--method", "gradual", "--synops", "75%")
     assert resumed.code == 0
     assert json.loads(resumed.out)["hashes"] == json.loads(done.out)["hashes"]

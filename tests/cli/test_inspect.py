@@ -43,7 +43,7 @@ def test_it_shows_what_it_waits_for(
 
 
 def test_inspect_with_fewer_weight_bits(spear: Run, tiny_nir: Path, tiny_npz: Path) -> None:
-    """Float beside the integers that ``deploy`` would make with as many bits; more than the chip has are E007."""
+    """Float beside the integers that ``deploy`` would make with as many bits."""
     given = ("inspect", tiny_nir, "--data", tiny_npz, "--chip", "loihi2", "--json")
     found = {bits: json.loads(spear(*given, *more).out) for bits, more in ((8, ()), (4, ("--weight-bits", 4)))}
     imported = load(tiny_nir, None)
@@ -52,9 +52,14 @@ def test_inspect_with_fewer_weight_bits(spear: Run, tiny_nir: Path, tiny_npz: Pa
         assert each["placement"]["memory_bits"] == lowered.placement.memory_bits
     fine, coarse = (each["fidelity"]["populations"] for each in found.values())
     assert sum(row["rate_distance"] for row in fine) < sum(row["rate_distance"] for row in coarse)
-    done = spear(*given, "--weight-bits", 9)
-    assert done.code == 2
-    assert "E007 --weight-bits 9" in done.err
+
+
+def test_weight_bits_that_a_chip_does_not_have_come_first(spear: Run, tiny_nir: Path) -> None:
+    """They are told before the data are read and anything is measured."""
+    for command in (("inspect", tiny_nir), ("compile", tiny_nir, "--synops", "50%", "-o", "out")):
+        done = spear(*command, "--chip", "loihi2", "--data", "missing.npz", "--weight-bits", 9)
+        assert done.code == 2
+        assert "E007 --weight-bits 9" in done.err
 
 
 @pytest.mark.parametrize("chip", [(), ("--chip", "all"), ("--chip", "truenorth")])

@@ -82,8 +82,12 @@ def test_an_adapted_network_may_do_otherwise_in_float(allowed: Work) -> None:
     assert refused.fidelity is not None
     assert refused.baseline is not None
     for given in (None, refused.baseline.float_test):
-        with pytest.raises(UnsupportedError, match="E066"):
+        with pytest.raises(UnsupportedError, match="E066") as caught:
             refuse_collapse(replace(refused, given=given), refused.fidelity)
+        first, *others = caught.value.findings
+        assert ("with the chip's own neurons" in first.message) == (given is not None)
+        assert ("--epochs" in first.fix) == (given is not None)
+        assert all("retrain" not in other.fix for other in others) or given is None
     adapted = replace(refused, given=refused.baseline.chip_test)
     assert {note.severity for note in refuse_collapse(adapted, refused.fidelity)} == {"note"}
 

@@ -256,7 +256,12 @@ def test_resuming_computes_nothing_twice(run_deploy: Deploy, deployed: Work, tmp
 
 
 @pytest.mark.parametrize(
-    ("change", "named"), [({"seed": 1}, "seed"), ({"synops": "55%"}, "limits"), ({"cores": 5}, "limits")]
+    ("change", "named"),
+    [
+        ({"seed": 1}, r"--seed \(0, now 1\)"),
+        ({"synops": "55%"}, r"differs in: --synops \([0-9.]+, now [0-9.]+\)\)"),
+        ({"cores": 5}, r"differs in: --cores \(128, now 5.0\)\)"),
+    ],
 )
 def test_journal_of_another_run(
     change: dict[str, Any], named: str, run_deploy: Deploy, deployed: Work, tmp_path: Path

@@ -377,7 +377,7 @@ class Between(nn.Module):
     ("what", "told"),
     [
         (functional.relu, "relu() makes of 'dense' in forward, which has no equal: put a spiking neuron in its place"),
-        (lambda x: functional.max_pool1d(x[:, None], 2)[:, 0], "__getitem__() makes of 'dense'"),
+        (lambda x: functional.max_pool1d(x[:, None], 2)[:, 0], "max_pool1d() makes of 'dense' in forward, which has"),
         (lambda x: x.add_(0.5), "add_() makes of 'dense'"),
         (lambda x: x - x.mean(), "mean() makes of 'dense' in forward"),
         (lambda x: 2.0 / x, "makes of 'dense' in forward"),
@@ -399,7 +399,7 @@ def test_functions_without_an_equal(what, told: str) -> None:
 def checked(monkeypatch: pytest.MonkeyPatch):
     """The imported network and the running module of a small net, before they are compared."""
     seen: dict[str, object] = {}
-    module = sys.modules["spear_deploy.importers.snntorch"]
+    module = sys.modules["spear_deploy.importers.check"]
     monkeypatch.setattr(module, "check", lambda network, live, seed, where: seen.update(network=network, live=live))
     torch.manual_seed(0)
     second = snn.Synaptic(alpha=0.6, beta=0.8, **HIDDEN)

@@ -109,13 +109,14 @@ def kernel(out_channels: int, inputs: int, *size: int) -> np.ndarray:
     return RNG.normal(size=(out_channels, inputs, *(size or (3, 3)))).astype(np.float32)
 
 
+MATRIX = RNG.normal(size=(3, 36)).astype(np.float32)
 PIXELWISE = Scale(np.arange(128, dtype=np.float32).reshape(2, 8, 8))
 MATRICES: dict[str, tuple[LinearOp, ...]] = {
     "padding after overlap": (Conv2d(kernel(2, 2), None, padding=(1, 1)), Conv2d(kernel(2, 2), None, padding=(1, 1))),
     "padding after a pool that leaves a rest": (SumPool2d((3, 3), (3, 3)), Conv2d(kernel(3, 2), None, padding=(1, 1))),
     "scale of pixels": (PIXELWISE, Conv2d(kernel(3, 2))),
     "flatten": (Flatten(),),
-    "convolution, flatten, linear": (Conv2d(kernel(1, 2)), Flatten(), Linear(RNG.normal(size=(3, 36)))),
+    "convolution, flatten, linear": (Conv2d(kernel(1, 2)), Flatten(), Linear(MATRIX)),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from spear_deploy.errors import InputError
 from spear_deploy.network import Input, Linear, Network, Neuron, Population, Projection
 from spear_deploy.targets import InputRange, Lowered, LoweringOptions, compiler_for, load_chip
-from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.ports import InputPort, input_ranges
 
 
 def test_port_encodes_values_as_payloads():
@@ -36,6 +36,15 @@ def test_no_value_is_minus_zero():
     """What a message says of values is what they are called."""
     with pytest.raises(InputError, match="values -1 to 0 lie outside 0 to 1"):
         InputPort("in", (2,), 1).encode(np.array([-1.0, -0.0]))
+
+
+def test_calibration_below_zero():
+    """No program takes it, so that lowering on it would end where it is emulated: E005 for each input."""
+    ports, x = (Input("a", (2,)), Input("b", (1,))), np.array([[[-1.0, 0.5]]])
+    with pytest.raises(InputError, match=r"E005 input 'a': holds negative values, down to -1 \(50% of all\)") as caught:
+        input_ranges(ports, {"a": x, "b": np.full((1, 1, 1), -2)})
+    assert len(caught.value.findings) == 2
+    assert input_ranges(ports, {"a": x + 1, "b": np.ones((1, 1, 1), bool)})["a"].maximum == 1.5
 
 
 def lower_two(**samples: np.ndarray | None) -> Lowered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from spear_deploy.errors import Finding
 from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.frontends.nir.padding import Geometry, with_symmetric_padding
-from spear_deploy.frontends.nir.shapes import spread
+from spear_deploy.frontends.nir.shapes import MisfitError, spread
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, LinearOp, Scale, ShapeError, SumPool2d
 from spear_deploy.network.ops import Pair, Shape
 
@@ -66,9 +67,18 @@ Values: TypeAlias = Mapping[str, Any]
 
 def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Linear:
     weight = _matrix(values, note)
+    if len(shape) > 1:
+        raise _given_a_map(weight.shape, shape)
     if shape == weight.shape[:1] != weight.shape[1:]:
         raise ShapeError(f"its weight {weight.shape} fits {shape} only if it is transposed, as old Spyx files are")
     return Linear(weight)
+
+
+def _given_a_map(weight: Shape, shape: Shape) -> MisfitError:
+    size = prod(shape)
+    columns = "" if size == weight[1] else f", and give it a weight of {size} columns"
+    message = f"its weight {weight} takes a vector, and what leads into it is a map of shape {_stored(shape)}"
+    return MisfitError(message, f"put a Flatten in front of it{columns}")
 
 
 def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:
@@ -78,18 +88,38 @@ def _affine(values: Values, shape: Shape, dt: float, note: Note) -> Linear:
     return Linear(weight, _bias(values, len(weight), "outputs", note))
 
 
-def _conv2d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
+def _conv2d(values: Values, shape: Shape, _dt: float, note: Note) -> Step:
     geometry = Geometry(_pair(values, "stride", 1), _padding(values), _pair(values, "dilation", 1))
-    return _conv(values, _array(values, "weight", 4), geometry, note)
+    weight = _array(values, "weight", 4)
+    _refuse_channels(values, weight.shape, shape)
+    return _conv(values, weight, geometry, note)
 
 
-def _conv1d(values: Values, _shape: Shape, _dt: float, note: Note) -> Step:
+def _conv1d(values: Values, shape: Shape, _dt: float, note: Note) -> Step:
     padding = _padding(values)
     if not isinstance(padding, str):
         padding = (0, _single(values, "padding", 0))
     geometry = Geometry((1, _single(values, "stride", 1)), padding, (1, _single(values, "dilation", 1)))
+    weight = _array(values, "weight", 3)
+    _refuse_channels(values, weight.shape, shape)
     note("N001", "a Conv1d is read as a Conv2d; maps (C, L) have the shape (C, 1, L)")
-    return _conv(values, _array(values, "weight", 3)[:, :, None, :], geometry, note)
+    return _conv(values, weight[:, :, None, :], geometry, note)
+
+
+def _refuse_channels(values: Values, weight: Shape, shape: Shape) -> None:
+    groups = int(values.get("groups", 1))
+    if groups < 1 or (len(shape) == 3 and shape[0] == weight[1] * groups):
+        return
+    of_groups = f" in each of {groups} groups" if groups > 1 else ""
+    message = (
+        f"its weight {weight} takes {weight[1]} channels{of_groups}, and what leads into it has shape {_stored(shape)}"
+    )
+    raise MisfitError(message, f"give it maps of {weight[1] * groups} channels, or a weight for those that there are")
+
+
+def _stored(shape: Shape) -> Shape:
+    """Return a shape as files have it: a map of one dimension without its height of 1."""
+    return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == 1 else shape
 
 
 def _conv(values: Values, weight: NDArray[np.float32], geometry: Geometry, note: Note) -> Conv2d:

@@ -169,13 +169,14 @@ class Registers:
 
 
 def _weight_bits(chip: LoihiProfile, asked: int | None) -> int:
-    least, most = max(chip.weights.bits_min.value, _MIN_WEIGHT_BITS), chip.weights.bits_max.value
+    own, most = chip.weights.bits_min.value, chip.weights.bits_max.value
+    least = max(own, _MIN_WEIGHT_BITS)
     if least > most:
         raise InputError.of("E011", f"{chip.name}: weights.bits_min", f"is {least}, above bits_max, {most}")
     if asked is None:
         return most
     if not least <= asked <= most:
-        message = f"{chip.name} has weights of {least} to {most} bits"
+        message = f"{chip.name} has weights of {own} to {most} bits, of which both signs take one"
         raise InputError.of("E007", f"--weight-bits {asked}", message, f"give {least} to {most}")
     return asked
 

@@ -27,6 +27,9 @@ from spear_deploy.targets.speck.program import Originals, Source, SpeckLayer, Sp
 
 Float = NDArray[np.float32]
 
+_NOTICEABLE_ZEROS = 0.25
+"""Share of a layer's weights that are told where they round to zero."""
+
 
 def scale_of(values: Float, bits: int) -> np.float32:
     """Return the largest factor that keeps values within so many bits; infinite where all are 0."""
@@ -158,6 +161,19 @@ def the_weights_set_the_scale(subject: SpeckProgram, limits: SpeckProfile) -> li
     return breaches
 
 
+@rule("N021", severity="note", fix="retrain with a limit on the largest weights")
+def weights_are_kept(subject: SpeckProgram, limits: SpeckProfile) -> list[Breach]:
+    """A weight has {weight_bits} bits, on the one scale of its layer: those far below the largest round to zero."""
+    breaches = []
+    for layer in subject.populations:
+        total = np.count_nonzero(layer.originals.weight)
+        zeros = np.count_nonzero((layer.originals.weight != 0) & (layer.weight == 0))
+        if zeros > _NOTICEABLE_ZEROS * total:
+            found = f"{zeros:,} of its {total:,} weights round to zero ({zeros / total:.0%})"
+            breaches.append(Breach(f"population {layer.name!r}", found, zeros / total, _NOTICEABLE_ZEROS))
+    return breaches
+
+
 @rule("N036", severity="note", fix="train with a threshold above the largest weight where that matters")
 def one_spike_an_event(subject: SpeckProgram, limits: SpeckProfile) -> list[Breach]:
     """Whether a neuron fires twice for one event, where it holds two thresholds, is not published: emulated is one
@@ -181,7 +197,7 @@ def biases_tick(subject: SpeckProgram, limits: SpeckProfile) -> list[Breach]:
     ]
 
 
-PROGRAM_RULES = (thresholds_are_steps, the_weights_set_the_scale, one_spike_an_event, biases_tick)
+PROGRAM_RULES = (thresholds_are_steps, the_weights_set_the_scale, weights_are_kept, one_spike_an_event, biases_tick)
 
 
 def word_figures(chip: SpeckProfile) -> dict[str, str]:

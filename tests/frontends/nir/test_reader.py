@@ -404,7 +404,7 @@ def test_a_graph_without_neurons() -> None:
         ([node("I", r=np.full(3, np.inf))], "E003", "infinite"),
         ([NirNode("LIF", {**lif(3).values, "r": np.full(3, np.inf)})], "E003", "infinite"),
         ([NirNode("LIF", {**lif(3).values, "tau": np.full(3, 1 + 2j)})], "E003", "complex"),
-        ([conv(2, 3, (3, 3))], "E004", "needs 3 channels"),
+        ([conv(2, 3, (3, 3))], "E004", "takes 3 channels, and what leads into it has shape (3,)"),
         ([node("Scale")], "E003", "'scale' is missing"),
         ([node("Scale", scale="big")], "E003", "wrong type"),
         ([node("Scale", scale=np.ones(4))], "E004", "does not fit"),
@@ -424,6 +424,34 @@ def test_damaged_nodes(nodes: list[NirNode], code: str, message: str) -> None:
     listed = findings(chain(*nodes, shape=(3, 8, 8) if nodes[0].type == "Conv2d" and code == "E003" else (3,)))
     assert [finding.code for finding in listed] == [code]
     assert message in listed[0].message
+
+
+@pytest.mark.parametrize(("shape", "size"), [((2, 9), (3,)), ((2, 9, 8), (3, 3))])
+def test_channels_that_a_kernel_does_not_take(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    """Both are told as they are stored, with the groups."""
+    weight = np.ones((4, 3, *size))
+    kernel = node(f"Conv{len(size)}d", weight=weight, bias=np.zeros(4), stride=1, padding=0, dilation=1, groups=2)
+    (finding,) = findings(chain(kernel, lif(4), shape=shape))
+    told = f"its weight {weight.shape} takes 3 channels in each of 2 groups, and what leads into it has shape {shape}"
+    assert (finding.code, finding.message) == ("E004", told)
+    assert finding.fix.startswith("give it maps of 6 channels")
+
+
+@pytest.mark.parametrize(
+    ("shape", "columns", "told", "fix"),
+    [
+        ((2, 3, 4), 24, "a map of shape (2, 3, 4)", "put a Flatten in front of it"),
+        ((2, 8), 16, "a map of shape (2, 8)", "put a Flatten in front of it"),
+        ((2, 8), 8, "a map of shape (2, 8)", "put a Flatten in front of it, and give it a weight of 16 columns"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["Linear", "Affine"])
+def test_maps_that_meet_a_matrix(kind: str, shape: tuple[int, ...], columns: int, told: str, fix: str) -> None:
+    """The map is told as it is stored, with what is missing."""
+    matrix = node(kind, weight=np.ones((5, columns)), **({"bias": np.ones(5)} if kind == "Affine" else {}))
+    (finding,) = findings(chain(lif(*shape), matrix, lif(5), shape=shape))
+    assert (finding.code, finding.fix) == ("E004", fix)
+    assert finding.message.endswith(told)
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,29 @@ def cases() -> list[Case]:
         case("LIBoxCell-start", behind(norse.LIBoxCell(offset))),
         case("oddly-shaped", louder(odd, 8.0), (2, 9, 8), writes=False),
         case("soft-and-read", soft_and_read, writes=False),
+        case("LICell", behind(norse.LICell(norse.LIParameters(4 * leak / 2, leak, one / 4))), writes=False),
+        case("in-double-precision", behind(norse.LIFBoxCell(box)).double(), writes=False),
+        case("looping", louder(Looping(), 8.0), writes=False),
         case("convolutional", louder(maps, 8.0), (2, 8, 8), writes=False),
     ]
+
+
+class Looping(nn.Module):
+    """A forward over all steps, which keeps the states itself, as Norse's tutorials have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.hidden = nn.Linear(INPUTS, 30), norse.LIFCell()
+        self.second, self.last = nn.Linear(30, 10), norse.LIFBoxCell()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden_state = last_state = None
+        outputs = []
+        for step in range(len(x)):
+            hidden, hidden_state = self.hidden(self.first(x[step]), hidden_state)
+            last, last_state = self.last(self.second(hidden), last_state)
+            outputs.append(last)
+        return torch.stack(outputs)
 
 
 def behind(cell: nn.Module) -> nn.Module:
@@ -66,6 +87,9 @@ def case(name: str, net: nn.Module, shape: tuple[int, ...] = (INPUTS,), writes: 
     net.eval()
 
     def run(x: Tensor) -> Tensor:
+        if isinstance(net, Looping):
+            return net(x[:, None])[:, 0]
+        x = x.to(next(net.parameters()).dtype)
         state, outputs = None, []
         for step in x:
             y, state = net(step[None], state)

@@ -46,6 +46,10 @@ def cases() -> list[Case]:
     analog = nn.Sequential(
         nn.Conv2d(2, 4, (2, 3)), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(36, 10), nn.ReLU()
     )
+    repeated = nn.Sequential(
+        sl.Repeat(nn.Conv2d(2, 4, 3, bias=False)), sl.IAF(), nn.Flatten(2), nn.Linear(144, 10, bias=False), sl.IAF()
+    )
+    last = nn.Linear(NEURONS, NEURONS)
     wrapped = from_model(analog, input_shape=(2, 8, 8), batch_size=1)
     return [
         case("IAF", behind(sl.IAF())),
@@ -60,11 +64,30 @@ def cases() -> list[Case]:
         case("oddly-shaped", louder(odd, 1.0, 0.02), (2, 9, 8), writes=False),
         case("of-a-network", louder(wrapped, 1.0, 0.02), (2, 8, 8), writes=False),
         case("residual", louder(Residual()), writes=False),
+        case("merged", louder(Merged()), writes=False),
+        case("repeated", louder(repeated, 1.0, 0.02), (2, 8, 8), writes=False),
+        case(
+            "LIF-and-ExpLeak", nn.Sequential(linear(6.0), sl.LIF(**leaky), last, sl.ExpLeak(tau_mem=8.0)), writes=False
+        ),
     ]
 
 
 def behind(layer: nn.Module, scale: float = 1.0) -> nn.Module:
     return nn.Sequential(linear(scale), layer)
+
+
+class Merged(nn.Module):
+    """A skip connection by sinabs' own layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.n1 = nn.Linear(INPUTS, 30), sl.IAF()
+        self.second, self.n2 = nn.Linear(30, 30), sl.IAF()
+        self.merge = sl.Merge()
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.n1(self.first(x))
+        return self.n2(self.merge(self.second(hidden), hidden))
 
 
 class Residual(nn.Module):
@@ -88,7 +111,7 @@ def case(name: str, net: nn.Module, shape: tuple[int, ...] = (INPUTS,), writes: 
         for layer in net.modules():
             if isinstance(layer, sl.StatefulLayer):
                 layer.reset_states()
-        return net(x) if len(shape) > 1 else net(x[None])[0]
+        return net(x) if any(isinstance(layer, sl.SqueezeMixin) for layer in net.modules()) else net(x[None])[0]
 
     sample = torch.zeros(1, *shape)
     graph = (lambda: to_nir(net, sample[None])) if writes else None

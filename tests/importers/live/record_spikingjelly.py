@@ -32,6 +32,8 @@ def cases() -> list[Case]:
         case("named", louder(Named()), writes=False),
         case("residual", louder(Residual()), writes=False),
         case("doubled", louder(Doubled()), writes=False),
+        case("contained-multistep", louder(contained()), maps, writes=False),
+        case("stepped-multistep", louder(stepped()), writes=False),
     ]
 
 
@@ -68,6 +70,22 @@ def oddly_shaped() -> nn.Module:
 def one_dimensional() -> nn.Module:
     conv = layer.Conv1d(2, 4, 4, padding=1)
     return nn.Sequential(conv, neuron.LIFNode(), layer.Flatten(), layer.Linear(60, 10), neuron.LIFNode(tau=4.0))
+
+
+def contained() -> nn.Module:
+    """Layers of torch in containers that join time and batch for them, beside neurons in multi-step mode."""
+    return nn.Sequential(
+        layer.SeqToANNContainer(nn.Conv2d(2, 6, 3, bias=False), nn.BatchNorm2d(6)),
+        neuron.LIFNode(step_mode="m"),
+        layer.SeqToANNContainer(nn.AvgPool2d(2), nn.Flatten()),
+        layer.SeqToANNContainer(nn.Linear(54, 10)),
+        neuron.LIFNode(tau=4.0, step_mode="m"),
+    )
+
+
+def stepped() -> nn.Module:
+    """Layers in a container that loops over the steps."""
+    return layer.MultiStepContainer(nn.Linear(INPUTS, 30), neuron.IFNode(), nn.Linear(30, 10), neuron.LIFNode())
 
 
 class Named(nn.Module):

@@ -59,11 +59,15 @@ LIVE = ("snntorch", "spikingjelly", "norse", "sinabs")  # with a from_* function
 LIVE_ONLY = {
     "spikingjelly": (
         *("IF-soft", "LIF-soft", "convolutional", "convolutional-multistep", "residual"),
-        *("oddly-shaped", "one-dimensional", "named", "doubled"),
+        *("oddly-shaped", "one-dimensional", "named", "doubled", "contained-multistep", "stepped-multistep"),
     ),
-    "norse": ("convolutional", "LIFBoxCell-start", "LIFCell-start", "LIFBoxCell-soft-start", "oddly-shaped"),
-    "sinabs": ("LIF-synaptic", "convolutional", "oddly-shaped", "of-a-network", "residual"),
+    "norse": (
+        *("convolutional", "LIFBoxCell-start", "LIFCell-start", "LIFBoxCell-soft-start", "oddly-shaped"),
+        *("in-double-precision", "looping"),
+    ),
+    "sinabs": ("LIF-synaptic", "convolutional", "oddly-shaped", "of-a-network", "residual", "merged", "repeated"),
 }
+LIVE_READOUTS = (("norse", "LICell"), ("sinabs", "LIF-and-ExpLeak"))
 HELD_BACK = ("Leaky-subtract-now", "Synaptic-subtract-now", "RLeaky-subtract-now")
 
 
@@ -143,6 +147,14 @@ def test_readouts_agree(framework, case, fields, recorded) -> None:
     np.testing.assert_allclose(output(network, x), membranes, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize(("framework", "case"), LIVE_READOUTS)
+def test_readouts_of_modules_agree(framework, case, recorded) -> None:
+    """A current of its own, or a gain other than that of the neurons before it, is a readout's own matter."""
+    x, membranes = recording(recorded(framework), case)
+    network = spear_deploy.load(recorded(framework) / f"{case}.live.nir").network
+    np.testing.assert_allclose(output(network, x), membranes, rtol=1e-3, atol=1e-3)
+
+
 def test_a_readout_does_not_say_how_others_reset(recorded) -> None:
     """Norse neurons that subtract in front of a readout, which resets not at all, are one convention."""
     x, membranes = recording(recorded("norse"), "soft-and-read")
@@ -183,6 +195,50 @@ def test_sinabs_synapses_are_lost_in_the_file(recorded) -> None:
     x, spikes = recording(recorded("sinabs"), "LIF-synaptic")
     network = spear_deploy.load(recorded("sinabs") / "LIF-synaptic.nir", "sinabs").network
     assert differing(network, x, spikes) > 1000
+
+
+WHOLE_RUNS = """
+import numpy as np, spear_deploy, torch
+from torch import nn
+from spikingjelly.activation_based import functional, layer, neuron
+from tests.importers.live.recording import louder
+
+class Rate(nn.Module):
+    def __init__(self, mode, static):
+        super().__init__()
+        self.static = layer.Conv2d(1, 4, 3) if static else nn.Identity()
+        self.body = nn.Sequential(
+            nn.Identity() if static else layer.Conv2d(1, 4, 3), neuron.IFNode(),
+            layer.AvgPool2d(2), layer.Flatten(), layer.Linear(36, 10), neuron.LIFNode()
+        )
+        functional.set_step_mode(self.body if static else self, mode)
+        self.mode = mode
+
+    def forward(self, x):
+        x = self.static(x)
+        if self.mode == "m":
+            return self.body(x.unsqueeze(0).repeat(8, 1, 1, 1, 1)).mean(0)
+        total = self.body(x)
+        for _ in range(7):
+            total = total + self.body(x)
+        return total / 8
+
+for mode in "sm":
+    for static in (False, True):
+        net = louder(Rate(mode, static), 6.0, 0.3).eval()
+        x = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            rates = net(x).numpy()
+        imported = spear_deploy.from_spikingjelly(net, torch.zeros(1, 1, 8, 8))
+        spikes = imported.simulate(x.expand(8, *x.shape).numpy()).spikes[imported.network.outputs[0]]
+        codes = [note.code for note in imported.notes if note.code == "N011"]
+        print(np.abs(spikes.mean(0) - rates).max() < 1e-6, 0.05 < rates.mean() < 0.95, codes)
+"""
+
+
+def test_forwards_that_run_over_all_steps(recorded) -> None:
+    """SpikingJelly's tutorials show one image in several steps and return rates: by a loop, or by repeating it."""
+    assert _run("spikingjelly", "-c", WHOLE_RUNS).splitlines() == 4 * ["True True ['N011']"]
 
 
 MODULES = {

@@ -26,8 +26,9 @@ def test_registers_come_from_the_chip(asked, bits):
 
 @pytest.mark.parametrize("asked", [1, 9, 12])
 def test_weight_bits_that_the_chip_does_not_have_are_refused(asked):
-    """E007 names the chip and what it has: the figures of a program are those that were asked for."""
-    with pytest.raises(InputError, match=f"E007 --weight-bits {asked}: loihi2 has weights of 2 to 8 bits"):
+    """E007 names the chip and what it has, as its profile does: the figures of a program are those asked for."""
+    told = f"E007 --weight-bits {asked}: loihi2 has weights of 1 to 8 bits, of which both signs take one\n.*give 2 to 8"
+    with pytest.raises(InputError, match=told):
         Registers.of(load_chip("loihi2"), LoweringOptions(asked))
 
 

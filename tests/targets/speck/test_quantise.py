@@ -58,6 +58,16 @@ def test_a_large_bias_takes_levels_from_the_weights() -> None:
     assert (int(np.abs(layer.weight).max()), notes) == (13, ["N035", "N037"])
 
 
+@pytest.mark.parametrize(("factor", "told"), [(10, []), (1000, ["N036", "N021"])])
+def test_an_outlier_that_rounds_the_others_to_zero(factor: float, told: list[str]) -> None:
+    """One weight a thousand times the others leaves them nothing, which is told (N021)."""
+    weight = np.where(np.arange(24).reshape(3, 2, 2, 2) == 0, factor, 1).astype(np.float32) * WEIGHT[-1, -1, -1, -1]
+    program, notes = lowered(Conv2d(weight), threshold=100.0, floor=-100.0)
+    (layer,) = program.populations
+    assert np.count_nonzero(layer.weight == 0) == (23 if told else 0)
+    assert sorted(notes) == sorted(told)
+
+
 def test_a_low_limit_far_below_leaves_no_threshold() -> None:
     """sinabs' default of -32768 makes the scale 1, which is told; a limit that rounds the threshold away is E034."""
     program, notes = lowered(Conv2d(WEIGHT), floor=-32768.0)

@@ -70,6 +70,24 @@ def test_of_one_channel_too_many_that_channel_goes(tmp_path: Path) -> None:
     assert [each.shape[0] for each in done.work.measured.network.neurons] == [64, 64, 2]
 
 
+@pytest.mark.parametrize("method", ["magnitude", "gradr", "synapses", "gradual"])
+def test_a_network_without_units_that_may_go(method: str, tmp_path: Path) -> None:
+    """Where whole kernels are read, single synapses save nothing: E041 of every method, and none is advised."""
+    rng = np.random.default_rng(0)
+    network = chain((2, 6, 6), (Flatten(), Linear(rng.normal(0.1, 0.2, (3, 72)).astype(np.float32))))
+    semantics = spear_deploy.Semantics(dt=1.0, reset="subtract", compare="ge", spikes="integer", floor=-1.0)
+    y = np.arange(60) % 3
+    x = (rng.random((60, 4, 2, 6, 6)) < 0.1 + 0.2 * (np.arange(6) // 2 == y[:, None])[:, None, None, None]).astype(
+        np.uint8
+    )
+    given = {"synops": "50%", "method": method, "allow_loss": True, **QUICK}
+    model = spear_deploy.Imported(network, semantics)
+    (found,) = spear_deploy.deploy(model, (x, y), "speck2f", **given).error.findings
+    assert (found.code, found.where) == ("E041", "synops")
+    assert "no unit may be pruned" in found.message
+    assert "--method" not in found.fix
+
+
 def test_half_is_half_of_what_events_do() -> None:
     """Excitation and inhibition cancel in a time step and not event by event: that is the chip, and no loss of its
     integers, so that a percentage is of the chip's own SynOps."""
