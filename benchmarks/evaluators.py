@@ -22,8 +22,7 @@ from spear_deploy.journal import Journal
 from spear_deploy.progress import Progress
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.gradual import Path as GradualPath
-from spear_deploy.search.gradual import Stage
+from spear_deploy.search.gradual import GradualPath, Stage
 from spear_deploy.search.methods import Proposal
 from spear_deploy.search.options import EFFORTS
 from spear_deploy.search.space import KeepCounts, Space, keep_count, widest_uniform

@@ -31,8 +31,7 @@ from rich.console import Console
 from benchmarks.evaluators import Subject, subject
 from benchmarks.pruning import NETWORKS, known
 from benchmarks.pruning import RESULTS as PRUNED
-from spear_deploy.search.gradual import Path as GradualPath
-from spear_deploy.search.gradual import prune_gradually
+from spear_deploy.search.gradual import GradualPath, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import Outcome, Proposal, Task
 from spear_deploy.search.methods.spear.method import Spear
