@@ -29,7 +29,7 @@ class NetworkToCheck:
     network: Network
 
     @cached_property
-    def firing(self) -> tuple[Population, ...]:
+    def spiking(self) -> tuple[Population, ...]:
         """Populations that fire."""
         return tuple(p for p in self.network.neurons if not p.neuron.is_readout)
 

@@ -14,8 +14,8 @@ from spear_deploy.targets.loihi.layer import Layer, row_blocks
 from spear_deploy.targets.loihi.loss import Followed
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import fires_otherwise, rounded_up
-from spear_deploy.targets.loihi.rules import where
 from spear_deploy.targets.loihi.scaling import Chosen
+from spear_deploy.targets.network_rules import where
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.rules import Breach, rule
 

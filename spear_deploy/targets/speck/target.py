@@ -25,7 +25,7 @@ from spear_deploy.targets.speck.place import PLACE_RULES, core_figures, place
 from spear_deploy.targets.speck.profile import SpeckProfile
 from spear_deploy.targets.speck.program import SpeckProgram
 from spear_deploy.targets.speck.quantise import PROGRAM_RULES, grids_of, quantise, word_figures
-from spear_deploy.targets.speck.rules import NETWORK_RULES, NetworkToLower, network_figures
+from spear_deploy.targets.speck.rules import NETWORK_RULES, LayersToLower, network_figures
 
 if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
@@ -81,7 +81,7 @@ class SpeckCompiler:
     def _checked(self, network: Network) -> tuple[tuple[Layer, ...], list[Finding]]:
         """Return the layers and the notes of a network; raise all that is an error."""
         layers = layers_of(network)
-        subject = NetworkToLower(network, layers, self.inputs)
+        subject = LayersToLower(network, self.inputs, layers)
         found = check_rules(NETWORK_RULES, subject, self.chip, network_figures(self.chip))
         if errors := [finding for finding in found if finding.severity == "error"]:
             raise UnsupportedError(group_findings(errors))

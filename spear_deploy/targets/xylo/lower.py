@@ -8,6 +8,7 @@ from typing import Any
 
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.network import Network
+from spear_deploy.targets.network_rules import NetworkToLower
 from spear_deploy.targets.observation import observe
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Rule, check_rules, group_findings
@@ -17,7 +18,7 @@ from spear_deploy.targets.xylo.profile import XyloProfile
 from spear_deploy.targets.xylo.program import XyloProgram
 from spear_deploy.targets.xylo.registers import Registers
 from spear_deploy.targets.xylo.rounding import round_trained
-from spear_deploy.targets.xylo.rules import NETWORK_RULES, NetworkToLower
+from spear_deploy.targets.xylo.rules import NETWORK_RULES
 from spear_deploy.targets.xylo.sample_rules import FLOAT_RULES, LAYER_RULES, float_spikes, rounded_layers
 from spear_deploy.targets.xylo.scaling import choose, follow
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spear_deploy.network import Network, Neuron, Population
+from spear_deploy.targets.network_rules import where
 from spear_deploy.targets.observation import Observation
 from spear_deploy.targets.rules import Breach, rule
 from spear_deploy.targets.xylo.layer import Layer
 from spear_deploy.targets.xylo.program import XyloProgram
 from spear_deploy.targets.xylo.registers import Registers, kept
 from spear_deploy.targets.xylo.rounding import thresholds
-from spear_deploy.targets.xylo.rules import where
 from spear_deploy.targets.xylo.scaling import Followed
 
 _RUNS_AWAY = 0.01
