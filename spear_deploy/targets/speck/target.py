@@ -20,7 +20,7 @@ from spear_deploy.targets.rules import Rule, check_rules, group_findings
 from spear_deploy.targets.speck import program_file
 from spear_deploy.targets.speck.layers import Layer, constants_of, layers_of
 from spear_deploy.targets.speck.memory import LayerSize, size_of
-from spear_deploy.targets.speck.own_neurons import own_semantics, with_own_neurons
+from spear_deploy.targets.speck.own_neuron import own_semantics, with_own_neurons
 from spear_deploy.targets.speck.place import PLACE_RULES, core_figures, place
 from spear_deploy.targets.speck.profile import SpeckProfile
 from spear_deploy.targets.speck.program import SpeckProgram

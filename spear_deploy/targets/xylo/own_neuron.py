@@ -1,4 +1,4 @@
-"""A network with Xylo's own neuron in place of what it lacks.
+"""Give a network Xylo's own neuron in place of neurons that the chip does not have.
 
 The neuron has a synaptic current, decays of 1 - 2^-d, a reset by subtraction in the step of the spike, several spikes
 a step (outputs: one), and a membrane that starts at 0 and is not clipped.  Decays move to the nearest that there is,

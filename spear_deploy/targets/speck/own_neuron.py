@@ -1,7 +1,8 @@
-"""A network with Speck's own neuron in place of what it lacks.
+"""Give a network Speck's own neuron in place of neurons that the chip does not have.
 
-That is integrate-and-fire: no leak and no current, several spikes a step, a threshold that is taken off (or a reset to
-0) at once, and a lower limit, where the network has none minus the threshold, as sinabs' import of NIR sets it.
+Its neuron is integrate-and-fire: no leak and no current, several spikes a step, and a reset by subtraction (or to 0) in
+the step of the spike.  Its membrane has a lower limit: minus the threshold where the network has none, as sinabs'
+import of NIR sets it.
 """
 
 from __future__ import annotations

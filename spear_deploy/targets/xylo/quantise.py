@@ -1,4 +1,4 @@
-"""From the float network to Xylo's integers: rules, scales, rounding, and notes on what that cost."""
+"""Quantise a float network to Xylo's integers: rules, scales, rounding, and notes on what that costs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from spear_deploy.targets.xylo.scaling import choose, follow
 
 
 @dataclass(frozen=True, eq=False)
-class Rounded:
-    """A program, and notes on what was rounded noticeably."""
+class Quantised:
+    """A program, and notes on noticeable rounding."""
 
     program: XyloProgram
     notes: tuple[Finding, ...]
 
 
-def to_integers(
+def quantise(
     network: Network, chip: XyloProfile, registers: Registers, ranges: Mapping[str, InputRange], spare: float = 0.0
-) -> Rounded:
+) -> Quantised:
     """Round a network to a program, on samples of its input where ``ranges`` have them, else on random spikes.
 
     A network that was trained as a program becomes that program; ``spare`` as :func:`choose` has it.
@@ -52,7 +52,7 @@ def to_integers(
     subjects = rounded_layers(layers, program, follow(program, seen), seen.source)
     notes += _check(LAYER_RULES, subjects, registers, figures)
     _refuse(notes)
-    return Rounded(program, group_findings(notes))
+    return Quantised(program, group_findings(notes))
 
 
 def all_figures(chip: XyloProfile, registers: Registers) -> Mapping[str, str]:
