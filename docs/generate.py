@@ -197,14 +197,14 @@ def entries_page() -> str:
     ]
     for title, table, use, protocol in sections:
         rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
-        asked = f"{_upper(use)}. Entry points: `{table.group}`; what is asked of one: `spear_deploy/{protocol}`."
+        asked = f"{_upper(use)}. Entry points: `{table.group}`; protocol: `spear_deploy/{protocol}`."
         parts += [f"## {title}", asked, _table(("name", "what it is"), rows)]
-    asked = "`--data`; from the last to the first, the one that takes it loads it. "
-    asked += f"Entry points: `{KINDS.group}`; what is asked of one: `spear_deploy/data/kind.py`."
+    asked = "`--data`; tried from the last to the first; the first that recognises the name loads it. "
+    asked += f"Entry points: `{KINDS.group}`; protocol: `spear_deploy/data/kind.py`."
     parts += ["## Kinds of data", asked, _table(("name", "is given as"), forms)]
-    asked = f"Entry points: `{RESOURCES.group}`; what is asked of one: `spear_deploy/budgets/resource.py`."
+    asked = f"Entry points: `{RESOURCES.group}`; protocol: `spear_deploy/budgets/resource.py`."
     parts += ["## Budgets", asked, budgets_table(), "## Steps of `deploy`"]
-    parts += ["`--until STEP` stops behind one.", steps_table()]
+    parts += ["`--until STEP` stops after one.", steps_table()]
     return _page("Targets, methods, backends, budgets, steps", *parts)
 
 
