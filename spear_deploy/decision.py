@@ -1,4 +1,4 @@
-"""How a class is read from the output population: a table of rules, the same for whoever judges a decision.
+"""How a class is read from the output population: a table of rules, shared by everything that judges decisions.
 
 The float network, the emulator, a backend's recording and the scoring of the search all score what the output sent
 with :attr:`DecisionRule.score` and take the class of the highest score, the first (lowest index) of equal ones: outputs

@@ -1,4 +1,4 @@
-"""What of the tool's surroundings is there, what is missing, and the command that mends it.  No library is imported."""
+"""What is installed around the tool, what is missing, and the command that fixes it.  No library is imported."""
 
 from __future__ import annotations
 

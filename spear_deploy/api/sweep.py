@@ -194,7 +194,7 @@ def _side_by_side(
 
 
 def _fitting(plan: Plan, checked: Work, jobs: int, progress: Progress) -> int:
-    """Return how many of so many jobs the memory holds."""
+    """Return how many of the jobs fit into memory."""
     assert checked.memory is not None
     bounded = plan.settings.get("memory") is not None
     fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)

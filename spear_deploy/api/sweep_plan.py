@@ -1,4 +1,4 @@
-"""What a sweep runs: its points, and what each is deployed with."""
+"""The plan of a sweep: its points, and the options that each is deployed with."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def plan_of(
 
 
 def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding]:
-    """Yield what is wrong with where the points shall run."""
+    """Yield what is wrong with the places where the points should run."""
     jobs = settings.get("jobs", 1)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         yield Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4")

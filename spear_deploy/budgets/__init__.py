@@ -1,4 +1,4 @@
-"""Budgets: what a deployed network may use, or must reach.  A new one is a file and a line in this table."""
+"""Budgets: what a deployed network may use, or has to reach.  A new one is a file and a line in this table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a budget is made of: one resource, how it is asked for, measured, and known beforehand."""
+"""What a budget consists of: a resource, and how it is asked for, measured and predicted."""
 
 from __future__ import annotations
 

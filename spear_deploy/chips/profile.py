@@ -77,7 +77,7 @@ class ChipProfile:
         return "; ".join(self.sources[key] for key in keys)
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield which figures cannot be meant beside others: path and reason.  A family adds what it cannot honour."""
+        """Yield figures that contradict others: path and reason.  A family adds figures that it does not support."""
         for name, table in (("energy", self.energy), ("time", self.time)):
             for entry in fields(table) if table is not None else ():
                 operation = getattr(table, entry.name)

@@ -1,4 +1,4 @@
-"""What ``--json`` prints: one document with all that a command found, an error that ended it included."""
+"""``--json``: one document with everything that a command found, including an error that ended it."""
 
 from __future__ import annotations
 

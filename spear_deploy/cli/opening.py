@@ -1,4 +1,4 @@
-"""What ``run`` and ``validate`` take: bundles, and files whose integers are a program as they stand, by suffix."""
+"""Open what ``run`` and ``validate`` take, by suffix: bundles, and files whose integers already are a program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a command that works for long prints: on the terminal, or nothing but its verdict there, and in a log."""
+"""Output of long commands: to the terminal, or there only the verdict, and to a log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``inspect`` tells of a ``.net`` file of sigma-delta neurons."""
+"""``inspect`` for ``.net`` files of sigma-delta neurons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters: machines that carry out pieces of work beside this one, by the scheme of the address they answer at.
+"""Clusters: other machines that carry out pieces of work, found by the scheme of their address.
 
 A new one is a file and a line in this table.
 """

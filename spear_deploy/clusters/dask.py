@@ -1,4 +1,4 @@
-"""Dask: a scheduler that was started elsewhere, and the workers that it has.
+"""Dask: a scheduler that the user started, and its workers.
 
 A worker runs as many pieces at a time as it has threads and its memory holds.  What is shared is scattered to every
 worker there is; one that comes later fetches it from another.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _PORT = 8786
-"""Where a scheduler listens unless told otherwise."""
+"""The default port of a scheduler."""
 _WHO = "scheduler of Dask"
 _TICK = 0.1
 

@@ -1,4 +1,4 @@
-"""What a node does with a piece of work: carries it out in a process of its own, and returns its files as bytes."""
+"""The node's side of a piece of work: carry it out in its own process, and return its files as bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TICK = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """What a node is sent of one piece, beside what is shared: its files are those that an earlier run left."""
+    """What is sent to a node for one piece, besides what is shared; its files are those left by an earlier run."""
 
     name: str
     work: Callable[[Any, Any, Path, Tell], Any]
@@ -150,7 +150,7 @@ def other_versions(found: Mapping[str, Versions], wanted: Versions) -> SpearErro
 
 
 class Room:
-    """Memory that the pieces of one process share: each waits until there is room beside the others."""
+    """Memory that the pieces of one process share: each waits until there is room for it."""
 
     def __init__(self) -> None:
         self._taken = 0

@@ -1,4 +1,4 @@
-"""Ray: a cluster that was started elsewhere, through its head's port for clients.
+"""Ray: a cluster that the user started, through its head's port for clients.
 
 Each piece asks for as many CPUs as it has threads, and for the memory that it takes at most: Ray places it.  What is
 shared lies in Ray's object store, which each node fetches it from once.
@@ -34,7 +34,7 @@ from spear_deploy.parallel import Lost
 from spear_deploy.sizes import bytes_as_text
 
 _PORT = 10001
-"""Where a head listens for clients unless told otherwise."""
+"""The default port of a head for clients."""
 _WHO = "head of Ray"
 _TICK = 0.2
 _GRACE = 30.0
@@ -184,7 +184,7 @@ class _Piece:
             self._told.append(message)
 
     def messages(self) -> list[Any]:
-        """Return what it has told since."""
+        """Return its messages since the last call."""
         found = list(self._told)
         self._told.clear()
         return found

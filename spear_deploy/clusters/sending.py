@@ -1,4 +1,4 @@
-"""What this side does, whatever the cluster: packs what is sent, and puts in place what comes back."""
+"""The caller's side, for any cluster: pack what is sent, and put in place what comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a network with the chip's own neuron, and repair by fine-tuning what that changes.
+"""Give a network the chip's own neuron, and repair the effect by fine-tuning.
 
 Reading a network without what its neurons do changes its activity by a factor at times, so the effect is measured and
 reported, never silent.

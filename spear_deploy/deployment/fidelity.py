@@ -1,4 +1,4 @@
-"""What a deployment makes of its fidelity: a collapse ends it, unless it is allowed; then it is told."""
+"""Fidelity in a deployment: a collapse ends it, unless it is allowed; then it becomes a note."""
 
 from __future__ import annotations
 

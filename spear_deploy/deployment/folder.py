@@ -1,4 +1,4 @@
-"""The output folder of a deployment: what it may hold, who writes it, and that it can be written.
+"""The output folder of a deployment: what it may contain, who holds its lock, and whether it can be written.
 
 One run at a time holds a lock on the folder itself, which the kernel releases when its process ends, however it ends.
 """

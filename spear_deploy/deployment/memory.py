@@ -1,4 +1,4 @@
-"""What a run will take of memory, told before anything is measured."""
+"""The memory that a run will take, predicted before anything is measured."""
 
 from __future__ import annotations
 

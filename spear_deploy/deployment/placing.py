@@ -1,4 +1,4 @@
-"""Whether a way of placing can be had, and what the target's own rule would have made of the deployed network."""
+"""Whether a placer can be used, and how the target's own rule would have placed the deployed network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A deployment as a list of named steps, each with what it needs and what it yields.
+"""A deployment as a list of named steps, each with its inputs and outputs.
 
 check -> adapt -> baseline -> search -> bundle -> validate.  Nothing is written before all inputs are known to be
 usable.

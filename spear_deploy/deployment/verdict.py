@@ -1,4 +1,4 @@
-"""What a deployment comes to: each budget with its measurement, and the error that keeps it from being done."""
+"""The verdict on a deployment: each budget with its measurement, and the error that it ends with."""
 
 from __future__ import annotations
 

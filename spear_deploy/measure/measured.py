@@ -1,4 +1,4 @@
-"""Networks lowered to a chip and measured: the unpruned one, and what becomes of it."""
+"""Networks lowered to a chip and measured: the unpruned baseline, and its pruned candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that every file can hold: those of HDF5's groups, in any script and of any length."""
+"""Names that any file can store: valid names of HDF5 groups, in any script and of any length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the input was multiplied by and normalised with in training, moved into the synapses behind it.
+"""Fold the scaling and normalisation of inputs in training into the synapses behind the input.
 
 Chips are fed values of 0 and above, whole numbers best: pixels of 0..255 are payloads as they are, while pixels / 255
 are rounded to the payloads that there are.  A network that was trained on transformed values takes the raw ones where

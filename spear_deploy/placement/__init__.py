@@ -1,4 +1,4 @@
-"""Where populations lie on the cores of a chip: what every target's placement says."""
+"""Placements: which cores of a chip hold which populations, for any target."""
 
 from __future__ import annotations
 

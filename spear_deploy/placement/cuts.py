@@ -1,4 +1,4 @@
-"""How a population is cut: which part of each axis of its shape a neuron lies in, and so on which core."""
+"""How a population is cut along the axes of its shape: which part, and therefore which core, a neuron belongs to."""
 
 from __future__ import annotations
 

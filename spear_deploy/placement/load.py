@@ -1,4 +1,4 @@
-"""What cores have to do: synaptic operations that arrive at each, and messages between them, from what neurons did.
+"""The load of cores: synaptic operations that arrive at each, and messages between them, from the activity of neurons.
 
 All figures are integers, sums over the samples that were measured, so that placements are compared exactly.
 """

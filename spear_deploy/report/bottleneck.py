@@ -1,4 +1,4 @@
-"""The core that has most to do, which sets how long a time step takes, and an estimate of that time."""
+"""The busiest core, which determines how long a time step takes, and an estimate of that time."""
 
 from __future__ import annotations
 

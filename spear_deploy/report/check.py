@@ -1,4 +1,4 @@
-"""Whether a report that was read from a file is one: it follows the schema, and its figures bear out its verdict."""
+"""Check a report read from a file: it has to follow the schema, and its figures have to support its verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The points of a sweep: one deployment each, what is best of them, and the smallest budget that loses little.
+"""The points of a sweep, one deployment each; their Pareto front, and the smallest budget that loses little.
 
 All is judged on the validation samples; what the test samples say stands beside it and decides nothing.
 """

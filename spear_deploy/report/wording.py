@@ -1,4 +1,4 @@
-"""What a report says, in sentences: the same on a terminal and on a page.
+"""The wording of a report: the same sentences on a terminal and on a page.
 
 Pure functions from report data to text.  The text is ASCII, so that it survives any pipe.
 """

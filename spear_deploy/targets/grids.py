@@ -1,4 +1,4 @@
-"""What the integers of a program stand for, in the units of the float network that it was made of."""
+"""What the integers of a program mean, in the units of the float network that it was compiled from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the float network does on samples of its input: the ranges that its registers have to hold.
+"""Observe the float network on samples of its input: the ranges that registers have to hold.
 
 Where no samples are given, random spikes or values stand in for them, the same ones each time.
 """

@@ -1,4 +1,4 @@
-"""What is fed into a program: the range of values of an input, and how they become integers."""
+"""Inputs of a program: the range of their values, and how these become integer payloads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a target is: the questions that the rest of the tool asks of a chip family.
+"""The interface of a chip family, called a target, to the rest of the tool.
 
 A *target* is a chip family; a *compiler* is bound to one chip of it, the options of a run and the range of its
 input.  It lowers a network to a *program*, integers that an *emulator* runs bit for bit as the family's own simulator
@@ -130,7 +130,7 @@ class Emulator(Protocol):
     """Runs a program; states start anew for every sample."""
 
     def batch_size(self, steps: int) -> int:
-        """Return how many samples of so many steps it runs at once within its memory bound."""
+        """Return how many samples of this many steps it runs at once within its memory bound."""
 
     def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input.
@@ -162,7 +162,7 @@ class Compiler(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What a program depends on beside the network, as JSON: it tells runs apart."""
+        """What a program depends on besides the network, as JSON: it identifies runs."""
 
     @property
     def weight_bits(self) -> int:

@@ -1,4 +1,4 @@
-"""How to fine-tune: apart from the fine-tuning itself, so that options can be read without torch."""
+"""The options of fine-tuning, in a module of their own so that they can be read without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawings as SVG: the few elements that the pictures are made of, and axes.
+"""SVG drawings: the few elements that the pictures consist of, and axes.
 
 Colours are classes of ``style.css``, so that a page shows them light or dark.  Every text is escaped: names come from
 files.  The same data give the same bytes.

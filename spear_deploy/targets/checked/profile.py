@@ -114,7 +114,7 @@ class CheckedProfile(ChipProfile):
         return None if figure is None else figure.value
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield figures that cannot be meant beside others."""
+        """Yield figures that contradict others."""
         yield from super().objections()
         if self.energy is not None:
             yield "energy", "is of no use: energy is estimated of what an emulator measures"

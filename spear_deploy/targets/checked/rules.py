@@ -1,4 +1,4 @@
-"""What a chip that is checked asks of a network: each rule with the figure that it needs, and what it is checked on.
+"""Rules of checked chips on a network, each with the figure that it needs and the subject that it looks at.
 
 Rules of the cores are in :mod:`.place`.
 """
@@ -206,7 +206,7 @@ LIMITS = (
     Check(delays_are_limited, "synapses.delay_max", lambda subject: any(subject.delays())),
     Check(loops_are_there, "layers.loops", lambda subject: bool(subject.network.loops)),
 )
-"""What every chip limits: where the figure is absent, the check is not made, and that is told."""
+"""Limits that every chip has: if the figure is absent, the check is not made, and that is reported."""
 
 RESTRICTIONS = (
     Check(time_is_continuous, "restrictions.time"),

@@ -1,4 +1,4 @@
-"""A network as rules of chips see it: what each neuron receives, where its spikes go, what its weights are."""
+"""A network as the rules of checked chips see it: fan-in, destinations and weights of each neuron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one tile of a population takes from the core that holds it: neurons, memory words, axon entries.
+"""What one tile of a population uses of its core: neurons, memory words, axon entries.
 
 A tile is a box of channels, rows and columns; a vector of N neurons is a map of N channels and one position.
 Synapses are stored at their target: a dense matrix as one entry for each source neuron, a convolution as one

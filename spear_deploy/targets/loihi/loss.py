@@ -1,4 +1,4 @@
-"""Run a whole program on the samples that its ranges were measured on, and tell what does not follow the float network.
+"""Run a whole program on the samples that its ranges were measured on, and compare it with the float network.
 
 No network changes silently: a population whose output is off by more than a few per cent is a note with the amount.
 """

@@ -131,7 +131,7 @@ class LoihiProfile(ChipProfile):
         return self.capacity.cores
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield which figures cannot be meant beside others: path and reason."""
+        """Yield figures that contradict others: path and reason."""
         yield from super().objections()
         weights, neuron = self.weights, self.neuron
         if weights.bits_min.value > weights.bits_max.value:

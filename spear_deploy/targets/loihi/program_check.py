@@ -1,4 +1,4 @@
-"""Whether a program that was read from a file can be run: shapes that fit, and integers that registers hold."""
+"""Check a program read from a file: shapes have to fit, and registers have to hold the integers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place of Loihi's register widths: what a neuron's equations compute with, what quantisation may fill.
+"""Loihi's register widths, in one place: what neurons compute with, and what quantisation may fill.
 
 Per step, with ``D`` decay bits, ``S`` bits of shift, ``W = 2^(state bits - 1)``, ``tz(x, d) = sgn(x) (|x| d >> D)``::
 

@@ -1,4 +1,4 @@
-"""Exponents of their own for the weights into each neuron of a readout, where weak neurons lie beside strong ones.
+"""One exponent for the weights into each neuron of a readout, where some are much weaker than others.
 
 The membranes of a readout are compared, so its neurons share a scale.  Where the weights into some are much smaller
 than those into others, a shared exponent leaves them few levels.  A projection that is split by target, each part with

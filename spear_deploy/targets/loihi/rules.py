@@ -1,4 +1,4 @@
-"""What Loihi asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Loihi on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 Rules of the network are checked before anything is quantised, rules of the cores on the placement; those of the
 integers are in :mod:`.register_rules`.

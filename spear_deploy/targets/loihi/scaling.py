@@ -41,11 +41,11 @@ _TINY = 1e-30
 _LEAST_EXACT = 16
 """Thresholds of fewer steps are rounded: to make them exact would cost too much of the mantissas."""
 _MARGIN, _RANDOM_MARGIN = 4.0, 16.0
-"""Room for so many times what was reached on samples, or on random input."""
+"""Room, in multiples of the maximum on samples, or on random input."""
 _CURRENT_MARGIN = 16.0
 """The same for a current that may wrap, which is worse than a clip."""
 _ROOM_THRESHOLDS = 8.0
-"""Membranes have room for so many thresholds at least."""
+"""Membranes have room for at least this many thresholds."""
 _FEW_STEPS = 32
 """Thresholds of fewer steps are worth less room."""
 _UNREACHED = 100.0

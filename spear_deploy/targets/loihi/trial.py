@@ -1,4 +1,4 @@
-"""One layer on the emulator, fed with what the float network's populations sent: what its own rounding costs."""
+"""Try one layer on the emulator, fed with the spikes of the float network: what its own rounding costs."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Float = NDArray[np.float32]
 
 
 def scale_of(values: Float, bits: int) -> np.float32:
-    """Return the largest factor that keeps values within so many bits; infinite where all are 0."""
+    """Return the largest factor that keeps values within this many bits; infinite if all are 0."""
     least, largest = np.float32(-(2 ** (bits - 1))), np.float32(2 ** (bits - 1) - 1)
     low, high = values.min(), values.max()
     with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""What Speck asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Speck on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 sinabs accepts much of what is refused here (groups, a kernel of 17, a third destination): its configuration then lacks
 it. Rules of the cores' memories are in :mod:`.place`.

@@ -40,7 +40,7 @@ class SpeckCompiler:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What a program depends on beside the network."""
+        """What a program depends on besides the network."""
         return {"chip": [self.chip.name, self.chip.fingerprint]}
 
     @property

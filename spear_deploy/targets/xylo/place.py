@@ -1,4 +1,4 @@
-"""Whether a network fits on the one core: neurons, synapses, fan-in, fan-out, and what inputs and outputs reach."""
+"""Whether a network fits on the single core: neurons, synapses, fan-in, fan-out, reach of inputs and outputs."""
 
 from __future__ import annotations
 

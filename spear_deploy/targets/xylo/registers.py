@@ -1,4 +1,4 @@
-"""The one place of Xylo's equations and widths.
+"""Xylo's equations and register widths, in one place.
 
 Per step, with ``sat`` to the signed range of the state and ``dec(x, d) = x >> d``, or 1 where that is 0 and x > 0::
 

@@ -1,4 +1,4 @@
-"""What Xylo asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Xylo on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 Rules of the network are checked before anything is rounded; those of what it does on samples are in
 :mod:`.sample_rules`, those of the core in :mod:`.place`.

@@ -1,4 +1,4 @@
-"""What Xylo asks of what a network does on samples, in float and in integers."""
+"""Rules of Xylo on the activity of a network on samples, in float and in integers."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class XyloCompiler:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What a program depends on beside the network."""
+        """What a program depends on besides the network."""
         return {"chip": [self.chip.name, self.chip.fingerprint], "weight_bits": self.weight_bits}
 
     @property
