@@ -99,7 +99,7 @@ def program_rule(program: Program, name: str | None = None) -> DecisionRule:
 
 
 def choose_rule(name: str | None, output: str, *, is_readout: bool) -> DecisionRule:
-    """Return the rule of that name, or where it is None the one that is usual for such an output.
+    """Return the rule of that name; if it is None, the default for this kind of output.
 
     Raises :class:`InputError`: E008 for a name that there is not, E015 for a rule that the output does not suit.
     """

@@ -51,7 +51,7 @@ class Execution:
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """What results depend on, as JSON; what a deadline cuts short is no result that another run goes on with."""
+        """What results depend on, as JSON, without the deadline: results that it cuts short are never resumed from."""
         return {
             "threads": self.threads,
             "device": self.device,
@@ -143,7 +143,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """Let GPUs compute single precision as such, and always by the same algorithm, while the block runs."""
+    """Let GPUs compute in true single precision and deterministically while the block runs."""
     import torch
 
     convolutions = settings(torch.backends.cudnn, allow_tf32=False, deterministic=True, benchmark=False)

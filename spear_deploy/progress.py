@@ -192,7 +192,7 @@ class Board:
             yield self
 
     def heard(self, name: str, message: tuple[str, str, int, int]) -> None:
-        """Take in what a run has told."""
+        """Process the messages of a run."""
         kind, text, done, total = message
         if kind == "tick":
             self._move(name, text, done, total)

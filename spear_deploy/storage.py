@@ -25,7 +25,7 @@ NOT_WRITTEN = _FULL | {EACCES, EIO, EROFS}
 
 
 def is_file(path: Path) -> bool:
-    """Say whether a path leads to a file: not where the system takes no such name, or lets nobody look."""
+    """Whether a path leads to a file; False if the system does not allow the name, or to look."""
     try:
         return path.is_file()
     except OSError:

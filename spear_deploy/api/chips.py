@@ -103,7 +103,7 @@ def check_chips(
     *,
     calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[ChipCheck, ...]:
-    """Hold a network against chips, all that come with the tool unless others are given.
+    """Check a network against chips: all built-in ones unless ``chips`` names some.
 
     ``calibration`` (steps, samples, *shape) is input as it will be run, as for :func:`spear_deploy.lower`.  Chips that
     take the network come first, then those that take it adapted, those of which too little is published, and the

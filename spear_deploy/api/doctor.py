@@ -160,7 +160,7 @@ def _state(name: str, least: str | None) -> tuple[State, str]:
 
 
 def _parts(version: str) -> tuple[int, ...]:
-    """Return the numbers in front of a version: 2.13.0+cpu is (2, 13)."""
+    """Return the leading numbers of a version: 2.13.0+cpu is (2, 13)."""
     numbers = [int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part]  # type: ignore[index]
     while numbers and not numbers[-1]:
         numbers.pop()

@@ -50,7 +50,7 @@ def identity_of(requests: Mapping[int, Request], settings: Settings) -> dict[str
 
 
 def refuse_other(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-    """Raise :class:`InputError` (E045) for a folder with a sweep that is not to be gone on with, or is another."""
+    """Raise :class:`InputError` (E045) for a folder with another sweep, or one that should not be resumed."""
     path = folder / SWEEP
     if not exists(path):
         held = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []

@@ -56,7 +56,7 @@ class Plan:
 def plan_of(
     budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings, cluster: str | None = None
 ) -> Plan:
-    """Return what is to be run; raise :class:`InputError` (E007) with all that cannot be meant."""
+    """Return the plan; raise :class:`InputError` (E007) with everything that is invalid."""
     findings = [
         Finding("E007", name, "is of one deployment, not of a sweep", f"give {instead}")
         for name, instead in _TAKEN.items()

@@ -27,7 +27,7 @@ RESOURCES: Registry[Resource] = Registry(
 
 
 def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
-    """Read budgets as they were given, by name; None: not asked for.
+    """Read budgets by name; None means not asked for.
 
     Raises :class:`InputError` with every finding: E007 for what cannot be meant, E008 for an unknown name.
     """

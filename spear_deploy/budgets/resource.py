@@ -84,7 +84,7 @@ class Resource:
         return f"--{self.name.replace('_', '-')}"
 
     def ask(self, value: str | float) -> Asked:
-        """Read what was given: a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
+        """Parse a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
 
         Raises :class:`InputError` (E007) for anything that cannot be meant.
         """

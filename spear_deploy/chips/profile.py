@@ -68,7 +68,7 @@ class ChipProfile:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of all figures and their sources: it tells profiles of one name apart."""
+        """A SHA-256 of all figures and their sources: it distinguishes profiles of the same name."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
     def references(self, costs: Iterable[PublishedRange]) -> str:

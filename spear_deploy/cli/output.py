@@ -64,7 +64,7 @@ class Output:
 
 @contextmanager
 def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr: bool) -> Iterator[Output]:
-    """Yield where to print while the block runs; an error that ends it is logged, and told by who catches it.
+    """Yield where to print while the block runs; an error that ends it is logged, and shown by whoever catches it.
 
     ``stderr``: standard output carries JSON alone.  Raises :class:`InputError` (E009) for a log that cannot be written,
     or that lies in the ``folder`` of the run, which holds nothing else.
@@ -95,7 +95,7 @@ def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr
 
 
 class _Stamped(io.TextIOBase):
-    """Writes text with the time in front of each line (UTC, ISO 8601), each at once: nothing is left for the end."""
+    """Prefixes each line with the time (UTC, ISO 8601) and writes it at once, unbuffered."""
 
     def __init__(self, stream: io.RawIOBase, path: Path) -> None:
         self._stream, self._path, self._begins = stream, path, True

@@ -26,7 +26,7 @@ CHIP = "loihi2"
 
 
 def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document) -> None:
-    """Print the populations, with a chip where they lie, and with data what they send.
+    """Print the populations, with a chip their placement, and with data what they send.
 
     Raises :class:`UnsupportedError`: E021 for what is not made of sigma-delta networks, and what does not fit.
     """

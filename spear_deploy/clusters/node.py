@@ -53,7 +53,7 @@ class Returned:
 
 
 def carry_out_here(sent: Sent, shared: bytes, node: str, tell: Tell, wanted: Callable[[], bool]) -> Returned:
-    """Carry out a piece on this ``node``, whose name is told in errors; end it once it is not ``wanted``.
+    """Carry out a piece on this ``node``, whose name appears in errors; end it once it is not ``wanted``.
 
     ``shared`` is what was pickled for all nodes; it is opened in the piece's process, which ends with it.
     """

@@ -122,7 +122,7 @@ def _name(node: str, address: str) -> str:
 
 
 class _Nodes:
-    """The nodes of a cluster: a crew that takes all pieces at once, and leaves to Ray which goes where."""
+    """The nodes of a cluster: a crew that takes all pieces at once, and lets Ray schedule them."""
 
     def __init__(self, ray: Any, workload: Workload, versions: Versions, head: str) -> None:
         self.room = len(workload.pieces)
@@ -147,7 +147,7 @@ class _Nodes:
         return self._pieces[number]
 
     def listen(self, running: Collection[_Piece]) -> None:
-        """Wait a moment, or until a piece has ended; take in what was told by then."""
+        """Wait a moment, or until a piece has ended; collect the messages so far."""
         from ray.exceptions import RayActorError
 
         ready, _ = self._ray.wait([piece.answer for piece in running], timeout=_TICK)
@@ -167,7 +167,7 @@ class _Nodes:
 
 
 class _Piece:
-    """A piece that Ray has; it begins none anew."""
+    """A piece that Ray runs, once: Ray does not start it again."""
 
     def __init__(self, ray: Any, workload: Workload, name: str, answer: Any) -> None:
         self.answer = answer

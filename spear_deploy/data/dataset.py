@@ -80,7 +80,7 @@ class Split:
             yield order[start : start + size]
 
     def drawn(self, size: int, rng: np.random.Generator, count: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the positions (B,) of ``count`` batches, the split shuffled anew whenever it is through."""
+        """Yield the positions (B,) of ``count`` batches; the split is shuffled again after each pass."""
         epochs = (self.shuffled(size, rng) for _ in repeat(None))
         return islice(chain.from_iterable(epochs), count)
 

@@ -148,7 +148,7 @@ def _suffixed(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield what lies in a folder, down to a depth: files first, hidden ones left out."""
+    """Yield the contents of a folder down to a depth: files first, without hidden ones."""
     with os.scandir(folder) as entries:
         held = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     yield from (Path(entry.path) for entry in held if not entry.is_dir())

@@ -109,7 +109,7 @@ class Retraining:
         return tuned.network
 
     def kept(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
-        """Return the network fine-tuned, at a lower learning rate where training runs away at the given one."""
+        """Return the fine-tuned network; if training runs away, at a lower learning rate."""
         for share in _LOWER:
             slower = replace(config, learning_rate=share * config.learning_rate)
             tuned = self.tuned(slower, tick)

@@ -30,7 +30,7 @@ _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL, PROJECT}
 
 
 def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
-    """Raise :class:`InputError` (E009) if a file that is read lies in the folder that is written."""
+    """Raise :class:`InputError` (E009) if an input file is inside the output folder."""
     for source in sources:
         if is_file(source) and real_path(source).parent == real_path(folder):
             message = f"{source.name} lies in it and would be overwritten"
@@ -48,7 +48,7 @@ def as_folder(path: object) -> Path:
 
 @contextmanager
 def held_folder(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder while the block runs; one that was made for it and is empty then goes.
+    """Lock a folder against other runs while the block runs; remove it if it was made for that and is still empty.
 
     Raises :class:`InputError`: E017, with the process, if another run holds it; E009 if it cannot be made.
     """
@@ -136,7 +136,7 @@ def shortfall(folder: Path) -> str:
 
 
 def _is_finished(folder: Path) -> bool:
-    """Say whether the last run of a folder wrote all that it had to: one that was begun since has weights there."""
+    """Whether the last run into a folder finished: a run that was started since has weights there."""
     is_begun = is_file(folder / JOURNAL) and is_folder(folder / WEIGHTS)
     return not is_begun and all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
 
@@ -198,7 +198,7 @@ def clear_weights(folder: Path) -> None:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Make the folder if need be, and remove what a run that was killed had begun to write.
+    """Make the folder if necessary, and remove the half-written files of a killed run.
 
     Raises as :func:`refuse_folder`.
     """

@@ -220,7 +220,7 @@ class _Follower(TorchFunctionMode):
         return self._neuron_node(layer, self._shape_of(emitted), where) if plain is None else plain
 
     def _add(self, name: str, where: str, node: NirNode, taken: Tensor) -> Origin:
-        """Add a node and say what comes from it."""
+        """Add a node and return its output."""
         made = Made(name, self.calls[name])
         self.calls[name] += 1
         self.nodes[made] = node

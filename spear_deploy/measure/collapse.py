@@ -86,7 +86,7 @@ def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Seque
 
 
 def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity | None:
-    """Return the first population that departs from its float neurons: those behind it follow.  None: none does."""
+    """Return the first population that departs from its float neurons, or None: later ones follow from it."""
     return next((row for row in in_order if row.departure >= DEPARTS), None)
 
 

@@ -26,7 +26,7 @@ _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 @dataclass(frozen=True)
 class Spread:
-    """Magnitudes of the values beside 0: least, percentiles 1, 25, 50, 75, 99, largest; and the share that is 0."""
+    """Magnitudes of the non-zero values: least, percentiles 1, 25, 50, 75, 99, largest; and the share of zeros."""
 
     least: float
     p1: float

@@ -218,7 +218,7 @@ class _Tally:
             self.clips = (self.clips or Clips()) + on_chip.clips[name]
 
     def row(self, name: str, weights: WeightLoss, samples: int, bins: int) -> PopulationFidelity:
-        """Return the figures of so many samples, in so many ``bins`` of each neuron."""
+        """Return the figures over this many samples, with ``bins`` of each neuron."""
         if self.float_counts is None or self.chip_counts is None:
             error = float(np.sqrt(self.squares[0] / self.squares[1])) if self.squares[1] else None
             return PopulationFidelity(name, None, None, None, error, weights, self.clips)

@@ -176,7 +176,7 @@ def _join(first: ConvShape, second: ConvShape, shape: Shape) -> ConvShape | None
 
 
 def _is_channelwise(first: ConvShape, shape: Shape) -> bool:
-    """Say whether the first of two convolutions keeps the channels of its input apart, one to one."""
+    """Whether the first of two convolutions is depthwise with one output channel per input channel."""
     return first.groups == first.weight[0] == shape[0] and first.weight[1] == 1
 
 

@@ -48,7 +48,7 @@ class Processes:
 
 
 def _how(error: Exception) -> str:
-    """Return how a process ended, such as SIGKILL(-9), from what loky says of it."""
+    """Return how a process ended, such as SIGKILL(-9), from loky's message."""
     found = re.search(r"\{(.*?)\}", str(error))
     return found[1] if found else "it ended"
 
@@ -80,7 +80,7 @@ class _Process:
         return found
 
     def ended(self) -> bool:
-        """Say whether the process has returned, or is gone."""
+        """Whether the process has returned, or is gone."""
         return bool(self.future.done())
 
     def result(self) -> Any:

@@ -60,7 +60,7 @@ def _cores(place: PopulationPlacement) -> slice:
 
 
 def _improved(best: _Chosen, name: str, load: Load, recut: Recut) -> _Chosen:
-    """Return the best choice that cuts one population otherwise."""
+    """Return the best choice that cuts one population differently."""
     place, shape = best.placement.of(name), load.shapes[name]
     arrived = load.arrived[name]
     found = [(_busiest(cuts, arrived), cuts) for cuts in dict.fromkeys(_candidates(place, shape, arrived))]

@@ -61,5 +61,5 @@ def part_of_neurons(cuts: Sequence[Cut]) -> NDArray[np.int64]:
 
 
 def whole(shape: Sequence[int]) -> tuple[Cut, ...]:
-    """Return the cuts of a population that lies on one core."""
+    """Return the cuts of a population on a single core."""
     return tuple(Cut((extent,)) for extent in shape)

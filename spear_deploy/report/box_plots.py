@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Row:
-    """One population; ``words`` say the figures to who cannot see them."""
+    """One population; ``words`` describe it to a screen reader."""
 
     name: str
     top: float

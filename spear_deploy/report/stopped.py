@@ -34,7 +34,7 @@ def found_so_far(work: Work) -> dict[str, Any]:
 
 
 def print_found(found: Mapping[str, Any], console: Console) -> None:
-    """Print it, and behind it the plan of a dry run."""
+    """Print it, followed by the plan of a dry run."""
     lines = [f"stopped after {found['done'][-1]}"]
     lines.append(f"data        {plain(found['data']['name'])}: {data_parts(found['data'])}")
     if "decision" in found:

@@ -33,7 +33,7 @@ class Grid:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The least magnitude beside zero and the largest that can be represented, the offset apart."""
+        """The smallest non-zero magnitude and the largest that can be represented, apart from the offset."""
         return float(np.min(self.step)), float(np.max(self.step)) * self.largest
 
 

@@ -57,7 +57,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LoweringOptions:
-    """``weight_bits`` None: as many as the chip has.  ``keep_to``: an export format that shall hold the program."""
+    """``weight_bits`` None: as many as the chip has.  ``keep_to``: an export format that has to hold the program."""
 
     weight_bits: int | None = None
     keep_to: str | None = None
@@ -127,7 +127,7 @@ class Program(Protocol):
 
 
 class Emulator(Protocol):
-    """Runs a program; states start anew for every sample."""
+    """Runs a program; states are reset for every sample."""
 
     def batch_size(self, steps: int) -> int:
         """Return how many samples of this many steps it runs at once within its memory bound."""
@@ -193,7 +193,7 @@ class Compiler(Protocol):
 
 @runtime_checkable
 class Recutter(Protocol):
-    """A compiler of a family whose populations may be cut otherwise than by its own rule."""
+    """A compiler of a family whose populations may be cut differently from its own rule."""
 
     def recut(self, lowered: Lowered, cuts: Mapping[str, Sequence[Cut]]) -> Placement | None:
         """Place what was lowered with populations, by name, cut so; None where a core cannot hold a part of it."""
@@ -270,7 +270,7 @@ class Target(Family, Protocol):
         """Return what measures a program, on ``execution.device``: all figures are its own."""
 
     def reference(self, program: Any, execution: Execution) -> Emulator:
-        """Return what backends are held against, spike by spike: it computes as the family's own simulator does.
+        """Return what backends are compared with, spike by spike: it computes as the family's own simulator does.
 
         Where a chip does otherwise than its simulator, :meth:`emulator` follows the chip and is another one.
         """

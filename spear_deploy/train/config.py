@@ -44,7 +44,7 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, eq=False)
 class Aims:
-    """What fine-tuning presses towards beside the labels.
+    """The aims of fine-tuning besides the labels.
 
     ``teacher`` is what it distils from; ``synops_target`` the mean SynOps a sample that it may spend, counted on what
     the network does in training, and ``multiplier`` the weight of that constraint at first: what an earlier

@@ -53,7 +53,7 @@ _FAN_OUT_LASTS = 16
 
 @dataclass(frozen=True)
 class RunAway:
-    """A training that ran away at a learning ``rate``, after so many ``batches``.
+    """A training that ran away at a learning ``rate``, after this many ``batches``.
 
     It ``spent`` that many SynOps a sample, where ``allowed`` are what it may; ``spent`` is None where gradients were no
     numbers any more, and ``allowed`` where nothing bounds it.

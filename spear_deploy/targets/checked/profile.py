@@ -109,7 +109,7 @@ class CheckedProfile(ChipProfile):
         return self.capacity.cores.value
 
     def figure(self, path: str) -> Any:
-        """Return the value of a figure, such as ``capacity.cores``; None for one that is absent."""
+        """Return the value of a figure, such as ``capacity.cores``; None if it is absent."""
         figure = attrgetter(path)(self)
         return None if figure is None else figure.value
 

@@ -62,7 +62,7 @@ class Tiling(NamedTuple):
         return cls(Tile(channels.largest, rows.largest, width), counts, least)
 
     def cuts(self, shape: tuple[int, ...]) -> tuple[Cut, ...]:
-        """Return how a population of ``shape`` is cut, where no other cuts were given."""
+        """Return how a population of ``shape`` is cut by default."""
         evenly = tuple(Cut.even(extent, parts) for extent, parts in zip(shape[:2], self.counts, strict=False))
         return (*evenly, Cut.strips(shape[2], self.tile.width)) if len(shape) == 3 else evenly
 

@@ -261,7 +261,7 @@ def _early_findings(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator
 
 
 def _fires_within(population: LoihiPopulation, steps: int) -> bool:
-    """Say whether the bias alone makes a neuron fire in so many steps."""
+    """Whether the bias alone makes a neuron fire within this many steps."""
     v = np.zeros(population.shape, np.int64)
     kept = LAVA.decay_unit - population.dv.astype(np.int64)
     for _ in range(steps):

@@ -18,7 +18,7 @@ def with_own_neurons(network: Network) -> Network:
 
 
 def own_semantics(semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+    """Return the semantics of such a network."""
     reset = "zero" if semantics.reset == "subtract" else semantics.reset
     return replace(semantics, reset=reset, reset_delay=False, spikes="binary", floor=None, start="reset")
 

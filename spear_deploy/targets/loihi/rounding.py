@@ -192,7 +192,7 @@ def _round_threshold(value: Array) -> NDArray[np.int64]:
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
-    """Return a scalar where all neurons agree, the full array otherwise."""
+    """Return a scalar if all neurons agree, else the full array."""
     return _collapse(np.asarray(value, np.int32))
 
 

@@ -23,7 +23,7 @@ def with_own_neurons(network: Network) -> Network:
 
 
 def own_semantics(network: Network, semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+    """Return the semantics of such a network."""
     reset: Reset = "subtract" if semantics.reset == "subtract" else "zero"
     floor = _floor(network) if semantics.floor is None else semantics.floor
     return replace(

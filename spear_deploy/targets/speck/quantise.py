@@ -84,7 +84,7 @@ def quantise(
     inputs: Mapping[str, InputRange],
     cores: Mapping[str, int],
 ) -> SpeckProgram:
-    """Quantise a network that keeps all rules; ``cores`` tells where each layer lies."""
+    """Quantise a network that keeps all rules; ``cores`` has the core of each layer."""
     originals = originals_of(network, layers)
     ports = (InputPort(p.name, p.shape, max(1, int(inputs.get(p.name, InputRange()).maximum))) for p in network.inputs)
     populations = (_layer(layer, originals[layer.name], chip.words, cores[layer.name]) for layer in layers)

@@ -41,7 +41,7 @@ def with_own_neurons(network: Network, registers: Registers, ranges: Mapping[str
 
 
 def own_semantics(semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+    """Return the semantics of such a network."""
     changed = {"reset": "subtract", "reset_delay": False, "compare": "ge", "spikes": "integer", "floor": None}
     return replace(semantics, start="reset", **changed)  # type: ignore[arg-type]
 
