@@ -30,7 +30,7 @@ _ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
 
 @dataclass(frozen=True)
 class ChipCheck:
-    """What one chip says of a network.
+    """The result of checking a network against one chip.
 
     Attributes:
         chip: name of the profile. title: of the chip. emulated: whether there are programs of it, or rules alone.

@@ -65,7 +65,7 @@ def describe(checks: tuple[Check, ...]) -> dict[str, Any]:
 
 
 def readiness(checks: tuple[Check, ...]) -> str:
-    """Say in a line what can be done as it is, for a tool with all that it needs."""
+    """Return a line on what can be done now, if the tool has everything it needs."""
     missing = [check for check in checks if check.state != "ok"]
     optional = "; what is missing is optional" if missing else ""
     search = next((check for check in missing if check.name == "search"), None)

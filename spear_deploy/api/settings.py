@@ -184,7 +184,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
 
 @dataclass(frozen=True)
 class _Number:
-    """What a number may be; ``above``: larger than the least one."""
+    """The valid range of a number; ``above``: larger than the least one."""
 
     kind: type[int] | type[float]
     least: float

@@ -53,7 +53,7 @@ class Sweep:
 
     @property
     def error(self) -> SpearError | None:
-        """What keeps it from answering: E068 for points that were lost, E046 if no budget loses so little."""
+        """The error that keeps it from answering: E068 for lost points, E046 if no budget loses so little."""
         lost = [point for point in self.points if point.error is not None and point.error.startswith("E068")]
         if lost:
             fix = "--resume with the same command goes on with it; with fewer --jobs where memory ran out"

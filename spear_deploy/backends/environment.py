@@ -51,7 +51,7 @@ def home() -> Path:
 
 @dataclass(frozen=True)
 class Marker:
-    """What an environment was made from: hashes of pins and of the backend's sources, and the extras in it."""
+    """The origin of an environment: hashes of its pins and of the backend's sources, and its extras."""
 
     pins: str
     sources: str

@@ -37,7 +37,7 @@ _LOG_TAIL = 10
 
 @dataclass(frozen=True)
 class Record:
-    """What a backend recorded; neurons are flattened in C, H, W row-major order.
+    """A backend's recording; neurons are flattened in C, H, W row-major order.
 
     ``spikes[population]`` is uint8 (samples, steps, ceil(neurons / 8)), packed with the first neuron in
     the highest bit (:func:`numpy.unpackbits` with ``count=neurons``).  ``potentials[population]`` is

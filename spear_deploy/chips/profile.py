@@ -11,7 +11,7 @@ from spear_deploy.chips.figures import Quantity
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRange:
-    """What one operation costs, between two published figures; a subclass says in which unit."""
+    """The cost of one operation, between two published figures; subclasses define the unit."""
 
     low: Quantity
     high: Quantity
@@ -38,7 +38,7 @@ class Nanoseconds(PublishedRange):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeTable:
-    """How long a core takes for each kind of operation, and ``barrier``, by which all wait for one another in a step.
+    """The time of a core for each kind of operation, and of the ``barrier`` at which all cores wait in each step.
 
     ``message`` is one spike on its way to one core, at the core that sends it or that takes it.
     """

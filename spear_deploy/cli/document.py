@@ -33,7 +33,7 @@ JSON_OPTION = click.option(
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a command finds, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``.
+    """The output of a command, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``.
 
     ``waiting`` shows what is being worked at, to whoever looks on.
     """

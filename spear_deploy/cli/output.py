@@ -52,7 +52,7 @@ class Output:
 
     @property
     def full(self) -> tuple[Console, ...]:
-        """Where everything goes."""
+        """The consoles that get everything."""
         return (self.console,) if self.log is None else (self.console, self.log)
 
     def progress(self) -> Progress:

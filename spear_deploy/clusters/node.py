@@ -45,7 +45,7 @@ class Sent:
 
 @dataclass(frozen=True, eq=False)
 class Returned:
-    """What became of a piece: its result and files, or what it raised."""
+    """The outcome of a piece: its result and files, or the error that it raised."""
 
     result: Any = None
     files: Files | None = None

@@ -190,7 +190,7 @@ class _Piece:
         return found
 
     def ended(self) -> bool:
-        """Say whether there is a result, or its node or process is lost."""
+        """Return whether there is a result, or its node or process is lost."""
         return self.has_ended
 
     def result(self) -> Any:
@@ -210,7 +210,7 @@ class _Piece:
 
 
 class _Mailbox:
-    """What the pieces tell, until the caller takes it: an actor."""
+    """An actor that keeps the messages of the pieces until the caller takes them."""
 
     def __init__(self) -> None:
         self._held: list[tuple[str, str, Any]] = []

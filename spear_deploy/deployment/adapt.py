@@ -38,7 +38,7 @@ _LOWER = (1.0, 0.25, 0.0625)
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a float network does on the test samples: accuracy, and spikes a sample of all its neurons."""
+    """Accuracy of a float network on the test samples, and spikes a sample of all its neurons."""
 
     accuracy: float
     spikes: float
@@ -80,7 +80,7 @@ class Retraining:
 
     @cached_property
     def given(self) -> Activity:
-        """What the network does on the test samples as it was trained, in float."""
+        """The behaviour of the network as it was trained, in float, on the test samples."""
         return measure_float(self.imported.network, self.data.test, self.execution, decide=self.decide)
 
     @cached_property

@@ -93,7 +93,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 
 def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
-    """Say which bundle a run will replace, that of one that did not succeed; raise as :func:`refuse_earlier`."""
+    """Say which failed run's bundle will be replaced; raise as :func:`refuse_earlier`."""
     if lacking := refuse_earlier(folder, resume=resume):
         progress.say(f"{plain(folder)} holds the bundle of an earlier run, which {lacking}: it is replaced")
 
@@ -170,7 +170,7 @@ def refuse_folder(folder: Path) -> None:
 
 
 def _is_report_alone(folder: Path, held: set[str]) -> bool:
-    """Say whether a folder holds nothing but what a run leaves whose budget was out of reach."""
+    """Return whether a folder has only what a run with an unreachable budget leaves."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         return held <= {REPORT, PAGE, PROJECT} and "confidence" in report
@@ -179,7 +179,7 @@ def _is_report_alone(folder: Path, held: set[str]) -> bool:
 
 
 def _is_weights(folder: Path) -> bool:
-    """Say whether a folder holds nothing but what a run puts there."""
+    """Return whether a folder has only files that a run puts there."""
     return (
         folder.is_dir()
         and not folder.is_symlink()

@@ -43,7 +43,7 @@ _DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alph
 
 @dataclass(frozen=True)
 class Made:
-    """What a node sends: of its ``name``, the ``call`` of those that a forward makes."""
+    """The output of a node: its ``name``, and which ``call`` of it in the forward."""
 
     name: str
     call: int = 0
@@ -51,7 +51,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a tensor comes from: what it is the sum of, or a function that cannot be followed."""
+    """The origin of a tensor: the outputs that it is the sum of, or a function that cannot be traced."""
 
     parts: tuple[Made, ...]
     lost_in: str = ""

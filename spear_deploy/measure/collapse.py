@@ -91,7 +91,7 @@ def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity | None:
 
 
 def _spread(in_order: Sequence[PopulationFidelity]) -> str:
-    """Say that no single population is the cause, with the one that is off by most."""
+    """Return that no single population is the cause, with the one that is off by most."""
     worst = max(in_order, key=lambda row: row.departure)
     return (
         f"the cause is spread over the network: no population is off by {DEPARTS:.0%}, "

@@ -36,7 +36,7 @@ _FIX = "give MEAN,STD, or by channel M1,M2,M3/S1,S2,S3"
 
 @dataclass(frozen=True)
 class InputTransform:
-    """What raw values x became in training, ``(x * scale - mean) / std``; mean and std: one value, or one a channel."""
+    """The transform of raw values x in training, ``(x * scale - mean) / std``; mean and std: one, or one a channel."""
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)

@@ -16,7 +16,7 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Lost:
-    """What is left of a piece of work whose process ended twice before it returned; ``how`` it did the last time."""
+    """A piece of work whose process died twice before it returned; ``how`` it did the last time."""
 
     how: str
 
@@ -28,7 +28,7 @@ class Piece(Protocol):
         """Return its messages since the last call."""
 
     def ended(self) -> bool:
-        """Say whether there is a result, or will never be one."""
+        """Return whether there is a result, or will never be one."""
 
     def result(self) -> Any:
         """Return the result of a piece that has ended, or :class:`Lost`; raise what it raised."""

@@ -72,7 +72,7 @@ class BoxPlot:
 
     @property
     def bottom(self) -> float:
-        """Where the axis is."""
+        """The position of the axis."""
         return self.height - AXIS
 
 

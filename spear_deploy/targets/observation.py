@@ -50,7 +50,7 @@ class Observation:
 
     @property
     def source(self) -> str:
-        """What the samples are, in words."""
+        """The source of the samples, in words."""
         several = "s" * (self.samples != 1)
         return f"{self.samples} sample{several}{'' if self.given else ' of random input'}"
 

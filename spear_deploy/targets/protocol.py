@@ -96,7 +96,7 @@ class Program(Protocol):
 
     @property
     def inputs(self) -> tuple[InputPort, ...]:
-        """Where payloads are fed in."""
+        """The ports that payloads are fed into."""
 
     @property
     def populations(self) -> Sequence[ProgramPopulation]:
@@ -210,7 +210,7 @@ class Exporter(Protocol):
 
 
 class Family(Protocol):
-    """What every chip family says of itself."""
+    """The common interface of all chip families."""
 
     @property
     def name(self) -> str:
@@ -226,7 +226,7 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Checked:
-    """What a chip's limits say of a network.
+    """The result of checking a network against a chip's limits.
 
     Attributes:
         placement: None where no published figure says how much a core holds. findings: what does not fit the chip,

@@ -14,7 +14,7 @@ _ANY_NUMBER = 1e9
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
+    """Fine-tuning options: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
 
     ``least_steps`` are batches that a split of few samples is gone through more often for.
     ``decide`` names the decision rule that the loss follows (None: the output's usual one), and ``augment`` what

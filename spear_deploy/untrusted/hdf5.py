@@ -62,7 +62,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take.
+    """Limits on reading one file.
 
     Attributes:
         content: bytes of all data sets together, decompressed.

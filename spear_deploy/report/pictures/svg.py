@@ -21,7 +21,7 @@ _EDGE = 4.0
 
 @dataclass(frozen=True)
 class Sheet:
-    """What room a page has for a drawing: texts keep their size, so one that is scaled to a phone cannot be read.
+    """The room for a drawing on a page: scaled to a phone, its labels could not be read, so it is laid out anew.
 
     Attributes:
         name: what the page shows it as, and no other.

@@ -23,7 +23,7 @@ Tile = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Load:
-    """What a core holds, or may hold; None: no figure."""
+    """What a core holds, or can hold; None: no figure."""
 
     neurons: int | None
     sources: int | None
@@ -39,7 +39,7 @@ class Load:
         return {name: has / limit for name, (has, limit) in pairs.items() if has is not None and limit is not None}
 
     def fits(self, most: Load) -> bool:
-        """Say whether it is within limits."""
+        """Return whether it is within limits."""
         return all(share <= 1 for share in self.shares(most).values())
 
     def beside(self, other: Load) -> Load:
@@ -96,12 +96,12 @@ class Placed:
 
     @property
     def load(self) -> Load:
-        """What a full tile takes."""
+        """The load of a full tile."""
         return self.layer.load(self.tile)
 
     @property
     def last(self) -> Load:
-        """What the last tile takes."""
+        """The load of the last tile."""
         channels, height, width = (
             whole % part or part for whole, part in zip(self.layer.shape, self.tile, strict=True)
         )

@@ -73,7 +73,7 @@ class Layers:
 
 @dataclass(frozen=True, kw_only=True)
 class Restrictions:
-    """What only some chips have; absent, there is none.
+    """Restrictions that only some chips have; absent means none.
 
     Attributes:
         time: ``continuous``: the chip computes in it, and has no steps.

@@ -78,7 +78,7 @@ class Tiling(NamedTuple):
 
 
 class CoreUse(NamedTuple):
-    """What a core gives or a tile takes, by resource."""
+    """The resources that a core has or a tile uses."""
 
     neurons: int
     synapse_words: int

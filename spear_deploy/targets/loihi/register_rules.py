@@ -62,7 +62,7 @@ class QuantisedNeurons:
 
     @property
     def raised(self) -> tuple[float, str]:
-        """What units with thresholds rounded up to one step lose, as a share of the layer's output; and in words."""
+        """The loss of units with thresholds rounded up to one step, as a share of the layer's output; and in words."""
         layer, scale, trial = self.layer, self.chosen.integers.scale, self.chosen.trial
         beside = rounded_up(layer, scale)
         if layer.theta is None or not beside.any():

@@ -220,7 +220,7 @@ CORE_RULES = (a_unit_fits_a_core, enough_cores)
 
 
 def core_figures(chip: LoihiProfile) -> dict[str, str]:
-    """Return what fills the texts of the rules of the cores."""
+    """Return the figures for the texts of the rules of the cores."""
     limits = {name: f"{has:,}" for name, has in CoreUse.limits(chip)._asdict().items()}
     return {"cores": counted(chip.cores, "core")} | limits
 

@@ -56,7 +56,7 @@ def quantise(
 
 
 def all_figures(chip: XyloProfile, registers: Registers) -> Mapping[str, str]:
-    """Return what fills the texts of a chip's rules."""
+    """Return the figures for the texts of a chip's rules."""
     return {**registers.figures, **core_figures(chip)}
 
 

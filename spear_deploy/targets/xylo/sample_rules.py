@@ -65,7 +65,7 @@ def float_spikes(network: Network, seen: Observation) -> list[FloatSpikes]:
 
 
 def _at(membrane: np.ndarray, neuron: Neuron) -> np.ndarray:
-    """Say where a membrane, after a spike took its threshold off, would fire again."""
+    """Return where a membrane would fire again after a spike subtracted its threshold."""
     return np.asarray(membrane >= neuron.threshold if neuron.compare == "ge" else membrane > neuron.threshold)
 
 
