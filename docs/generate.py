@@ -124,11 +124,11 @@ def commands_page() -> str:
 
 def errors_page() -> str:
     """The catalogue."""
-    rows = [(f"[{code}](errors/{code}.md)", title, _joined(text)) for code, (title, text) in CATALOGUE.items()]
+    rows = [(f"[{code}](errors/{code}.md)", title, _blocks(text)[0]) for code, (title, text) in CATALOGUE.items()]
     return _page(
         "Errors and notes",
-        "`spear-deploy explain CODE` prints one, with an example that raises it and what mends it. Codes with E end a "
-        "run, codes with N are notes.",
+        "`spear-deploy explain CODE` prints one, with all causes, an example that raises it and what fixes it. Codes "
+        "with E end a run, codes with N are notes.",
         _table(("code", "title", "what it means"), rows),
     )
 
@@ -139,7 +139,15 @@ def code_page(code: str) -> str:
     rules = rules_of(code)
     stated = ["## Rules", _table(("rule", "fix", "chips"), rules)] if rules else []
     heading = "## Example" if RAISED in example(code) else "## How it comes about"
-    return _page(f"{code}: {title}", _joined(text), *stated, heading, example(code).rstrip())
+    lead, *causes = _blocks(text)
+    listed = ["\n".join(causes)] if causes else []
+    return _page(f"{code}: {title}", lead, *listed, *stated, heading, example(code).rstrip())
+
+
+def _blocks(text: str) -> list[str]:
+    """Return the explanation of a code in Markdown: what it means, then its causes as items of a list."""
+    lead, *causes = re.split(r"\n(?=- )", text.replace("*", r"\*"))
+    return [_joined(lead), *map(_joined, causes)]
 
 
 def rules_of(code: str) -> list[tuple[str, str, str]]:
@@ -158,9 +166,9 @@ def rules_page() -> str:
     rows = [(f"[{code}](errors/{code}.md)", *rule) for code in CATALOGUE for rule in rules_of(code)]
     return _page(
         "Rules of chips",
-        "What chips ask of a network, of its data, of the integers and of the cores. A finding quotes the rule that it "
-        "breaks, with the value found and the limit. Codes with N are notes. Each chip's page has its own, beside its "
-        "figures and where they come from.",
+        "The rules of chips on networks, data, integers and cores. A finding quotes the rule that is broken, with the value "
+        "found and the limit. Codes with N are notes. Each chip's page has its own rules, with its figures and their "
+        "sources.",
         _table(("code", "rule", "fix", "chips"), rows),
     )
 
@@ -169,8 +177,8 @@ def schema_page() -> str:
     """What ``report.json`` holds."""
     whole = schema()
     lead = (
-        "`report.json` of a bundle, and what `--json` prints. Every property is required, and `null` where a run has "
-        "nothing to say; `[]` stands for each item of a list, `*` for each name."
+        "`report.json` of a bundle, which `--json` prints too. Every property is required, and `null` where it does not "
+        "apply; `[]` stands for each item of a list, `*` for each name."
     )
     parts = [lead, _table(("property", "type", "meaning"), _properties(whole, ""))]
     for name, definition in whole["$defs"].items():
@@ -191,7 +199,7 @@ def entries_page() -> str:
     forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]
     parts = [
         (
-            "Each is an entry of a table. Another distribution adds one through an entry point of the group given, a "
+            "Each is an entry of a table. Another distribution adds one through an entry point of the given group, a "
             "program through `add`; no file of this package is edited (tests/test_plugins.py does each)."
         )
     ]
