@@ -166,9 +166,9 @@ def rules_page() -> str:
     rows = [(f"[{code}](errors/{code}.md)", *rule) for code in CATALOGUE for rule in rules_of(code)]
     return _page(
         "Rules of chips",
-        "The rules of chips on networks, data, integers and cores. A finding quotes the rule that is broken, with the value "
-        "found and the limit. Codes with N are notes. Each chip's page has its own rules, with its figures and their "
-        "sources.",
+        "The rules of chips on networks, data, integers and cores. A finding quotes the rule that is broken, with the "
+        "value found and the limit. Codes with N are notes. Each chip's page has its own rules, with its figures and "
+        "their sources.",
         _table(("code", "rule", "fix", "chips"), rows),
     )
 
@@ -177,8 +177,8 @@ def schema_page() -> str:
     """What ``report.json`` holds."""
     whole = schema()
     lead = (
-        "`report.json` of a bundle, which `--json` prints too. Every property is required, and `null` where it does not "
-        "apply; `[]` stands for each item of a list, `*` for each name."
+        "`report.json` of a bundle, which `--json` prints too. Every property is required, and `null` where it does "
+        "not apply; `[]` stands for each item of a list, `*` for each name."
     )
     parts = [lead, _table(("property", "type", "meaning"), _properties(whole, ""))]
     for name, definition in whole["$defs"].items():
