@@ -296,10 +296,10 @@ def nodes_table() -> str:
     """Return NIR's nodes and what becomes of them."""
     firing = [name for name, fields in NEURON_TYPES.items() if {"threshold", "v_threshold"} & set(fields)]
     kinds = {
-        "neurons that fire": firing,
-        "neurons that are read": [name for name in NEURON_TYPES if name not in firing],
-        "operations and delays on the way between neurons": STEP_TYPES,
-        "ports and subgraphs, which are opened": ("Input", "NIRGraph", "Output"),
+        "spiking neurons": firing,
+        "readouts, which never fire": [name for name in NEURON_TYPES if name not in firing],
+        "operations and delays between neurons": STEP_TYPES,
+        "ports, and subgraphs, which are flattened": ("Input", "NIRGraph", "Output"),
     }
     return _table(("nodes", "become"), [(", ".join(f"`{n}`" for n in names), kind) for kind, names in kinds.items()])
 
