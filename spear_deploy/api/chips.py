@@ -32,7 +32,7 @@ _ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
 
 @dataclass(frozen=True)
 class ChipCheck:
-    """What one chip says of a network.
+    """The result of checking a network against one chip.
 
     Attributes:
         chip: name of the profile. title: of the chip. emulated: whether there are programs of it, or rules alone.
@@ -105,7 +105,7 @@ def check_chips(
     *,
     calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[ChipCheck, ...]:
-    """Hold a network against chips, all that come with the tool (``"all"``, as for ``--chip``) unless others are given.
+    """Check a network against chips: all built-in ones (``"all"``, as for ``--chip``) unless ``chips`` names some.
 
     ``calibration`` (steps, samples, *shape) is input as it will be run, as for :func:`spear_deploy.lower`.  Chips that
     take the network come first, then those that take it adapted, those of which too little is published, and the

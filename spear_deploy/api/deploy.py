@@ -71,7 +71,7 @@ class Deployment:
 
     @property
     def error(self) -> SpearError | None:
-        """What keeps it from being done, if anything: a budget missed, a mismatch, a backend that failed."""
+        """The error that keeps it from being done, if any: a budget missed, a mismatch, a backend that failed."""
         return error_of(self.work)
 
     @property

@@ -31,7 +31,7 @@ from spear_deploy.train.config import FinetuneConfig
 
 
 class Settings(TypedDict, total=False):
-    """Keywords of :func:`spear_deploy.deploy` beside model, data and chip; those of budgets come first.
+    """Keywords of :func:`spear_deploy.deploy` besides model, data and chip; those of budgets come first.
 
     Attributes:
         synops: mean SynOps a sample: a number, or a percentage of the unpruned network's such as ``"50%"``.
@@ -184,7 +184,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
 
 @dataclass(frozen=True)
 class _Number:
-    """What a number may be; ``above``: larger than the least one."""
+    """The valid range of a number; ``above``: larger than the least one."""
 
     kind: type[int] | type[float]
     least: float
@@ -241,7 +241,7 @@ _NUMBERS: Mapping[str, _Number] = {
 
 
 def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
-    """Return the options of a deployment; raise :class:`InputError` (E007) for budgets that cannot be meant."""
+    """Return the options of a deployment; raise :class:`InputError` (E007) for invalid budgets."""
     given = settings.get
     budgets = ask({name: given(name) for name in RESOURCES.names()})
     if not budgets:
@@ -318,7 +318,7 @@ def data_options(settings: Mapping[str, Any], network: Network | None = None) ->
 
 
 def _settings_given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return those settings that were given a value."""
+    """Return the settings that have a value."""
     return {name: settings[name] for name in names if settings.get(name) is not None}
 
 

@@ -1,4 +1,4 @@
-"""A deployment as a list of named steps, each with what it needs and what it yields.
+"""A deployment as a list of named steps, each with its inputs and outputs.
 
 check -> adapt -> baseline -> search -> bundle -> validate.  Nothing is written before all inputs are known to be
 usable.
@@ -143,7 +143,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
 
 
 def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
-    """Refuse what no pruning can cure, and what a format that shall hold the program cannot."""
+    """Refuse what no pruning can cure, and what the requested export format cannot hold."""
     hopeless = [finding for finding in lowered.placement.findings if finding.code not in CURABLE]
     if work.options.lowering.keep_to is not None:
         hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)

@@ -1,4 +1,4 @@
-"""What a deployment comes to: each budget with its measurement, and the error that keeps it from being done."""
+"""The verdict on a deployment: each budget with its measurement, and the error that it ends with."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def noticed_on_test(work: Work) -> tuple[Finding, ...]:
 
 
 def at_chance(on_test: Performance) -> tuple[Finding, ...]:
-    """Say that a network answers no more samples than guessing does (N045), beyond what their number explains.
+    """Note that a network decides no more samples correctly than guessing would (N045).
 
     Guessing is the better of one class alone, the commonest, and of any class with the same probability.
     """
@@ -92,7 +92,7 @@ def at_chance(on_test: Performance) -> tuple[Finding, ...]:
 
 
 def beyond_on_test(work: Work) -> tuple[Finding, ...]:
-    """Say which budgets hold by their bound while the test samples' own value is a little above (N024)."""
+    """Note which budgets are met by their bound while the test samples are a little above (N024)."""
     findings = []
     for row in budget_rows(work):
         if row.within and not row.budget.allows(row.measured):
@@ -106,7 +106,7 @@ def beyond_on_test(work: Work) -> tuple[Finding, ...]:
 
 
 def ended_by_time(work: Work) -> tuple[Finding, ...]:
-    """Say that a time limit ended the search (E067), and how far it was."""
+    """Note that a time limit ended the search (E067), and how far it got."""
     assert work.search is not None
     steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
     message = (
@@ -130,7 +130,7 @@ def still_rising(rising: float) -> tuple[Finding, ...]:
 
 
 def run_aways(found: Sequence[RunAway]) -> tuple[Finding, ...]:
-    """Say how often fine-tuning ran away (N044), and by how much where it was most."""
+    """Note how often fine-tuning ran away (N044), and by how much at most."""
     if not found:
         return ()
     worst = max(found, key=lambda each: float("inf") if each.spent is None else each.spent / (each.allowed or 1.0))
@@ -161,7 +161,7 @@ def error_of(work: Work) -> SpearError | None:
 
 
 def _at_less_accuracy(work: Work) -> str:
-    """Say which network of the comparison keeps all budgets but those of accuracy, and what would deliver it."""
+    """Return which compared network meets all budgets but those of accuracy, and how to get it delivered."""
     if work.search is None or work.goal is None:
         return ""
     goal = work.goal

@@ -19,7 +19,7 @@ from spear_deploy.search.closing import close
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.gradual import Path, between_stages, prune_gradually
+from spear_deploy.search.gradual import GradualPath, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
 from spear_deploy.search.methods.scratch import drawn_anew
@@ -84,7 +84,7 @@ class _Search:
         space: Space,
         goal: Goal,
         target: float,
-        path: Path,
+        path: GradualPath,
         uniform: KeepCounts,
         rate: float,
     ) -> None:

@@ -1,4 +1,4 @@
-"""How long and how the search runs: apart from the search itself, so that options can be read without torch."""
+"""The options of the search, in a module of their own so that they can be read without torch."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ _FAN_OUT_LASTS = 16
 
 @dataclass(frozen=True)
 class RunAway:
-    """A training that ran away at a learning ``rate``, after so many ``batches``.
+    """A training that ran away at a learning ``rate``, after this many ``batches``.
 
     It ``spent`` that many SynOps a sample, where ``allowed`` are what it may; ``spent`` is None where gradients were no
     numbers any more, and ``allowed`` where nothing bounds it.
@@ -159,13 +159,13 @@ class _Training:
 
     @property
     def tuned(self) -> Tuned:
-        """What it came to."""
+        """The result of the training."""
         student = self._student
         return Tuned(student.to_network(), self._objective.multiplier, student.parameter_arrays(), self._cut_at)
 
 
 class _Objective:
-    """What is to be small: gradients add up part by part of a batch, and the multiplier moves at its end."""
+    """The loss: gradients add up over the parts of a batch, and the multiplier is updated at its end."""
 
     def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
         self._student, self._output = student, student.structure.outputs[0]
@@ -219,7 +219,7 @@ class _Objective:
 
     @property
     def excess(self) -> tuple[float | None, float | None]:
-        """What a batch that runs away spent, and what it might."""
+        """The SynOps of a batch that ran away, and its limit."""
         return (self._spent, self._allowed) if self._is_finite else (None, None)
 
     @property
@@ -238,7 +238,7 @@ class _Objective:
 
 
 def may_run_away(network: Network) -> bool:
-    """Say whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    """Return whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
     looped = [network[name] for loop in network.loops for name in loop]
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
