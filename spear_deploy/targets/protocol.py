@@ -284,10 +284,10 @@ class Target(Family, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A network as one chip's integers, on its cores.
+    """A network in one chip's integers, placed on its cores.
 
-    ``notes`` tell what was approximated; ``placement.findings`` what does not fit; ``grids`` what the integers stand
-    for in the units of the network.
+    ``notes`` are about approximations, ``placement.findings`` about what does not fit; ``grids`` gives the meaning of
+    the integers in the units of the network.
     """
 
     target: Target
@@ -298,13 +298,13 @@ class Lowered:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that there is to tell: notes, and what does not fit on the chip."""
+        """All findings: what does not fit on the chip, and notes."""
         return (*self.placement.findings, *self.notes)
 
     def emulate(self, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None) -> Recording:
         """Run values ``x`` (steps, samples, *shape), coded as for compiling, on the bit-exact emulator.
 
-        For a network of several inputs, one by name.
+        For a network with several inputs, pass a mapping of arrays by name.
 
         Returns spikes and membranes of every population, (steps, samples, *shape), by name.
         Raises :class:`InputError`: E005 for other shapes, or other numbers of steps or samples for one input than for
