@@ -18,8 +18,8 @@ def load_sigma_delta(
     """Read a ``.net`` file of lava-dl whose neurons are sigma-delta, and place it on a chip unchanged.
 
     ``chip`` is a profile, or the name or file of one.  The result has ``.network``, the integers, ``.program``,
-    ``.placement``, ``.findings``, ``.simulate(x)``, in real numbers, and ``.emulate(x)``.  ``x`` (steps, samples, *shape)
-    are the integers for netx's delta encoder, or messages if the file has no encoder; the recording has messages as
+    ``.placement``, ``.findings``, ``.simulate(x)``, in real numbers, and ``.emulate(x)``.  ``x`` are integers (steps,
+    samples, *shape) for netx's delta encoder, or messages if the file has no encoder; the recording has messages as
     ``spikes`` and the sums of every population as ``membrane``.
 
     Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011, E013) and
