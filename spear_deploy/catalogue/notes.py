@@ -178,5 +178,14 @@ NOTES: dict[str, tuple[str, str]] = {
             "likely to give a better network within the same budget; --effort thorough trains three times as long."
         ),
     ),
+    "N047": (
+        "network trained from scratch",
+        (
+            "Every search also tries uniform widths with weights drawn anew. Here they did at least as well as all\n"
+            "that pruning left of the network's own weights, so the delivered network has the structure of the given\n"
+            "one, in other widths, and none of its weights. That happens at tight budgets, mostly in recurrent\n"
+            "networks, and where the given network has learnt little."
+        ),
+    ),
 }
 """Code to title and explanation."""

@@ -13,6 +13,7 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
 from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.measure.measured import Performance
+from spear_deploy.search.loop import SearchResult
 from spear_deploy.train.finetune import RunAway
 
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
@@ -115,6 +116,23 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     )
     fix = "give a larger --time-limit and --resume, which goes on from here"
     return (Finding("E067", "--time-limit", message, fix, "note"),)
+
+
+def drawn_anew(search: SearchResult, asked: str) -> tuple[Finding, ...]:
+    """Report that the delivered network keeps none of the weights that were given (N047), unless that was ``asked``."""
+    option = search.candidate.option
+    if option.of != "scratch" or asked == "scratch":
+        return ()
+    own = [each for each in search.compared if each.option.of != "scratch"]
+    message = (
+        "the delivered network has uniform widths and weights drawn anew, trained from scratch: what pruning left of "
+        "the network's own weights did no better"
+    )
+    if own:
+        name, best = max(((each.option.of, each.measured.val.accuracy) for each in own), key=lambda entry: entry[1])
+        message += f" ({name!r}: {best:.2%} of the validation samples after the comparison)"
+    fix = "give a larger budget, or another --method, to keep the network's own weights"
+    return (Finding("N047", "weights", message, fix, "note"),)
 
 
 def still_rising(rising: float) -> tuple[Finding, ...]:
