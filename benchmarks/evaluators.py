@@ -1,8 +1,9 @@
-"""What the benchmarks of the search's parts have in common: a measured baseline, and what judges networks beside it."""
+"""What studies of the search's parts share: their arguments, a measured baseline, and an evaluator of its networks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.pruning import example
+from benchmarks.pruning import NETWORKS, example
 from spear_deploy.budgets import ask
 from spear_deploy.deployment.options import DeployOptions
 from spear_deploy.deployment.steps import run_steps
@@ -22,8 +23,7 @@ from spear_deploy.journal import Journal
 from spear_deploy.progress import Progress
 from spear_deploy.search.checkpoints import Checkpoints
 from spear_deploy.search.evaluator import Evaluator
-from spear_deploy.search.gradual import Path as GradualPath
-from spear_deploy.search.gradual import Stage
+from spear_deploy.search.gradual import GradualPath, Stage
 from spear_deploy.search.methods import Proposal
 from spear_deploy.search.options import EFFORTS
 from spear_deploy.search.space import KeepCounts, Space, keep_count, widest_uniform
@@ -32,9 +32,24 @@ from spear_deploy.targets import LoweringOptions, load_chip
 LOWEST = EFFORTS["normal"].lowest_ratio
 
 
+def study_arguments(description: str | None, budgets: Sequence[int], seeds: Sequence[int]) -> argparse.Namespace:
+    """Parse the command line of a study: what to run, or ``--table`` alone."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", choices=NETWORKS, default="digits")
+    parser.add_argument("--budgets", nargs="+", type=int, default=budgets)
+    parser.add_argument("--seeds", nargs="+", type=int, default=seeds)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    return parser.parse_args()
+
+
+def quiet(done: int, total: int) -> None:
+    """Show no progress."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """A network under study: what judges its pruned forms, and the widths that they may have."""
+    """A network under study: the evaluator of its pruned forms, and the widths that they may have."""
 
     evaluator: Evaluator
     space: Space
@@ -68,7 +83,7 @@ class Subject:
 
 @contextmanager
 def subject(name: str, folder: Path | None, seed: int) -> Iterator[Subject]:
-    """Yield a network of the examples, measured; what is trained for it goes with the block."""
+    """Yield a measured network of the examples; what is trained for it is removed when the block ends."""
     imported, data = example(name, folder)
     with TemporaryDirectory() as output:
         place = Path(output)

@@ -17,7 +17,6 @@ to learn from and the others, twenty times at random: what LRE and its interval 
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,8 +25,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.evaluators import Subject, subject
-from benchmarks.pruning import NETWORKS, known
+from benchmarks.evaluators import Subject, quiet, study_arguments, subject
+from benchmarks.pruning import known
 from spear_deploy.search.gradual import between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import Proposal
@@ -50,8 +49,8 @@ PATH, PROMISING, RANDOM = "path", "promising", "random"
 def pairs_of(some: Subject, seed: int, budget: int) -> Iterator[tuple[str, Pair]]:
     """Yield where each fine-tuned network comes from, and its pair."""
     evaluator, target, rng = some.evaluator, budget / 100, np.random.default_rng([seed, budget])
-    rate = find_rate(evaluator, evaluator.pruned(some.uniform(target)), _quiet)
-    path = prune_gradually(evaluator, some.space, target, rate, _quiet)
+    rate = find_rate(evaluator, evaluator.pruned(some.uniform(target)), quiet)
+    path = prune_gradually(evaluator, some.space, target, rate, quiet)
     yield from ((PATH, pair) for pair in path.pairs)
     config, whole = between_stages(evaluator.options, rate), evaluator.cost.total
 
@@ -88,10 +87,6 @@ def _until(
             yield drawn
         if len(seen) == count:
             break
-
-
-def _quiet(done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def run(network: str, folder: Path | None, seeds: Sequence[int], budgets: Sequence[int]) -> None:
@@ -227,13 +222,7 @@ def _of(row: Mapping[str, Any], origin: str) -> list[Pair]:
 
 def main() -> None:
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", choices=NETWORKS, default="digits")
-    parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--table", action="store_true", help="run nothing")
-    given = parser.parse_args()
+    given = study_arguments(__doc__, BUDGETS, SEEDS)
     if not given.table:
         run(given.network, given.data_dir, given.seeds, given.budgets)
     found = known(RESULTS)

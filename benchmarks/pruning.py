@@ -2,8 +2,10 @@
 
 Each run is a whole search on one thread: learning rate, the method's networks, a comparison, the closing fine-tuning,
 and then, once, the test samples.  Nothing is compared beside the method's own networks (``beside=()``), but in the rows
-of ``default``, which is what ``spear-deploy deploy`` does.  Results are lines of JSON in ``benchmarks/results``; what
-is there already is not run again, so that the benchmark can be interrupted, and run in parts.
+of ``default``, which is what ``spear-deploy deploy`` does.  ``uniform+``, and so with every method, is the same with
+half as many steps more in the closing fine-tuning: about what the default costs.  Results are lines of JSON in
+``benchmarks/results``; what is there already is not run again, so that the benchmark can be interrupted, and run in
+parts.
 
     python -m benchmarks.pruning --network digits --jobs 2            # run what is missing, and print the table
     python -m benchmarks.pruning --network digits --budgets 15 --methods scratch gradual --seeds 0
@@ -45,8 +47,9 @@ from spear_deploy.frontends.semantics import Semantics, from_toml, preset
 from spear_deploy.parallel import Lost, Tell, run_all
 from spear_deploy.progress import Progress
 from spear_deploy.search.methods import METHODS
-from spear_deploy.search.options import EFFORTS
+from spear_deploy.search.options import EFFORTS, SearchOptions
 from spear_deploy.targets import LoweringOptions, load_chip
+from spear_deploy.train.config import FinetuneConfig
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
@@ -65,6 +68,10 @@ TRAINED: Mapping[str, tuple[tuple[Semantics, dict[str, Any]], int | None]] = {
 NETWORKS = ("digits", "fashion", "nmnist", "braille", *TRAINED)
 DEFAULT = "default"
 """The name of the rows of what the tool does without options."""
+LONGER = "+"
+"""Ends the name of a method's rows whose closing fine-tuning lasts half as long again: about what the default costs."""
+_ROWS = (DEFAULT, *(name + ending for name in METHODS.names() for ending in ("", LONGER)))
+"""The rows of a table in order."""
 TITLES = {
     "digits": "Digits, 2 convolutions",
     "fashion": "Fashion-MNIST, 2 convolutions",
@@ -111,15 +118,12 @@ def example(name: str, folder: Path | None) -> tuple[Imported, Dataset]:
 def result(run: Run, tell: Tell, *, folder: Path | None) -> dict[str, Any]:
     """Carry out a run and return its figures; it tells nothing on the way."""
     imported, data = example(run.network, folder)
-    options = EFFORTS["normal"]
-    if run.method != DEFAULT:
-        options = replace(options, method=run.method, beside=())
     with TemporaryDirectory() as output:
         asked = DeployOptions(
             Path(output) / "out",
             ask({"synops": f"{run.budget}%"}),
             LoweringOptions(),
-            search=options,
+            search=search_options(run.method),
             execution=Execution(seed=run.seed),
             allow_loss=True,  # Braille's 315 steps decide near ties otherwise in integers; accuracy tells what it costs
             until="search",
@@ -132,6 +136,22 @@ def result(run: Run, tell: Tell, *, folder: Path | None) -> dict[str, Any]:
             seconds = time.process_time() - started
             return {**asdict(run), "error": error.findings[0].code, "seconds": round(seconds, 1)}
     return {**asdict(run), **figures(done), "seconds": round(time.process_time() - started, 1)}
+
+
+def search_options(name: str) -> SearchOptions:
+    """Return how the search of a table's row runs."""
+    usual = EFFORTS["normal"]
+    if name == DEFAULT:
+        return usual
+    alone = replace(usual, method=name.removesuffix(LONGER), beside=())
+    return replace(alone, finish=_longer(alone.finish)) if name.endswith(LONGER) else alone
+
+
+def _longer(config: FinetuneConfig) -> FinetuneConfig:
+    most, least = config.max_steps, config.least_steps
+    return replace(
+        config, epochs=1.5 * config.epochs, max_steps=most and round(1.5 * most), least_steps=round(1.5 * least)
+    )
 
 
 def figures(work: Work) -> dict[str, Any]:
@@ -148,13 +168,10 @@ def figures(work: Work) -> dict[str, Any]:
     }
     if work.search is not None:
         candidate = work.search.candidate
-        samples = len(work.data.train)
         found |= {
             "of": candidate.option.of,
             "units": {name: len(units) for name, units in candidate.option.kept.items()},
             "networks": len(work.search.compared),
-            "steps": sum(config.steps(samples) for each in work.search.compared for config in each.tunings)
-            + sum(config.steps(samples) for config in candidate.tunings),
             "rate": work.search.rate,
             "mape": work.search.lre.mape,
         }
@@ -196,10 +213,10 @@ def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for network in dict.fromkeys(each["network"] for each in found):
         rows = [each for each in found if each["network"] == network]
         budgets = sorted({each["budget"] for each in rows}, reverse=True)
-        methods = [name for name in (DEFAULT, *METHODS.names()) if any(each["method"] == name for each in rows)]
+        methods = [name for name in _ROWS if any(each["method"] == name for each in rows)]
         unpruned = next((f" (unpruned {100 * each['float']:.1f} %)" for each in rows if "float" in each), "")
         yield f"### {network}{unpruned}\n"
-        heads = [*(f"{budget} %" for budget in budgets), "default is ahead by", "test SynOps / budget", "batches"]
+        heads = [*(f"{budget} %" for budget in budgets), "default is ahead by", "test SynOps / budget", "CPU s"]
         yield "| method | " + " | ".join(heads) + " |"
         yield "|---|" + "---|" * len(heads)
         for method in methods:
@@ -207,8 +224,8 @@ def tables(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             cells = [cell([each for each in own if each["budget"] == budget]) for budget in budgets]
             uses = [each["on_test"] for each in own if each.get("within")]
             use = f"{np.median(uses):.3f}, at most {max(uses):.3f}" if uses else ""
-            steps = f"{np.mean([each['steps'] for each in own if 'steps' in each] or [0]):,.0f}"
-            yield f"| `{method}` | " + " | ".join((*cells, ahead(rows, own), use, steps)) + " |"
+            seconds = f"{np.mean([each['seconds'] for each in own]):,.0f}"
+            yield f"| `{method}` | " + " | ".join((*cells, ahead(rows, own), use, seconds)) + " |"
         yield ""
 
 

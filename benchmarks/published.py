@@ -18,7 +18,6 @@ against the budget is the mean SynOps on the test samples, which no decision saw
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,11 +27,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.evaluators import Subject, subject
-from benchmarks.pruning import NETWORKS, known
+from benchmarks.evaluators import Subject, quiet, study_arguments, subject
 from benchmarks.pruning import RESULTS as PRUNED
-from spear_deploy.search.gradual import Path as GradualPath
-from spear_deploy.search.gradual import prune_gradually
+from benchmarks.pruning import known
+from spear_deploy.search.gradual import GradualPath, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import Outcome, Proposal, Task
 from spear_deploy.search.methods.spear.method import Spear
@@ -58,7 +56,7 @@ class Study:
     def __init__(self, some: Subject, seed: int) -> None:
         self._some, self._evaluator = some, some.evaluator
         self._rng = np.random.default_rng(seed)
-        self.rate = find_rate(self._evaluator, self._evaluator.pruned(some.uniform(_RATE_AT)), _quiet)
+        self.rate = find_rate(self._evaluator, self._evaluator.pruned(some.uniform(_RATE_AT)), quiet)
         self._pairs: list[Pair] = []
 
     def deliver(self, form: str, budget: int) -> dict[str, Any]:
@@ -98,7 +96,7 @@ class Study:
 
     def _lre(self, target: float) -> tuple[Predict, GradualPath, int]:
         """Return the prediction of LRE on the pairs of a gradual path, the path, and the batches that it took."""
-        path = prune_gradually(self._evaluator, self._some.space, target, self.rate, _quiet)
+        path = prune_gradually(self._evaluator, self._some.space, target, self.rate, quiet)
         lre = fit(path.pairs)
         return (
             lambda proposal, outcome: lre.predict(outcome.synops, self._some.ratios(proposal.counts)),
@@ -124,16 +122,12 @@ class Study:
             training=self._finish,
             refine=lambda network: network,
             refining=0,
-            tick=_quiet,
+            tick=quiet,
         )
         method = Spear(task)
         while (proposal := method.ask()) is not None:
             method.tell(proposal, evaluator.outcome(proposal))
         return max(method.told, key=lambda told: method.merit(*told))[0].counts
-
-
-def _quiet(done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def run(network: str, folder: Path | None, seeds: Sequence[int], budgets: Sequence[int]) -> None:
@@ -183,13 +177,7 @@ def _figures(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 def main() -> None:
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", choices=NETWORKS, default="digits")
-    parser.add_argument("--budgets", nargs="+", type=int, default=BUDGETS)
-    parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--table", action="store_true", help="run nothing")
-    given = parser.parse_args()
+    given = study_arguments(__doc__, BUDGETS, SEEDS)
     if not given.table:
         run(given.network, given.data_dir, given.seeds, given.budgets)
     Console(width=160).print("\n".join(table(known(RESULTS), known(PRUNED))), markup=False, highlight=False)

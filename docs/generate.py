@@ -124,11 +124,11 @@ def commands_page() -> str:
 
 def errors_page() -> str:
     """The catalogue."""
-    rows = [(f"[{code}](errors/{code}.md)", title, _joined(text)) for code, (title, text) in CATALOGUE.items()]
+    rows = [(f"[{code}](errors/{code}.md)", title, _blocks(text)[0]) for code, (title, text) in CATALOGUE.items()]
     return _page(
         "Errors and notes",
-        "`spear-deploy explain CODE` prints one, with an example that raises it and what mends it. Codes with E end a "
-        "run, codes with N are notes.",
+        "`spear-deploy explain CODE` prints one, with all causes, an example that raises it and what fixes it. Codes "
+        "with E end a run, codes with N are notes.",
         _table(("code", "title", "what it means"), rows),
     )
 
@@ -139,7 +139,15 @@ def code_page(code: str) -> str:
     rules = rules_of(code)
     stated = ["## Rules", _table(("rule", "fix", "chips"), rules)] if rules else []
     heading = "## Example" if RAISED in example(code) else "## How it comes about"
-    return _page(f"{code}: {title}", _joined(text), *stated, heading, example(code).rstrip())
+    lead, *causes = _blocks(text)
+    listed = ["\n".join(causes)] if causes else []
+    return _page(f"{code}: {title}", lead, *listed, *stated, heading, example(code).rstrip())
+
+
+def _blocks(text: str) -> list[str]:
+    """Return the explanation of a code in Markdown: what it means, then its causes as items of a list."""
+    lead, *causes = re.split(r"\n(?=- )", text.replace("*", r"\*"))
+    return [_joined(lead), *map(_joined, causes)]
 
 
 def rules_of(code: str) -> list[tuple[str, str, str]]:
@@ -158,9 +166,9 @@ def rules_page() -> str:
     rows = [(f"[{code}](errors/{code}.md)", *rule) for code in CATALOGUE for rule in rules_of(code)]
     return _page(
         "Rules of chips",
-        "What chips ask of a network, of its data, of the integers and of the cores. A finding quotes the rule that it "
-        "breaks, with the value found and the limit. Codes with N are notes. Each chip's page has its own, beside its "
-        "figures and where they come from.",
+        "The rules of chips on networks, data, integers and cores. A finding quotes the rule that is broken, with the "
+        "value found and the limit. Codes with N are notes. Each chip's page has its own rules, with its figures and "
+        "their sources.",
         _table(("code", "rule", "fix", "chips"), rows),
     )
 
@@ -169,8 +177,8 @@ def schema_page() -> str:
     """What ``report.json`` holds."""
     whole = schema()
     lead = (
-        "`report.json` of a bundle, and what `--json` prints. Every property is required, and `null` where a run has "
-        "nothing to say; `[]` stands for each item of a list, `*` for each name."
+        "`report.json` of a bundle, which `--json` prints too. Every property is required, and `null` where it does "
+        "not apply; `[]` stands for each item of a list, `*` for each name."
     )
     parts = [lead, _table(("property", "type", "meaning"), _properties(whole, ""))]
     for name, definition in whole["$defs"].items():
@@ -191,20 +199,20 @@ def entries_page() -> str:
     forms = [(f"`{name}`", kind.form) for name, kind in KINDS.items()]
     parts = [
         (
-            "Each is an entry of a table. Another distribution adds one through an entry point of the group given, a "
+            "Each is an entry of a table. Another distribution adds one through an entry point of the given group, a "
             "program through `add`; no file of this package is edited (tests/test_plugins.py does each)."
         )
     ]
     for title, table, use, protocol in sections:
         rows = [(f"`{name}`", _summary(entry)) for name, entry in table.items()]
-        asked = f"{_upper(use)}. Entry points: `{table.group}`; what is asked of one: `spear_deploy/{protocol}`."
+        asked = f"{_upper(use)}. Entry points: `{table.group}`; protocol: `spear_deploy/{protocol}`."
         parts += [f"## {title}", asked, _table(("name", "what it is"), rows)]
-    asked = "`--data`; from the last to the first, the one that takes it loads it. "
-    asked += f"Entry points: `{KINDS.group}`; what is asked of one: `spear_deploy/data/kind.py`."
+    asked = "`--data`; tried from the last to the first; the first that recognises the name loads it. "
+    asked += f"Entry points: `{KINDS.group}`; protocol: `spear_deploy/data/kind.py`."
     parts += ["## Kinds of data", asked, _table(("name", "is given as"), forms)]
-    asked = f"Entry points: `{RESOURCES.group}`; what is asked of one: `spear_deploy/budgets/resource.py`."
+    asked = f"Entry points: `{RESOURCES.group}`; protocol: `spear_deploy/budgets/resource.py`."
     parts += ["## Budgets", asked, budgets_table(), "## Steps of `deploy`"]
-    parts += ["`--until STEP` stops behind one.", steps_table()]
+    parts += ["`--until STEP` stops after one.", steps_table()]
     return _page("Targets, methods, backends, budgets, steps", *parts)
 
 
@@ -288,10 +296,10 @@ def nodes_table() -> str:
     """Return NIR's nodes and what becomes of them."""
     firing = [name for name, fields in NEURON_TYPES.items() if {"threshold", "v_threshold"} & set(fields)]
     kinds = {
-        "neurons that fire": firing,
-        "neurons that are read": [name for name in NEURON_TYPES if name not in firing],
-        "operations and delays on the way between neurons": STEP_TYPES,
-        "ports and subgraphs, which are opened": ("Input", "NIRGraph", "Output"),
+        "spiking neurons": firing,
+        "readouts, which never fire": [name for name in NEURON_TYPES if name not in firing],
+        "operations and delays between neurons": STEP_TYPES,
+        "ports, and subgraphs, which are flattened": ("Input", "NIRGraph", "Output"),
     }
     return _table(("nodes", "become"), [(", ".join(f"`{n}`" for n in names), kind) for kind, names in kinds.items()])
 

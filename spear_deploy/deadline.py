@@ -1,4 +1,4 @@
-"""A point in time by which a run shall come to its end: whoever works in rounds asks whether it has passed."""
+"""The point in time by which a run has to end; code that works in rounds checks whether it has passed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """Return the deadline in so many seconds from now; None: never."""
+        """Return the deadline this many seconds from now; None means never."""
         return cls() if seconds is None else cls(time.monotonic() + seconds)
 
     @property

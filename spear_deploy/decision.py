@@ -1,4 +1,4 @@
-"""How a class is read from the output population: a table of rules, the same for whoever judges a decision.
+"""How a class is read from the output population: a table of rules, shared by everything that judges decisions.
 
 The float network, the emulator, a backend's recording and the scoring of the search all score what the output sent
 with :attr:`DecisionRule.score` and take the class of the highest score, the first (lowest index) of equal ones: outputs
@@ -99,7 +99,7 @@ def program_rule(program: Program, name: str | None = None) -> DecisionRule:
 
 
 def choose_rule(name: str | None, output: str, *, is_readout: bool) -> DecisionRule:
-    """Return the rule of that name, or where it is None the one that is usual for such an output.
+    """Return the rule of that name; if it is None, the default for this kind of output.
 
     Raises :class:`InputError`: E008 for a name that there is not, E015 for a rule that the output does not suit.
     """

@@ -89,7 +89,7 @@ class UnsupportedError(SpearError):
 
 
 class BudgetNotMetError(SpearError):
-    """All was run, but a measured resource lies beyond its budget; the report is written."""
+    """Everything ran, but a measured resource exceeds its budget; the report is written."""
 
     exit_code = 4
 

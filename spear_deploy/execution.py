@@ -51,7 +51,7 @@ class Execution:
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """What results depend on, as JSON; what a deadline cuts short is no result that another run goes on with."""
+        """What results depend on, as JSON, without the deadline: results that it cuts short are never resumed from."""
         return {
             "threads": self.threads,
             "device": self.device,
@@ -76,7 +76,7 @@ class Execution:
             raise InputError.of("E008", f"--device {self.device}", message, fix) from error
 
     def check_memory(self, needed: int) -> None:
-        """Raise :class:`InputError` (E019) where so many bytes are not free; where that cannot be told, do nothing."""
+        """Raise :class:`InputError` (E019) if fewer bytes are free; do nothing if that is unknown."""
         free = free_memory()
         if free is not None and needed > free:
             message = f"the run takes up to {bytes_as_text(needed)}, and {bytes_as_text(free)} are free"
@@ -85,7 +85,7 @@ class Execution:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let torch and numba use so many threads while the block runs.
+        """Let torch and numba use this many threads while the block runs.
 
         Blocks in other threads wait: the numbers of threads and the random states belong to the process.
         """
@@ -143,7 +143,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """Let GPUs compute single precision as such, and always by the same algorithm, while the block runs."""
+    """Let GPUs compute in true single precision and deterministically while the block runs."""
     import torch
 
     convolutions = settings(torch.backends.cudnn, allow_tf32=False, deterministic=True, benchmark=False)

@@ -1,4 +1,4 @@
-"""What optional packages are missing, and the command that brings them, wherever this tool was installed from."""
+"""Missing optional packages, and the command that installs them, wherever this tool was installed from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a process of this project's own does with memory that it has freed: keep it for what comes next.
+"""Keep freed memory in the process, instead of returning it to the system and faulting it in again.
 
 Each step of training takes and frees the same arrays of megabytes.  glibc takes those from the kernel anew, page by
 page, which a fifth of the steps of a small network went for.  Kept are arrays of up to 128 MiB, and at most 256 MiB

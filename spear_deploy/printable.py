@@ -1,4 +1,4 @@
-"""The one way to show what comes from files (names of nodes, populations, profiles, files), and lengths of time."""
+"""The one way to show text that comes from files (names of nodes, populations, profiles), and lengths of time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def plain(text: object) -> str:
-    """Return text on one line without control characters: a terminal obeys some of them."""
+    """Return text on one line without control characters, some of which a terminal would interpret."""
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 

@@ -139,11 +139,11 @@ class RemoteProgress(Progress):
         self._tell = tell
 
     def say(self, text: str) -> None:
-        """Tell a line."""
+        """Print a line."""
         self._tell(("say", text, 0, 0))
 
     def explain(self, lines: Iterable[str]) -> None:
-        """Tell what was decided."""
+        """Print what was decided, with ``-v``."""
         for line in lines:
             self._tell(("why", line, 0, 0))
 
@@ -192,7 +192,7 @@ class Board:
             yield self
 
     def heard(self, name: str, message: tuple[str, str, int, int]) -> None:
-        """Take in what a run has told."""
+        """Process the messages of a run."""
         kind, text, done, total = message
         if kind == "tick":
             self._move(name, text, done, total)

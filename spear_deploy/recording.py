@@ -1,4 +1,4 @@
-"""What every population did in a run."""
+"""Recordings: what every population did in a run."""
 
 from __future__ import annotations
 

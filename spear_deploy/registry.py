@@ -75,7 +75,7 @@ class Registry(Generic[T]):
         return entry
 
     def _load(self, point: EntryPoint) -> T:
-        """Load what another distribution brings; whatever goes wrong there is told as its fault."""
+        """Load an entry of another distribution; whatever goes wrong there is reported as its fault."""
         brought_by = point.dist.name if point.dist is not None else point.value
         try:
             entry: T = point.load()

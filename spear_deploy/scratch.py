@@ -1,4 +1,4 @@
-"""Temporary folders: one goes when its user is done, or with the next one that is made where its user was killed.
+"""Temporary folders: removed when their user is done, or by the next run if their user was killed.
 
 Whoever has one holds a lock on a file in it, which the kernel releases when the process ends, however it ends.
 """

@@ -25,7 +25,7 @@ NOT_WRITTEN = _FULL | {EACCES, EIO, EROFS}
 
 
 def is_file(path: Path) -> bool:
-    """Say whether a path leads to a file: not where the system takes no such name, or lets nobody look."""
+    """Whether a path leads to a file; False if the system does not allow the name, or to look."""
     try:
         return path.is_file()
     except OSError:
@@ -33,7 +33,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether a path leads to a folder, in the same way."""
+    """Return whether a path leads to a folder, in the same way."""
     try:
         return path.is_dir()
     except OSError:
@@ -41,7 +41,7 @@ def is_folder(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Say whether there is anything at a path, in the same way."""
+    """Return whether there is anything at a path, in the same way."""
     try:
         return path.exists()
     except OSError:

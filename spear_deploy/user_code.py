@@ -58,7 +58,7 @@ def write_told(result: Path, work: Callable[[], dict[str, Any]]) -> None:
 
 
 def named_in_file(file: Path, name: str) -> Any:
-    """Run a file as a module of its own name, beside which it may import others; return what it calls ``name``.
+    """Run a file as a module, from whose folder it may import others; return its member ``name``.
 
     Raises :class:`InputError` (E048) for a name that it lacks.
     """

@@ -26,21 +26,24 @@ from spear_deploy.targets.ports import input_ranges
 
 Answer: TypeAlias = Literal["yes", "with adaptation", "cannot say", "no"]
 ALL = "all"
-"""What stands for every chip that comes with the tool."""
+"""The name that stands for every built-in chip."""
 _ORDER: tuple[Answer, ...] = ("yes", "with adaptation", "cannot say", "no")
 
 
 @dataclass(frozen=True)
 class ChipCheck:
-    """What one chip says of a network.
+    """The result of checking a network against one chip.
 
     Attributes:
-        chip: name of the profile. title: of the chip. emulated: whether there are programs of it, or rules alone.
-        answer: ``yes``; ``with adaptation``: once it has the chip's own neurons, which changes what it does and takes
-        fine-tuning (``--adapt``); ``cannot say``: no rule is broken, but figures are not published; ``no``.
-        findings: what stands in the way of the network as it is. unmade: the figures for want of which checks were not
-        made. placement: of the network, adapted where it has to be; None where it cannot be placed.
-        of_cores: cores that the chip has.
+        chip: name of the profile.
+        title: title of the chip.
+        emulated: whether the chip is emulated, or only checked by rules.
+        answer: ``yes``; ``with adaptation``: with the chip's own neurons, which takes fine-tuning (``--adapt``);
+        ``cannot say``: no rule is broken, but some figures are not published; ``no``.
+        findings: why the chip does not take the network unchanged.
+        unmade: unpublished figures, whose checks could not be made.
+        placement: placement of the network, adapted if necessary; None if it cannot be placed.
+        of_cores: number of cores of the chip.
     """
 
     chip: str
@@ -54,14 +57,14 @@ class ChipCheck:
 
     @property
     def busiest(self) -> tuple[str, str, float] | None:
-        """Population, resource and share of it on the core that is fullest; None where nothing is known."""
+        """The fullest core: its population, its fullest resource, and the share used; None if unknown."""
         placed = () if self.placement is None else self.placement.populations
         shares = [(p.name, p.binding, p.utilisation[p.binding]) for p in placed if p.binding in p.utilisation]
         return max(shares, key=lambda found: found[2]) if shares else None
 
     @property
     def memory_share(self) -> float | None:
-        """Share of the chip's synaptic memory, or of its synapses, where all cores have the same; None: not known."""
+        """Share of the chip's synaptic memory (or synapses) in use, if all cores have the same; None if unknown."""
         placed = () if self.placement is None else self.placement.populations
         if not placed or any("synapse_words" not in p.utilisation for p in placed):
             return None
@@ -69,7 +72,7 @@ class ChipCheck:
 
     @property
     def curable(self) -> bool:
-        """Whether a narrower network may have none of the findings: pruning may cure them."""
+        """Whether pruning may cure all findings."""
         return bool(self.findings) and all(finding.code in CURABLE for finding in self.findings)
 
     @property
@@ -78,7 +81,7 @@ class ChipCheck:
         return len(self.findings), sum(map(_excess, self.findings))
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as what JSON holds."""
+        """Return it as plain data, as in the JSON."""
         busiest = None if self.busiest is None else dict(zip(("population", "of", "share"), self.busiest, strict=True))
         return {
             "chip": self.chip,
@@ -105,11 +108,11 @@ def check_chips(
     *,
     calibration: NDArray[Any] | Mapping[str, NDArray[Any]] | None = None,
 ) -> tuple[ChipCheck, ...]:
-    """Hold a network against chips, all that come with the tool (``"all"``, as for ``--chip``) unless others are given.
+    """Check a network against chips: all built-in ones (``"all"``, as for ``--chip``) unless ``chips`` names some.
 
     ``calibration`` (steps, samples, *shape) is input as it will be run, as for :func:`spear_deploy.lower`.  Chips that
     take the network come first, then those that take it adapted, those of which too little is published, and the
-    others, nearest first: by the number of findings, then by how far values lie beyond their limits.
+    others, nearest first: by the number of findings, then by how far values exceed their limits.
 
     Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011).
     """
@@ -130,7 +133,7 @@ def check_chips(
 
 
 def ranked(checks: Iterable[ChipCheck]) -> tuple[ChipCheck, ...]:
-    """Return what chips say in the order of :func:`check_chips`."""
+    """Return the checks in the order of :func:`check_chips`."""
 
     def place(check: ChipCheck) -> tuple[object, ...]:
         return _ORDER.index(check.answer), check.distance, len(check.unmade), check.of_cores, check.chip
@@ -139,7 +142,7 @@ def ranked(checks: Iterable[ChipCheck]) -> tuple[ChipCheck, ...]:
 
 
 def check_chip(imported: Imported, chip: ChipProfile, ranges: Mapping[str, InputRange]) -> ChipCheck:
-    """Hold a network against one chip; ``ranges`` are those of its inputs."""
+    """Check a network against one chip; ``ranges`` are those of its inputs."""
     target = TARGETS.get(chip.target)
     if isinstance(target, CheckedTarget):
         return _checked(target, imported, chip)
@@ -175,7 +178,7 @@ def _lowered(target: Target, imported: Imported, chip: ChipProfile, ranges: Mapp
 
 
 def _excess(finding: Finding) -> float:
-    """Return by how much a finding is beyond its limit, as a logarithm; 0 where it is no matter of numbers."""
+    """Return by how much a finding exceeds its limit, as a logarithm; 0 if it has no numbers."""
     if not finding.value or not finding.limit or finding.value <= 0 or finding.limit <= 0:
         return 0.0
     return abs(log(finding.value / finding.limit))

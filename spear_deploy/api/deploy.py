@@ -54,12 +54,12 @@ class Deployment:
     """A finished deployment; it shows itself in a notebook.
 
     Attributes:
-        work: all that the steps found out.
+        work: everything that the steps found.
         report: the report as data (docs/report.md), or None if it was stopped before its end.
-        folder: where the bundle lies.
-        scratch: what removes a temporary folder with the deployment; None for an output of one's own.
-        project: what of its options a file can hold; None where the command line holds them.
-        copies: the folders that it was saved in.
+        folder: the folder of the bundle.
+        scratch: removes a temporary folder together with the deployment; None if ``output`` was given.
+        project: the options that a project file can hold; None if they came from the command line.
+        copies: the folders that it was saved to.
     """
 
     work: Work
@@ -71,12 +71,12 @@ class Deployment:
 
     @property
     def error(self) -> SpearError | None:
-        """What keeps it from being done, if anything: a budget missed, a mismatch, a backend that failed."""
+        """The error that keeps it from being done, if any: a budget missed, a mismatch, a backend that failed."""
         return error_of(self.work)
 
     @property
     def imported(self) -> Imported:
-        """The deployed float network with its semantics, as :func:`spear_deploy.load` gives one."""
+        """The deployed float network with its semantics, as returned by :func:`spear_deploy.load`."""
         return replace(self.work.imported, network=self.network)
 
     @property
@@ -90,11 +90,11 @@ class Deployment:
         return None if self.work.measured is None else self.work.measured.lowered.program
 
     def save(self, folder: str | PathLike[str], *, force: bool = False) -> Path:
-        """Copy the bundle with its report into a folder; return its path.  ``force``: in place of an earlier one.
+        """Copy the bundle with its report into a folder, and return its path.
 
-        One of a run that did not succeed is replaced without.  Raises :class:`~spear_deploy.errors.InputError`: E009
-        for a folder that cannot be written or holds other files, E017 if another run writes it, E018 if it holds an
-        earlier run that succeeded or was interrupted and ``force`` is not given.
+        ``force`` replaces the bundle of an earlier successful or interrupted run; that of a failed run is replaced
+        anyway.  Raises :class:`~spear_deploy.errors.InputError`: E009 for a folder that cannot be written or has other
+        files, E017 if another run is writing to it, E018 if it needs ``force``.
         """
         target = as_folder(folder)
         source = real_path(self.folder)
@@ -111,7 +111,7 @@ class Deployment:
             with writing(target):
                 shutil.copytree(source, target, dirs_exist_ok=True)
         if self.project is not None and self.report is not None:
-            self.project.write(target)  # its paths lead from where it lies
+            self.project.write(target)  # its paths are relative to the folder
         self.copies.append(target)
         return target
 
@@ -132,24 +132,24 @@ def deploy(
     output: str | PathLike[str] | None = None,
     **settings: Unpack[Settings],
 ) -> Deployment:
-    """Make a trained network fit the budgets of a chip, and measure that it does.
+    """Make a trained network fit a chip's budgets, and measure that it does.
 
     ``model`` is a file (``.nir``, ``.net``), a :class:`~spear_deploy.frontends.Imported`, a graph of the ``nir``
     package, or a live module of snnTorch, SpikingJelly, Norse or sinabs.  ``data`` are arrays (x, y) or (x_train,
     y_train, x_test, y_test), (N, T, *shape) each, or values (N, *shape) with ``steps``; a mapping of such names; a
     torch Dataset or DataLoader, or a pair for training and test; the name of a data set; or an ``.npz`` file.
-    ``chip`` is a profile, or the name or file of one.  Without ``output`` the bundle lies in a temporary folder: see
-    :meth:`Deployment.save`.
-    The keywords are those of :class:`~spear_deploy.api.settings.Settings`; one budget at least is needed.
+    ``chip`` is a profile, or the name or file of one.  Without ``output`` the bundle is in a temporary folder: see
+    :meth:`Deployment.save`.  The other keywords are those of :class:`~spear_deploy.api.settings.Settings`; at least one
+    budget is required.
 
-    A network beyond its budgets (E040, or E041 where even the smallest one is far beyond), or a backend that disagrees
-    or fails, is told by :attr:`Deployment.error`.
+    If the network exceeds its budgets (E040, or E041 if even the smallest one far exceeds them), or a backend disagrees
+    or fails, :attr:`Deployment.error` says so.
 
     Raises:
         InputError: E001..E014 (unreadable or unusable input), E007 (budgets), E008 (names), E009, E017, E018 (output).
         UnsupportedError: E020..E038 with all that the tool or the chip does not support; E066 for a network that
             collapses on the chip, unless ``allow_loss``; E090 for a chip that is checked, not emulated.
-        BackendError: E060 if the backend that shall prove the result is not installed.
+        BackendError: E060 if the backend that should confirm the result is not installed.
     """
     folder = None if output is None else as_folder(output)
     if folder is not None:
@@ -168,7 +168,7 @@ def deploy(
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A deployment whose inputs are known to be usable."""
+    """A deployment whose inputs have been checked."""
 
     imported: Imported
     data: Dataset
@@ -176,9 +176,9 @@ class Request:
     settings: Settings
 
     def run(self, output: Path | None, progress: Progress, command: str) -> Deployment:
-        """Run the steps and write the report; ``command`` is what the report says it was made by.
+        """Run the steps and write the report, which names ``command`` as its origin.
 
-        Without ``output`` the bundle lies in a folder that goes with the deployment.
+        Without ``output`` the bundle is in a temporary folder that is removed with the deployment.
         """
         if output is not None:
             return self._run_in(output, progress, command)
@@ -190,7 +190,7 @@ class Request:
             raise
 
     def checked(self, output: Path) -> Work:
-        """Return what the first step finds out, which writes nothing; raise what it refuses."""
+        """Return the result of the first step, which writes nothing; raise what it refuses."""
         options = replace(deploy_options(self.settings, output), until=STEPS[0].name)
         work = Work(imported=self.imported, data=self.data, chip=self.chip, options=options)
         return run_steps(work, Progress(Console(quiet=True)))

@@ -1,4 +1,4 @@
-"""What of the tool's surroundings is there, what is missing, and the command that mends it.  No library is imported."""
+"""What is installed around the tool, what is missing, and the command that fixes it.  No library is imported."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def describe(checks: tuple[Check, ...]) -> dict[str, Any]:
 
 
 def readiness(checks: tuple[Check, ...]) -> str:
-    """Say in a line what can be done as it is, for a tool with all that it needs."""
+    """Return a line on what can be done now, if the tool has everything it needs."""
     missing = [check for check in checks if check.state != "ok"]
     optional = "; what is missing is optional" if missing else ""
     search = next((check for check in missing if check.name == "search"), None)
@@ -160,7 +160,7 @@ def _state(name: str, least: str | None) -> tuple[State, str]:
 
 
 def _parts(version: str) -> tuple[int, ...]:
-    """Return the numbers in front of a version: 2.13.0+cpu is (2, 13)."""
+    """Return the leading numbers of a version: 2.13.0+cpu is (2, 13)."""
     numbers = [int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part]  # type: ignore[index]
     while numbers and not numbers[-1]:
         numbers.pop()

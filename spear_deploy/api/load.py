@@ -22,14 +22,14 @@ def load(
     semantics: Semantics | str | PathLike[str] | None = None,
     **overrides: Any,
 ) -> Imported:
-    """Read a NIR file, a graph of the ``nir`` package, or lava-dl's ``.net``, which says itself how it computes.
+    """Read a NIR file, a graph of the ``nir`` package, or lava-dl's ``.net``, whose semantics are fixed.
 
-    ``semantics`` says how its neurons compute: a :class:`~spear_deploy.frontends.Semantics`, a preset's name or a
-    TOML file; it is omitted for files that this tool wrote, which carry it.  ``overrides`` replaces single fields,
-    as in ``load("net.nir", "snntorch", reset="zero")``.
+    ``semantics`` defines how its neurons compute: a :class:`~spear_deploy.frontends.Semantics`, a preset's name or a
+    TOML file.  Omit it for files written by this tool, which carry it.  ``overrides`` replace single fields, as in
+    ``load("net.nir", "snntorch", reset="zero")``.
 
     Raises what :func:`spear_deploy.frontends.load` raises, and :class:`~spear_deploy.errors.InputError` (E008) for
-    a preset or field that does not exist, with all of them at once.
+    presets or fields that do not exist, all at once.
     """
     check_fields(overrides, "load")
     stated = _stated(semantics)

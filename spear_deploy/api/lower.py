@@ -23,14 +23,14 @@ def lower(
     weight_bits: int | None = None,
     keep_to: str | None = None,
 ) -> Lowered:
-    """Quantise and place a network as it is.
+    """Quantise and place a network without pruning it.
 
-    ``chip`` is a profile, or the name or file of one.  ``calibration`` (steps, samples, *shape) is input as it will be
-    run: it tells the range of values (several inputs: by name); without it spikes are expected.  ``keep_to`` names an
-    export format (``net``) that shall hold the program.
+    ``chip`` is a profile, or the name or file of one.  ``calibration`` (steps, samples, *shape) is typical
+    input, which gives the range of values (several inputs: by name); without it spikes are expected.  ``keep_to`` names
+    an export format (``net``) that has to be able to hold the program.
 
-    The result has ``.program``, ``.placement``, ``.findings`` and ``.emulate(x)``; what does not fit on the cores is
-    among the findings.  Raises :class:`~spear_deploy.errors.UnsupportedError` with all that the chip cannot do
+    The result has ``.program``, ``.placement``, ``.findings`` and ``.emulate(x)``; the findings include what does not
+    fit on the cores.  Raises :class:`~spear_deploy.errors.UnsupportedError` with all that the chip cannot do
     (E090: it is checked, not emulated), and :class:`~spear_deploy.errors.InputError` (E001, E007, E008, E011).
     """
     if not isinstance(imported, Imported):

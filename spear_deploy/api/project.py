@@ -1,4 +1,4 @@
-"""What a project file can hold of a call of ``spear_deploy.deploy``: the options that say the same."""
+"""The project file of a call of ``spear_deploy.deploy``: its keywords as options of the command line."""
 
 from __future__ import annotations
 

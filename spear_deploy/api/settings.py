@@ -31,48 +31,48 @@ from spear_deploy.train.config import FinetuneConfig
 
 
 class Settings(TypedDict, total=False):
-    """Keywords of :func:`spear_deploy.deploy` beside model, data and chip; those of budgets come first.
+    """Keywords of :func:`spear_deploy.deploy` besides model, data and chip; those of budgets come first.
 
     Attributes:
         synops: mean SynOps a sample: a number, or a percentage of the unpruned network's such as ``"50%"``.
-        synops_p95: SynOps that 95 % of the samples keep, in the same way.
-        cores: cores at most; the chip's own number holds always.
+        synops_p95: SynOps that 95 % of the samples stay within, given in the same way.
+        cores: most cores; never more than the chip has.
         min_accuracy: least accuracy, a share or a percentage.
         max_drop: most points of accuracy lost against the float network.
         method: name of the search method.
-        effort: how much is spent on search and fine-tuning: quick, normal or thorough.
-        confidence: with which budgets of SynOps hold on samples not seen, below 1.
+        effort: effort of search and fine-tuning: quick, normal or thorough.
+        confidence: confidence, below 1, with which SynOps budgets hold on unseen samples.
         episodes: networks that the method judges before fine-tuning.
         candidates: networks of the method that are fine-tuned and compared.
         lowest_ratio: smallest keep ratio of a layer.
-        epochs: epochs of the closing fine-tuning at most.
-        seed: of every random choice.
-        threads: that compute; another number rounds differently.
-        memory: bound of what the process takes, in bytes or as text such as ``"4GiB"``; batches go in parts that fit,
-            and another number of parts rounds differently.
-        device: torch's name, for training and emulation.
-        jobs: processes that the points of a sweep, or the samples that a backend validates, are shared among; no
-            result depends on them.
-        backend: what proves the result spike by spike; None: the emulator's word stands.
+        epochs: most epochs of the closing fine-tuning.
+        seed: seed of every random choice.
+        threads: number of threads; another number rounds differently.
+        memory: bound on the memory of the process, in bytes or as text such as ``"4GiB"``; batches are split into parts
+            that fit, and another number of parts rounds differently.
+        device: device for training and emulation, by torch's name.
+        jobs: processes among which the points of a sweep, or the samples that a backend validates, are divided; results
+            do not depend on it.
+        backend: backend that confirms the result spike by spike; None: only the emulator measures.
         time_limit: seconds after which the best network measured so far is delivered; None: the search ends by itself.
         timeout: time limit of the backend in seconds.
-        samples: test samples that validation runs; None: all.
-        augment: what fine-tuning changes of images at random: ``"mirror"``, ``"shift"``, or ``"mirror,shift"``; None:
+        samples: number of test samples for validation; None: all.
+        augment: random changes of images in fine-tuning: ``"mirror"``, ``"shift"``, or ``"mirror,shift"``; None:
             nothing.
-        decide: how a class is read from the output: count, first, last, max or sum; None: the output's usual rule.
-        weight_bits: bits of a weight; None: what the chip has.
-        place: how the deployed network is put on cores: default, or balance, which evens out what they have to do.
-        keep_to: an export format that shall hold the program.
+        decide: how a class is read from the output: count, first, last, max or sum; None: the default for the output.
+        weight_bits: bits of a weight; None: the chip's.
+        place: placement on cores: default, or balance, which balances their load.
+        keep_to: an export format that has to be able to hold the program.
         adapt: give the network the chip's own neuron first, and fine-tune it.
-        allow_loss: go on with a network that collapses on the chip (E066), and say so in the report.
-        resume: go on with an interrupted run in the same folder.
-        force: replace the bundle of a run that succeeded, or begin the interrupted run anew, that the folder holds.
+        allow_loss: continue with a network that collapses on the chip (E066), and note it in the report.
+        resume: continue an interrupted run in the same folder.
+        force: replace the bundle of a successful run in the folder, or restart an interrupted one.
         until: stop after the step of that name.
-        semantics: how a file's neurons compute, where it does not say so: a preset or a TOML file.
+        semantics: semantics of a file that does not carry them: a preset or a TOML file.
         steps: time steps over which values are coded.
         encoding: how values become input.
         bin_ms: width of the bins of event data.
-        bin_events: events of a bin, in place of its width.
+        bin_events: events per bin, instead of its width.
         sensor: width and height of the camera, ``"34,34"`` or a pair, where event files lack it.
         crop: side of the square at the sensor's centre that is kept.
         downsample: pixels along each axis that become one.
@@ -184,7 +184,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
 
 @dataclass(frozen=True)
 class _Number:
-    """What a number may be; ``above``: larger than the least one."""
+    """The valid range of a number; ``above``: larger than the least one."""
 
     kind: type[int] | type[float]
     least: float
@@ -241,7 +241,7 @@ _NUMBERS: Mapping[str, _Number] = {
 
 
 def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
-    """Return the options of a deployment; raise :class:`InputError` (E007) for budgets that cannot be meant."""
+    """Return the options of a deployment; raise :class:`InputError` (E007) for invalid budgets."""
     given = settings.get
     budgets = ask({name: given(name) for name in RESOURCES.names()})
     if not budgets:
@@ -318,7 +318,7 @@ def data_options(settings: Mapping[str, Any], network: Network | None = None) ->
 
 
 def _settings_given(settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return those settings that were given a value."""
+    """Return the settings that have a value."""
     return {name: settings[name] for name in names if settings.get(name) is not None}
 
 

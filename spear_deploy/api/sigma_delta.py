@@ -15,15 +15,15 @@ from spear_deploy.targets import TARGETS, LoweredSigmaDelta, SigmaDeltaTarget, l
 def load_sigma_delta(
     source: str | PathLike[str], chip: str | PathLike[str] | ChipProfile = "loihi2"
 ) -> LoweredSigmaDelta:
-    """Read a ``.net`` file of lava-dl whose neurons are sigma-delta, and put it on a chip as it stands.
+    """Read a ``.net`` file of lava-dl whose neurons are sigma-delta, and place it on a chip unchanged.
 
     ``chip`` is a profile, or the name or file of one.  The result has ``.network``, the integers, ``.program``,
-    ``.placement``, ``.findings``, ``.simulate(x)``, in real numbers, and ``.emulate(x)``: ``x`` (steps, samples,
-    *shape) are the integers that netx's delta encoder is fed, or messages where the file has none; the recording has
-    messages as ``spikes`` and the sums of every population as ``membrane``.
+    ``.placement``, ``.findings``, ``.simulate(x)``, in real numbers, and ``.emulate(x)``.  ``x`` are integers (steps,
+    samples, *shape) for netx's delta encoder, or messages if the file has no encoder; the recording has messages as
+    ``spikes`` and the sums of every population as ``membrane``.
 
     Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011, E013) and
-    :class:`~spear_deploy.errors.UnsupportedError` (E021, E026: what of the file is not supported; E021 for a family of
+    :class:`~spear_deploy.errors.UnsupportedError` (E021, E026: unsupported parts of the file; E021 for a family of
     chips that runs none, E034 for a chip whose spikes carry too few bits).
     """
     network, notes = read_sigma_delta(Path(fspath(source)))

@@ -53,7 +53,7 @@ class Sweep:
 
     @property
     def error(self) -> SpearError | None:
-        """What keeps it from answering: E068 for points that were lost, E046 if no budget loses so little."""
+        """The error that keeps it from answering: E068 for lost points, E046 if no budget loses so little."""
         lost = [point for point in self.points if point.error is not None and point.error.startswith("E068")]
         if lost:
             fix = "--resume with the same command goes on with it; with fewer --jobs where memory ran out"
@@ -194,7 +194,7 @@ def _side_by_side(
 
 
 def _fitting(plan: Plan, checked: Work, jobs: int, progress: Progress) -> int:
-    """Return how many of so many jobs the memory holds."""
+    """Return how many of the jobs fit into memory."""
     assert checked.memory is not None
     bounded = plan.settings.get("memory") is not None
     fitting = runs_together(checked.memory, checked.options.execution, jobs, bounded=bounded)

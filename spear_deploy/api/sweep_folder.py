@@ -1,4 +1,4 @@
-"""The folder of a sweep: whose it is, which of its points are done, and what is replaced."""
+"""The folder of a sweep: which sweep it belongs to, which points are finished, and what is replaced."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 
 
 def identity_of(requests: Mapping[int, Request], settings: Settings) -> dict[str, Any]:
-    """Return what the points depend on beside budget and seed."""
+    """Return what the points depend on besides budget and seed."""
     first = next(iter(requests.values()))
     kept = {name: value for name, value in settings.items() if name not in _FREE}
     found = {
@@ -51,7 +51,7 @@ def identity_of(requests: Mapping[int, Request], settings: Settings) -> dict[str
 
 
 def refuse_other(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-    """Raise :class:`InputError` (E045) for a folder with a sweep that is not to be gone on with, or is another."""
+    """Raise :class:`InputError` (E045) for a folder with another sweep, or one that should not be resumed."""
     path = folder / SWEEP
     if not exists(path):
         held = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""What a sweep runs: its points, and what each is deployed with."""
+"""The plan of a sweep: its points, and the options that each is deployed with."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Plan:
 def plan_of(
     budgets: Sequence[str | float], seeds: Sequence[int], settings: Settings, cluster: str | None = None
 ) -> Plan:
-    """Return what is to be run; raise :class:`InputError` (E007) with all that cannot be meant."""
+    """Return the plan; raise :class:`InputError` (E007) with everything that is invalid."""
     findings = [
         Finding("E007", name, "is of one deployment, not of a sweep", f"give {instead}")
         for name, instead in _TAKEN.items()
@@ -88,7 +88,7 @@ def plan_of(
 
 
 def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding]:
-    """Yield what is wrong with where the points shall run."""
+    """Yield what is wrong with the places where the points should run."""
     jobs = settings.get("jobs", 1)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         yield Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4")

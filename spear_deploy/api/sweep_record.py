@@ -1,4 +1,4 @@
-"""What became of the points of a sweep so far, and ``sweep.json`` of it."""
+"""The record of a sweep: the results of its points so far, written to ``sweep.json``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from spear_deploy.targets.protocol import Emulator, run_in_batches
 
 
 class EmulatorBackend:
-    """Runs programs of every target as the chip does, in this process: what measures."""
+    """Runs programs of every target as the chip does, in this process: all measurements come from it."""
 
     name = "emulator"
     targets: frozenset[str] | None = None
@@ -62,7 +62,7 @@ class EmulatorBackend:
 
 
 class ReferenceBackend(EmulatorBackend):
-    """Runs programs of every target as its own simulator does, in this process: other backends are held against it."""
+    """Runs programs of every target as its own simulator does, in this process: other backends are compared with it."""
 
     name = "reference"
 

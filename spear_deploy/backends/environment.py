@@ -51,7 +51,7 @@ def home() -> Path:
 
 @dataclass(frozen=True)
 class Marker:
-    """What an environment was made from: hashes of pins and of the backend's sources, and the extras in it."""
+    """The origin of an environment: hashes of its pins and of the backend's sources, and its extras."""
 
     pins: str
     sources: str
@@ -88,7 +88,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """Where the environment lies."""
+        """The folder of the environment."""
         return home() / "backends" / self.name
 
     def python(self, extra: str | None = None) -> Path:
@@ -219,7 +219,7 @@ class Environment:
         temporary.replace(self.folder / "installed.json")
 
     def _update(self, marker: Marker | None, installer: _Installer, pins: str, sources: str) -> Marker:
-        """Replace the backend's own distribution if just that changed, else make the environment anew."""
+        """Replace the backend's own distribution if nothing else changed, else make the environment again."""
         if marker is None or marker.pins != pins:
             return Marker(pins, sources, self._make(installer))
         if marker.sources != sources:

@@ -1,4 +1,4 @@
-"""What the backends share that live in an environment and a process of their own."""
+"""What backends with their own environment and process share."""
 
 from __future__ import annotations
 

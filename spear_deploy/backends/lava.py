@@ -43,7 +43,7 @@ def run_lava(
 
 @dataclass(frozen=True)
 class Kind:
-    """How programs of one type are run: why one cannot be, and what a run records of payloads (steps, samples, *shape).
+    """How to run programs of one type: why one cannot be run, and the recording of payloads (steps, samples, *shape).
 
     ``run`` takes ``timeout`` and ``tick`` as a backend's does, and raises as that does.
     """

@@ -1,4 +1,4 @@
-"""What a backend is: something that runs programs of some targets and tells what every population did."""
+"""The interface of a backend: it runs programs of some targets and records every population."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _LOG_TAIL = 10
 
 @dataclass(frozen=True)
 class Record:
-    """What a backend recorded; neurons are flattened in C, H, W row-major order.
+    """A backend's recording; neurons are flattened in C, H, W row-major order.
 
     ``spikes[population]`` is uint8 (samples, steps, ceil(neurons / 8)), packed with the first neuron in
     the highest bit (:func:`numpy.unpackbits` with ``count=neurons``).  ``potentials[population]`` is
@@ -57,7 +57,7 @@ class Record:
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """What a backend is given to run: the option that names the file, and what writes it to a path."""
+    """The file that a backend runs: the option that names it, and the function that writes it."""
 
     option: str
     write: Callable[[Path], object]
@@ -95,7 +95,7 @@ def run_supervised(
 
 
 def _run(name: str, command: list[str], log: IO[bytes], progress: Tick) -> None:
-    """Run the backend to its end; it is told to stop, and waited for, if anything is raised meanwhile."""
+    """Run the backend to its end; if anything is raised meanwhile, ask it to stop and wait for it."""
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Budgets: what a deployed network may use, or must reach.  A new one is a file and a line in this table."""
+"""Budgets: what a deployed network may use, or has to reach.  A new one is a file and a line in this table."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RESOURCES: Registry[Resource] = Registry(
 
 
 def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
-    """Read budgets as they were given, by name; None: not asked for.
+    """Read budgets by name; None means not asked for.
 
     Raises :class:`InputError` with every finding: E007 for what cannot be meant, E008 for an unknown name.
     """

@@ -1,4 +1,4 @@
-"""Accuracy as a floor: on its own, and against the float network as it came in."""
+"""Lower limits on accuracy: absolute, and relative to the float network as imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cores that the placement takes; the chip's own number holds always."""
+"""Cores used by the placement; they can never exceed the chip's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a budget is made of: one resource, how it is asked for, measured, and known beforehand."""
+"""What a budget consists of: a resource, and how it is asked for, measured and predicted."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Resource:
         return f"--{self.name.replace('_', '-')}"
 
     def ask(self, value: str | float) -> Asked:
-        """Read what was given: a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
+        """Parse a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
 
         Raises :class:`InputError` (E007) for anything that cannot be meant.
         """
@@ -109,7 +109,7 @@ class Resource:
         return Asked(self, meant, relative)
 
     def allows(self, value: float, limit: float) -> bool:
-        """Say whether a value keeps a limit."""
+        """Return whether a value keeps a limit."""
         return value <= limit if self.sense == "at most" else value >= limit
 
     def _cannot_mean(self, value: object, why: str) -> InputError:
@@ -131,7 +131,7 @@ class Asked:
 
     @property
     def share(self) -> float | None:
-        """What the limit is as a share of the unpruned network's use; None for an absolute one."""
+        """The limit as a share of the unpruned network's use; None for an absolute one."""
         return self.value if self.relative and self.resource.percentage_of is not None else None
 
     def limit(self, baseline: Baseline) -> float:
@@ -161,5 +161,5 @@ class Budget:
         return self.measured(performance) if bound is None else bound(performance.activity, confidence)
 
     def allows(self, value: float) -> bool:
-        """Say whether a value keeps the limit."""
+        """Return whether a value keeps the limit."""
         return self.resource.allows(value, self.limit)

@@ -1,4 +1,4 @@
-"""Synaptic operations a sample: their mean over the samples, and what all but one sample in twenty keep.
+"""Synaptic operations a sample: their mean and their 95th percentile over the samples.
 
 A percentage is a share of what the unpruned network should do (:attr:`~spear_deploy.measure.measured.Baseline.whole`).
 """

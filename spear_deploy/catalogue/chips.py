@@ -6,17 +6,18 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E070": (
         "synaptic current missing",
         (
-            "A Xylo neuron always has a synaptic current: what arrives decays once before it reaches the membrane,\n"
-            "and a current that keeps nothing of itself would deliver nothing. A LIF without one cannot be written in\n"
-            "such neurons. --adapt gives it the shortest current and fine-tunes it."
+            "A Xylo neuron always has a synaptic current: an input decays once before it reaches the membrane, and\n"
+            "a current that keeps nothing of itself would deliver nothing. A LIF without one cannot be expressed\n"
+            "with such neurons. --adapt gives it the shortest current and fine-tunes it."
         ),
     ),
     "E071": (
         "trained with one spike a step",
         (
-            "The network was trained with one spike a step; the chip's neuron fires once for each threshold that its\n"
-            "membrane holds. On samples, more bins than allowed hold two thresholds or more: such networks, recurrent\n"
-            "ones above all, run away (99 % of accuracy became 29 to 90 %). --adapt trains it under the chip's rule."
+            "The network was trained with one spike a step; the chip's neuron fires once for each threshold that\n"
+            "its membrane holds. On samples, more bins than allowed hold two or more thresholds: such networks,\n"
+            "recurrent ones above all, run away (99 % accuracy became 29 to 90 %). --adapt trains it under the\n"
+            "chip's rule."
         ),
     ),
     "E072": (
@@ -27,7 +28,7 @@ CHIPS: dict[str, tuple[str, str]] = {
         "delays the chip does not have",
         (
             "A spike takes no step from an input and one step from a neuron, whatever the network says. Paths that\n"
-            "join have to be equally long, and loops as slow as the chip's."
+            "join must be equally long, and loops as slow as the chip's."
         ),
     ),
     "E074": (
@@ -47,13 +48,19 @@ CHIPS: dict[str, tuple[str, str]] = {
     ),
     "E082": (
         "groups or dilation",
-        "sinabs accepts, places and simulates them; what it would load on a Speck has neither. So they are refused.",
+        (
+            "sinabs accepts, places and simulates them, but the configuration it would load on a Speck has neither.\n"
+            "So they are refused."
+        ),
     ),
     "E083": ("map that the chip does not address", "A map has more cells a side than the chip addresses."),
-    "E084": ("too many destinations", "A core sends to few others; sinabs does not count them."),
+    "E084": (
+        "too many destinations",
+        "A core sends to only a few others; sinabs does not check this.",
+    ),
     "E085": (
         "parameters that differ within a layer",
-        "A core has one threshold, one lower limit and one kernel; biases are those of channels.",
+        "A core has one threshold, one lower limit and one kernel; biases are per channel.",
     ),
     "E086": (
         "neuron that the chip does not have",
@@ -65,9 +72,8 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E087": (
         "layer that no core can hold",
         (
-            "A layer lies whole on one core. The message says which memory it exceeds, on the core that comes\n"
-            "nearest, and the smallest single change that makes it fit. Pruning may cure it: deploy searches what\n"
-            "fits."
+            "Each layer must fit on one core. The message says which memory it exceeds, on the nearest core, and\n"
+            "the smallest single change that makes it fit. Pruning may cure it: deploy searches for what fits."
         ),
     ),
     "E088": (
@@ -84,9 +90,9 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E090": (
         "chip that is checked, not emulated",
         (
-            "Of some chips only limits are known here: their rules and a count of cores. No program is made for them,\n"
-            "and nothing is run. inspect MODEL --chip NAME checks a network, inspect MODEL --chip all compares it on\n"
-            "all chips; deploy, compile, sweep and lower take a chip that the list of chips calls emulated."
+            "For some chips only limits are known here: there are rules and a count of cores, but no program, and\n"
+            "nothing is run. inspect MODEL --chip NAME checks a network, and inspect MODEL --chip all compares it\n"
+            "on all chips; deploy, compile, sweep and lower need a chip that the list of chips marks as emulated."
         ),
     ),
     "E091": (
@@ -96,8 +102,8 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E092": (
         "neuron that feeds too many cores",
         (
-            "Where a layer takes several cores, each spike has to reach all of them, and the chip's neuron sends to\n"
-            "few. Populations in between that repeat the spikes (splitters) cost neurons, and a step each."
+            "If a layer takes several cores, each spike has to reach all of them, and the chip's neuron sends to\n"
+            "only a few. Intermediate populations that repeat the spikes (splitters) cost neurons, and a step each."
         ),
     ),
     "E093": (
@@ -107,8 +113,8 @@ CHIPS: dict[str, tuple[str, str]] = {
     "E094": (
         "more different weights than a neuron has",
         (
-            "A neuron of TrueNorth has one weight for each of four types of axons. The weights of other networks are\n"
-            "rounded to the chip's bits and counted; few enough there are only after training for it."
+            "A neuron of TrueNorth has one weight for each of four types of axons. The weights of other networks\n"
+            "are rounded to the chip's bits and counted; only training for it makes them few enough."
         ),
     ),
     "E095": (
@@ -117,13 +123,14 @@ CHIPS: dict[str, tuple[str, str]] = {
     ),
     "E096": (
         "weights beyond the chip's memory",
-        "The weights alone take more bytes than the memory that they share; a kernel's are counted once.",
+        "The weights alone need more bytes than the memory that they share; those of a kernel count once.",
     ),
     "E097": (
         "network that no chip takes",
         (
-            "inspect --chip all held the network against every chip, and none takes it as it is. The table says which\n"
-            "take it with their own neurons (--adapt), of which too little is published, and what is in the way."
+            "inspect --chip all checked the network against every chip, and none takes it unchanged. The table says\n"
+            "which take it with their own neurons (--adapt), which have too few published figures, and what is in\n"
+            "the way."
         ),
     ),
 }

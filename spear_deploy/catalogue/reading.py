@@ -17,41 +17,43 @@ READING: dict[str, tuple[str, str]] = {
     "E003": (
         "damaged NIR node",
         (
-            "A node of the file cannot be read; the message names it and its field.\n"
-            "- A field is missing, or of another type or shape than its node has: export the network again, and see\n"
-            "  that nothing else wrote into the file.\n"
+            "A node of the file cannot be read; the message names the node and its field.\n"
+            "- A field is missing, or has another type or shape than its node requires: export the network again,\n"
+            "  and make sure that nothing else writes to the file.\n"
             "- A parameter is NaN, infinite or complex: training diverged, or an exporter divided by zero. Train\n"
-            "  again, and look at the weights before nir.write.\n"
-            "- A threshold is infinite where others wait for spikes: only what an Output reads is a readout then.\n"
-            "- What this tool stored beside the network (semantics, resolutions, kinds of spikes) is not what it\n"
-            "  writes: remove that entry of the metadata, and give --semantics."
+            "  again, and check the weights before nir.write.\n"
+            "- A threshold is infinite although other neurons wait for its spikes: only a population at an Output\n"
+            "  can be a readout.\n"
+            "- The data that this tool stored beside the network (semantics, resolutions, kinds of spikes) is not\n"
+            "  what it writes: remove that entry of the metadata, and give --semantics."
         ),
     ),
     "E004": (
         "graph that cannot be executed",
         (
-            "The nodes of the file are sound, and their connections are not.\n"
+            "The nodes of the file are valid, but their connections are not.\n"
             "- An edge names a node that does not exist: export again; names may have been changed by hand.\n"
             "- The shapes of two connected nodes do not fit: the message has both; often a Flatten is missing.\n"
-            "- There is no Input or no Output, or nothing leads from one to the other: add the node and its edges."
+            "- There is no Input or no Output, or no path from one to the other: add the node and its edges."
         ),
     ),
     "E005": (
         "data that cannot be used",
         (
-            "What was given as data, or as one sample, cannot be run through the network; the message names the\n"
-            "file and what was found there.\n"
+            "The data, or the single sample, cannot be run through the network; the message names the file and the\n"
+            "problem.\n"
             "- An array is missing: an .npz has x_train, y_train, x_test, y_test (or x, y).\n"
-            "- A shape does not fit: x is (N, T, *shape) spikes, or (N, *shape) values together with --steps; *shape\n"
-            "  is what the network's input says (inspect shows it). Move axes with numpy.moveaxis.\n"
-            "- One sample of a module (import --input, from_snntorch) has another shape than its first layer takes:\n"
-            "  give that of one sample in one step, without batch and time, even where the module loops over steps.\n"
-            "- Values are NaN, negative, or pickled objects: save plain numbers; where a normalisation made them\n"
+            "- A shape does not fit: x is (N, T, *shape) spikes, or (N, *shape) values together with --steps;\n"
+            "  *shape is that of the network's input (inspect shows it). Move axes with numpy.moveaxis.\n"
+            "- The sample for a module (import --input, from_snntorch) has another shape than its first layer\n"
+            "  takes: give the shape of one sample in one step, without batch and time, even if the module loops\n"
+            "  over steps.\n"
+            "- Values are NaN, negative, or pickled objects: save plain numbers; if a normalisation made them\n"
             "  negative, save raw values and give --normalise.\n"
-            "- A folder's images, recordings or series are damaged, of several sizes, or in no folder of a class:\n"
-            "  leave out or mend the files that are named.\n"
-            "- An option has no meaning for this kind of data, or two of them say the same: leave one out.\n"
-            "- The network stays silent on the samples: look at --semantics, --dt and --encoding."
+            "- Images, recordings or series of a folder are damaged, differ in size, or are not in the folder of a\n"
+            "  class: remove or repair the files that are named.\n"
+            "- An option has no meaning for this kind of data, or two of them conflict: leave one out.\n"
+            "- The network stays silent on the samples: check --semantics, --dt and --encoding."
         ),
     ),
     "E006": (
@@ -61,42 +63,48 @@ READING: dict[str, tuple[str, str]] = {
     "E007": (
         "value that cannot be meant",
         (
-            "An option or keyword has a value that it does not take; the fix says which it does.\n"
-            "A budget is a number or, where it makes sense, a percentage: --synops takes an absolute number (120000,\n"
-            "1.2e5) or a share of the unpruned network's measured SynOps (50%)."
+            "An option or keyword has an invalid value; the fix says which values it takes.\n"
+            "A budget is a number or, where it makes sense, a percentage: --synops takes an absolute number\n"
+            "(120000, 1.2e5) or a share of the unpruned network's measured SynOps (50%)."
         ),
     ),
     "E008": ("unknown name", "A chip, data set, preset, backend or code does not exist; the nearest names are given."),
     "E009": (
         "output folder not usable",
         (
-            "The output folder cannot be written; the message says why.\n"
-            "- It holds files that no run left there, which are never replaced: choose an empty folder.\n"
-            "- It cannot be made or written (rights, a full or read-only disk, a link that leads nowhere): mend that,\n"
-            "  or choose another; what a run had found by then is kept, and --resume goes on.\n"
-            "- The model or the data lie in it and would be overwritten: choose another folder."
+            "The output folder cannot be used; the message says why.\n"
+            "- It contains files that no run left there, which are never replaced: choose an empty folder.\n"
+            "- It cannot be created or written to (permissions, a full or read-only disk, a dangling link): fix\n"
+            "  that, or choose another folder; the results so far are kept, and --resume continues.\n"
+            "- It contains the model or the data, which would be overwritten: choose another folder."
         ),
     ),
     "E010": ("damaged bundle", "A file of the bundle is missing or its hash differs from manifest.json."),
-    "E011": ("damaged chip profile", "A profile lacks a value, has one of the wrong type, or an unknown key."),
+    "E011": (
+        "damaged chip profile",
+        "A profile lacks a value, has one of the wrong type, or has an unknown key.",
+    ),
     "E012": (
         "journal of another run",
         (
-            "search.jsonl was written for other inputs or by another version, or was changed since; --resume needs\n"
-            "the same inputs and the file as the run left it."
+            "search.jsonl was written for other inputs or by another version, or was modified since; --resume needs\n"
+            "the same inputs, and the file as the run left it."
         ),
     ),
     "E013": (
         "damaged .net file",
-        "The file is not laid out as lava-dl's netx reads it, or holds values that netx would change on loading.",
+        (
+            "The file does not have the layout that lava-dl's netx reads, or holds values that netx would change on\n"
+            "loading."
+        ),
     ),
     "E014": (
         "golden trace that cannot be used",
         (
-            "Expected: an .npz with the recorded input and the spikes of one population or more, or a file written by\n"
-            "nir.write_data. Arrays are named after populations, or input, hidden and output where there is one such.\n"
-            "They are (samples, steps, neurons) or (samples, steps, *shape); (steps, samples, ...) needs an array\n"
-            "labels (samples,) that shows it."
+            "Expected: an .npz with the recorded input and the spikes of one or more populations, or a file written\n"
+            "by nir.write_data. Arrays are named after populations, or input, hidden and output if that is\n"
+            "unambiguous. They are (samples, steps, neurons) or (samples, steps, *shape); for (steps, samples, ...)\n"
+            "an array labels (samples,) must confirm the order."
         ),
     ),
     "E015": (
@@ -109,61 +117,63 @@ READING: dict[str, tuple[str, str]] = {
     "E016": (
         "normalisation that cannot be folded in",
         (
-            "--normalise takes MEAN,STD, or by channel M1,M2,M3/S1,S2,S3; --input-scale a number or 1/255.\n"
-            "The network was trained on (x * scale - mean) / std; its first layer takes that over, so that the chip\n"
-            "is fed the raw x. Behind zero padding, what a mean adds differs at the border: each neuron gets a bias\n"
-            "of its own, which neurons with a synaptic current cannot."
+            "--normalise takes MEAN,STD, or by channel M1,M2,M3/S1,S2,S3; --input-scale takes a number or 1/255.\n"
+            "The network was trained on (x * scale - mean) / std; its first layer absorbs that, so that the chip is\n"
+            "fed the raw x. With zero padding, the contribution of the mean differs at the border: each neuron gets\n"
+            "its own bias, which neurons with a synaptic current do not allow."
         ),
     ),
     "E017": (
         "folder that another run writes",
         (
             "Two runs into one folder would lose one result and mix their journals. The message names the process\n"
-            "that holds the folder; the system releases it when that process ends, however it ends."
+            "that holds the folder; the system releases it when that process ends, in whatever way."
         ),
     ),
     "E018": (
         "folder with an earlier run",
         (
-            "The folder holds the bundle of a run that succeeded, or the journal of one that was interrupted.\n"
-            "--resume goes on with it, which needs the same inputs and options; --force replaces it (from Python:\n"
-            "resume=True, force=True). A bundle whose report says that a budget was missed, or that a backend\n"
-            "disagreed or failed, is replaced by the next run without being asked, which says so."
+            "The folder contains the bundle of a successful run, or the journal of an interrupted one. --resume\n"
+            "continues it, which needs the same inputs and options; --force replaces it (from Python: resume=True,\n"
+            "force=True). A bundle whose report says that a budget was missed, or that a backend disagreed or\n"
+            "failed, is replaced by the next run without asking, with a message."
         ),
     ),
     "E019": (
         "not enough memory",
         (
-            "A pass through one sample takes more than --memory leaves, or the run more than is free.\n"
-            "What a pass keeps grows with the time steps and with the neurons; batches are cut into parts anyway."
+            "A pass through one sample needs more memory than --memory leaves, or the run needs more than is free.\n"
+            "The memory of a pass grows with the number of time steps and of neurons; batches are split into parts\n"
+            "anyway."
         ),
     ),
     "E020": (
         "semantics missing",
         (
-            "NIR carries no dt, no integrator, no reset kind or time and no comparison: the file alone does not\n"
-            "determine the spikes. Give --semantics PRESET (and --dt where it asks), or a TOML file."
+            "NIR stores no dt, no integrator, no kind or time of reset and no comparison: the file alone does not\n"
+            "determine the spikes. Give --semantics PRESET (and --dt if asked for), or a TOML file."
         ),
     ),
     "E021": (
         "unsupported node",
         (
-            "Something of the network has no counterpart here. All that is so is listed at once, each with its fix.\n"
-            "- A node or layer of a type that is not read: use one of those that the fix lists, and retrain.\n"
-            "- A known layer with a setting that has none (a threshold of 0 or below the reset value, weights with\n"
-            "  another learnt shape, step modes that differ): train with the setting that the fix names.\n"
-            "- A function in a module's forward that cannot be followed: make of it a layer, or leave it out.\n"
-            "- A layer that runs several times a step, or not in each: give every place a layer of its own.\n"
-            "- Batch normalisation that does not follow a layer with weights: put it behind one, or fold it in.\n"
-            "- Several inputs or outputs where data are fed into one: join them into one.\n"
-            "- What netx would leave out of a .net file without a word: train without it."
+            "Something in the network has no counterpart here. All such things are listed at once, each with its\n"
+            "fix.\n"
+            "- A node or layer of an unsupported type: use one of those that the fix lists, and retrain.\n"
+            "- A supported layer with an unsupported setting (a threshold of 0 or below the reset value, weights\n"
+            "  with another learnt shape, different step modes): train with the setting that the fix names.\n"
+            "- A function in a module's forward that cannot be traced: turn it into a layer, or remove it.\n"
+            "- A layer that runs several times a step, or not in every step: use a separate layer in each place.\n"
+            "- Batch normalisation that does not follow a layer with weights: move it behind one, or fold it in.\n"
+            "- Several inputs or outputs where data are fed into one: merge them.\n"
+            "- Parts of a .net file that netx would silently ignore: train without them."
         ),
     ),
     "E022": (
         "loop without delay",
         (
-            "Recurrent connections need a step of delay somewhere in the loop, and a neuron to feed back from:\n"
-            "otherwise each would wait for the other within one time step."
+            "Recurrent connections need a step of delay somewhere in the loop, and a neuron to feed back from;\n"
+            "otherwise its neurons would wait for each other within one time step."
         ),
     ),
     "E023": (
@@ -173,8 +183,8 @@ READING: dict[str, tuple[str, str]] = {
     "E024": (
         "semantics that do not fit the file",
         (
-            "A decay outside 0..1, a time constant below dt, or a zero gain: the preset reads the file wrongly. Or a\n"
-            "network is to be written with semantics that its neurons do not have, which would be lost."
+            "A decay outside 0..1, a time constant below dt, or a zero gain: the preset does not fit the file. Or a\n"
+            "network is to be written with semantics that differ from those of its neurons, which would be lost."
         ),
     ),
     "E025": (
@@ -187,29 +197,29 @@ READING: dict[str, tuple[str, str]] = {
     "E026": (
         "field that is not read",
         (
-            "A node or layer stores a field that its type does not have. Left out, it might change what the network\n"
-            "does without a word, as the bias of a Linear or a refractory time would; so it is refused by name."
+            "A node or layer stores a field that its type does not have. Ignoring it might silently change what the\n"
+            "network does, as with the bias of a Linear or a refractory time; so it is refused by name."
         ),
     ),
     "E027": (
         "start the chip does not have",
         (
-            "The source's neuron starts at another membrane than the one it is reset to (Norse starts at v_leak);\n"
-            "the chip's starts where it is reset to. --adapt starts it there and fine-tunes it."
+            "The source's neuron starts at another membrane than its reset value (Norse starts at v_leak); the\n"
+            "chip's starts at its reset value. --adapt starts it there and fine-tunes it."
         ),
     ),
     "E028": (
         "weights that are no numbers",
         (
-            "A projection or layer holds NaN or infinity among its weights, biases or factors, as training that\n"
-            "diverged leaves them. All of them are listed at once, before anything is computed."
+            "A projection or layer has NaN or infinity among its weights, biases or factors, as left behind by\n"
+            "training that diverged. All of them are listed at once, before anything is computed."
         ),
     ),
     "E029": (
         "command line that cannot be read",
         (
-            "A command or option that there is not, an argument that is missing or too many, or a value of another\n"
-            "kind than the option takes. With --json the document says so as well, under findings."
+            "An unknown command or option, a missing or superfluous argument, or an option value of the wrong kind.\n"
+            "With --json the document reports it too, under findings."
         ),
     ),
 }

@@ -22,7 +22,7 @@ _NANO = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class CoreWork:
-    """What each core does in a step, in the mean: (cores,) synaptic operations, neurons, their spikes, messages."""
+    """The mean work of each core in a step: (cores,) synaptic operations, neurons, their spikes, messages."""
 
     synops: NDArray[np.float64]
     neurons: NDArray[np.float64]

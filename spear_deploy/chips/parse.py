@@ -120,7 +120,7 @@ def _without_none(hint: Any) -> Any:
 
 
 def _objection(kind: Any, limit: Any, value: object) -> str:
-    """Say what a figure must be if ``value`` is not that; empty if it is."""
+    """Return what a figure must be if ``value`` is not that; empty if it is."""
     if get_args(kind)[:1] == (int,):
         fits = isinstance(value, tuple) and value and all(type(n) is int and limit.allows(n) for n in value)
         return "" if fits else f"must be a list of whole numbers, each {limit}"

@@ -11,7 +11,7 @@ from spear_deploy.chips.figures import Quantity
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedRange:
-    """What one operation costs, between two published figures; a subclass says in which unit."""
+    """The cost of one operation, between two published figures; subclasses define the unit."""
 
     low: Quantity
     high: Quantity
@@ -38,7 +38,7 @@ class Nanoseconds(PublishedRange):
 
 @dataclass(frozen=True, kw_only=True)
 class TimeTable:
-    """How long a core takes for each kind of operation, and ``barrier``, by which all wait for one another in a step.
+    """The time of a core for each kind of operation, and of the ``barrier`` at which all cores wait in each step.
 
     ``message`` is one spike on its way to one core, at the core that sends it or that takes it.
     """
@@ -68,7 +68,7 @@ class ChipProfile:
 
     @property
     def fingerprint(self) -> str:
-        """A SHA-256 of all figures and their sources: it tells profiles of one name apart."""
+        """A SHA-256 of all figures and their sources: it distinguishes profiles of the same name."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
     def references(self, costs: Iterable[PublishedRange]) -> str:
@@ -77,7 +77,7 @@ class ChipProfile:
         return "; ".join(self.sources[key] for key in keys)
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield which figures cannot be meant beside others: path and reason.  A family adds what it cannot honour."""
+        """Yield figures that contradict others: path and reason.  A family adds figures that it does not support."""
         for name, table in (("energy", self.energy), ("time", self.time)):
             for entry in fields(table) if table is not None else ():
                 operation = getattr(table, entry.name)

@@ -15,7 +15,7 @@ from spear_deploy.deployment.options import PROJECT
 
 
 class BuildCommand(click.Command):
-    """A command with the options of ``deploy``, none of which has to be given."""
+    """A command with the options of ``deploy``, none of which is required."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the file, the options of ``deploy``, the model as one of them, and help."""
@@ -39,7 +39,7 @@ def _optional(context: click.Context) -> list[click.Parameter]:
 @click.argument("file", type=click.Path(path_type=Path), default=Path(PROJECT))
 @click.pass_context
 def build_command(context: click.Context, /, file: Path, **options: Any) -> int:
-    """Deploy what the project FILE says; it holds the options of deploy by their names, and paths from where it lies.
+    """Deploy as the project FILE says: it has the options of deploy by name, and paths relative to the file.
 
     Options given here take precedence.  Every bundle carries a project file that repeats its run.
     """

@@ -1,4 +1,4 @@
-"""What ``--json`` prints: one document with all that a command found, an error that ended it included."""
+"""``--json``: one document with everything that a command found, including an error that ended it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ JSON_OPTION = click.option(
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """What a command finds, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``.
+    """The output of a command, in words on the ``console`` and as data in ``found``; ``details`` are for ``-v``.
 
     ``waiting`` shows what is being worked at, to whoever looks on.
     """
@@ -56,7 +56,7 @@ class Document:
         self.found.update(found)
 
     def notes(self, notes: Iterable[Finding]) -> None:
-        """Print notes, and keep them beside what is found."""
+        """Print notes, and keep them with the findings."""
         for note in notes:
             print_notes([note], self.console)
             if note.fix:
@@ -73,7 +73,7 @@ class Document:
 
 @contextmanager
 def documented(*, as_document: bool, verbose: bool = False) -> Iterator[Document]:
-    """Yield what a command fills; print it when the block ends, be it with an error, which goes on.
+    """Yield a document for a command to fill; print it when the block ends, also by an error, which is raised again.
 
     ``as_document``: standard output carries the document alone, what is said in words goes to standard error.
     ``verbose``: details are said too.
@@ -86,7 +86,7 @@ def documented(*, as_document: bool, verbose: bool = False) -> Iterator[Document
 
 @contextmanager
 def errors_documented(*, as_document: bool) -> Iterator[None]:
-    """Print an error that ends the block as a document, for commands whose own JSON is another one; it goes on."""
+    """Print an error that ends the block as a document, for commands with another JSON of their own; raise it again."""
     with _errors_in(_empty(as_document, verbose=False), as_document=as_document):
         yield
 

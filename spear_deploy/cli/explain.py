@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--chip", default="loihi2", show_default=True, help="Fill in this chip's figures.")
 @JSON_OPTION
 def explain_command(code: str | None, chip: str, json_output: bool) -> None:
-    """Explain the error or note CODE, with the chip's rules behind it and an example; without one, list all."""
+    """Explain the error or note CODE, with the chip's rules behind it and an example; without CODE, list all."""
     with documented(as_document=json_output) as document:
         if code is None:
             document.add(codes=[{"code": name, "title": title} for name, (title, _) in CATALOGUE.items()])

@@ -1,4 +1,4 @@
-"""What ``inspect --golden`` does: compare the network with a recording, and say which options would fit it."""
+"""``inspect --golden``: compare the network with a recording, and say which options would reproduce it."""
 
 from __future__ import annotations
 

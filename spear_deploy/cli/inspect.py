@@ -136,7 +136,7 @@ def _on_chip(
     decide: str | None,
     document: Document,
 ) -> tuple[Finding, ...]:
-    """Print how a network lies on a chip, and with data how faithful its integers are; return what does not fit."""
+    """Print a network's placement on a chip, and with data the fidelity of its integers; return what does not fit."""
     target = TARGETS.get(profile.target)
     document.add(chip=profile.name)
     if isinstance(target, CheckedTarget):
@@ -230,7 +230,7 @@ def _tell_activity(network: Network, data: Dataset, decide: str | None, document
 def _tell_fidelity(
     network: Network, lowered: Lowered, data: Dataset, decide: str | None, compiler: Compiler, document: Document
 ) -> tuple[Finding, ...]:
-    """Print float beside chip on the test samples; return what was lost on the way (E066)."""
+    """Print float beside chip on the test samples; return the findings of a collapse (E066)."""
     from spear_deploy.deployment.fidelity import collapse_of
     from spear_deploy.measure.fidelity import measure_fidelity
     from spear_deploy.report.fidelity import fidelity_data
@@ -245,7 +245,7 @@ def _tell_fidelity(
 
 
 def tell_placement(placement: Placement, chip: ChipProfile, document: Document) -> None:
-    """Print where populations lie on a chip, and add it to what is found."""
+    """Print the placement of populations on a chip, and add it to the document."""
     found = placement_data(placement)
     document.add(placement={"of_cores": chip.cores, **found})
     table = Table("population", "cores", "tile", "neurons/core", "synapse words/core", "binding", box=None)

@@ -150,7 +150,7 @@ def _run(signals: Sequence[int]) -> Any:
 
 @contextmanager
 def _usage_documented() -> Iterator[None]:
-    """Print a command line that cannot be read as a document too, where it asks for one; the error goes on.
+    """Print a usage error as a document too, if the command line asks for one; raise it again.
 
     Which option is ``--json`` is not known of a line that cannot be read: it is one of its words.
     """
@@ -165,7 +165,7 @@ def _usage_documented() -> Iterator[None]:
 
 
 def _forget_interrupt() -> None:
-    """Let Python end with the code that it is given.
+    """Let Python exit with the code that is returned.
 
     Where the exception passed through ``exec`` of a string, as when a library that makes classes so is being imported,
     Python keeps in mind that it was not handled there, and ends by SIGINT whatever the code; another ``exec`` clears

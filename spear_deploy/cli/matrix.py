@@ -27,7 +27,7 @@ _PLACES = 44
 
 
 def compare(imported: Imported, ranges: Mapping[str, InputRange], document: Document) -> None:
-    """Print the chips beside one another; raise :class:`UnsupportedError` (E097) if none takes the network."""
+    """Print a table of all chips; raise :class:`UnsupportedError` (E097) if none takes the network."""
     names, found = chip_names(), []
     with document.waiting.step("chips") as tick:
         for done, name in enumerate(names):
@@ -78,7 +78,7 @@ def _share(share: float | None) -> str:
 
 
 def _fullest(check: ChipCheck) -> str:
-    """Return what the fullest core is fullest in, and the population that lies there."""
+    """Return the fullest resource of the fullest core, and the population on it."""
     return "" if check.busiest is None else f"{_resource(check)} ({shorten(plain(check.busiest[0]), 12)})"
 
 

@@ -1,4 +1,4 @@
-"""What ``run`` and ``validate`` take: bundles, and files whose integers are a program as they stand, by suffix."""
+"""Open what ``run`` and ``validate`` take, by suffix: bundles, and files whose integers already are a program."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Opened:
 
 
 def open_program(path: Path, name: str | None, options: DataOptions) -> Opened:
-    """Open what is to be run; ``name`` is that of the data, None where none were given.
+    """Open a program to run; ``name`` is that of the data, None if there are none.
 
     Raises :class:`InputError`: as :func:`read_bundle` does for a bundle, as :func:`load_sigma_delta` does for a file of
     sigma-delta neurons, and for that E005 without data, E016 for data that are to be transformed.
@@ -89,7 +89,7 @@ def _measured(
 def _measured_with_registers(
     program: Program, split: Split, execution: Execution, *, tick: Tick, decide: str
 ) -> tuple[Activity, Sequence[Finding]]:
-    """Return notes on registers that are too narrow beside: nothing has looked at them when the file was made."""
+    """Return notes on registers that are too narrow, which nothing has checked when the file was made."""
     from spear_deploy.measure.runs import measure_registers
     from spear_deploy.report.sigma_delta import register_notes
 

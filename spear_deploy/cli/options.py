@@ -141,7 +141,7 @@ class NameIn(click.ParamType[str]):
 
 
 def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str, Any]]:
-    """Take the semantics options out of ``options``: the preset or file (None: not given), and the overrides.
+    """Take the semantics options out of ``options``: the preset or file (None if absent), and the overrides.
 
     Raises :class:`InputError` (E001, E008).
     """
@@ -155,7 +155,7 @@ def take_semantics(options: dict[str, Any]) -> tuple[Semantics | None, dict[str,
 
 
 def refuse_no_data(data: str | None) -> str:
-    """Return what --data was given; raise :class:`InputError` (E005) where it was not."""
+    """Return the value of --data; raise :class:`InputError` (E005) if it is missing."""
     if data is None:
         forms = "a name, an .npz or .h5 file, a folder of images or event files, aeon:SET, FILE.py:NAME or MODULE:NAME"
         raise InputError.of("E005", "--data", "is missing", f"give one of: {forms}")

@@ -1,4 +1,4 @@
-"""Where a command that works for long prints: on the terminal, or nothing but its verdict there, and in a log."""
+"""Output of long commands: to the terminal, or there only the verdict, and to a log."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Output:
 
     @property
     def full(self) -> tuple[Console, ...]:
-        """Where everything goes."""
+        """The consoles that get everything."""
         return (self.console,) if self.log is None else (self.console, self.log)
 
     def progress(self) -> Progress:
@@ -64,7 +64,7 @@ class Output:
 
 @contextmanager
 def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr: bool) -> Iterator[Output]:
-    """Yield where to print while the block runs; an error that ends it is logged, and told by who catches it.
+    """Yield where to print while the block runs; an error that ends it is logged, and shown by whoever catches it.
 
     ``stderr``: standard output carries JSON alone.  Raises :class:`InputError` (E009) for a log that cannot be written,
     or that lies in the ``folder`` of the run, which holds nothing else.
@@ -95,7 +95,7 @@ def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr
 
 
 class _Stamped(io.TextIOBase):
-    """Writes text with the time in front of each line (UTC, ISO 8601), each at once: nothing is left for the end."""
+    """Prefixes each line with the time (UTC, ISO 8601) and writes it at once, unbuffered."""
 
     def __init__(self, stream: io.RawIOBase, path: Path) -> None:
         self._stream, self._path, self._begins = stream, path, True

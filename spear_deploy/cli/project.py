@@ -1,4 +1,4 @@
-"""Reading ``spear.toml``, a file that holds what a command line of ``deploy`` holds, option for option.
+"""Read ``spear.toml``, which holds the options of a ``deploy`` command line.
 
 Its keys are the names of the options (``max_drop`` or ``max-drop``), its values what follows them; flags are true or
 false.  Paths are relative to the file.  A bundle carries one that repeats its run.

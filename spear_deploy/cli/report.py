@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """What is shown: data of the file ``source``, and how it is printed, drawn, written as a page and as tables."""
+    """Data of the file ``source``, and how they are printed, drawn, and written as a page and as tables."""
 
     data: dict[str, Any]
     source: Path

@@ -93,7 +93,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
 
 
 def tell_populations(document: Document, rule: str) -> None:
-    """Say how classes were read and what each population did, where that was asked for."""
+    """Print how classes were read and what each population did, if that was asked for."""
     document.explain(f"classes are read by: {rule}")
     for each in document.found["activity"]["populations"]:
         spikes = "" if each["spikes"] is None else f"{each['spikes']:,.1f} spikes, "

@@ -1,4 +1,4 @@
-"""What ``inspect`` tells of a ``.net`` file of sigma-delta neurons."""
+"""``inspect`` for ``.net`` files of sigma-delta neurons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHIP = "loihi2"
 
 
 def inspect_sigma_delta(model: Path, options: dict[str, Any], document: Document) -> None:
-    """Print the populations, with a chip where they lie, and with data what they send.
+    """Print the populations, with a chip their placement, and with data what they send.
 
     Raises :class:`UnsupportedError`: E021 for what is not made of sigma-delta networks, and what does not fit.
     """

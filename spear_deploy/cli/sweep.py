@@ -36,7 +36,7 @@ def _words(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str,
 
 
 def _budgets(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Split a list of budgets; refuse what may be one number with its thousands set apart, as reports write them."""
+    """Split a list of budgets; refuse what may be a single number with thousands separators, as in reports."""
     if found := _GROUPED.search(value):
         one, several = found[0].replace(",", ""), ", ".join(found[0].split(","))
         message = f"{found[0]} is one budget of {one}, or the budgets {several}"

@@ -1,4 +1,4 @@
-"""Clusters: machines that carry out pieces of work beside this one, by the scheme of the address they answer at.
+"""Clusters: other machines that carry out pieces of work, found by the scheme of their address.
 
 A new one is a file and a line in this table.
 """
@@ -24,7 +24,7 @@ CLUSTERS: Registry[Cluster] = Registry(
 
 
 def cluster_at(address: str) -> Cluster:
-    """Return the kind of cluster that answers at an address, such as ``tcp://host:8786``; nobody is asked yet.
+    """Return the kind of cluster of an address, such as ``tcp://host:8786``, without connecting to it.
 
     Raises :class:`InputError`: E007 for an address that names no scheme or no place, E008 for a scheme that there is
     not.

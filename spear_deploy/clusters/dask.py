@@ -1,4 +1,4 @@
-"""Dask: a scheduler that was started elsewhere, and the workers that it has.
+"""Dask: a scheduler that the user started, and its workers.
 
 A worker runs as many pieces at a time as it has threads and its memory holds.  What is shared is scattered to every
 worker there is; one that comes later fetches it from another.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _PORT = 8786
-"""Where a scheduler listens unless told otherwise."""
+"""The default port of a scheduler."""
 _WHO = "scheduler of Dask"
 _TICK = 0.1
 
@@ -132,7 +132,7 @@ def _everywhere(client: Client, function: Callable[[], Any]) -> dict[str, Any]:
 
 
 class _Workers:
-    """The workers of a scheduler: a crew that takes all pieces at once, and leaves to Dask which goes where."""
+    """The workers of a scheduler: a crew that takes all pieces at once, and lets Dask schedule them."""
 
     def __init__(self, client: Client, workload: Workload, versions: Versions, say: Say) -> None:
         self.room = len(workload.pieces)
@@ -154,7 +154,7 @@ class _Workers:
         return _Piece(self._workload, name, submit)
 
     def listen(self, running: Collection[_Piece]) -> None:
-        """Wait a moment: what is told comes by a thread of the client.  Raises E069 for a scheduler that is gone."""
+        """Wait a moment: messages arrive on a thread of the client.  Raises E069 if the scheduler is gone."""
         time.sleep(_TICK)
         if self._client.status != "running":
             raise _gone(self._client)
@@ -165,7 +165,7 @@ class _Workers:
             self._client.cancel([piece.future for piece in running], force=True)
 
     def _scattered(self, key: str) -> Future:
-        """Return what is shared, anew where all workers that had it are gone."""
+        """Return what is shared; scatter it again if all workers that had it are gone."""
         if key not in self._shared or self._shared[key].status != "finished":
             _wait_for_worker(self._client, self._say)
             (self._shared[key],) = self._client.scatter(
@@ -193,13 +193,13 @@ class _Piece:
         self.future = submit(self)
 
     def messages(self) -> list[Any]:
-        """Return what its worker has told since, of its first beginning."""
+        """Return the messages of its worker since the last call, from its first start."""
         self._listen()
         found, self._heard = self._heard, []
         return found
 
     def ended(self) -> bool:
-        """Say whether there is a result, or its worker is lost."""
+        """Return whether there is a result, or its worker is lost."""
         self._listen()
         if self.future.cancelled() and not self._workers:  # it waited for what is shared, which went with all workers
             self.future = self._submit(self)

@@ -1,4 +1,4 @@
-"""The processes of this machine as a cluster: nothing is sent, and files are written where they shall lie."""
+"""Local processes as a cluster: nothing is sent, and files are written in place."""
 
 from __future__ import annotations
 

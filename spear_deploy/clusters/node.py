@@ -1,4 +1,4 @@
-"""What a node does with a piece of work: carries it out in a process of its own, and returns its files as bytes."""
+"""The node's side of a piece of work: carry it out in its own process, and return its files as bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TICK = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """What a node is sent of one piece, beside what is shared: its files are those that an earlier run left."""
+    """What is sent to a node for one piece, besides what is shared; its files are those left by an earlier run."""
 
     name: str
     work: Callable[[Any, Any, Path, Tell], Any]
@@ -45,7 +45,7 @@ class Sent:
 
 @dataclass(frozen=True, eq=False)
 class Returned:
-    """What became of a piece: its result and files, or what it raised."""
+    """The outcome of a piece: its result and files, or the error that it raised."""
 
     result: Any = None
     files: Files | None = None
@@ -53,7 +53,7 @@ class Returned:
 
 
 def carry_out_here(sent: Sent, shared: bytes, node: str, tell: Tell, wanted: Callable[[], bool]) -> Returned:
-    """Carry out a piece on this ``node``, whose name is told in errors; end it once it is not ``wanted``.
+    """Carry out a piece on this ``node``, whose name appears in errors; end it once it is not ``wanted``.
 
     ``shared`` is what was pickled for all nodes; it is opened in the piece's process, which ends with it.
     """
@@ -150,7 +150,7 @@ def other_versions(found: Mapping[str, Versions], wanted: Versions) -> SpearErro
 
 
 class Room:
-    """Memory that the pieces of one process share: each waits until there is room beside the others."""
+    """Memory that the pieces of one process share: each waits until there is room for it."""
 
     def __init__(self) -> None:
         self._taken = 0

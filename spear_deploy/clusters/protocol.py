@@ -1,4 +1,4 @@
-"""What a cluster is asked for: to carry out pieces of work whose results are files and plain values."""
+"""The interface of a cluster: it carries out pieces of work whose results are files and plain values."""
 
 from __future__ import annotations
 

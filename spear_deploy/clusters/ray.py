@@ -1,4 +1,4 @@
-"""Ray: a cluster that was started elsewhere, through its head's port for clients.
+"""Ray: a cluster that the user started, through its head's port for clients.
 
 Each piece asks for as many CPUs as it has threads, and for the memory that it takes at most: Ray places it.  What is
 shared lies in Ray's object store, which each node fetches it from once.
@@ -34,7 +34,7 @@ from spear_deploy.parallel import Lost
 from spear_deploy.sizes import bytes_as_text
 
 _PORT = 10001
-"""Where a head listens for clients unless told otherwise."""
+"""The default port of a head for clients."""
 _WHO = "head of Ray"
 _TICK = 0.2
 _GRACE = 30.0
@@ -122,7 +122,7 @@ def _name(node: str, address: str) -> str:
 
 
 class _Nodes:
-    """The nodes of a cluster: a crew that takes all pieces at once, and leaves to Ray which goes where."""
+    """The nodes of a cluster: a crew that takes all pieces at once, and lets Ray schedule them."""
 
     def __init__(self, ray: Any, workload: Workload, versions: Versions, head: str) -> None:
         self.room = len(workload.pieces)
@@ -147,7 +147,7 @@ class _Nodes:
         return self._pieces[number]
 
     def listen(self, running: Collection[_Piece]) -> None:
-        """Wait a moment, or until a piece has ended; take in what was told by then."""
+        """Wait a moment, or until a piece has ended; collect the messages so far."""
         from ray.exceptions import RayActorError
 
         ready, _ = self._ray.wait([piece.answer for piece in running], timeout=_TICK)
@@ -167,7 +167,7 @@ class _Nodes:
 
 
 class _Piece:
-    """A piece that Ray has; it begins none anew."""
+    """A piece that Ray runs, once: Ray does not start it again."""
 
     def __init__(self, ray: Any, workload: Workload, name: str, answer: Any) -> None:
         self.answer = answer
@@ -184,13 +184,13 @@ class _Piece:
             self._told.append(message)
 
     def messages(self) -> list[Any]:
-        """Return what it has told since."""
+        """Return its messages since the last call."""
         found = list(self._told)
         self._told.clear()
         return found
 
     def ended(self) -> bool:
-        """Say whether there is a result, or its node or process is lost."""
+        """Return whether there is a result, or its node or process is lost."""
         return self.has_ended
 
     def result(self) -> Any:
@@ -210,7 +210,7 @@ class _Piece:
 
 
 class _Mailbox:
-    """What the pieces tell, until the caller takes it: an actor."""
+    """An actor that keeps the messages of the pieces until the caller takes them."""
 
     def __init__(self) -> None:
         self._held: list[tuple[str, str, Any]] = []

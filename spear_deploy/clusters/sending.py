@@ -1,4 +1,4 @@
-"""What this side does, whatever the cluster: packs what is sent, and puts in place what comes back."""
+"""The caller's side, for any cluster: pack what is sent, and put in place what comes back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 20.0
 
 
 def knock(address: str, port: int, who: str, fix: str) -> None:
-    """Raise E069 where nothing listens at an address, whose port is ``port`` unless given; ``who`` should, and how."""
+    """Raise E069 if nothing listens at an address (by default at ``port``) where ``who`` should; ``fix`` says how."""
     try:
         place = urlsplit(address)
         socket.create_connection((place.hostname or "", place.port or port), PATIENCE).close()
@@ -29,13 +29,13 @@ def knock(address: str, port: int, who: str, fix: str) -> None:
 
 
 def silent(address: str, who: str, seconds: float, fix: str) -> SpearError:
-    """Return the error (E069) for what listens at an address, and after so many seconds has not answered as ``who``."""
+    """Return the error (E069) for something that listens at an address but has not answered as ``who`` in time."""
     message = f"what listens there has not answered as a {who} does in {seconds:.0f} s"
     return BackendError.of("E069", f"--cluster {address}", message, fix)
 
 
 def gone(address: str, who: str) -> SpearError:
-    """Return the error (E069) for a cluster that has answered, and does no more; ``who`` is what answered."""
+    """Return the error (E069) for a cluster that has stopped answering; ``who`` is what had answered."""
     fix = "start it again, and go on with --resume"
     return BackendError.of("E069", f"--cluster {address}", f"the {who} answers no more", fix)
 

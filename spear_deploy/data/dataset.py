@@ -80,7 +80,7 @@ class Split:
             yield order[start : start + size]
 
     def drawn(self, size: int, rng: np.random.Generator, count: int) -> Iterator[NDArray[np.intp]]:
-        """Yield the positions (B,) of ``count`` batches, the split shuffled anew whenever it is through."""
+        """Yield the positions (B,) of ``count`` batches; the split is shuffled again after each pass."""
         epochs = (self.shuffled(size, rng) for _ in repeat(None))
         return islice(chain.from_iterable(epochs), count)
 
@@ -223,7 +223,7 @@ def network_findings(
 
 
 def _gets_height(found: Shape, wanted: Shape) -> bool:
-    """Say whether samples (C, L) are for a network of one-dimensional convolutions, whose maps have a height of 1."""
+    """Return whether samples (C, L) are for one-dimensional convolutions, whose maps have a height of 1."""
     return len(found) == 2 and wanted == (found[0], 1, found[1])
 
 

@@ -63,7 +63,7 @@ class Tree:
 
 
 def holds(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Say whether a folder holds files of these suffixes where :func:`scan` looks for them."""
+    """Return whether a folder holds files of these suffixes where :func:`scan` looks for them."""
     if not is_folder(folder):
         return False
     return any(_suffixed(path, suffixes) for path in _walk(folder, 3))
@@ -148,7 +148,7 @@ def _suffixed(path: Path, suffixes: tuple[str, ...]) -> bool:
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield what lies in a folder, down to a depth: files first, hidden ones left out."""
+    """Yield the contents of a folder down to a depth: files first, without hidden ones."""
     with os.scandir(folder) as entries:
         held = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     yield from (Path(entry.path) for entry in held if not entry.is_dir())

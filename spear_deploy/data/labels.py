@@ -51,7 +51,7 @@ def _type_finding(y: Array, where: str) -> Finding:
 
 
 def range_finding(labels: NDArray[np.int64], outputs: int, where: str) -> Finding | None:
-    """Return what is wrong (E006) with labels (N,) for so many outputs, or None."""
+    """Return what is wrong (E006) with labels (N,) for this many outputs, or None."""
     least, most = int(labels.min()), int(labels.max())
     if least >= 0 and most < outputs:
         return None

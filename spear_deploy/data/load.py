@@ -15,7 +15,7 @@ from spear_deploy.storage import exists
 
 
 def load_data(name: str, options: DataOptions) -> Dataset:
-    """Load a named data set, or what lies in the file or folder of that path, or what Python code gives.
+    """Load a named data set, a file or folder, or the result of Python code.
 
     Raises :class:`InputError`: E001 (no such file or folder), E005 (unusable), E006 (labels), E008 (name), E016
     (normalisation), E048 (code); :class:`BackendError` (E064) for a package that reading it needs.

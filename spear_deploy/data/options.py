@@ -16,7 +16,7 @@ CODING = ("steps", "encoding", "bin_ms", "bin_events", "sensor", "crop", "downsa
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How to load: where the folder is, time steps, coding of values, width of event bins (ms) or their events.
+    """How to load data: folder, time steps, coding of values, width of event bins (ms) or events per bin.
 
     ``sensor`` is the width and height of a camera, ``crop`` the side of the square about its centre that is kept, and
     ``downsample`` how many of its pixels become one, along each axis.

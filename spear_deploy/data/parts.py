@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spear_deploy.data.dataset import Dataset, parts_of, with_validation
 from spear_deploy.data.keys import SPLIT
-from spear_deploy.data.remarks import remarks
+from spear_deploy.data.notes import part_notes
 from spear_deploy.data.samples import Samples
 from spear_deploy.data.split import TEST, VALIDATION, draw
 from spear_deploy.errors import Finding
@@ -32,7 +32,7 @@ def in_parts(name: str, samples: Samples, labels: Array, given: int | None, seed
     else:
         train, test = np.split(np.arange(len(labels)), [given])
         data = with_validation(name, samples, labels, train, test, seed)
-    return replace(data, notes=(*_split_note(data, where), *remarks(data, where)))
+    return replace(data, notes=(*_split_note(data, where), *part_notes(data, where)))
 
 
 def _drawn(name: str, samples: Samples, labels: Array, seed: int) -> Dataset:

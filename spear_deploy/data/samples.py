@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.bins import Binning
+from spear_deploy.data.binning import Binning
 from spear_deploy.data.coding import Encoding, constant, regular_rate
 from spear_deploy.network.ops import Shape
 

@@ -1,4 +1,4 @@
-"""Read a network with the chip's own neuron, and repair by fine-tuning what that changes.
+"""Give a network the chip's own neuron, and repair the effect by fine-tuning.
 
 Reading a network without what its neurons do changes its activity by a factor at times, so the effect is measured and
 reported, never silent.
@@ -38,7 +38,7 @@ _LOWER = (1.0, 0.25, 0.0625)
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What a float network does on the test samples: accuracy, and spikes a sample of all its neurons."""
+    """Accuracy of a float network on the test samples, and spikes a sample of all its neurons."""
 
     accuracy: float
     spikes: float
@@ -80,7 +80,7 @@ class Retraining:
 
     @cached_property
     def given(self) -> Activity:
-        """What the network does on the test samples as it was trained, in float."""
+        """The behaviour of the network as it was trained, in float, on the test samples."""
         return measure_float(self.imported.network, self.data.test, self.execution, decide=self.decide)
 
     @cached_property
@@ -109,7 +109,7 @@ class Retraining:
         return tuned.network
 
     def kept(self, config: FinetuneConfig, tick: Tick | None = None) -> Network:
-        """Return the network fine-tuned, at a lower learning rate where training runs away at the given one."""
+        """Return the fine-tuned network; if training runs away, at a lower learning rate."""
         for share in _LOWER:
             slower = replace(config, learning_rate=share * config.learning_rate)
             tuned = self.tuned(slower, tick)

@@ -59,7 +59,7 @@ class Bundle:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What a program was made of: the float network, how to read it, the units that each group kept, and facts."""
+    """The origin of a program: the float network, its semantics, the units that each group kept, and facts."""
 
     network: Network
     semantics: Semantics

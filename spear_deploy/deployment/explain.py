@@ -1,4 +1,4 @@
-"""What each step of a deployment decided and noticed, in lines: what ``-v`` prints."""
+"""What each step of a deployment decided and noticed, as the lines that ``-v`` prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a deployment makes of its fidelity: a collapse ends it, unless it is allowed; then it is told."""
+"""Fidelity in a deployment: a collapse ends it, unless it is allowed; then it becomes a note."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ _KNOWN = 3.0
 
 
 def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
-    """Say that the network seems to have been trained on the validation samples (N043), where it answers them better.
+    """Note that the network seems to have been trained on the validation samples (N043), which it decides better.
 
     What a smaller network loses there first is what was memorised, which no new sample needs.
     """
@@ -96,7 +96,7 @@ def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
 
 
 def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:
-    """Say of which network a budget in per cent is a share, where it makes a difference (N010)."""
+    """Note which network a budget in per cent refers to, if it makes a difference (N010)."""
     relative = [asked for asked in work.options.budgets if asked.relative and asked.resource.percentage_of is not None]
     if baseline.works_alike or not relative:
         return ()

@@ -1,4 +1,4 @@
-"""The output folder of a deployment: what it may hold, who writes it, and that it can be written.
+"""The output folder of a deployment: what it may contain, who holds its lock, and whether it can be written.
 
 One run at a time holds a lock on the folder itself, which the kernel releases when its process ends, however it ends.
 """
@@ -30,7 +30,7 @@ _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL, PROJECT}
 
 
 def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
-    """Raise :class:`InputError` (E009) if a file that is read lies in the folder that is written."""
+    """Raise :class:`InputError` (E009) if an input file is inside the output folder."""
     for source in sources:
         if is_file(source) and real_path(source).parent == real_path(folder):
             message = f"{source.name} lies in it and would be overwritten"
@@ -48,7 +48,7 @@ def as_folder(path: object) -> Path:
 
 @contextmanager
 def held_folder(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder while the block runs; one that was made for it and is empty then goes.
+    """Lock a folder against other runs while the block runs; remove it if it was made for that and is still empty.
 
     Raises :class:`InputError`: E017, with the process, if another run holds it; E009 if it cannot be made.
     """
@@ -93,7 +93,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 
 def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
-    """Say which bundle a run will replace, that of one that did not succeed; raise as :func:`refuse_earlier`."""
+    """Say which failed run's bundle will be replaced; raise as :func:`refuse_earlier`."""
     if lacking := refuse_earlier(folder, resume=resume):
         progress.say(f"{plain(folder)} holds the bundle of an earlier run, which {lacking}: it is replaced")
 
@@ -136,7 +136,7 @@ def shortfall(folder: Path) -> str:
 
 
 def _is_finished(folder: Path) -> bool:
-    """Say whether the last run of a folder wrote all that it had to: one that was begun since has weights there."""
+    """Whether the last run into a folder finished: a run that was started since has weights there."""
     is_begun = is_file(folder / JOURNAL) and is_folder(folder / WEIGHTS)
     return not is_begun and all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
 
@@ -170,7 +170,7 @@ def refuse_folder(folder: Path) -> None:
 
 
 def _is_report_alone(folder: Path, held: set[str]) -> bool:
-    """Say whether a folder holds nothing but what a run leaves whose budget was out of reach."""
+    """Return whether a folder has only what a run with an unreachable budget leaves."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         return held <= {REPORT, PAGE, PROJECT} and "confidence" in report
@@ -179,7 +179,7 @@ def _is_report_alone(folder: Path, held: set[str]) -> bool:
 
 
 def _is_weights(folder: Path) -> bool:
-    """Say whether a folder holds nothing but what a run puts there."""
+    """Return whether a folder has only files that a run puts there."""
     return (
         folder.is_dir()
         and not folder.is_symlink()
@@ -198,7 +198,7 @@ def clear_weights(folder: Path) -> None:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Make the folder if need be, and remove what a run that was killed had begun to write.
+    """Make the folder if necessary, and remove the half-written files of a killed run.
 
     Raises as :func:`refuse_folder`.
     """

@@ -1,4 +1,4 @@
-"""What a run would take, told from its first steps: nothing is written for it."""
+"""What a run would take, estimated from its first steps without writing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run will take of memory, told before anything is measured."""
+"""The memory that a run will take, predicted before anything is measured."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ weights are ranked.  VGG16 (17 million weights) took 2.04 GiB where 3.7 were for
 
 @dataclass(frozen=True)
 class MemoryOutlook:
-    """``peak`` is the most that a run takes of its ``bound``, in bytes; a ``batch`` of samples goes in ``parts``."""
+    """``peak``: the most memory of a run within its ``bound``, in bytes; a ``batch`` is split into ``parts``."""
 
     peak: int
     bound: int
@@ -52,7 +52,7 @@ def memory_outlook(compiler: Compiler, network: Network, steps: int, options: De
 
 
 def runs_together(outlook: MemoryOutlook, execution: Execution, jobs: int, *, bounded: bool) -> int:
-    """Return how many of so many jobs, one at least, the memory holds at a time if each takes what was foretold.
+    """Return how many of the jobs, at least one, fit into memory at a time if each takes what was predicted.
 
     It holds what is free; where the bound is of them all (``bounded``), what that leaves beside this process.
     """

@@ -1,4 +1,4 @@
-"""What a deployment is asked to do: apart from doing it, so that options can be read without torch."""
+"""The options of a deployment, in a module of their own so that they can be read without torch."""
 
 from __future__ import annotations
 

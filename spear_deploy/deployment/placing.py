@@ -1,4 +1,4 @@
-"""Whether a way of placing can be had, and what the target's own rule would have made of the deployed network."""
+"""Whether a placer can be used, and how the target's own rule would have placed the deployed network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def refuse_placer(name: str, compiler: Compiler) -> None:
 
 
 def with_own_rule(work: Work) -> Work:
-    """Return the work with the placement by the target's own rule kept beside another that was asked for."""
+    """Return the work, with the placement by the target's own rule kept if another placer was asked for."""
     compiler, measured = work.compiler, work.measured
     assert measured is not None
     if keeps_rule(work.options.place) or not isinstance(compiler, Recutter):

@@ -82,7 +82,7 @@ def _held(options: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Any]]
 
 
 def _from(folder: Path, path: Path) -> str:
-    """Return the way from a folder to a path; links in it are followed, for ``..`` behind one leads elsewhere."""
+    """Return the relative path from a folder; links are resolved, since ``..`` after a link leads elsewhere."""
     return Path(os.path.relpath(real_path(path.parent) / path.name, real_path(folder))).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""A deployment as a list of named steps, each with what it needs and what it yields.
+"""A deployment as a list of named steps, each with its inputs and outputs.
 
 check -> adapt -> baseline -> search -> bundle -> validate.  Nothing is written before all inputs are known to be
 usable.
@@ -37,7 +37,7 @@ from spear_deploy.deployment.folder import (
 )
 from spear_deploy.deployment.memory import held_by_search, memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
-from spear_deploy.deployment.verdict import ended_by_time, noticed_on_test, run_aways
+from spear_deploy.deployment.verdict import drawn_anew, ended_by_time, noticed_on_test, run_aways, still_rising
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -143,7 +143,7 @@ def _lower(work: Work, compiler: Compiler, network: Network) -> Lowered:
 
 
 def _refuse_hopeless(work: Work, lowered: Lowered) -> None:
-    """Refuse what no pruning can cure, and what a format that shall hold the program cannot."""
+    """Refuse what no pruning can cure, and what the requested export format cannot hold."""
     hopeless = [finding for finding in lowered.placement.findings if finding.code not in CURABLE]
     if work.options.lowering.keep_to is not None:
         hopeless += lowered.target.exporters[work.options.lowering.keep_to].findings(lowered.program)
@@ -224,8 +224,9 @@ def _search(work: Work, progress: Progress) -> Work:
     reference = fine_tuned_reference(chosen, on_test.activity, evaluator, progress)
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = with_own_rule(replace(work, kept=chosen.option.kept))
-    ended = ended_by_time(work) if cut_short else ()
-    return replace(work, notes=(*work.notes, *run_aways(evaluator.ran_away), *noticed_on_test(work), *ended))
+    ended = ended_by_time(work) if cut_short else still_rising(found.rising)
+    trained = (*run_aways(evaluator.ran_away), *drawn_anew(found, options.search.method))
+    return replace(work, notes=(*work.notes, *trained, *noticed_on_test(work), *ended))
 
 
 def _unpruned(work: Work, baseline: Baseline) -> Work:

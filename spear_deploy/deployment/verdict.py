@@ -1,4 +1,4 @@
-"""What a deployment comes to: each budget with its measurement, and the error that keeps it from being done."""
+"""The verdict on a deployment: each budget with its measurement, and the error that it ends with."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding, MismatchError, SpearError
 from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.measure.measured import Performance
+from spear_deploy.search.loop import SearchResult
 from spear_deploy.train.finetune import RunAway
 
 _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores"
@@ -68,7 +69,7 @@ def noticed_on_test(work: Work) -> tuple[Finding, ...]:
 
 
 def at_chance(on_test: Performance) -> tuple[Finding, ...]:
-    """Say that a network answers no more samples than guessing does (N045), beyond what their number explains.
+    """Note that a network decides no more samples correctly than guessing would (N045).
 
     Guessing is the better of one class alone, the commonest, and of any class with the same probability.
     """
@@ -92,7 +93,7 @@ def at_chance(on_test: Performance) -> tuple[Finding, ...]:
 
 
 def beyond_on_test(work: Work) -> tuple[Finding, ...]:
-    """Say which budgets hold by their bound while the test samples' own value is a little above (N024)."""
+    """Note which budgets are met by their bound while the test samples are a little above (N024)."""
     findings = []
     for row in budget_rows(work):
         if row.within and not row.budget.allows(row.measured):
@@ -106,7 +107,7 @@ def beyond_on_test(work: Work) -> tuple[Finding, ...]:
 
 
 def ended_by_time(work: Work) -> tuple[Finding, ...]:
-    """Say that a time limit ended the search (E067), and how far it was."""
+    """Note that a time limit ended the search (E067), and how far it got."""
     assert work.search is not None
     steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
     message = (
@@ -117,8 +118,37 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     return (Finding("E067", "--time-limit", message, fix, "note"),)
 
 
+def drawn_anew(search: SearchResult, asked: str) -> tuple[Finding, ...]:
+    """Report that the delivered network keeps none of the weights that were given (N047), unless that was ``asked``."""
+    option = search.candidate.option
+    if option.of != "scratch" or asked == "scratch":
+        return ()
+    own = [each for each in search.compared if each.option.of != "scratch"]
+    message = (
+        "the delivered network has uniform widths and weights drawn anew, trained from scratch: what pruning left of "
+        "the network's own weights did no better"
+    )
+    if own:
+        name, best = max(((each.option.of, each.measured.val.accuracy) for each in own), key=lambda entry: entry[1])
+        message += f" ({name!r}: {best:.2%} of the validation samples after the comparison)"
+    fix = "give a larger budget, or another --method, to keep the network's own weights"
+    return (Finding("N047", "weights", message, fix, "note"),)
+
+
+def still_rising(rising: float) -> tuple[Finding, ...]:
+    """Say that the closing fine-tuning ended while accuracy was still rising on the validation samples (N046)."""
+    if rising <= 0:
+        return ()
+    message = (
+        f"accuracy on the validation samples still rose by {100 * rising:.1f} points in the last round of fine-tuning, "
+        "more than a standard error"
+    )
+    fix = "give more --effort, or train the network itself for longer"
+    return (Finding("N046", "fine-tuning", message, fix, "note"),)
+
+
 def run_aways(found: Sequence[RunAway]) -> tuple[Finding, ...]:
-    """Say how often fine-tuning ran away (N044), and by how much where it was most."""
+    """Note how often fine-tuning ran away (N044), and by how much at most."""
     if not found:
         return ()
     worst = max(found, key=lambda each: float("inf") if each.spent is None else each.spent / (each.allowed or 1.0))
@@ -149,7 +179,7 @@ def error_of(work: Work) -> SpearError | None:
 
 
 def _at_less_accuracy(work: Work) -> str:
-    """Say which network of the comparison keeps all budgets but those of accuracy, and what would deliver it."""
+    """Return which compared network meets all budgets but those of accuracy, and how to get it delivered."""
     if work.search is None or work.goal is None:
         return ""
     goal = work.goal

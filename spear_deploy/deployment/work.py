@@ -1,4 +1,4 @@
-"""What a deployment has found out so far: each step adds to it."""
+"""The state of a deployment: what its steps have found so far."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Imported:
     """An imported network, the semantics it was read with, and notes on what was inferred or repaired.
 
-    ``name`` is what it is called where it came from: its file's name without suffix, or its class's.
+    ``name`` is the name of its file without suffix, or of its class.
     Raises :class:`~spear_deploy.errors.InputError` (E028) with every projection whose weights are not finite.
     """
 
@@ -40,7 +40,7 @@ class Imported:
             raise InputError(findings)
 
     def simulate(self, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None) -> Recording:
-        """Run the float network on ``x`` (steps, samples, *shape): for several inputs, one by name.
+        """Run the float network on ``x`` (steps, samples, *shape); for several inputs, a mapping by name.
 
         Returns spikes and membranes of every population, (steps, samples, *shape), by name.
         Raises :class:`~spear_deploy.errors.InputError` (E005) for an input that is missing or of another shape.

@@ -89,7 +89,7 @@ def _compare(
 
 
 def _run(live: Live, layers: Mapping[str, str], x: Tensor, drive: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the module's layers emit, with the axes that a network has: maps of one dimension with a height of 1."""
+    """Return what the module's layers emit, with a network's axes: one-dimensional maps have a height of 1."""
     emitted = live.run(x, {layers[name]: value for name, value in drive.items()})
     return {
         name: value.unsqueeze(3) if value.ndim == _MAP_OF_ONE_DIMENSION else value for name, value in emitted.items()
@@ -178,7 +178,7 @@ def _reset(neuron: Neuron, p: Mapping[str, Float64], v: Float64, fired: Float64)
 
 
 def _emission(neuron: Neuron, v: Float64) -> Float64:
-    """What neurons send at a membrane; it grows with the membrane."""
+    """Return the spikes of neurons for a membrane; they grow with it."""
     if neuron.threshold is None:
         return v
     theta = neuron.threshold.astype(np.float64)

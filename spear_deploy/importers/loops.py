@@ -28,7 +28,7 @@ _LONG = 512
 
 @dataclass(frozen=True)
 class Loop:
-    """How a module loops: over so many ``steps``, of an input that it takes in one way."""
+    """How a module loops: over how many ``steps``, and how it takes its input."""
 
     steps: int
     take: Take

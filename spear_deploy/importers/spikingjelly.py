@@ -72,7 +72,7 @@ def from_spikingjelly(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Im
 
 
 def _node(neuron: Any, layer: Any, shape: Shape, where: str) -> NirNode:
-    """Return a layer of neurons; a soft reset, which NIR has no word for, is said by the semantics."""
+    """Return a layer of neurons; a soft reset, which NIR cannot express, is part of the semantics."""
 
     def full(value: float) -> Any:
         return np.full(shape, value)

@@ -46,7 +46,7 @@ _DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alph
 
 @dataclass(frozen=True)
 class Made:
-    """What a node sends: of its ``name``, the ``call`` of those that a forward makes."""
+    """The output of a node: its ``name``, and which ``call`` of it in the forward."""
 
     name: str
     call: int = 0
@@ -54,7 +54,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a tensor comes from: what it is the sum of, or a function that cannot be followed."""
+    """The origin of a tensor: the outputs that it is the sum of, or a function that cannot be traced."""
 
     parts: tuple[Made, ...]
     lost_in: str = ""
@@ -229,7 +229,7 @@ class _Follower(TorchFunctionMode):
         return self._neuron_node(layer, own, where) if plain is None else plain
 
     def _add(self, name: str, where: str, node: NirNode, taken: Tensor) -> Origin:
-        """Add a node and say what comes from it."""
+        """Add a node and return its output."""
         made = Made(name, self.calls[name])
         self.calls[name] += 1
         self.nodes[made] = node

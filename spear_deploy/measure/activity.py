@@ -21,7 +21,7 @@ NOTABLE_ERRORS = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What a network did on N samples.
+    """The activity of a network on N samples.
 
     Attributes:
         synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.

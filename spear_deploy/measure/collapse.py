@@ -86,12 +86,12 @@ def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Seque
 
 
 def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity | None:
-    """Return the first population that departs from its float neurons: those behind it follow.  None: none does."""
+    """Return the first population that departs from its float neurons, or None: later ones follow from it."""
     return next((row for row in in_order if row.departure >= DEPARTS), None)
 
 
 def _spread(in_order: Sequence[PopulationFidelity]) -> str:
-    """Say that no single population is the cause, with the one that is off by most."""
+    """Return that no single population is the cause, with the one that is off by most."""
     worst = max(in_order, key=lambda row: row.departure)
     return (
         f"the cause is spread over the network: no population is off by {DEPARTS:.0%}, "

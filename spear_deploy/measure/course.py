@@ -1,4 +1,4 @@
-"""What a network does in the course of its time steps, in float and on the chip: rates, decisions, one sample's spikes.
+"""The course of a network over its time steps, in float and on the chip: rates, decisions, one sample's spikes.
 
 Measured on some samples of a split, as many as memory is allowed for.
 """

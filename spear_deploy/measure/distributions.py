@@ -26,7 +26,7 @@ _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 @dataclass(frozen=True)
 class Spread:
-    """Magnitudes of the values beside 0: least, percentiles 1, 25, 50, 75, 99, largest; and the share that is 0."""
+    """Magnitudes of the non-zero values: least, percentiles 1, 25, 50, 75, 99, largest; and the share of zeros."""
 
     least: float
     p1: float
@@ -51,7 +51,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Beside:
+class FloatAndChip:
     """Values in float and on the chip, both in the network's units; None where all are 0.
 
     The chip represents magnitudes from ``step`` to ``limit``.
@@ -71,8 +71,8 @@ class Distributions:
     """
 
     name: str
-    weights: Beside | None
-    membranes: Beside | None
+    weights: FloatAndChip | None
+    membranes: FloatAndChip | None
 
 
 def measure_distributions(
@@ -89,24 +89,26 @@ def measure_distributions(
     )
 
 
-def _weights(name: str, network: Network, lowered: Lowered) -> Beside | None:
+def _weights(name: str, network: Network, lowered: Lowered) -> FloatAndChip | None:
     rounded = {synapses.name: synapses.weight for synapses in lowered.program.synapses}
     incoming = [synapses for synapses in network.synapses if synapses.target == name]
     grids = [lowered.grids.weights[synapses.name] for synapses in incoming if synapses.name in lowered.grids.weights]
     if not incoming or len(grids) < len(incoming):
         return None
     on_chip = [grid.to_float(rounded[synapses.name]) for synapses, grid in zip(incoming, grids, strict=True)]
-    return _beside([synapses.weight for synapses in incoming], on_chip, grids)
+    return _float_and_chip([synapses.weight for synapses in incoming], on_chip, grids)
 
 
-def _membranes(name: str, lowered: Lowered, in_float: Recording, on_chip: Recording) -> Beside | None:
+def _membranes(name: str, lowered: Lowered, in_float: Recording, on_chip: Recording) -> FloatAndChip | None:
     grid = lowered.grids.membranes.get(name)
     if grid is None:
         return None
     wanted = in_float.membrane[name] - grid.offset
-    return _beside([wanted], [grid.to_float(on_chip.membrane[name]) - grid.offset], [grid])
+    return _float_and_chip([wanted], [grid.to_float(on_chip.membrane[name]) - grid.offset], [grid])
 
 
-def _beside(in_float: Sequence[NDArray[Any]], on_chip: Sequence[NDArray[Any]], grids: Sequence[Grid]) -> Beside:
-    spans = [grid.span for grid in grids]
-    return Beside(Spread.of(in_float), Spread.of(on_chip), min(s for s, _ in spans), max(limit for _, limit in spans))
+def _float_and_chip(
+    in_float: Sequence[NDArray[Any]], on_chip: Sequence[NDArray[Any]], grids: Sequence[Grid]
+) -> FloatAndChip:
+    steps, limits = zip(*(grid.span for grid in grids), strict=True)
+    return FloatAndChip(Spread.of(in_float), Spread.of(on_chip), min(steps), max(limits))

@@ -1,4 +1,4 @@
-"""The energy of what was measured: cited figures of single operations, times how many there were."""
+"""The energy of a measured run: its operations times the cited energy of each."""
 
 from __future__ import annotations
 

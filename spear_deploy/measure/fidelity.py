@@ -29,7 +29,7 @@ _ROUNDING = 0.5 + 1e-6
 
 @dataclass(frozen=True)
 class WeightLoss:
-    """What rounding did to the weights into a population: ``nonzero`` ones in float; shares of these, 0..1.
+    """The effect of rounding on the weights into a population: ``nonzero`` ones in float; shares of these, 0..1.
 
     ``zeroed`` became 0; ``clipped`` lie beyond the largest integer by more than rounding; None if the target does not
     say what its integers stand for.
@@ -115,7 +115,7 @@ class Fidelity:
 
     @property
     def loss(self) -> Loss:
-        """What the chip loses of the float network's accuracy."""
+        """The accuracy that the chip loses against the float network."""
         return Loss.between(self.in_float, self.on_chip)
 
 
@@ -218,7 +218,7 @@ class _Tally:
             self.clips = (self.clips or Clips()) + on_chip.clips[name]
 
     def row(self, name: str, weights: WeightLoss, samples: int, bins: int) -> PopulationFidelity:
-        """Return the figures of so many samples, in so many ``bins`` of each neuron."""
+        """Return the figures over this many samples, with ``bins`` of each neuron."""
         if self.float_counts is None or self.chip_counts is None:
             error = float(np.sqrt(self.squares[0] / self.squares[1])) if self.squares[1] else None
             return PopulationFidelity(name, None, None, None, error, weights, self.clips)

@@ -1,4 +1,4 @@
-"""What a measured program's neurons did, for what its placement is judged by; the placement that is chosen by it."""
+"""The activity of a measured program's neurons as load on cores, and the placement chosen by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks lowered to a chip and measured: the unpruned one, and what becomes of it."""
+"""Networks lowered to a chip and measured: the unpruned baseline, and its pruned candidates."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Baseline:
 
     @property
     def as_given(self) -> Activity:
-        """What the network as it came in does in float, on the test samples: what losses are counted from."""
+        """The imported network in float on the test samples, which losses are relative to."""
         return self.float_test if self.given is None else self.given
 
     @property
@@ -92,7 +92,7 @@ class Baseline:
 
     @property
     def whole(self) -> Activity:
-        """What a budget in per cent is a share of: the work as it should be.
+        """The activity that a budget in per cent refers to.
 
         That of the chip, on the validation samples; of the float network where quantisation changed it.
         """

@@ -1,4 +1,4 @@
-"""What a data set feeds into a network: its range, and training samples on which a compiler measures."""
+"""The range of values that a data set feeds into a network, with training samples for the compiler to measure on."""
 
 from __future__ import annotations
 

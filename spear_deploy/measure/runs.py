@@ -88,7 +88,7 @@ def measure_registers(
 
 
 def measure_reference(program: Program, split: Split, execution: Execution | None = None) -> Activity:
-    """Run a program over a split as its family's own simulator does, where the chip does otherwise."""
+    """Run a program over a split as its family's own simulator does, if that differs from the chip."""
     reference = emulated_target(program.target).reference(program, execution or Execution())
     return _measure(ProgramRun(program, execution, reference), program_recorder(program), split, None)
 
@@ -100,7 +100,7 @@ class Run(Protocol):
         """Run values (T, B, *shape), and return what spikes, and the membranes of readouts."""
 
     def together(self, steps: int) -> int:
-        """Return how many samples of so many steps are to be run at once; raise :class:`InputError` (E019) for none."""
+        """Return how many samples of this many steps to run at once; raise :class:`InputError` (E019) if none fits."""
 
 
 class FloatRun:
@@ -129,7 +129,7 @@ class FloatRun:
 
 
 class ProgramRun:
-    """Runs a program of one input on its emulator, or on another one that is given."""
+    """Runs a program with one input on its emulator, or on the given one."""
 
     def __init__(self, program: Program, execution: Execution | None = None, emulator: Emulator | None = None) -> None:
         self._emulator = emulator or emulated_target(program.target).emulator(program, execution or Execution())

@@ -1,4 +1,4 @@
-"""What rounding costs a sigma-delta network: its integers beside the same in real numbers."""
+"""The cost of rounding in a sigma-delta network: its integers compared with real numbers."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def pooled_first(ops: Sequence[LinearOp]) -> int:
 
 
 def is_disjoint(op: LinearOp) -> bool:
-    """Say whether an operation is a pooling whose windows share no cell."""
+    """Return whether an operation is a pooling whose windows share no cell."""
     return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
 
 
@@ -176,12 +176,12 @@ def _join(first: ConvShape, second: ConvShape, shape: Shape) -> ConvShape | None
 
 
 def _is_channelwise(first: ConvShape, shape: Shape) -> bool:
-    """Say whether the first of two convolutions keeps the channels of its input apart, one to one."""
+    """Whether the first of two convolutions is depthwise with one output channel per input channel."""
     return first.groups == first.weight[0] == shape[0] and first.weight[1] == 1
 
 
 def _is_depthwise(second: ConvShape, first: ConvShape) -> bool:
-    """Say whether the second of two convolutions keeps the first one's channels apart, one to one."""
+    """Return whether the second of two convolutions keeps the first one's channels apart, one to one."""
     return second.groups == second.weight[0] == first.weight[0]
 
 

@@ -1,4 +1,4 @@
-"""Weights that are no numbers: what training that diverged leaves behind, or a script that built a network."""
+"""Weights that are not finite, as left behind by training that diverged."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Resolution: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """Where spikes or values are fed in from outside: ``shape`` is (C, H, W) or (N,).
+    """An input, where spikes or values are fed in: ``shape`` is (C, H, W) or (N,).
 
     ``resolution``: the integer steps per unit of value, (), that the network was trained with; None: not on integers.
     """
@@ -258,7 +258,7 @@ def _check_kinds(population: Input | Population) -> Iterable[Finding]:
 
 
 def resolution_problem(resolution: Resolution | None, shape: Shape) -> str:
-    """Say what keeps a resolution from being that of a population of ``shape``; nothing if it is one."""
+    """Return why this cannot be the resolution of a population of ``shape``; empty if it can."""
     if resolution is None:
         return ""
     if not np.all(np.isfinite(resolution) & (resolution > 0)):

@@ -1,10 +1,10 @@
-"""Names that every file can hold: those of HDF5's groups, in any script and of any length."""
+"""Names that any file can store: valid names of HDF5 groups, in any script and of any length."""
 
 from __future__ import annotations
 
 
 def name_problem(name: str) -> str:
-    """Say why no file can hold a name of a population or projection, or nothing."""
+    """Return why no file can store this name of a population or projection; empty if files can."""
     if not name:
         return "is empty"
     if "/" in name or "\0" in name:

@@ -1,4 +1,4 @@
-"""What the input was multiplied by and normalised with in training, moved into the synapses behind it.
+"""Fold the scaling and normalisation of inputs in training into the synapses behind the input.
 
 Chips are fed values of 0 and above, whole numbers best: pixels of 0..255 are payloads as they are, while pixels / 255
 are rounded to the payloads that there are.  A network that was trained on transformed values takes the raw ones where
@@ -36,7 +36,7 @@ _FIX = "give MEAN,STD, or by channel M1,M2,M3/S1,S2,S3"
 
 @dataclass(frozen=True)
 class InputTransform:
-    """What raw values x became in training, ``(x * scale - mean) / std``; mean and std: one value, or one a channel."""
+    """The transform of raw values x in training, ``(x * scale - mean) / std``; mean and std: one, or one a channel."""
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)

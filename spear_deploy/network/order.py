@@ -1,4 +1,4 @@
-"""In which order populations are executed within a time step, and which of them form loops."""
+"""The order in which populations are executed within a time step, and the loops that they form."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class SigmaDeltaNetwork:
 
     @property
     def senders(self) -> tuple[Input | SigmaDeltaPopulation, ...]:
-        """What the chain of synapses joins, in order: the populations, after the input where that sends messages."""
+        """The populations that the chain of synapses joins, in order, after the input if that sends messages."""
         return self.populations if self.populations[0].kind == "delta" else (self.input, *self.populations)
 
     @property

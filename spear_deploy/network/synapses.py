@@ -161,20 +161,20 @@ def _compose(name: str, source: str, target: str, ops: tuple[LinearOp, ...], sha
 
 
 def _geometry(conv: Conv2d | ConvShape, ops: Sequence[LinearOp]) -> tuple[Pair, Pair, Pair, int, Pair]:
-    """Return what :class:`ConvSynapses` tells beside the weights of a chain that is a convolution."""
+    """Return the geometry of :class:`ConvSynapses`, without weights, for a chain that is a convolution."""
     steps = [op.stride for op in ops[: pooled_first(ops)] if isinstance(op, AvgPool2d | SumPool2d)]
     shared = (prod(step[0] for step in steps), prod(step[1] for step in steps))
     return conv.stride, conv.padding, conv.dilation, conv.groups, shared
 
 
 def _windows(ops: Sequence[LinearOp], shape: Shape) -> int | None:
-    """Return what :class:`DenseSynapses` tells beside the weights of a chain that is none."""
+    """Return the geometry of :class:`DenseSynapses`, without weights, for any other chain."""
     pooled = pooled_first(ops)
     return prod(chain_shapes(tuple(ops[:pooled]), shape)[-1]) if pooled else None
 
 
 def _own_matrix(ops: Sequence[LinearOp]) -> FloatArray | None:
-    """Return the weights of a chain that is one matrix, behind flattening or not."""
+    """Return the weights of a chain that is a single matrix, with or without flattening before it."""
     mixing = [op for op in ops if not isinstance(op, Flatten)]
     return mixing[0].weight if len(mixing) == 1 and isinstance(mixing[0], Linear) else None
 

@@ -125,7 +125,7 @@ def kept_neurons(network: Network, kept: Mapping[str, Units]) -> dict[str, Units
 
 @dataclass(frozen=True)
 class _Link:
-    """What a projection does to the units at its ends: ``frozen`` gives the reason by population."""
+    """The effect of a projection on the units at its ends: ``frozen`` gives the reason by population."""
 
     tied: bool
     frozen: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What runs in a process that carries out a piece of work: it cleans up when told to end, and ends with its parent."""
+"""The child's side of a piece of work: it cleans up when asked to end, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _interrupted: list[int] = []
 
 
 def start(pipe: connection.Connection) -> None:
-    """Hear no Ctrl-C of the terminal, which is for the parent, and clean up where this process is told to end."""
+    """Ignore Ctrl-C of the terminal, which is for the parent, and clean up when asked to end."""
     os.setsid()
     keep_freed_memory()
     signal.signal(signal.SIGTERM, _interrupt)

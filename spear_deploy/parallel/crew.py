@@ -1,4 +1,4 @@
-"""Whatever carries out pieces of work, here or elsewhere, and the loop that begins pieces and hears of them."""
+"""Crews, which carry out pieces of work here or elsewhere, and the loop that starts pieces and hears from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class Lost:
-    """What is left of a piece of work whose process ended twice before it returned; ``how`` it did the last time."""
+    """A piece of work whose process died twice before it returned; ``how`` it did the last time."""
 
     how: str
 
@@ -25,10 +25,10 @@ class Piece(Protocol):
     """A piece of work that was begun."""
 
     def messages(self) -> list[Any]:
-        """Return what it has told since the last call."""
+        """Return its messages since the last call."""
 
     def ended(self) -> bool:
-        """Say whether there is a result, or will never be one."""
+        """Return whether there is a result, or will never be one."""
 
     def result(self) -> Any:
         """Return the result of a piece that has ended, or :class:`Lost`; raise what it raised."""
@@ -45,7 +45,7 @@ class Crew(Protocol):
         """Begin a piece, once; return it."""
 
     def listen(self, running: Collection[Any]) -> None:
-        """Wait a moment, or until one of these pieces has told something."""
+        """Wait a moment, or until one of these pieces has sent a message."""
 
     def end(self, running: Collection[Any]) -> None:
         """End these pieces, and wait until each has cleaned up, or will."""

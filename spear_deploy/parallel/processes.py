@@ -1,4 +1,4 @@
-"""Processes of this machine, one a piece: those of loky, which joblib carries.
+"""Local processes, one per piece of work: those of loky, which is part of joblib.
 
 They are started anew rather than forked, without running the caller's script again, and are given functions by value.
 """
@@ -33,13 +33,13 @@ class Processes:
         return _Process(self._work, item)
 
     def listen(self, running: Collection[_Process]) -> None:
-        """Wait a moment, or until one of these pieces has told something."""
+        """Wait a moment, or until one of these pieces has sent a message."""
         speaking = [process.pipe for process in running if not process.pipe.closed]
         if not connection.wait(speaking, _TICK) and not speaking:
             time.sleep(_TICK)
 
     def end(self, running: Collection[_Process]) -> None:
-        """End what still runs: told to, and killed where it does not in time."""
+        """End what still runs: ask first, and kill what does not end in time."""
         for process in running:
             process.pipe.close()
         wait([process.future for process in running], _GRACE)
@@ -48,7 +48,7 @@ class Processes:
 
 
 def _how(error: Exception) -> str:
-    """Return how a process ended, such as SIGKILL(-9), from what loky says of it."""
+    """Return how a process ended, such as SIGKILL(-9), from loky's message."""
     found = re.search(r"\{(.*?)\}", str(error))
     return found[1] if found else "it ended"
 
@@ -70,7 +70,7 @@ class _Process:
             theirs.close()  # the process has its own, so that its death is the end of the messages
 
     def messages(self) -> list[Any]:
-        """Return what was told since."""
+        """Return the messages since the last call."""
         found: list[Any] = []
         try:
             while not self.pipe.closed and self.pipe.poll():
@@ -80,7 +80,7 @@ class _Process:
         return found
 
     def ended(self) -> bool:
-        """Say whether the process has returned, or is gone."""
+        """Whether the process has returned, or is gone."""
         return bool(self.future.done())
 
     def result(self) -> Any:

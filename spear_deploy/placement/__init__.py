@@ -1,4 +1,4 @@
-"""Where populations lie on the cores of a chip: what every target's placement says."""
+"""Placements: which cores of a chip hold which populations, for any target."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spear_deploy.placement.cuts import Cut, part_of_neurons, whole
 
 @dataclass(frozen=True)
 class PopulationPlacement:
-    """Where a population lies: cores ``first_core .. first_core + cores - 1``, each with one tile.
+    """The placement of a population: cores ``first_core .. first_core + cores - 1``, each with one tile.
 
     ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
     shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.

@@ -1,8 +1,8 @@
-"""Even out what the cores have to do: cut populations otherwise, on no more cores, by what their neurons did.
+"""Balance the load of the cores: cut populations differently, on no more cores, by the activity of their neurons.
 
-Cores work at the same time and wait for one another at the end of a time step, so that the busiest one sets its length.
-A population keeps the number of its cores at most.  What is chosen is into how many parts each axis is cut, where
-rows and columns are cut, and which channels, or neurons of a vector, share a part.
+Cores work in parallel and wait for each other at the end of a time step, so the busiest one sets its length.  No
+population gets more cores than it had.  The search chooses into how many parts each axis is cut, where rows and columns
+are cut, and which channels, or neurons of a vector, share a part.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ Cuts = tuple[Cut, ...]
 Counts = NDArray[np.int64]
 
 _ROUNDS = 8
-"""Populations are gone through until nothing gets better, as often as this at most: one round and a second that finds
-nothing is the rule."""
+"""Most passes over the populations.  It usually takes two: the second finds nothing better."""
 _TRIED = 24
-"""Cuts of a population that are tried in a round, those of the least busy cores first."""
+"""Most cuts of a population that are tried in a pass, those with the least busy cores first."""
 
 
 def balance(placement: Placement, load: Load, recut: Recut) -> Placement:
-    """Return the placement of the least :class:`~spear_deploy.placement.load.Cost` that is found, or the one given.
+    """Return the placement with the least :class:`~spear_deploy.placement.load.Cost` found, or the one given.
 
-    A greedy search, one population at a time: there may be a better one.
+    The search is greedy, one population at a time: there may be a better one.
     """
     best = _Chosen({}, placement, load.cost(placement))
     for _ in range(_ROUNDS):
@@ -49,7 +48,7 @@ def balance(placement: Placement, load: Load, recut: Recut) -> Placement:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Cuts of populations, and what comes of them."""
+    """Cuts of populations, the placement that they lead to, and its cost."""
 
     cuts: dict[str, Cuts]
     placement: Placement
@@ -61,7 +60,7 @@ def _cores(place: PopulationPlacement) -> slice:
 
 
 def _improved(best: _Chosen, name: str, load: Load, recut: Recut) -> _Chosen:
-    """Return the best choice that cuts one population otherwise."""
+    """Return the best choice that cuts one population differently."""
     place, shape = best.placement.of(name), load.shapes[name]
     arrived = load.arrived[name]
     found = [(_busiest(cuts, arrived), cuts) for cuts in dict.fromkeys(_candidates(place, shape, arrived))]
@@ -111,7 +110,7 @@ def _splits(shape: Shape, cores: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _shared_out(weights: Counts, parts: int, most: int) -> Cut:
-    """Deal positions out to parts of at most so many, the heaviest first, each to the lightest part with room."""
+    """Deal positions out to parts of at most ``most``, the heaviest first, each to the lightest part with room."""
     held: list[list[int]] = [[] for _ in range(parts)]
     sums = [0] * parts
     for position in np.argsort(-weights, kind="stable").tolist():
@@ -122,7 +121,7 @@ def _shared_out(weights: Counts, parts: int, most: int) -> Cut:
 
 
 def _in_a_row(weights: Counts, parts: int) -> Cut:
-    """Cut an axis into so many parts, each of a position at least, of which the heaviest is as light as can be."""
+    """Cut an axis into contiguous, non-empty parts so that the heaviest is as light as possible."""
     low, high = int(weights.max(initial=0)), int(weights.sum())
     while low < high:
         middle = (low + high) // 2
@@ -138,7 +137,7 @@ def _in_a_row(weights: Counts, parts: int) -> Cut:
 
 
 def _filled(weights: Iterable[int], most: int) -> list[int]:
-    """Return the sizes of parts that are filled one after the other up to a weight."""
+    """Return the sizes of contiguous parts that are each filled up to a weight."""
     sizes, held = [0], 0
     for weight in weights:
         if sizes[-1] and held + weight > most:

@@ -1,4 +1,4 @@
-"""How a population is cut: which part of each axis of its shape a neuron lies in, and so on which core."""
+"""How a population is cut along the axes of its shape: which part, and therefore which core, a neuron belongs to."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ def part_of_neurons(cuts: Sequence[Cut]) -> NDArray[np.int64]:
 
 
 def whole(shape: Sequence[int]) -> tuple[Cut, ...]:
-    """Return the cuts of a population that lies on one core."""
+    """Return the cuts of a population on a single core."""
     return tuple(Cut((extent,)) for extent in shape)

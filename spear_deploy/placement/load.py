@@ -1,4 +1,4 @@
-"""What cores have to do: synaptic operations that arrive at each, and messages between them, from what neurons did.
+"""The load of cores: synaptic operations that arrive at each, and messages between them, from the activity of neurons.
 
 All figures are integers, sums over the samples that were measured, so that placements are compared exactly.
 """
@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 
 class Cost(NamedTuple):
-    """What a placement is judged by, the first first: cores, SynOps on the busiest of them, messages between them."""
+    """The cost of a placement, compared in this order: cores, SynOps on the busiest one, messages between them."""
 
     cores: int
     busiest: int
@@ -34,7 +34,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class CoreLoads:
-    """What each core did, (cores,): ``neurons`` that it holds, ``synops`` that arrived, ``spikes`` of its neurons.
+    """The load of each core, (cores,): ``neurons`` that it holds, ``synops`` that arrived, ``spikes`` of its neurons.
 
     ``received`` and ``sent`` are messages: a spike takes one for each projection and core that it reaches, none within
     its own core.  What inputs send is received and not sent.
@@ -49,7 +49,7 @@ class CoreLoads:
 
 @dataclass(frozen=True, eq=False)
 class Load:
-    """What neurons did in ``steps`` time steps, those of all samples together.
+    """The activity of neurons in ``steps`` time steps, over all samples together.
 
     ``arrived`` are SynOps at each neuron of a population, and ``fired`` spikes of each neuron of a population or input,
     both (neurons,).  ``synapses`` say where spikes go.
@@ -82,7 +82,7 @@ class Load:
 
     @cached_property
     def reaches(self) -> tuple[Reach, ...]:
-        """Where the spikes of each projection go, of those that leave something that spikes."""
+        """The reach of each projection from a population that spikes."""
         return tuple(
             Reach(each, self.shapes[each.source], self.shapes[each.target])
             for each in self.synapses
@@ -108,7 +108,7 @@ class Load:
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """Which parts of a target the neurons of a source reach by existing synapses.
+    """The parts of a target that the neurons of a source reach by existing synapses.
 
     Of a convolution the axes count apart: a channel reaches the parts that it has any weight into, a row or column
     those that the kernel covers.
@@ -146,7 +146,7 @@ class Reach:
 
     @cached_property
     def _exists(self) -> Bools:
-        """Where there are synapses, (target, source): between neurons of a matrix, or channels of a convolution."""
+        """Return where synapses exist, (target, source): between neurons of a matrix, or channels of a convolution."""
         if isinstance(self.synapses, DenseSynapses):
             found: Bools = self.synapses.weight != 0
             return found

@@ -11,7 +11,7 @@ from spear_deploy.placement.load import Load
 from spear_deploy.registry import Registry
 
 Recut: TypeAlias = Callable[[Mapping[str, Sequence[Cut]]], Placement | None]
-"""Places a network whose populations, by name, are cut so; None: what the cores hold does not allow it."""
+"""Places a network whose populations, by name, are cut in this way; None if a part does not fit a core."""
 
 
 class Placer(Protocol):
@@ -32,10 +32,10 @@ PLACERS: Registry[Placer] = Registry(
 
 
 def keep(placement: Placement, load: Load, recut: Recut) -> Placement:
-    """Return the placement by the target's own rule."""
+    """Keep the placement by the target's own rule."""
     return placement
 
 
 def keeps_rule(name: str) -> bool:
-    """Say whether a way of placing is the target's own rule; raise :class:`InputError` (E008) for an unknown name."""
+    """Whether a placer is the target's own rule; raise :class:`InputError` (E008) for an unknown name."""
     return PLACERS.get(name) is keep

@@ -1,4 +1,4 @@
-"""The core that has most to do, which sets how long a time step takes, and an estimate of that time."""
+"""The busiest core, which determines how long a time step takes, and an estimate of that time."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _latency(work: Work, load: Load, loads: CoreLoads) -> dict[str, Any] | None:
 
 
 def core_rows(loads: CoreLoads, steps: int) -> list[dict[str, Any]]:
-    """Return a row for each core that holds anything: what it did in a step, in the mean of so many ``steps``."""
+    """Return a row for each core in use: its mean load per step, over ``steps``."""
     return [
         {
             "core": core,

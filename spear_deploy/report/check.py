@@ -1,4 +1,4 @@
-"""Whether a report that was read from a file is one: it follows the schema, and its figures bear out its verdict."""
+"""Check a report read from a file: it has to follow the schema, and its figures have to support its verdict."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _contradictions(report: Report) -> Iterator[str]:
 
 
 def _of_cores(report: Report) -> Iterator[str]:
-    """Yield where what lies on the cores is not what is said of them; a target may tell nothing of its cuts."""
+    """Yield contradictions between cores and their description; a target may not describe its cuts."""
     placed, found = report["pictures"]["cores"], report["bottleneck"]
     for each in placed["populations"]:
         parts = [len(cut["sizes"]) for cut in each["cuts"]]
@@ -146,7 +146,7 @@ def _of_validation(validation: Report | None) -> Iterator[str]:
 
 
 def _beside(report: Report, folder: Path) -> Iterator[str]:
-    """Yield which files of the bundle beside the report it was not made of."""
+    """Yield files of the bundle beside the report that differ from those that it was made from."""
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         differing = [name for name, found in files.items() if report["hashes"].get(name) != found]

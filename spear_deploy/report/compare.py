@@ -70,7 +70,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How much worse a figure may be: so much, or such a share of the first report's (``relative``)."""
+    """How much worse a figure may be: by an amount, or by a share of the first report's (``relative``)."""
 
     name: str
     amount: float
@@ -91,7 +91,7 @@ class Tolerance:
         return cls(name, value / 100 if amount.endswith("%") else value, amount.endswith("%"))
 
     def beside(self, value: float) -> float:
-        """Return it as an amount, beside the first report's ``value``."""
+        """Return it as an amount, relative to the first report's ``value``."""
         return self.amount * abs(value) if self.relative else self.amount
 
 
@@ -148,7 +148,7 @@ def _layers(a: Report, b: Report) -> list[dict[str, Any]]:
 def _paired(
     a: Sequence[Report], b: Sequence[Report], by: str, keys: Mapping[str, str]
 ) -> Iterator[tuple[Report, dict[str, Any]]]:
-    """Yield each row of either, told apart ``by`` a name, with what ``keys`` take of it on either side, or None."""
+    """Yield the rows of both, paired ``by`` a name, with the values of ``keys`` on either side, or None."""
     sides = {side: {row[by]: row for row in rows} for side, rows in (("a", a), ("b", b))}
     for name in dict.fromkeys([*sides["a"], *sides["b"]]):
         found = {side: rows.get(name) for side, rows in sides.items()}

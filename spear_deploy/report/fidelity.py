@@ -11,7 +11,7 @@ from spear_deploy.report.formats import number, percent, shorten
 from spear_deploy.report.tables import Column
 
 if TYPE_CHECKING:  # a report is read without what made it, such as torch
-    from spear_deploy.measure.distributions import Beside, Distributions
+    from spear_deploy.measure.distributions import Distributions, FloatAndChip
     from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 
 _NAME_WIDTH = 24
@@ -63,7 +63,7 @@ def distribution_data(distributions: Sequence[Distributions]) -> list[dict[str, 
     ]
 
 
-def _beside(beside: Beside | None) -> dict[str, Any] | None:
+def _beside(beside: FloatAndChip | None) -> dict[str, Any] | None:
     if beside is None:
         return None
     in_float, on_chip = (None if spread is None else asdict(spread) for spread in (beside.in_float, beside.on_chip))

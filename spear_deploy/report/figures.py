@@ -1,4 +1,4 @@
-"""The page's pictures as files of their own, for a paper: SVG that needs no page around it, and PNG."""
+"""The page's pictures as separate files, for a paper: standalone SVG, and PNG."""
 
 from __future__ import annotations
 

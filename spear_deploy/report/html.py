@@ -14,8 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from spear_deploy import printable
 from spear_deploy.report import formats, wording
+from spear_deploy.report.box_plots import box_plots
 from spear_deploy.report.fidelity import columns, overview
-from spear_deploy.report.picture import pictures
 from spear_deploy.report.pictures import drawings
 from spear_deploy.report.pictures.svg import SHEETS, Drawing
 from spear_deploy.storage import atomic
@@ -86,7 +86,7 @@ def page(report: Mapping[str, Any]) -> str:
             scaled=formats.ratio,
             use=wording.use,
             fidelity=_fidelity(report["fidelity"]),
-            pictures=pictures(report["fidelity"]["distributions"]),
+            box_plots=box_plots(report["fidelity"]["distributions"]),
             drawn=_drawn(report),
         )
     )

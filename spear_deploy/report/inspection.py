@@ -1,4 +1,4 @@
-"""What ``inspect`` and ``run`` find, as plain data: a network, what one does on data, and its place on a chip."""
+"""Results of ``inspect`` and ``run`` as plain data: the network, its activity on data, and its placement on a chip."""
 
 from __future__ import annotations
 

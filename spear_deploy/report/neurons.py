@@ -1,4 +1,4 @@
-"""Which neuron of the network as it was imported lies on which core: a row for each, for a table."""
+"""Table of all neurons: the core of each, and its unit in the network as imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the networks of a run did on the validation samples, which decide everything: the report's ``on_validation``."""
+"""The report's ``on_validation``: results of a run's networks on the validation samples, which decide everything."""
 
 from __future__ import annotations
 

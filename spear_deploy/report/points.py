@@ -1,4 +1,4 @@
-"""The points of a sweep: one deployment each, what is best of them, and the smallest budget that loses little.
+"""The points of a sweep, one deployment each; their Pareto front, and the smallest budget that loses little.
 
 All is judged on the validation samples; what the test samples say stands beside it and decides nothing.
 """
@@ -15,7 +15,7 @@ from spear_deploy.report.wording import verdict
 
 @dataclass(frozen=True)
 class Figures:
-    """What a deployed network did on one part of the data.
+    """Figures of a deployed network on one part of the data.
 
     Attributes:
         synops: a sample, the mean.
@@ -56,7 +56,7 @@ class Point:
     error: str | None = None
 
     def loses_at_most(self, points: float) -> bool | None:
-        """Say whether the drop on the validation samples is small enough; None where there is no network."""
+        """Return whether the drop on the validation samples is small enough; None where there is no network."""
         return None if self.val is None else self.val.drop <= points
 
 
@@ -75,7 +75,7 @@ class Level:
     best: str
 
     def loses_at_most(self, points: float) -> bool:
-        """Say whether every seed kept its budgets and the mean drop on the validation samples is small enough."""
+        """Return whether every seed kept its budgets and the mean drop on the validation samples is small enough."""
         return self.within and self.drop <= points
 
 

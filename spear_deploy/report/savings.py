@@ -1,4 +1,4 @@
-"""What a unit less would save: where the next SynOps can be had."""
+"""What removing a unit would save: where the next SynOps can come from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``inspect`` and ``run`` tell of sigma-delta networks, as plain data and findings."""
+"""Results of ``inspect`` and ``run`` for sigma-delta networks, as plain data and findings."""
 
 from __future__ import annotations
 

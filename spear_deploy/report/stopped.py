@@ -1,4 +1,4 @@
-"""What a deployment that was stopped with ``--until`` has found out so far."""
+"""The results so far of a deployment stopped with ``--until``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def found_so_far(work: Work) -> dict[str, Any]:
 
 
 def print_found(found: Mapping[str, Any], console: Console) -> None:
-    """Print it, and behind it the plan of a dry run."""
+    """Print it, followed by the plan of a dry run."""
     lines = [f"stopped after {found['done'][-1]}"]
     lines.append(f"data        {plain(found['data']['name'])}: {data_parts(found['data'])}")
     if "decision" in found:
@@ -52,7 +52,7 @@ def print_found(found: Mapping[str, Any], console: Console) -> None:
 
 
 def print_plan(found: Mapping[str, Any], console: Console) -> None:
-    """Print the budgets, where they are set, and what a run would take, where that was foretold."""
+    """Print the budgets if they are set, and what a run would take if that was predicted."""
     lines = []
     if "budgets" in found:
         limits = ", ".join(f"{name} {limit:,.6g}" for name, limit in found["budgets"].items())

@@ -27,7 +27,7 @@ _DISPENSABLE = ("cores", "limit", "SynOps\ntest", "front")
 
 @dataclass(frozen=True)
 class Reference:
-    """What all points are beside: the unpruned network on the validation samples."""
+    """What all points are compared with: the unpruned network on the validation samples."""
 
     model: str
     data: str

@@ -1,4 +1,4 @@
-"""A sweep as it is read from its file, and its points as a table."""
+"""Read a sweep from its file; its points as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of text with as many columns as a terminal has room for: a cut number would be a wrong number."""
+"""Text tables with as many columns as fit the terminal, since a truncated number would be a wrong number."""
 
 from __future__ import annotations
 

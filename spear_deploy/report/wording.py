@@ -1,4 +1,4 @@
-"""What a report says, in sentences: the same on a terminal and on a page.
+"""The wording of a report: the same sentences on a terminal and on a page.
 
 Pure functions from report data to text.  The text is ASCII, so that it survives any pipe.
 """
@@ -46,7 +46,7 @@ def resource(budget: Report) -> str:
 
 
 def use(budget: Report) -> str:
-    """Return the share of a limit that is used by what is held against it; nothing for a least value."""
+    """Return the share of a limit that is used; empty for a lower limit."""
     return percent(ratio(budget["judged"], budget["limit"])) if budget["sense"] == "at most" else ""
 
 
@@ -95,7 +95,7 @@ def verdict(report: Report) -> Verdict:
 
 
 def _failure(report: Report) -> str:
-    """Return why there is no proof; a time limit is told apart from a failure."""
+    """Return why there is no proof: a time limit, or a failure."""
     first = plain(report["failure"].splitlines()[0])
     return f"the backend {'did not finish' if first.startswith('E062') else 'failed'}: {first}"
 
@@ -334,7 +334,7 @@ def _parts(step: Report) -> str:
 
 
 def steps_at_work(report: Report) -> list[Report]:
-    """Return the steps that did something: not those that had nothing to adapt or to validate on."""
+    """Return the steps that did something, without those that had nothing to adapt or to validate."""
     return [step for step in report["steps"] if step["parts"] or step["seconds"] >= _NOTABLE_SECONDS]
 
 

@@ -66,6 +66,17 @@ def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     return leanest if saves else surest
 
 
+def may_win(candidate: Candidate, leader: Candidate, known: Mapping[str, Candidate]) -> bool:
+    """Say whether a candidate that was fine-tuned briefly may still come to lead those that are ``known`` by name.
+
+    What leads may have been trained for longer before.  Weights that were drawn anew are held against the same widths
+    that were cut from the trained network: where these are no head start, they may well hold back.
+    """
+    if candidate.option.of == "scratch" and "uniform" in known:
+        return gain(known["uniform"].measured.val, candidate.measured.val) <= _BEHIND
+    return gain(leader.measured.val, candidate.measured.val) <= _FAR_BEHIND
+
+
 def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     """Return the candidate to deliver: of those that meet the goal, or else miss it least, the most accurate one.
 
@@ -87,6 +98,8 @@ def _most_accurate(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
 
 
+_FAR_BEHIND, _BEHIND = 3.0, 1.0
+"""Standard errors by which a candidate is behind that does not come to lead any more, and one of new weights."""
 _SAVING = 0.95
 """Fewer SynOps than this share are a reason of their own to prefer a network; pressing changes less."""
 _REACHABLE = 0.25

@@ -50,7 +50,7 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Path:
+class GradualPath:
     """The way of gradual pruning, from the unpruned network to the target, and LRE's pairs."""
 
     stages: tuple[Stage, ...]
@@ -66,7 +66,7 @@ class Path:
         return next((each for each in self.stages if each.share <= share and fits(each.counts)), self.end)
 
 
-def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> Path:
+def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> GradualPath:
     """Prune until the SynOps are at the ``target`` share and the placement fits, or nothing more can go."""
     network, whole = evaluator.baseline.network, evaluator.cost.total
     kept: dict[str, Units] = {name: np.arange(units) for name, units in space.units.items()}
@@ -92,7 +92,7 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
         pairs.append(Pair(before, cost.total / whole, ratios))
         path.append(Stage(network, kept, cost.total / whole, len(pairs) * config.steps(len(evaluator.data.train))))
         tick(len(pairs), max(stages, len(pairs)))
-    return Path(tuple(path), tuple(pairs))
+    return GradualPath(tuple(path), tuple(pairs))
 
 
 def between_stages(options: SearchOptions, rate: float) -> FinetuneConfig:

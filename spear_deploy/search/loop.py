@@ -14,14 +14,15 @@ from typing import Any
 
 from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start, to_deliver
+from spear_deploy.search.candidate import Candidate, Option, best_of, may_win, press, start, to_deliver
 from spear_deploy.search.closing import close
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.gradual import Path, between_stages, prune_gradually
+from spear_deploy.search.gradual import GradualPath, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
+from spear_deploy.search.methods.scratch import drawn_anew
 from spear_deploy.search.outlook import outlook
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
@@ -32,7 +33,8 @@ class SearchResult:
     """How the search ended: the best candidate (within the budgets or not), and what was learnt.
 
     ``compared`` are all that were compared, after their brief fine-tuning; ``figures`` are the method's own;
-    ``ratios`` are those that the candidate keeps of each group.
+    ``ratios`` are those that the candidate keeps of each group.  ``rising`` is the share of the validation samples by
+    which the last round of the closing fine-tuning still raised the accuracy; 0: it has converged.
     """
 
     candidate: Candidate
@@ -44,6 +46,7 @@ class SearchResult:
     figures: Mapping[str, Any]
     frozen: Mapping[str, str]
     ratios: tuple[float, ...]
+    rising: float = 0.0
 
 
 def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult:
@@ -72,10 +75,6 @@ def _beyond(evaluator: Evaluator, goal: Goal, counts: KeepCounts) -> float:
     return goal.beyond(evaluator.expected_placement(counts)) if by_rule > 0 else by_rule
 
 
-_FAR_BEHIND = 3.0
-"""Standard errors by which a network is behind that is not fine-tuned further for the comparison."""
-
-
 class _Search:
     """The proposals of a method and the candidates taken from them, for one goal."""
 
@@ -85,7 +84,7 @@ class _Search:
         space: Space,
         goal: Goal,
         target: float,
-        path: Path,
+        path: GradualPath,
         uniform: KeepCounts,
         rate: float,
     ) -> None:
@@ -110,11 +109,11 @@ class _Search:
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
         # One that was within the budgets already is not given up for a worse one.
-        closed = to_deliver((closed, *compared), self.goal)
-        self._say("fine-tuned", closed, progress)
+        delivered = to_deliver((closed.candidate, *compared), self.goal)
+        self._say("fine-tuned", delivered, progress)
         self.lre = fit(self.pairs, self.chosen)
         return SearchResult(
-            closed,
+            delivered,
             compared,
             self.rate,
             self.lre,
@@ -122,7 +121,8 @@ class _Search:
             len(self.judged),
             method.figures(),
             self.evaluator.groups.frozen,
-            self._ratios(closed.option.proposal),
+            self._ratios(delivered.option.proposal),
+            closed.rising,
         )
 
     def _task(self, tick: Tick) -> Task:
@@ -201,10 +201,13 @@ class _Search:
         known: dict[str, Callable[[], Option]] = {
             "gradual": self._gradual,
             "uniform": partial(self._widths, "uniform", self.uniform),
+            "scratch": self._anew,
         }
         taken = [dict(proposal.counts) for proposal, _ in chosen if proposal.network is None]
         options = (known[name]() for name in beside)
-        return [option for option in options if option.steps or dict(option.proposal.counts) not in taken]
+        return [
+            each for each in options if each.proposal.network or each.steps or dict(each.proposal.counts) not in taken
+        ]
 
     def _gradual(self) -> Option:
         end, proposal = self.path.end, Proposal(self.path.end.counts)
@@ -215,6 +218,13 @@ class _Search:
     def _widths(self, of: str, counts: KeepCounts) -> Option:
         proposal = Proposal(counts)
         return replace(self._option(proposal, self.evaluator.outcome(proposal)), of=of)
+
+    def _anew(self) -> Option:
+        """Return uniform widths with weights drawn anew."""
+        evaluator = self.evaluator
+        network = drawn_anew(evaluator.baseline.network, evaluator.pruned(self.uniform), evaluator.execution.seed)
+        proposal = Proposal(self.uniform, network, evaluator.kept_units(self.uniform))
+        return replace(self._option(proposal, evaluator.outcome(proposal)), of="scratch")
 
     def _option(self, proposal: Proposal, outcome: Outcome) -> Option:
         kept = proposal.kept if proposal.network is not None else self.evaluator.kept_units(proposal.counts)
@@ -231,11 +241,12 @@ class _Search:
             tick(done, len(options))
             if self.evaluator.execution.deadline.passed:
                 break
+        known = {each.option.of: each for each in compared}
         leader = max(compared, key=lambda each: each.measured.val.accuracy)
         for index, candidate in enumerate(compared):
             missing = self.path.end.steps - candidate.option.steps
-            is_far_behind = gain(leader.measured.val, candidate.measured.val) > _FAR_BEHIND
-            if len(options) > 1 and missing > 0 and candidate.option.proposal.tunes and not is_far_behind:
+            goes_on = candidate.option.proposal.tunes and may_win(candidate, leader, known)
+            if len(options) > 1 and missing > 0 and goes_on:
                 compared[index] = press(candidate, self.evaluator, self.goal, config.lasting(missing), attempt=0)
         for candidate in compared:
             self._learn(candidate)

@@ -1,4 +1,4 @@
-"""How long and how the search runs: apart from the search itself, so that options can be read without torch."""
+"""The options of the search, in a module of their own so that they can be read without torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SearchOptions:
         method: a name of :data:`spear_deploy.search.methods.METHODS`.
         episodes: networks that the method may have judged, before fine-tuning.
         candidates: networks of the method that are fine-tuned briefly and compared.
-        beside: names of what is compared with them always, of :data:`spear_deploy.search.candidates.SAFE`.
+        beside: what is compared with them always: ``gradual`` and ``uniform`` widths, and from ``scratch`` the latter.
         lowest_ratio: smallest keep ratio of a group.
         aim: share of a budget that fine-tuning presses what is judged towards.
         least_use: a network below so much of its budget wastes it, and another one is tried.
@@ -32,7 +32,7 @@ class SearchOptions:
     method: str = "synapses"
     episodes: int = 160
     candidates: int = 1
-    beside: tuple[str, ...] = ("gradual", "uniform")
+    beside: tuple[str, ...] = ("gradual", "uniform", "scratch")
     lowest_ratio: float = 0.02
     aim: float = 0.99
     least_use: float = 0.9

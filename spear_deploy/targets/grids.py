@@ -1,4 +1,4 @@
-"""What the integers of a program stand for, in the units of the float network that it was made of."""
+"""What the integers of a program mean, in the units of the float network that it was compiled from."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Grid:
 
     @property
     def span(self) -> tuple[float, float]:
-        """The least magnitude beside zero and the largest that can be represented, the offset apart."""
+        """The smallest non-zero magnitude and the largest that can be represented, apart from the offset."""
         return float(np.min(self.step)), float(np.max(self.step)) * self.largest
 
 

@@ -1,4 +1,4 @@
-"""What of a network that does not fit the cores of a chip would have to be narrower: the smallest single change."""
+"""The smallest narrowing of a single group of units that would make a network fit the cores of a chip."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from spear_deploy.network import Network
 from spear_deploy.network.units import Group, keep_units, unit_groups, widest
 
 Placed: TypeAlias = Callable[[Network], Sequence[Finding]]
-"""Tells what of a network does not fit, by its shapes."""
+"""Places a network by its shapes, and returns the findings of what does not fit."""
 _BY_WIDTH = ("E035", "E036")
-"""Codes of what a narrower network may not have."""
+"""Codes that a narrower network may be rid of."""
 
 
 @dataclass(frozen=True)
 class Narrowing:
-    """A group of populations that are pruned together, left with so many of its units."""
+    """A group of populations that are pruned together, and how many of its units are kept."""
 
     group: Group
     units: int
@@ -32,10 +32,10 @@ class Narrowing:
 
 
 def with_narrowings(findings: Iterable[Finding], network: Network, placed: Placed) -> tuple[Finding, ...]:
-    """Put in front of the fix of each E035 and E036 which group alone, narrowed how far, would mend it.
+    """Prefix the fix of each E035 and E036 with the smallest narrowing of one group that mends it.
 
-    Where no pruning at all does, the fix says so.  Others stay as they are, as do those which ``placed`` does not find
-    in the whole network.
+    If no pruning can mend it, the fix says so.  Other findings are returned unchanged, as are those that ``placed``
+    does not find in the whole network.
     """
     findings = tuple(findings)
     if not any(finding.code in _BY_WIDTH for finding in findings):
@@ -60,23 +60,23 @@ def _told(finding: Finding, network: Network, placed: Placed) -> Finding:
 
 
 def besides_pruning(fix: str) -> str:
-    """Return what the fix of a finding offers where pruning cannot mend it: rules name pruning first, then the rest."""
+    """Return the alternative to pruning that a fix offers: rules name pruning first, then the alternative."""
     if not fix.startswith("prune "):
         return fix
     return fix.partition(", or ")[2] or "choose a chip that holds more, or train a smaller network"
 
 
 def is_among(finding: Finding, found: Iterable[Finding]) -> bool:
-    """Say whether another network has this finding too, by as much or less."""
+    """Whether another network has this finding too, at the same place."""
     return any((each.code, each.where) == (finding.code, finding.where) for each in found)
 
 
 def smallest_narrowing(finding: Finding, network: Network, placed: Placed) -> Narrowing | None:
-    """Return the change of one group that leaves most of it and mends a finding; None where no single one does.
+    """Return the narrowing of one group that mends a finding and keeps most of it; None if no single group can.
 
-    Each is found by bisection, as if fewer units never took more cores: where they do, a wider one may fit as well.
-    Of a group that does not mend it with a larger share than the best so far nothing more is asked: networks with
-    millions of weights are cut for each question.
+    Each is found by bisection, which assumes that fewer units never take more cores; where they do, a wider network may
+    fit as well.  A group that cannot beat the best share so far is tried once and dropped, because every try cuts a
+    network of perhaps millions of weights.
     """
 
     def mends(group: Group, units: int) -> bool:

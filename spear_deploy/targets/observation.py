@@ -1,4 +1,4 @@
-"""What the float network does on samples of its input: the ranges that its registers have to hold.
+"""Observe the float network on samples of its input: the ranges that registers have to hold.
 
 Where no samples are given, random spikes or values stand in for them, the same ones each time.
 """
@@ -50,7 +50,7 @@ class Observation:
 
     @property
     def source(self) -> str:
-        """What the samples are, in words."""
+        """The source of the samples, in words."""
         several = "s" * (self.samples != 1)
         return f"{self.samples} sample{several}{'' if self.given else ' of random input'}"
 

@@ -1,4 +1,4 @@
-"""What is fed into a program: the range of values of an input, and how they become integers."""
+"""Inputs of a program: the range of their values, and how these become integer payloads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT = 64
 
 @dataclass(frozen=True)
 class InputRange:
-    """What is fed into an input: values 0..``maximum``; ``integral`` if all are integers.
+    """The values of an input: 0..``maximum``; ``integral`` if all are integers.
 
     ``samples`` (T, N, *shape) are some of them, on which a compiler may measure what the network does; ``taken_of``
     is how many samples they were spread over, None: they are all.

@@ -1,4 +1,4 @@
-"""What a target is: the questions that the rest of the tool asks of a chip family.
+"""The interface of a chip family, called a target, to the rest of the tool.
 
 A *target* is a chip family; a *compiler* is bound to one chip of it, the options of a run and the range of its
 input.  It lowers a network to a *program*, integers that an *emulator* runs bit for bit as the family's own simulator
@@ -57,7 +57,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LoweringOptions:
-    """``weight_bits`` None: as many as the chip has.  ``keep_to``: an export format that shall hold the program."""
+    """``weight_bits`` None: as many as the chip has.  ``keep_to``: an export format that has to hold the program."""
 
     weight_bits: int | None = None
     keep_to: str | None = None
@@ -96,7 +96,7 @@ class Program(Protocol):
 
     @property
     def inputs(self) -> tuple[InputPort, ...]:
-        """Where payloads are fed in."""
+        """The ports that payloads are fed into."""
 
     @property
     def populations(self) -> Sequence[ProgramPopulation]:
@@ -127,10 +127,10 @@ class Program(Protocol):
 
 
 class Emulator(Protocol):
-    """Runs a program; states start anew for every sample."""
+    """Runs a program; states are reset for every sample."""
 
     def batch_size(self, steps: int) -> int:
-        """Return how many samples of so many steps it runs at once within its memory bound."""
+        """Return how many samples of this many steps it runs at once within its memory bound."""
 
     def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:
         """Run one batch: integer payloads (T, B, *shape) for each input.
@@ -162,7 +162,7 @@ class Compiler(Protocol):
 
     @property
     def identity(self) -> Mapping[str, Any]:
-        """What a program depends on beside the network, as JSON: it tells runs apart."""
+        """What a program depends on besides the network, as JSON: it identifies runs."""
 
     @property
     def weight_bits(self) -> int:
@@ -193,7 +193,7 @@ class Compiler(Protocol):
 
 @runtime_checkable
 class Recutter(Protocol):
-    """A compiler of a family whose populations may be cut otherwise than by its own rule."""
+    """A compiler of a family whose populations may be cut differently from its own rule."""
 
     def recut(self, lowered: Lowered, cuts: Mapping[str, Sequence[Cut]]) -> Placement | None:
         """Place what was lowered with populations, by name, cut so; None where a core cannot hold a part of it."""
@@ -210,7 +210,7 @@ class Exporter(Protocol):
 
 
 class Family(Protocol):
-    """What every chip family says of itself."""
+    """The common interface of all chip families."""
 
     @property
     def name(self) -> str:
@@ -226,7 +226,7 @@ class Family(Protocol):
 
 @dataclass(frozen=True)
 class Checked:
-    """What a chip's limits say of a network.
+    """The result of checking a network against a chip's limits.
 
     Attributes:
         placement: None where no published figure says how much a core holds. findings: what does not fit the chip,
@@ -270,7 +270,7 @@ class Target(Family, Protocol):
         """Return what measures a program, on ``execution.device``: all figures are its own."""
 
     def reference(self, program: Any, execution: Execution) -> Emulator:
-        """Return what backends are held against, spike by spike: it computes as the family's own simulator does.
+        """Return what backends are compared with, spike by spike: it computes as the family's own simulator does.
 
         Where a chip does otherwise than its simulator, :meth:`emulator` follows the chip and is another one.
         """
@@ -284,10 +284,10 @@ class Target(Family, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """A network as one chip's integers, on its cores.
+    """A network in one chip's integers, placed on its cores.
 
-    ``notes`` tell what was approximated; ``placement.findings`` what does not fit; ``grids`` what the integers stand
-    for in the units of the network.
+    ``notes`` are about approximations, ``placement.findings`` about what does not fit; ``grids`` gives the meaning of
+    the integers in the units of the network.
     """
 
     target: Target
@@ -298,13 +298,13 @@ class Lowered:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All that there is to tell: notes, and what does not fit on the chip."""
+        """All findings: what does not fit on the chip, and notes."""
         return (*self.placement.findings, *self.notes)
 
     def emulate(self, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None) -> Recording:
         """Run values ``x`` (steps, samples, *shape), coded as for compiling, on the bit-exact emulator.
 
-        For a network of several inputs, one by name.
+        For a network with several inputs, pass a mapping of arrays by name.
 
         Returns spikes and membranes of every population, (steps, samples, *shape), by name.
         Raises :class:`InputError`: E005 for other shapes, or other numbers of steps or samples for one input than for

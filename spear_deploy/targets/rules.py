@@ -77,7 +77,7 @@ def check_rules(rules: Iterable[Rule], subject: Any, limits: Any, figures: Mappi
 
 
 def group_findings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Say once what holds for several places."""
+    """Merge findings that differ only in their place."""
     places: dict[tuple[str, str, str, Severity], list[Finding]] = {}
     for found in findings:
         places.setdefault((found.code, found.message, found.fix, found.severity), []).append(found)

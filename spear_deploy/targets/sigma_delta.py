@@ -1,4 +1,4 @@
-"""What a chip family that runs sigma-delta networks has to say of one."""
+"""The interface of a chip family that runs sigma-delta networks."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from torch.optim.adam import adam
 
 
 def cosine_rate(rate: float, step: int, steps: int) -> float:
-    """Return the learning rate of a step, ``rate`` in the first of so many, by half a cosine down to zero."""
+    """Return the learning rate of a step: ``rate`` in the first, then along half a cosine down to zero."""
     return rate * (1 + cos(pi * step / steps)) / 2
 
 

@@ -1,7 +1,7 @@
-"""Augmentation: what training changes of a sample at random, in ways that leave its class.
+"""Augmentation: random changes of training samples that leave their class the same.
 
-Whether mirrored images are of the same class only the data tell (shoes are, digits are not), so that none is the
-default.  A sample held over time is changed alike in all its steps, and events as one.
+Whether a mirrored image is still of its class depends on the data (shoes are, digits are not), so nothing is augmented
+by default.  All time steps of a sample are changed alike, whether its values are held or it consists of events.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ AUGMENTATIONS: Registry[Augmentation] = Registry(
 
 
 def mirror(sample: Array, rng: np.random.Generator) -> Array:
-    """Return every other sample left to right."""
+    """Flip every other sample left to right."""
     return sample[..., ::-1] if rng.random() < 0.5 else sample
 
 
 def shift(sample: Array, rng: np.random.Generator) -> Array:
-    """Return a sample shifted by up to an eighth of its height and width; zeros move in."""
+    """Shift a sample by up to an eighth of its height and width; zeros move in."""
     shifted = np.zeros_like(sample)
     most = [side // _SHIFTED for side in sample.shape[-2:]]
     down, right = (int(rng.integers(-pixels, pixels + 1)) for pixels in most)
@@ -55,7 +55,7 @@ def shift(sample: Array, rng: np.random.Generator) -> Array:
 
 
 def _overlap(side: int, by: int) -> tuple[slice, slice]:
-    """Return where along an axis pixels that move ``by`` so many come to lie, and where they were."""
+    """Return where pixels lie along an axis after they moved by ``by``, and where they lay before."""
     return slice(max(0, by), side + min(0, by)), slice(max(0, -by), side + min(0, -by))
 
 
@@ -76,7 +76,7 @@ def augmented(x: Array, names: Sequence[str], rng: np.random.Generator) -> Array
 
 
 def refuse_augmentation(names: Sequence[str], shape: Shape, where: str) -> None:
-    """Raise :class:`InputError` (E007) where something shall be changed and samples of a shape are no images."""
+    """Raise :class:`InputError` (E007) if there are augmentations and samples of this shape are not images."""
     if names and len(shape) != 3:
         message = f"changes images (channels, height, width); a sample of {where} is {shape}"
         raise InputError.of("E007", f"--augment {','.join(names)}", message, "leave it out")

@@ -1,4 +1,4 @@
-"""How to fine-tune: apart from the fine-tuning itself, so that options can be read without torch."""
+"""The options of fine-tuning, in a module of their own so that they can be read without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ANY_NUMBER = 1e9
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """How to fine-tune: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
+    """Fine-tuning options: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
 
     ``least_steps`` are batches that a split of few samples is gone through more often for.
     ``decide`` names the decision rule that the loss follows (None: the output's usual one), and ``augment`` what
@@ -44,7 +44,7 @@ class FinetuneConfig:
 
 @dataclass(frozen=True, eq=False)
 class Aims:
-    """What fine-tuning presses towards beside the labels.
+    """The aims of fine-tuning besides the labels.
 
     ``teacher`` is what it distils from; ``synops_target`` the mean SynOps a sample that it may spend, counted on what
     the network does in training, and ``multiplier`` the weight of that constraint at first: what an earlier

@@ -37,6 +37,7 @@ from spear_deploy.progress import Tick
 from spear_deploy.simulate.layout import as_row, as_rows
 from spear_deploy.simulate.simulator import FloatSimulator, NetworkSimulator
 from spear_deploy.train.adam import CosineAdam
+from spear_deploy.train.clipping import Clipping
 from spear_deploy.train.config import Aims, FinetuneConfig
 from spear_deploy.train.losses import logits
 from spear_deploy.train.passes import Pass, Passes
@@ -53,7 +54,7 @@ _FAN_OUT_LASTS = 16
 
 @dataclass(frozen=True)
 class RunAway:
-    """A training that ran away at a learning ``rate``, after so many ``batches``.
+    """A training that ran away at a learning ``rate``, after this many ``batches``.
 
     It ``spent`` that many SynOps a sample, where ``allowed`` are what it may; ``spent`` is None where gradients were no
     numbers any more, and ``allowed`` where nothing bounds it.
@@ -139,6 +140,7 @@ class _Training:
         passes = Passes(student, split, config, self._execution, seed)
         total = config.steps(len(split))
         optimiser = CosineAdam(student.parameters(), config.learning_rate, total)
+        clip = Clipping(student.parameters())
         for done, positions in enumerate(split.drawn(config.batch, np.random.default_rng(seed), total), start=1):
             if self._execution.deadline.passed:
                 self._cut_at = done - 1
@@ -150,19 +152,20 @@ class _Training:
                 self.ran_away = RunAway(config.learning_rate, done, *objective.excess)
                 break
             objective.end_batch()
+            clip()
             optimiser.step()
             if tick:
                 tick(done, total)
 
     @property
     def tuned(self) -> Tuned:
-        """What it came to."""
+        """The result of the training."""
         student = self._student
         return Tuned(student.to_network(), self._objective.multiplier, student.parameter_arrays(), self._cut_at)
 
 
 class _Objective:
-    """What is to be small: gradients add up part by part of a batch, and the multiplier moves at its end."""
+    """The loss: gradients add up over the parts of a batch, and the multiplier is updated at its end."""
 
     def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
         self._student, self._output = student, student.structure.outputs[0]
@@ -185,7 +188,8 @@ class _Objective:
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
-            loss = loss + self._config.distillation * _distance(scores, self._taught(self._teacher, part))
+            taught = self._taught(self._teacher, part)
+            loss = loss + self._config.distillation * _distance(scores, taught, part.labels)
         return loss
 
     def _taught(self, teacher: Teacher, part: Pass) -> Tensor:
@@ -215,7 +219,7 @@ class _Objective:
 
     @property
     def excess(self) -> tuple[float | None, float | None]:
-        """What a batch that runs away spent, and what it might."""
+        """The SynOps of a batch that ran away, and its limit."""
         return (self._spent, self._allowed) if self._is_finite else (None, None)
 
     @property
@@ -234,14 +238,19 @@ class _Objective:
 
 
 def may_run_away(network: Network) -> bool:
-    """Say whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    """Return whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
     looped = [network[name] for loop in network.loops for name in loop]
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
 
-def _distance(scores: Tensor, target: Tensor) -> Tensor:
-    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(target, 1)
-    return functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean")
+def _distance(scores: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean divergence from what a teacher says of a batch; nothing is learnt of it where it is wrong.
+
+    Meng et al., Conditional teacher-student learning, ICASSP 2019.
+    """
+    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(taught, 1)
+    divergence = functional.kl_div(log_p, log_q, log_target=True, reduction="none").sum(dim=1)
+    return (divergence * (taught.argmax(dim=1) == labels)).mean()
 
 
 class SynopsMeter:

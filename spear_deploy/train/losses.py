@@ -1,4 +1,4 @@
-"""What a decision rule is to a gradient: the evidence for each class, whose softmax is trained.
+"""Decision rules in training: the evidence for each class, whose softmax enters the loss.
 
 One function for each rule of :data:`spear_deploy.decision.RULES`.  Sums, largest and last values are differentiable as
 they stand.  The time of the first spike is written with the spikes themselves (several in a step as one)::

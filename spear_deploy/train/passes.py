@@ -1,4 +1,4 @@
-"""The passes of a batch: all of it, or parts whose gradients add up where memory does not hold it."""
+"""The passes of a batch: the whole batch, or parts whose gradients add up if it does not fit into memory."""
 
 from __future__ import annotations
 

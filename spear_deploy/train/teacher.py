@@ -1,4 +1,4 @@
-"""What is distilled from: the logits of a network in float, computed once for each training sample.
+"""The teacher of distillation: the logits of a float network, computed once per training sample.
 
 Of samples that are changed at random it is asked anew each time: teacher and student see the same input.
 """

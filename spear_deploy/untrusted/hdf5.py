@@ -62,7 +62,7 @@ class Lists:
 
 @dataclass(frozen=True)
 class Limits:
-    """What reading one file may take.
+    """Limits on reading one file.
 
     Attributes:
         content: bytes of all data sets together, decompressed.
@@ -96,7 +96,7 @@ def read(path: Path, least: int = 64 * _MIB) -> Group:
 
 
 def read_columns(path: Path, names: Collection[str]) -> dict[str, Value | Lists]:
-    """Return the data sets of these paths, such as ``spikes/times``, in a file; all else is left unread.
+    """Return the data sets at these paths in a file, such as ``spikes/times``; nothing else is read.
 
     Those whose items are lists of numbers, of any lengths, come as :class:`Lists`; one that is not there is None.
     Links are refused as in :func:`read`, and the same errors are raised.

@@ -1,4 +1,4 @@
-"""Compare what a backend did with the emulator, spike by spike, and name the first divergence."""
+"""Compare a backend's recording with the emulator's, spike by spike, and name the first divergence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Golden traces: what the source's own simulator did, compared bin by bin with the imported network."""
+"""Golden traces: recordings of the source's own simulator, compared bin by bin with the imported network."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _BUG = "this is a bug of the backend; choose another --backend"
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What a backend recorded on samples, and what it adds up to."""
+    """A backend's recording on samples, and the activity that it adds up to."""
 
     recording: Recording
     activity: Activity

@@ -1,4 +1,4 @@
-"""Which semantics give recorded spikes: presets, and what lies one or two overrides from them."""
+"""Search for the semantics that reproduce recorded spikes: presets, and one or two overrides of them."""
 
 from __future__ import annotations
 

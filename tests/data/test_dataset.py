@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.data import DataOptions, Split, fit_to_network, load_data
-from spear_deploy.data.bins import ByTime
+from spear_deploy.data.binning import ByTime
 from spear_deploy.data.dataset import parts_of
 from spear_deploy.data.samples import EventSamples, Samples, SpikeSamples, ValueSamples
 from spear_deploy.errors import InputError

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.data import EventSamples
-from spear_deploy.data.bins import ByTime
+from spear_deploy.data.binning import ByTime
 
 
 @settings(max_examples=50, deadline=None)

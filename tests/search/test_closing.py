@@ -57,7 +57,7 @@ def closed(candidate: Candidate, evaluator: Evaluator, share: float) -> tuple[Ca
     whole = Goal((Budget(MEAN, 1.0),), evaluator.baseline)
     goal = Goal((Budget(MEAN, share * whole.use(whole.budgets[0], candidate.measured)),), evaluator.baseline)
     assert not goal.is_met(candidate.measured)
-    return close(candidate, evaluator, goal, 0.0, lambda done, total: None), goal
+    return close(candidate, evaluator, goal, 0.0, lambda done, total: None).candidate, goal
 
 
 @pytest.mark.parametrize("share", [0.98, 0.7])
@@ -95,7 +95,7 @@ def test_what_is_within_is_left_as_it_is(evaluator: Evaluator) -> None:
     """Nothing is removed from a network that keeps its budget."""
     candidate = candidate_of(evaluator.baseline.network, evaluator)
     goal = Goal((Budget(MEAN, 2 * evaluator.baseline.chip_val.mean_synops),), evaluator.baseline)
-    done = close(candidate, evaluator, goal, 0.0, lambda done, total: None)
+    done = close(candidate, evaluator, goal, 0.0, lambda done, total: None).candidate
     assert done.option.kept == candidate.option.kept
     assert goal.is_met(done.measured)
 
@@ -105,4 +105,15 @@ def test_nothing_is_trained_where_nothing_can_be_gained(evaluator: Evaluator, mo
     candidate = candidate_of(evaluator.baseline.network, evaluator)
     goal = Goal((Budget(MEAN, 2 * evaluator.baseline.chip_val.mean_synops),), evaluator.baseline)
     monkeypatch.setattr(closing, "calibrated_loss", lambda activity: 0.0)
-    assert close(candidate, evaluator, goal, 1e-3, lambda done, total: None) is candidate
+    assert close(candidate, evaluator, goal, 1e-3, lambda done, total: None).candidate is candidate
+
+
+@pytest.mark.parametrize(("trained", "rises"), [(True, False), (False, True)])
+def test_what_has_not_converged_is_told(
+    trained: bool, rises: bool, evaluator: Evaluator, untrained_network: Network
+) -> None:
+    """The last round of a few batches still raises the accuracy of an untrained network, and not of a trained one."""
+    network = evaluator.baseline.network if trained else untrained_network
+    goal = Goal((Budget(MEAN, 5 * evaluator.baseline.chip_val.mean_synops),), evaluator.baseline)
+    done = close(candidate_of(network, evaluator), evaluator, goal, 2e-3, lambda done, total: None)
+    assert (done.rising > 0) == rises

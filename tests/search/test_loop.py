@@ -22,6 +22,7 @@ from spear_deploy.network import Linear, Network, Projection
 from spear_deploy.network.units import unit_groups
 from spear_deploy.search import closing, loop
 from spear_deploy.search.candidate import Candidate, press
+from spear_deploy.search.closing import Closed
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.lre import fit
@@ -71,8 +72,8 @@ def test_what_was_within_the_budgets_is_not_given_up(
 ) -> None:
     """Where the closing fine-tuning ends beyond the budgets, a network that was compared and kept them is delivered."""
 
-    def fail(best: Candidate, evaluator: Evaluator, *_: Any) -> Candidate:
-        return replace(best, measured=evaluator.measure(evaluator.baseline.network))
+    def fail(best: Candidate, evaluator: Evaluator, *_: Any) -> Closed:
+        return Closed(replace(best, measured=evaluator.measure(evaluator.baseline.network)))
 
     monkeypatch.setattr(loop, "close", fail)
     done = run_deploy(tmp_path / "build")
@@ -99,10 +100,12 @@ def test_safe_widths_are_compared_with_the_methods(deployed: Work) -> None:
     No widths are trained twice, where the method chose the uniform ones.
     """
     found, samples = deployed.search, len(deployed.data.train)
-    assert [each.option.of for each in found.compared] in (["gradual", "spear"], ["gradual", "uniform", "spear"])
-    widths = [str(each.option.proposal.counts) for each in found.compared if not each.option.steps]
+    of = [each.option.of for each in found.compared]
+    assert of in (["gradual", "scratch", "spear"], ["gradual", "uniform", "scratch", "spear"])
+    cut = [each for each in found.compared if each.option.of != "scratch"]
+    widths = [str(each.option.proposal.counts) for each in cut if not each.option.steps]
     assert len(set(widths)) == len(widths)
-    spent = [sum(config.steps(samples) for config in each.tunings) for each in found.compared]
+    spent = [sum(config.steps(samples) for config in each.tunings) for each in cut]
     assert len(set(spent)) == 1
     assert found.episodes == SEARCH.episodes
 

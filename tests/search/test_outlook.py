@@ -17,14 +17,14 @@ OPTIONS = SearchOptions(
 
 
 def test_batches_at_their_pace() -> None:
-    """Two stages of 10 batches in float; three networks of 20, the closing and the reference as the chip computes."""
+    """Two stages of 10 batches in float; four networks of 20, the closing and the reference as the chip computes."""
     pace = Pace()
     assert outlook(OPTIONS, pace, 0.5, 640) == ""
     pace.add("float", 30.0, 60)
-    assert "about 3m30s of training" in outlook(OPTIONS, pace, 0.5, 640)  # 20 / 2 s, and 200 at twice that
+    assert "about 3m50s of training" in outlook(OPTIONS, pace, 0.5, 640)  # 20 / 2 s, and 220 at twice that
     pace.add("chip", 20.0, 10)
     pace.add("chip", 40.0, 20)
-    assert "about 6m50s of training" in outlook(OPTIONS, pace, 0.5, 640)
+    assert "about 7m30s of training" in outlook(OPTIONS, pace, 0.5, 640)
     few = replace(OPTIONS, finish=replace(OPTIONS.finish, max_steps=1), compare=replace(OPTIONS.compare, max_steps=1))
     quick = Pace()
     quick.add("float", 0.1, 60)

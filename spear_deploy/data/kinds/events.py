@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.binning import binned
 from spear_deploy.data.dataset import Dataset, of_raw_values
 from spear_deploy.data.event_files import READERS, Events
+from spear_deploy.data.event_samples import binned
 from spear_deploy.data.folders import Tree, UnreadableFileError, holds, read_each, scan, told
 from spear_deploy.data.kind import Kind
 from spear_deploy.data.options import DataOptions

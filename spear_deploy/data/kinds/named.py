@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.data.arrays import read_arrays
-from spear_deploy.data.binning import binned
 from spear_deploy.data.dataset import Dataset, of_raw_values, with_validation
+from spear_deploy.data.event_samples import binned
 from spear_deploy.data.kind import Kind
 from spear_deploy.data.options import DataOptions
 from spear_deploy.data.samples import ValueSamples

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.data.binning import binned
 from spear_deploy.data.dataset import Dataset, of_raw_values, parts_of
+from spear_deploy.data.event_samples import binned
 from spear_deploy.data.kind import Kind
 from spear_deploy.data.labels import label_finding
+from spear_deploy.data.notes import part_notes
 from spear_deploy.data.options import DataOptions
 from spear_deploy.data.parts import in_parts
-from spear_deploy.data.remarks import remarks
 from spear_deploy.data.samples import Samples
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.storage import is_folder
@@ -87,7 +87,7 @@ def _parts(name: str, samples: Samples, labels: dict[str, Array], seed: int) -> 
     ends = np.cumsum([len(each) for each in labels.values()])
     train, val, test = np.split(np.arange(len(whole)), ends[:-1])
     data = parts_of(title, samples, whole, (train, val, test))
-    return replace(data, notes=tuple(remarks(data, name)))
+    return replace(data, notes=tuple(part_notes(data, name)))
 
 
 def _files(path: Path) -> dict[str, Path]:

@@ -32,7 +32,7 @@ _GAP = 22
 
 
 def accuracy_course(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing | None:
-    """Return accuracy against the number of steps that a decision is given; None for a single step."""
+    """Return accuracy against the number of steps before the decision; None for a single step."""
     course = report["pictures"]["course"]
     points = course["points"]
     if len(points) < 2:

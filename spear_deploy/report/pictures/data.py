@@ -1,4 +1,4 @@
-"""What the pictures of a report are drawn from, and no table needs: small, and part of ``report.json``."""
+"""Data for the pictures of a report that no table needs: small, and part of ``report.json``."""
 
 from __future__ import annotations
 

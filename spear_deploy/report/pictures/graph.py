@@ -19,7 +19,7 @@ _LINKS = 40
 
 
 def graph(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing:
-    """Return the drawing: the square root of the units is to scale, so that small layers are seen beside large ones."""
+    """Return the drawing: widths are to the square root of the units, so that small layers stay visible."""
     found = report["pictures"]["graph"]
     nodes, edges = found["nodes"], found["edges"]
     most = sqrt(max(node["before"] for node in nodes))

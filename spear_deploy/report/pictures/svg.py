@@ -1,4 +1,4 @@
-"""Drawings as SVG: the few elements that the pictures are made of, and axes.
+"""SVG drawings: the few elements that the pictures consist of, and axes.
 
 Colours are classes of ``style.css``, so that a page shows them light or dark.  Every text is escaped: names come from
 files.  The same data give the same bytes.
@@ -21,7 +21,7 @@ _EDGE = 4.0
 
 @dataclass(frozen=True)
 class Sheet:
-    """What room a page has for a drawing: texts keep their size, so one that is scaled to a phone cannot be read.
+    """The room for a drawing on a page: scaled to a phone, its labels could not be read, so it is laid out anew.
 
     Attributes:
         name: what the page shows it as, and no other.
@@ -36,7 +36,7 @@ class Sheet:
     across: int
 
     def start(self, beside: float) -> float:
-        """Return where rows begin that leave so much room for names ``beside`` them."""
+        """Return where rows begin if names have ``beside`` pixels beside them."""
         return _EDGE if self.above else beside
 
     def label(self, words: str, top: float, height: float, most: int) -> Markup:
@@ -76,7 +76,7 @@ class Drawing:
     sheet: Sheet = WIDE
 
     def with_legend(self) -> Drawing:
-        """Return it with its legend drawn below: for a file, beside which a page's legend is missing."""
+        """Return it with its legend drawn below, for a file without the page's legend."""
         if not self.legend:
             return self
         body, x, y = list(self.body), 0.0, self.height + 8
@@ -165,12 +165,12 @@ class Axis:
     end: float
 
     def at(self, value: float) -> float:
-        """Return the position of a value; what lies outside is drawn at the end."""
+        """Return the position of a value; values outside are drawn at the end."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return self.start + (self.end - self.start) * min(1.0, max(0.0, share))
 
     def ticks(self, most: int = 6) -> list[float]:
-        """Return round values on it: at most so many and one."""
+        """Return round values on the axis: at most this many and one."""
         span = self.high - self.low
         if span <= 0:
             return [self.low]
@@ -191,7 +191,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Frame:
-    """Two axes and what is written beside them."""
+    """Two axes and their labels."""
 
     x: Axis
     y: Axis

@@ -25,7 +25,7 @@ _DOT, _BASELINE = 8.0, 4.0
 
 @dataclass(frozen=True)
 class Mark:
-    """One network: ``kind`` is its class, ``label`` what stands beside it, ``note`` what is said of it."""
+    """One network: ``kind`` is its class, ``label`` its name in the drawing, ``note`` its description."""
 
     synops: float
     accuracy: float
@@ -98,7 +98,7 @@ def _budget(at: float, words: str, sheet: Sheet) -> Markup:
 
 
 def _labels(marks: Sequence[Mark], x: Axis, y: Axis, sheet: Sheet, upright: float) -> Iterator[Markup]:
-    """Yield the names of the marks, each where nothing is drawn yet: beside its mark, or as near above or below.
+    """Yield the labels of the marks, each in a free place beside its mark, or as near above or below as possible.
 
     None is written across the ``upright`` line, if there is room beside it.
     """

@@ -19,7 +19,7 @@ from spear_deploy.train.config import FinetuneConfig
 
 if TYPE_CHECKING:
     from spear_deploy.search.cost import SynopsCost
-    from spear_deploy.search.gradual import Path
+    from spear_deploy.search.gradual import GradualPath
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Task:
     importance: Mapping[str, NDArray[np.float64]]
     cost: SynopsCost
     known: Sequence[KeepCounts]
-    path: Path
+    path: GradualPath
     network: Network
     data: Dataset
     execution: Execution

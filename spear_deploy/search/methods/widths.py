@@ -153,18 +153,23 @@ class Removals:
 def removals(widths: Widths) -> Removals:
     """Return the path on which each step removes the unit that takes least of its group's importance for what it saves.
 
-    How much it takes is :func:`~spear_deploy.search.importance_share.importance_lost`.  That, and what it saves, is
-    computed anew after every removal.
+    How much it takes (:func:`~spear_deploy.search.importance_share.importance_lost`) changes only where its own group
+    loses a unit; what it saves depends on the groups at the other ends of its projections too.
     """
     task, counts, smallest = widths.task, dict(widths.space.units), widths.space.smallest
-    left = {name: np.asarray(task.importance[name])[order] for name, order in widths.order.items()}
+    ordered = {name: np.asarray(task.importance[name])[order] for name, order in widths.order.items()}
+
+    def lost_next(name: str) -> float:
+        return float(importance_lost(ordered[name][: counts[name]])[-1])
+
+    lost = {name: lost_next(name) for name in counts}
     path: list[tuple[str, float]] = []
     while open_groups := [name for name, count in counts.items() if count > smallest[name]]:
         saved = widths.saved(counts)
-        lost = {name: float(importance_lost(left[name][: counts[name]])[-1]) for name in open_groups}
         worth = {name: lost[name] / max(saved[name], _SMALLEST) for name in open_groups}
         least = min(worth, key=lambda name: worth[name])
         counts[least] -= 1
+        lost[least] = lost_next(least)
         path.append((least, worth[least]))
     return Removals(dict(widths.space.units), tuple(name for name, _ in path), tuple(worth for _, worth in path))
 

@@ -23,7 +23,7 @@ Tile = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Load:
-    """What a core holds, or may hold; None: no figure."""
+    """What a core holds, or can hold; None: no figure."""
 
     neurons: int | None
     sources: int | None
@@ -39,7 +39,7 @@ class Load:
         return {name: has / limit for name, (has, limit) in pairs.items() if has is not None and limit is not None}
 
     def fits(self, most: Load) -> bool:
-        """Say whether it is within limits."""
+        """Return whether it is within limits."""
         return all(share <= 1 for share in self.shares(most).values())
 
     def beside(self, other: Load) -> Load:
@@ -96,12 +96,12 @@ class Placed:
 
     @property
     def load(self) -> Load:
-        """What a full tile takes."""
+        """The load of a full tile."""
         return self.layer.load(self.tile)
 
     @property
     def last(self) -> Load:
-        """What the last tile takes."""
+        """The load of the last tile."""
         channels, height, width = (
             whole % part or part for whole, part in zip(self.layer.shape, self.tile, strict=True)
         )
@@ -125,7 +125,7 @@ def core_of(chip: CheckedProfile) -> Load:
 
 
 def circuits(fan_in: int, chip: CheckedProfile) -> int:
-    """Return the circuits that a neuron of so many synapses takes."""
+    """Return the circuits that a neuron with this many synapses takes."""
     of_one = chip.figure("restrictions.fan_in_of_a_circuit")
     return 1 if of_one is None else max(1, ceil(fan_in / of_one))
 
@@ -145,13 +145,13 @@ def best_tile(layer: Layer, core: Load) -> Placed:
 
 
 def _most(layer: Layer, cells: int, core: Load) -> list[int]:
-    """Return the most channels of so many cells by the limits of neurons and synapses."""
+    """Return the most channels with this many cells by the limits of neurons and synapses."""
     pairs = ((core.neurons, layer.circuits), (core.synapses, layer.fan_in))
     return [most // (cells * each) for most, each in pairs if most is not None and each] or [layer.shape[0]]
 
 
 def _sources(synapses: Synapses, source: Tile, target: Tile, tile: Tile) -> int:
-    """Return how many neurons of the source a tile of the target hears at most."""
+    """Return the most neurons of the source that a tile of the target receives from."""
     if not isinstance(synapses, ConvSynapses):
         return prod(source)
     seen: list[int] = []

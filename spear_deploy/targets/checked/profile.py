@@ -73,7 +73,7 @@ class Layers:
 
 @dataclass(frozen=True, kw_only=True)
 class Restrictions:
-    """What only some chips have; absent, there is none.
+    """Restrictions that only some chips have; absent means none.
 
     Attributes:
         time: ``continuous``: the chip computes in it, and has no steps.
@@ -109,12 +109,12 @@ class CheckedProfile(ChipProfile):
         return self.capacity.cores.value
 
     def figure(self, path: str) -> Any:
-        """Return the value of a figure, such as ``capacity.cores``; None for one that is absent."""
+        """Return the value of a figure, such as ``capacity.cores``; None if it is absent."""
         figure = attrgetter(path)(self)
         return None if figure is None else figure.value
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield figures that cannot be meant beside others."""
+        """Yield figures that contradict others."""
         yield from super().objections()
         if self.energy is not None:
             yield "energy", "is of no use: energy is estimated of what an emulator measures"

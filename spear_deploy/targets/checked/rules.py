@@ -1,4 +1,4 @@
-"""What a chip that is checked asks of a network: each rule with the figure that it needs, and what it is checked on.
+"""Rules of checked chips on a network, each with the figure that it needs and the subject that it looks at.
 
 Rules of the cores are in :mod:`.place`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from spear_deploy.network import Linear, Population
+from spear_deploy.network import Linear
 from spear_deploy.targets.checked.profile import CheckedProfile
 from spear_deploy.targets.checked.subject import (
     NetworkToCheck,
@@ -18,6 +18,7 @@ from spear_deploy.targets.checked.subject import (
     reset_of,
     weight_count,
 )
+from spear_deploy.targets.network_rules import where
 from spear_deploy.targets.rules import Breach, Rule, rule
 
 _KINDS = {
@@ -30,18 +31,13 @@ _RESETS = {"zero": "to 0", "value": "to a value", "subtract": "by subtraction", 
 _SPIKES = {"binary": "one spike", "integer": "several spikes"}
 
 
-def where(population: Population) -> str:
-    """Return how a finding names a population."""
-    return f"population {population.name!r}"
-
-
 # Neurons
 
 
 @rule("E093", fix="train the network with such neurons")
 def neurons_are_of_a_kind(subject: NetworkToCheck, limits: CheckedProfile) -> Iterator[Breach]:
     """The chip computes {kinds}."""
-    for population in subject.firing:
+    for population in subject.spiking:
         kind = kind_of(population.neuron)
         if kind not in limits.figure("neurons.kinds"):
             yield Breach(where(population), f"it is of {_KINDS[kind]}")
@@ -50,7 +46,7 @@ def neurons_are_of_a_kind(subject: NetworkToCheck, limits: CheckedProfile) -> It
 @rule("E093", fix="train the network with such a reset")
 def resets(subject: NetworkToCheck, limits: CheckedProfile) -> Iterator[Breach]:
     """A spike resets the membrane {resets}."""
-    for population in subject.firing:
+    for population in subject.spiking:
         kind = reset_of(population.neuron)
         if kind_of(population.neuron) == "memoryless":
             continue
@@ -63,7 +59,7 @@ def resets(subject: NetworkToCheck, limits: CheckedProfile) -> Iterator[Breach]:
 @rule("E093", fix="train the network with so many spikes a step")
 def spikes_a_step(subject: NetworkToCheck, limits: CheckedProfile) -> Iterator[Breach]:
     """A neuron fires {spikes} a step."""
-    for population in subject.firing:
+    for population in subject.spiking:
         kind = population.neuron.spikes
         if kind not in limits.figure("neurons.spikes"):
             yield Breach(where(population), f"it fires {_SPIKES[kind]} a step")
@@ -196,7 +192,7 @@ class Check:
 
 
 def _fires(subject: NetworkToCheck) -> bool:
-    return bool(subject.firing)
+    return bool(subject.spiking)
 
 
 LIMITS = (
@@ -210,7 +206,7 @@ LIMITS = (
     Check(delays_are_limited, "synapses.delay_max", lambda subject: any(subject.delays())),
     Check(loops_are_there, "layers.loops", lambda subject: bool(subject.network.loops)),
 )
-"""What every chip limits: where the figure is absent, the check is not made, and that is told."""
+"""Limits that every chip has: if the figure is absent, the check is not made, and that is reported."""
 
 RESTRICTIONS = (
     Check(time_is_continuous, "restrictions.time"),

@@ -1,4 +1,4 @@
-"""A network as rules of chips see it: what each neuron receives, where its spikes go, what its weights are."""
+"""A network as the rules of checked chips see it: fan-in, destinations and weights of each neuron."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NetworkToCheck:
     network: Network
 
     @cached_property
-    def firing(self) -> tuple[Population, ...]:
+    def spiking(self) -> tuple[Population, ...]:
         """Populations that fire."""
         return tuple(p for p in self.network.neurons if not p.neuron.is_readout)
 
@@ -57,7 +57,7 @@ class NetworkToCheck:
         return counts
 
     def most_fan_in(self, name: str) -> int:
-        """Return the synapses of that neuron of a population which has most."""
+        """Return the largest number of synapses of a neuron of a population."""
         return int(self.fan_in[name].max(initial=0))
 
     def into(self, name: str) -> list[Synapses]:
@@ -121,7 +121,7 @@ def largest_weight(all_synapses: list[Synapses]) -> float:
 
 
 def different_weights(subject: NetworkToCheck, name: str, bits: int) -> int:
-    """Return how many different weights, apart from 0, that neuron of a population has which has most."""
+    """Return the largest number of different non-zero weights of a neuron of a population."""
     into = subject.into(name)
     largest = largest_weight(into)
     if not largest:
@@ -138,7 +138,7 @@ def left_over(into: list[Synapses], bits: int) -> int:
 
 
 def _most_different(integers: NDArray[np.int64]) -> int:
-    """Return the largest number of different values in a row, apart from 0."""
+    """Return the largest number of different non-zero values in a row."""
     rows = np.sort(integers.reshape(len(integers), -1), axis=1)
     if not rows.size:
         return 0

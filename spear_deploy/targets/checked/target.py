@@ -1,4 +1,4 @@
-"""A chip family without an emulator: what its rules say of a network, and a count of the cores that it takes."""
+"""A chip family without an emulator: rules, and a count of the cores that a network takes."""
 
 from __future__ import annotations
 

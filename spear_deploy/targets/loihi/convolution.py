@@ -21,7 +21,7 @@ _COLUMN_BYTES = 1 << 28
 
 
 class Geometry(NamedTuple):
-    """How a convolution's windows lie."""
+    """The geometry of a convolution's windows."""
 
     stride: tuple[int, int]
     padding: tuple[int, int]

@@ -1,4 +1,4 @@
-"""What one tile of a population takes from the core that holds it: neurons, memory words, axon entries.
+"""What one tile of a population uses of its core: neurons, memory words, axon entries.
 
 A tile is a box of channels, rows and columns; a vector of N neurons is a map of N channels and one position.
 Synapses are stored at their target: a dense matrix as one entry for each source neuron, a convolution as one
@@ -62,7 +62,7 @@ class Tiling(NamedTuple):
         return cls(Tile(channels.largest, rows.largest, width), counts, least)
 
     def cuts(self, shape: tuple[int, ...]) -> tuple[Cut, ...]:
-        """Return how a population of ``shape`` is cut, where no other cuts were given."""
+        """Return how a population of ``shape`` is cut by default."""
         evenly = tuple(Cut.even(extent, parts) for extent, parts in zip(shape[:2], self.counts, strict=False))
         return (*evenly, Cut.strips(shape[2], self.tile.width)) if len(shape) == 3 else evenly
 
@@ -78,7 +78,7 @@ class Tiling(NamedTuple):
 
 
 class CoreUse(NamedTuple):
-    """What a core gives or a tile takes, by resource."""
+    """The resources that a core has or a tile uses."""
 
     neurons: int
     synapse_words: int

@@ -1,4 +1,4 @@
-"""What Loihi's integers stand for: weights and membranes in the float network's units (docs/fixed-point.md)."""
+"""What Loihi's integers mean: weights and membranes in the float network's units (docs/fixed-point.md)."""
 
 from __future__ import annotations
 

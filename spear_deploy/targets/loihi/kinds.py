@@ -1,4 +1,4 @@
-"""The kinds of programs that Loihi runs, and what emulates each: a further one is an entry here, and one of a backend.
+"""The kinds of programs that Loihi runs, and the emulator of each.  A new kind is an entry here and one in a backend.
 
 Backends say themselves which kinds they run: :mod:`spear_deploy.backends.lava`.
 """

@@ -1,4 +1,4 @@
-"""Run a whole program on the samples that its ranges were measured on, and tell what does not follow the float network.
+"""Run a whole program on the samples that its ranges were measured on, and compare it with the float network.
 
 No network changes silently: a population whose output is off by more than a few per cent is a note with the amount.
 """
@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Followed:
-    """How a population, behind all those before it, does on the chip beside the float network.
+    """How a population follows the float network on the chip, with everything before it on the chip too.
 
     Of spikes, ``on_chip`` and ``in_float`` are their numbers; of a readout ``error`` is the root mean square error
     of its membrane, summed over the steps of a sample, as a share of that sum's own.  ``decided_otherwise`` counts

@@ -261,7 +261,7 @@ def _early_findings(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator
 
 
 def _fires_within(population: LoihiPopulation, steps: int) -> bool:
-    """Say whether the bias alone makes a neuron fire in so many steps."""
+    """Whether the bias alone makes a neuron fire within this many steps."""
     v = np.zeros(population.shape, np.int64)
     kept = LAVA.decay_unit - population.dv.astype(np.int64)
     for _ in range(steps):
@@ -272,7 +272,7 @@ def _fires_within(population: LoihiPopulation, steps: int) -> bool:
 
 
 def _overlap(projections: Sequence[LoihiProjection]) -> bool:
-    """Say whether two matrices have a weight at the same place."""
+    """Return whether two matrices have a weight at the same place."""
     return len(projections) > 1 and bool(np.any(sum((p.synapses.weight != 0).astype(int) for p in projections) > 1))
 
 

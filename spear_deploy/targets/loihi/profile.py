@@ -18,7 +18,7 @@ BuiltInReset: TypeAlias = Literal["zero", "subtract"]
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """How much there is.  Memory is counted in words of ``word_bits`` bits.
+    """The capacity of a core.  Memory is counted in words of ``word_bits`` bits.
 
     ``vector_words_per_core``, where there is one, is how full of synapses the tiles of vectors may be.
     """
@@ -131,7 +131,7 @@ class LoihiProfile(ChipProfile):
         return self.capacity.cores
 
     def objections(self) -> Iterator[tuple[str, str]]:
-        """Yield which figures cannot be meant beside others: path and reason."""
+        """Yield figures that contradict others: path and reason."""
         yield from super().objections()
         weights, neuron = self.weights, self.neuron
         if weights.bits_min.value > weights.bits_max.value:

@@ -1,4 +1,4 @@
-"""Whether a program that was read from a file can be run: shapes that fit, and integers that registers hold."""
+"""Check a program read from a file: shapes have to fit, and registers have to hold the integers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _broadcasts(shape: Shape, to: Shape) -> bool:
 
 
 def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
-    """Say whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
+    """Return whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
     if isinstance(synapses, DenseSynapses):
         return synapses.weight.shape == (prod(target), prod(source))
     steps = (*synapses.stride, *synapses.dilation, synapses.groups)

@@ -21,7 +21,7 @@ from spear_deploy.targets.loihi.program import REGISTERS, LoihiPopulation, Loihi
 from spear_deploy.targets.loihi.program_check import check_program
 from spear_deploy.targets.loihi.registers import LAVA, Arithmetic
 from spear_deploy.targets.ports import InputPort
-from spear_deploy.targets.stored import check_schema, integers, pair_of, refusing_damage, shape_of, subgroup
+from spear_deploy.targets.program_file import check_schema, integers, pair_of, refusing_damage, shape_of, subgroup
 from spear_deploy.untrusted import hdf5
 from spear_deploy.untrusted.hdf5 import Group
 

@@ -26,9 +26,10 @@ from spear_deploy.targets.loihi.register_rules import (
 )
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import to_population
-from spear_deploy.targets.loihi.rules import NETWORK_RULES, NetworkToLower
+from spear_deploy.targets.loihi.rules import NETWORK_RULES
 from spear_deploy.targets.loihi.scaling import Chosen, Setting, choose
 from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths
+from spear_deploy.targets.network_rules import NetworkToLower
 from spear_deploy.targets.observation import Observation, observe
 from spear_deploy.targets.ports import InputPort, InputRange
 from spear_deploy.targets.rules import Rule, check_rules, group_findings

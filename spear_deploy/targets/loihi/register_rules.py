@@ -1,4 +1,4 @@
-"""What Loihi's registers ask of the integers, and what quantisation owes its user: every loss, with its amount."""
+"""Rules of Loihi's registers on the integers, and a report of every loss by quantisation, with its amount."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from spear_deploy.targets.loihi.layer import Layer, row_blocks
 from spear_deploy.targets.loihi.loss import Followed
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.rounding import fires_otherwise, rounded_up
-from spear_deploy.targets.loihi.rules import where
 from spear_deploy.targets.loihi.scaling import Chosen
+from spear_deploy.targets.network_rules import where
 from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.rules import Breach, rule
 
 _NOTICEABLE_DECAY_ERROR = 0.02
-"""A decay that is off by more is told: 2 % of a leak move the spikes of a slow neuron visibly (docs/fixed-point.md)."""
+"""A larger error of a decay is noted: 2 % of a leak visibly moves the spikes of a slow neuron (docs/fixed-point.md)."""
 _NOTICEABLE_ZEROS = 0.25
-"""A share of weights that round to zero is told beyond this: that of normally distributed ones in 4 bits."""
+"""A larger share of weights that round to zero is noted; this is the share of normally distributed ones in 4 bits."""
 _NOTICEABLE_LOSS = 0.05
-"""A population whose output is off by more than this share is told."""
+"""A population whose output is off by more than this share is noted."""
 _NOTICEABLE_DECISIONS = 0.02
-"""A share of samples that are decided otherwise is told beyond this."""
+"""A larger share of samples that are decided differently is noted."""
 _LOST = 0.25
 """Thresholds that are rounded up at such a loss of the layer are refused: one that falls silent loses twice as much."""
 _MORE_BITS = "more --weight-bits, or let deploy fine-tune it on the chip's integers"
@@ -62,7 +62,7 @@ class QuantisedNeurons:
 
     @property
     def raised(self) -> tuple[float, str]:
-        """What units with thresholds rounded up to one step lose, as a share of the layer's output; and in words."""
+        """The loss of units with thresholds rounded up to one step, as a share of the layer's output; and in words."""
         layer, scale, trial = self.layer, self.chosen.integers.scale, self.chosen.trial
         beside = rounded_up(layer, scale)
         if layer.theta is None or not beside.any():

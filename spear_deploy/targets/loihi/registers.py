@@ -1,4 +1,4 @@
-"""The one place of Loihi's register widths: what a neuron's equations compute with, what quantisation may fill.
+"""Loihi's register widths, in one place: what neurons compute with, and what quantisation may fill.
 
 Per step, with ``D`` decay bits, ``S`` bits of shift, ``W = 2^(state bits - 1)``, ``tz(x, d) = sgn(x) (|x| d >> D)``::
 
@@ -62,12 +62,12 @@ class Arithmetic:
 
     @property
     def wrap(self) -> int:
-        """Where u, and the sum of a convolution, wrap."""
+        """The value at which u, and the sum of a convolution, wrap."""
         return 1 << (self.state_bits - 1)
 
     @property
     def limit(self) -> int:
-        """Where v is clipped."""
+        """The value at which v is clipped."""
         return self.wrap - 1
 
     @property
@@ -149,7 +149,7 @@ class Registers:
 
     @property
     def figures(self) -> Mapping[str, str]:
-        """What fills the texts of the chip's rules."""
+        """Figures for the texts of the chip's rules."""
         resets = [kind for kind in ("value", "subtract") if kind in self.resets]
         spoken = {"value": "sets the membrane to a value", "subtract": "takes the threshold off the membrane"}
         when = "the step of the spike or the next one" if "reset_delay" in self.resets else "the step of the spike"

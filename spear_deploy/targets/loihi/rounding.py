@@ -57,7 +57,7 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Integers:
-    """What a layer becomes; ``vth`` and ``bias_mant`` may lie beyond their registers, mantissas are clipped.
+    """The integers of a layer; ``vth`` and ``bias_mant`` may exceed their registers, mantissas are clipped.
 
     Thresholds of less than a step are rounded up to one, the least that a register holds.
 
@@ -101,7 +101,7 @@ def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
 
 
 def rounded_up(layer: Layer, scale: Scale) -> NDArray[np.bool_]:
-    """Say of which neurons the threshold is less than half a step, and rounded up to one: (*shape)."""
+    """Return which thresholds are less than half a step, and rounded up to one: (*shape)."""
     if layer.theta is None:
         return np.zeros(layer.population.shape, bool)
     return np.broadcast_to(layer.of_units(scale.per_unit) * layer.theta < _HALF, layer.population.shape)
@@ -171,17 +171,17 @@ def to_population(layer: Layer, integers: Integers, depth: int, registers: Regis
 
 
 def is_special(layer: Layer) -> bool:
-    """Say whether neurons are not the built-in ones: a program of their own compares as they do."""
+    """Return whether neurons are not the built-in ones: a program of their own compares as they do."""
     return layer.theta is not None and (layer.neuron.reset == "subtract" or layer.neuron.reset_delay)
 
 
 def fires_otherwise(layer: Layer, integers: Integers) -> bool:
-    """Say whether neurons should fire at their threshold, and the chip's do not."""
+    """Return whether neurons should fire at their threshold, and the chip's do not."""
     return layer.theta is not None and layer.neuron.compare == "ge" and not (is_special(layer) or integers.one_less)
 
 
 def _is_whole(du: NDArray[np.int64], dv: NDArray[np.int64], bias: NDArray[np.int64], registers: Registers) -> bool:
-    """Say whether v >> shift is all that v ever is: nothing decays, and the bias is a multiple of the shifted unit."""
+    """Return whether v is always a multiple of the shifted unit: nothing decays, and so is the bias."""
     decays = bool(np.any(du != registers.arithmetic.decay_unit - 1) or np.any(dv))
     return not decays and not np.any(bias % (1 << registers.arithmetic.shift))
 
@@ -192,7 +192,7 @@ def _round_threshold(value: Array) -> NDArray[np.int64]:
 
 
 def _register(value: NDArray[np.generic]) -> NDArray[np.int32]:
-    """Return a scalar where all neurons agree, the full array otherwise."""
+    """Return a scalar if all neurons agree, else the full array."""
     return _collapse(np.asarray(value, np.int32))
 
 

@@ -1,4 +1,4 @@
-"""What Loihi asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Loihi on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 Rules of the network are checked before anything is quantised, rules of the cores on the placement; those of the
 integers are in :mod:`.register_rules`.
@@ -11,29 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spear_deploy.network import Network, Population
 from spear_deploy.placement import PopulationPlacement
 from spear_deploy.targets.loihi.core_use import CoreUse
 from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.registers import Registers, Reset
 from spear_deploy.targets.loihi.timing import extra_delays, pipeline_depths, too_fast_loops
+from spear_deploy.targets.network_rules import NetworkToLower, reset_in_words, where
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Breach, counted, rule
 
 _ADAPT = "deploy with --adapt, which gives it the built-in neuron and fine-tunes"
-
-
-@dataclass(frozen=True)
-class NetworkToLower:
-    """What the rules of the network look at."""
-
-    network: Network
-    inputs: Mapping[str, InputRange]
-
-    @property
-    def spiking(self) -> list[Population]:
-        """Populations that fire."""
-        return [population for population in self.network.neurons if not population.neuron.is_readout]
 
 
 @rule("E030", fix=f"{_ADAPT}, or train with a reset to zero in the step of the spike")
@@ -43,9 +30,7 @@ def resets(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
         neuron = population.neuron
         needed: set[Reset] = {neuron.reset, *(("reset_delay",) if neuron.reset_delay else ())}
         if needed - limits.resets:
-            how = "by subtraction" if neuron.reset == "subtract" else "to a value"
-            when = ", one step late" if neuron.reset_delay else ""
-            yield Breach(where(population), f"it resets {how}{when}; the built-in neuron cannot")
+            yield Breach(where(population), f"it resets {reset_in_words(neuron)}; the built-in neuron cannot")
 
 
 @rule("E030", fix="export it with v_reset = 0")
@@ -164,8 +149,8 @@ def loops_wait(subject: NetworkToLower, limits: Registers) -> Iterator[Breach]:
     for loop, inside in too_fast_loops(subject.network):
         listed = ", ".join(f"{projection.name} {projection.delay}" for projection in inside)
         delay = sum(projection.delay for projection in inside)
-        where = " -> ".join((*loop, loop[0]))
-        yield Breach(where, f"the delays of this loop are shorter ({listed})", delay, len(inside), at_least=True)
+        around = " -> ".join((*loop, loop[0]))
+        yield Breach(around, f"the delays of this loop are shorter ({listed})", delay, len(inside), at_least=True)
 
 
 @rule("E034", fix="shorten the delay, or the path that it has to wait for")
@@ -235,15 +220,10 @@ CORE_RULES = (a_unit_fits_a_core, enough_cores)
 
 
 def core_figures(chip: LoihiProfile) -> dict[str, str]:
-    """Return what fills the texts of the rules of the cores."""
+    """Return the figures for the texts of the rules of the cores."""
     limits = {name: f"{has:,}" for name, has in CoreUse.limits(chip)._asdict().items()}
     return {"cores": counted(chip.cores, "core")} | limits
 
 
 def _in_words(resource: str) -> str:
     return resource.replace("_", " ")
-
-
-def where(population: Population) -> str:
-    """Return the place that a finding names."""
-    return f"population {population.name!r}"

@@ -41,11 +41,11 @@ _TINY = 1e-30
 _LEAST_EXACT = 16
 """Thresholds of fewer steps are rounded: to make them exact would cost too much of the mantissas."""
 _MARGIN, _RANDOM_MARGIN = 4.0, 16.0
-"""Room for so many times what was reached on samples, or on random input."""
+"""Room, in multiples of the maximum on samples, or on random input."""
 _CURRENT_MARGIN = 16.0
 """The same for a current that may wrap, which is worse than a clip."""
 _ROOM_THRESHOLDS = 8.0
-"""Membranes have room for so many thresholds at least."""
+"""Membranes have room for at least this many thresholds."""
 _FEW_STEPS = 32
 """Thresholds of fewer steps are worth less room."""
 _UNREACHED = 100.0
@@ -68,14 +68,14 @@ class Chosen:
     trial: Trial
 
     def is_good(self, layer: Layer) -> bool:
-        """Say whether the layer loses next to nothing, and so does each unit with a threshold that is rounded up."""
+        """Return whether the layer loses next to nothing, and so does each unit with a threshold that is rounded up."""
         beside = rounded_up(layer, self.integers.scale).reshape(layer.units, -1).any(axis=1)
         return self.trial.error <= _SMALL_LOSS and bool(np.all(self.trial.errors[beside] <= _SMALL_LOSS))
 
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What the layers of a network have in common while their scales are chosen."""
+    """What all layers of a network share while their scales are chosen."""
 
     observation: Observation
     ports: Mapping[str, InputPort]
@@ -137,7 +137,7 @@ def _split_rows(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
 
 
 def _holds_all(layer: Layer, scale: Scale, setting: Setting) -> bool:
-    """Say whether registers hold, at this scale, all currents and membranes that were seen."""
+    """Return whether registers hold, at this scale, all currents and membranes that were seen."""
     seen, bound = setting.observation, setting.registers.arithmetic.current_bound
     gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
     reached = np.maximum(seen.membranes[layer.name] / gain, seen.currents[layer.name])

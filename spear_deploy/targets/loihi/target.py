@@ -18,10 +18,10 @@ from spear_deploy.network.synapses import ConvSynapses, Synapses
 from spear_deploy.placement import Placement
 from spear_deploy.placement.cuts import Cut
 from spear_deploy.targets.loihi import program_file
-from spear_deploy.targets.loihi.built_in import built_in_semantics, with_built_in_neurons
 from spear_deploy.targets.loihi.grids import grids_of
 from spear_deploy.targets.loihi.kinds import emulator_of
 from spear_deploy.targets.loihi.net_export import NetExporter
+from spear_deploy.targets.loihi.own_neuron import own_semantics, with_own_neurons
 from spear_deploy.targets.loihi.place import place
 from spear_deploy.targets.loihi.profile import LoihiProfile
 from spear_deploy.targets.loihi.program import LoihiProgram
@@ -50,7 +50,7 @@ class LoihiCompiler:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What a program depends on beside the network."""
+        """What a program depends on besides the network."""
         return {
             "chip": [self.chip.name, self.chip.fingerprint],
             "weight_bits": self.weight_bits,
@@ -122,7 +122,7 @@ class LoihiCompiler:
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
         """Give a network the built-in neuron."""
-        return with_built_in_neurons(network), built_in_semantics(semantics)
+        return with_own_neurons(network), own_semantics(semantics)
 
     def _place(
         self,

@@ -1,4 +1,4 @@
-"""When populations run: the chip takes a step for every projection, the network takes none.
+"""When populations run: the chip takes one step for every projection, the network none.
 
 The step t of a population at depth k falls on the chip's step k + t.  A projection gets as many extra steps of
 delay as make its spikes arrive in the right step of its target's own time.

@@ -1,4 +1,4 @@
-"""One layer on the emulator, fed with what the float network's populations sent: what its own rounding costs."""
+"""Try one layer on the emulator, fed with the spikes of the float network: what its own rounding costs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """What a layer's rounding does to each of its units, (units,): the share of its output that goes wrong.
+    """The effect of a layer's rounding on each of its units, (units,): the share of its output that is wrong.
 
     Of spikes: the mean over time of how many spikes it is behind or ahead, as a share of all its spikes.  Of a
     readout: the root mean square error of its membrane, as a share of the membrane's own root mean square.

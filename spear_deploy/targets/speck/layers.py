@@ -105,7 +105,7 @@ class _Reader:
         self._behind: Any = np.float32(1)
 
     def take(self, op: LinearOp, given: Shape, made: Shape) -> None:
-        """Take the next operation, which makes a shape of the one that it is given."""
+        """Read the next operation, from an input of this shape."""
         name = type(op).__name__
         match op:
             case Flatten():

@@ -18,7 +18,7 @@ class Words(NamedTuple):
     bias: int
 
     def fits(self, core: Words) -> bool:
-        """Say whether a core has as many."""
+        """Return whether a core has as many."""
         return all(need <= have for need, have in zip(self, core, strict=True))
 
     def beyond(self, core: Words) -> Words:

@@ -43,7 +43,7 @@ class Matched:
 
 @dataclass(frozen=True)
 class Change:
-    """A single change of a network: a layer left with so many of its channels, or without a bias (None)."""
+    """A single change of a network: a layer with this many of its channels, or without a bias (None)."""
 
     layer: str
     channels: int | None
@@ -155,7 +155,7 @@ PLACE_RULES = (layers_fit_a_core, layers_fit_together)
 
 
 def place(sizes: Sequence[LayerSize], chip: SpeckProfile) -> Placement:
-    """Place layers; one without a core is listed on the one that comes nearest, and told of (E087, E088)."""
+    """Place layers; one without a core is listed on the nearest one, and is a finding (E087, E088)."""
     matched = match(sizes, cores_of(chip))
     populations = tuple(_placed(size, matched) for size in sizes)
     return Placement(populations, tuple(check_rules(PLACE_RULES, matched, chip, core_figures(chip))))

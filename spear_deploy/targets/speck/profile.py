@@ -56,7 +56,7 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class SpeckProfile(ChipProfile):
-    """A Speck chip; ``readout_classes`` is how many outputs its readout tells apart."""
+    """A Speck chip; ``readout_classes`` is how many outputs its readout distinguishes."""
 
     memory: Cores
     layers: LayerLimits

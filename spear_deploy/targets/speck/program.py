@@ -22,7 +22,7 @@ Reset: TypeAlias = Literal["subtract", "zero"]
 
 @dataclass(frozen=True, eq=False)
 class Originals:
-    """What the integers of a layer were made of, float32, so that another discretisation can be held against them.
+    """The floats that a layer's integers were made from, float32, to compare with another discretisation.
 
     ``weight`` (F, C, k, k), mean pooling divided out already; ``bias`` (F,) or None.
     """
@@ -44,7 +44,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class SpeckLayer:
-    """Neurons and the kernel in front of them, which all sources share.
+    """Neurons and the kernel before them, which all sources share.
 
     ``weight`` (F, C, k, k) and ``bias`` (F,) or None, ``threshold`` and ``low``, the lower limit of the membrane, are
     on one ``scale``: integers per float unit.  ``core`` holds the layer.  A layer behind vectors, or with a vector of

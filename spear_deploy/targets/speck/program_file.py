@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from spear_deploy.network.ops import Conv2d, Shape
 from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
+from spear_deploy.targets.program_file import check_schema, pair_of, refusing_damage, shape_of, subgroup
 from spear_deploy.targets.speck.layers import as_map
 from spear_deploy.targets.speck.program import Originals, Reset, Source, SpeckLayer, SpeckProgram
-from spear_deploy.targets.stored import check_schema, pair_of, refusing_damage, shape_of, subgroup
 from spear_deploy.untrusted import hdf5
 from spear_deploy.untrusted.hdf5 import Group
 

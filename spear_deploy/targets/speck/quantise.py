@@ -32,7 +32,7 @@ _NOTICEABLE_ZEROS = 0.25
 
 
 def scale_of(values: Float, bits: int) -> np.float32:
-    """Return the largest factor that keeps values within so many bits; infinite where all are 0."""
+    """Return the largest factor that keeps values within this many bits; infinite if all are 0."""
     least, largest = np.float32(-(2 ** (bits - 1))), np.float32(2 ** (bits - 1) - 1)
     low, high = values.min(), values.max()
     with np.errstate(divide="ignore"):
@@ -87,7 +87,7 @@ def quantise(
     inputs: Mapping[str, InputRange],
     cores: Mapping[str, int],
 ) -> SpeckProgram:
-    """Quantise a network that keeps all rules; ``cores`` tells where each layer lies."""
+    """Quantise a network that keeps all rules; ``cores`` has the core of each layer."""
     originals = originals_of(network, layers)
     ports = (InputPort(p.name, p.shape, max(1, int(inputs.get(p.name, InputRange()).maximum))) for p in network.inputs)
     populations = (_layer(layer, originals[layer.name], chip.words, cores[layer.name]) for layer in layers)

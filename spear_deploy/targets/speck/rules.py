@@ -1,4 +1,4 @@
-"""What Speck asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Speck on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 sinabs accepts much of what is refused here (groups, a kernel of 17, a third destination): its configuration then lacks
 it. Rules of the cores' memories are in :mod:`.place`.
@@ -7,12 +7,13 @@ it. Rules of the cores' memories are in :mod:`.place`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from spear_deploy.network import Network, Population
+from spear_deploy.network import Population
+from spear_deploy.targets.network_rules import NetworkToLower, where
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Breach, rule
 from spear_deploy.targets.speck.layers import Feed, Layer, constants_of
@@ -22,27 +23,15 @@ _ADAPT = "deploy with --adapt, which gives it the chip's own neuron and fine-tun
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkToLower:
+class LayersToLower(NetworkToLower):
     """What the rules of the network look at."""
 
-    network: Network
     layers: tuple[Layer, ...]
-    inputs: Mapping[str, InputRange]
 
     @property
     def feeds(self) -> list[Feed]:
         """Every projection."""
         return [feed for layer in self.layers for feed in layer.feeds]
-
-    @property
-    def spiking(self) -> list[Population]:
-        """Populations that fire."""
-        return [p for p in self.network.neurons if not p.neuron.is_readout]
-
-
-def where(population: Population) -> str:
-    """Return how a finding names a population."""
-    return f"population {population.name!r}"
 
 
 def _at(feed: Feed) -> str:
@@ -53,14 +42,14 @@ def _at(feed: Feed) -> str:
 
 
 @rule("E035", fix="merge or drop layers: pruning makes them narrower, not fewer")
-def a_core_for_each_layer(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def a_core_for_each_layer(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """Each layer takes a core of its own; the chip has {cores}."""
     if len(subject.layers) > limits.cores:
         yield Breach("network", f"it has {len(subject.layers)} layers", len(subject.layers), limits.cores)
 
 
 @rule("E080", fix="give each population weights of its own in front, and pool in front of weights only")
-def one_kernel_a_layer(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def one_kernel_a_layer(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A layer is pooling, then one convolution or matrix, then neurons."""
     for feed in subject.feeds:
         if feed.odd:
@@ -71,7 +60,7 @@ def one_kernel_a_layer(subject: NetworkToLower, limits: SpeckProfile) -> Iterato
 
 
 @rule("E080", fix="leave out the delay: events travel in microseconds")
-def no_delays(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def no_delays(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """An event arrives at once: there are no delays, and no loops, in which the chip may lock up."""
     looped = [set(loop) for loop in subject.network.loops]
     for feed in subject.feeds:
@@ -83,7 +72,7 @@ def no_delays(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]
 
 
 @rule("E085", fix="give the same weights to both, or sum the sources in one population in front")
-def one_kernel_for_all_sources(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def one_kernel_for_all_sources(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A core has one kernel, whatever feeds it: sources are summed in front of the weights."""
     for layer in subject.layers:
         kernels = [feed.kernel for feed in layer.feeds if feed.kernel is not None]
@@ -96,7 +85,7 @@ def one_kernel_for_all_sources(subject: NetworkToLower, limits: SpeckProfile) ->
 
 
 @rule("E084", fix="let fewer populations listen to it")
-def few_destinations(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def few_destinations(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A core sends to {destinations} others at most."""
     for name, count in Counter(feed.projection.source for feed in subject.feeds).items():
         if isinstance(subject.network[name], Population) and count > limits.memory.destinations.value:
@@ -107,7 +96,7 @@ def few_destinations(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[
 
 
 @rule("E081", fix="use a smaller, square kernel")
-def kernels_are_small_and_square(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def kernels_are_small_and_square(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A kernel is square and {kernel_max} cells a side at most; a matrix behind a map is a kernel as large as the
     map."""
     most = limits.layers.kernel_max.value
@@ -123,7 +112,7 @@ def kernels_are_small_and_square(subject: NetworkToLower, limits: SpeckProfile) 
 
 
 @rule("E081", fix="use another stride or padding")
-def strides_and_padding(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def strides_and_padding(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """Strides are {strides}, padding is {padding_max} at most."""
     for feed in subject.feeds:
         if feed.kernel is None:
@@ -136,7 +125,7 @@ def strides_and_padding(subject: NetworkToLower, limits: SpeckProfile) -> Iterat
 
 
 @rule("E081", fix="pool by strides of the convolution instead, or in two layers")
-def poolings(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def poolings(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """Between neurons and weights, {pools} cells a side are summed, without overlap or padding; poolings in a row
     multiply."""
     for feed in subject.feeds:
@@ -151,7 +140,7 @@ def poolings(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
 
 
 @rule("E081", fix="prune it")
-def channels_are_addressed(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def channels_are_addressed(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A layer has {channels_max} channels at most."""
     most = limits.layers.channels_max.value
     for layer in subject.layers:
@@ -160,7 +149,7 @@ def channels_are_addressed(subject: NetworkToLower, limits: SpeckProfile) -> Ite
 
 
 @rule("E082", fix="use a convolution of all channels without gaps")
-def no_groups_or_dilation(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def no_groups_or_dilation(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A convolution sees all channels, and its kernel has no gaps: sinabs runs groups and dilation, its chips do
     not."""
     for feed in subject.feeds:
@@ -171,7 +160,7 @@ def no_groups_or_dilation(subject: NetworkToLower, limits: SpeckProfile) -> Iter
 
 
 @rule("E083", fix="crop or pool it")
-def maps_are_addressed(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def maps_are_addressed(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A map that arrives is {input_map_max} cells a side at most, one of neurons {output_map_max}."""
     into, out = limits.layers.input_map_max.value, limits.layers.output_map_max.value
     for feed in subject.feeds:
@@ -186,7 +175,7 @@ def maps_are_addressed(subject: NetworkToLower, limits: SpeckProfile) -> Iterato
 
 
 @rule("E086", fix="let the output fire: put integrate-and-fire neurons behind its weights")
-def the_readout_fires(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def the_readout_fires(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """Every population fires; what is read of the output are its spikes."""
     for population in subject.network.neurons:
         if population.neuron.is_readout:
@@ -194,7 +183,7 @@ def the_readout_fires(subject: NetworkToLower, limits: SpeckProfile) -> Iterator
 
 
 @rule("E086", fix=_ADAPT)
-def neurons_integrate(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def neurons_integrate(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A neuron adds what arrives to its membrane and fires: no leak, no synaptic current."""
     for population in subject.spiking:
         neuron = population.neuron
@@ -208,7 +197,7 @@ def neurons_integrate(subject: NetworkToLower, limits: SpeckProfile) -> Iterator
 
 
 @rule("E085", fix="use one value for all neurons of the population")
-def parameters_are_those_of_a_layer(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def parameters_are_those_of_a_layer(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A layer has one threshold above 0 and one gain; biases are those of its channels."""
     constants = constants_of(subject.network)
     for population in subject.spiking:
@@ -225,7 +214,7 @@ def parameters_are_those_of_a_layer(subject: NetworkToLower, limits: SpeckProfil
 
 
 @rule("E027", fix=_ADAPT)
-def starts_at_zero(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def starts_at_zero(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A membrane starts at 0."""
     for population in subject.spiking:
         start = float(np.abs(population.neuron.start).max())
@@ -234,7 +223,7 @@ def starts_at_zero(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Br
 
 
 @rule("E030", fix=_ADAPT)
-def resets(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def resets(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A spike takes the threshold off the membrane, or sets it to 0, at once."""
     for population in subject.spiking:
         neuron = population.neuron
@@ -246,7 +235,7 @@ def resets(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
 
 
 @rule("E031", fix=_ADAPT)
-def fires_as_often_as_it_reaches_threshold(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def fires_as_often_as_it_reaches_threshold(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A neuron fires whenever its membrane reaches the threshold: the chip has no steps, of which one holds several
     spikes."""
     for population in subject.spiking:
@@ -258,7 +247,7 @@ def fires_as_often_as_it_reaches_threshold(subject: NetworkToLower, limits: Spec
     "E032",
     fix=f"give the one it was trained with (--floor -1; sinabs takes minus the threshold for NIR), or {_ADAPT}",
 )
-def membranes_have_a_lower_limit(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def membranes_have_a_lower_limit(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A membrane has a lower limit, of 0 or below, on the scale of the weights; without one no weight would be left of
     it."""
     for population in subject.spiking:
@@ -270,7 +259,7 @@ def membranes_have_a_lower_limit(subject: NetworkToLower, limits: SpeckProfile) 
 
 
 @rule("E033", fix="code the data as events (--encoding rate), or give event counts")
-def input_is_events(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def input_is_events(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """The input is events: numbers of spikes."""
     for port in subject.network.inputs:
         if not subject.inputs.get(port.name, InputRange()).integral:
@@ -278,7 +267,7 @@ def input_is_events(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[B
 
 
 @rule("N003", severity="note")
-def fires_at_the_threshold(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def fires_at_the_threshold(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """A neuron fires at its threshold."""
     for population in subject.spiking:
         if population.neuron.compare == "gt":
@@ -286,7 +275,7 @@ def fires_at_the_threshold(subject: NetworkToLower, limits: SpeckProfile) -> Ite
 
 
 @rule("N038", severity="note", fix="read the spikes of the last core instead of the readout")
-def outputs_are_told_apart(subject: NetworkToLower, limits: SpeckProfile) -> Iterator[Breach]:
+def outputs_are_told_apart(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """The chip's readout tells {readout_classes} classes apart."""
     for name in subject.network.outputs:
         size = subject.network[name].size

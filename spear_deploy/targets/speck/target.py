@@ -20,12 +20,12 @@ from spear_deploy.targets.rules import Rule, check_rules, group_findings
 from spear_deploy.targets.speck import program_file
 from spear_deploy.targets.speck.layers import Layer, constants_of, layers_of
 from spear_deploy.targets.speck.memory import LayerSize, size_of
-from spear_deploy.targets.speck.own_neurons import own_semantics, with_own_neurons
+from spear_deploy.targets.speck.own_neuron import own_semantics, with_own_neurons
 from spear_deploy.targets.speck.place import PLACE_RULES, core_figures, place
 from spear_deploy.targets.speck.profile import SpeckProfile
 from spear_deploy.targets.speck.program import SpeckProgram
 from spear_deploy.targets.speck.quantise import PROGRAM_RULES, grids_of, quantise, word_figures
-from spear_deploy.targets.speck.rules import NETWORK_RULES, NetworkToLower, network_figures
+from spear_deploy.targets.speck.rules import NETWORK_RULES, LayersToLower, network_figures
 
 if TYPE_CHECKING:
     from spear_deploy.simulate.simulator import NetworkSimulator
@@ -40,7 +40,7 @@ class SpeckCompiler:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What a program depends on beside the network."""
+        """What a program depends on besides the network."""
         return {"chip": [self.chip.name, self.chip.fingerprint]}
 
     @property
@@ -81,7 +81,7 @@ class SpeckCompiler:
     def _checked(self, network: Network) -> tuple[tuple[Layer, ...], list[Finding]]:
         """Return the layers and the notes of a network; raise all that is an error."""
         layers = layers_of(network)
-        subject = NetworkToLower(network, layers, self.inputs)
+        subject = LayersToLower(network, self.inputs, layers)
         found = check_rules(NETWORK_RULES, subject, self.chip, network_figures(self.chip))
         if errors := [finding for finding in found if finding.severity == "error"]:
             raise UnsupportedError(group_findings(errors))

@@ -34,7 +34,7 @@ _SHORT = 4.0
 
 
 class SpeckSimulator(NetworkSimulator):
-    """Runs a network as the integers of its program, event by event; weights and biases are floats behind them.
+    """Runs a network as the integers of its program, event by event; the underlying weights and biases are floats.
 
     ``lower`` quantises a network.  ``forward`` takes numbers of events, and gives the program's spikes, to
     the last one.

@@ -80,7 +80,7 @@ class Core:
 
 @dataclass(frozen=True, eq=False)
 class CoreRun:
-    """What all M neurons did, in the chip's own time.
+    """The activity of all M neurons, in the chip's own time.
 
     ``spikes`` (T, B, M) uint8; ``currents`` and ``membranes`` (T, B, M) int32 after each step, empty unless asked for;
     ``clipped`` (B, M, 2): steps in which current and membrane were at a limit, zeros unless asked for.

@@ -1,4 +1,4 @@
-"""What Xylo's integers stand for: weights and membranes in the float network's units."""
+"""What Xylo's integers mean: weights and membranes in the float network's units."""
 
 from __future__ import annotations
 

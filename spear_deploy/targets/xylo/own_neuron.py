@@ -1,4 +1,4 @@
-"""A network with Xylo's own neuron in place of what it lacks.
+"""Give a network Xylo's own neuron in place of neurons that the chip does not have.
 
 The neuron has a synaptic current, decays of 1 - 2^-d, a reset by subtraction in the step of the spike, several spikes
 a step (outputs: one), and a membrane that starts at 0 and is not clipped.  Decays move to the nearest that there is,
@@ -41,7 +41,7 @@ def with_own_neurons(network: Network, registers: Registers, ranges: Mapping[str
 
 
 def own_semantics(semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+    """Return the semantics of such a network."""
     changed = {"reset": "subtract", "reset_delay": False, "compare": "ge", "spikes": "integer", "floor": None}
     return replace(semantics, start="reset", **changed)  # type: ignore[arg-type]
 

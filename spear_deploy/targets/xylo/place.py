@@ -1,4 +1,4 @@
-"""Whether a network fits on the one core: neurons, synapses, fan-in, fan-out, and what inputs and outputs reach."""
+"""Whether a network fits on the single core: neurons, synapses, fan-in, fan-out, reach of inputs and outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spear_deploy.targets.xylo.profile import XyloProfile
 
 @dataclass(frozen=True, eq=False)
 class CoreUse:
-    """What the hidden neurons of a network take: a figure for each neuron, (n,), in the order of the chip's neurons.
+    """What hidden neurons use: a figure per neuron, (n,), in the order of the chip's neurons.
 
     ``fan_in`` and ``fan_out`` are synapses from and to hidden neurons, inputs counted as fan-in; ``fed`` are neurons
     that an input reaches, ``read`` those that an output does.

@@ -14,7 +14,7 @@ STATE_BITS, DECAY_BITS, SPIKES = Between(8, 16), Between(1, 4), Between(1, 255)
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """How much the core has.
+    """The capacity of the core.
 
     ``fan_out`` and ``fan_in`` are synapses of one hidden neuron, from and to others like it (the inputs' count as
     fan-in too); ``recurrent_entries`` are all synapses between hidden neurons.  Inputs reach only the first

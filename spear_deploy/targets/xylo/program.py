@@ -53,7 +53,7 @@ class XyloPopulation:
 
 @dataclass(frozen=True)
 class Shifts:
-    """How far weights are shifted left where they are added: of inputs, between hidden neurons, into outputs."""
+    """Left shifts of weights when they are added: from inputs, between hidden neurons, into outputs."""
 
     input: int = 0
     recurrent: int = 0

@@ -13,7 +13,7 @@ import numpy as np
 from spear_deploy.network.synapses import DenseSynapses
 from spear_deploy.storage import atomic_hdf5
 from spear_deploy.targets.ports import InputPort
-from spear_deploy.targets.stored import check_schema, integers, refusing_damage, shape_of, subgroup
+from spear_deploy.targets.program_file import check_schema, integers, refusing_damage, shape_of, subgroup
 from spear_deploy.targets.xylo.program import REGISTERS, Shifts, XyloPopulation, XyloProgram
 from spear_deploy.targets.xylo.registers import XYLOSIM, Arithmetic
 from spear_deploy.untrusted import hdf5

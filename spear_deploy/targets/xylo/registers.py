@@ -1,4 +1,4 @@
-"""The one place of Xylo's equations and widths.
+"""Xylo's equations and register widths, in one place.
 
 Per step, with ``sat`` to the signed range of the state and ``dec(x, d) = x >> d``, or 1 where that is 0 and x > 0::
 
@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What the equations compute with.
+    """The widths that the equations compute with.
 
     Raises :class:`ValueError` for widths that the emulator is not exact for.
     """
@@ -85,7 +85,7 @@ class Registers:
 
     @property
     def figures(self) -> Mapping[str, str]:
-        """What fills the texts of the chip's rules."""
+        """Figures for the texts of the chip's rules."""
         return {
             "max_events": str(self.max_events),
             "hidden_spikes": str(self.arithmetic.hidden_spikes),

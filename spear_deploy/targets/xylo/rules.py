@@ -1,38 +1,23 @@
-"""What Xylo asks of a network: one small function a rule, with the text that states it everywhere.
+"""Rules of Xylo on a network: one small function per rule, whose docstring is the text that states it everywhere.
 
 Rules of the network are checked before anything is rounded; those of what it does on samples are in
-:mod:`.activity_rules`, those of the core in :mod:`.place`.
+:mod:`.sample_rules`, those of the core in :mod:`.place`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 
 import numpy as np
 
-from spear_deploy.network import Network, Population
 from spear_deploy.network.synapses import ConvSynapses
+from spear_deploy.targets.network_rules import NetworkToLower, reset_in_words, where
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Breach, rule
 from spear_deploy.targets.xylo.profile import XyloProfile
 from spear_deploy.targets.xylo.timing import timing_of
 
 _ADAPT = "deploy with --adapt, which gives it the chip's neuron and fine-tunes"
-
-
-@dataclass(frozen=True)
-class NetworkToLower:
-    """What the rules of the network look at."""
-
-    network: Network
-    inputs: Mapping[str, InputRange]
-
-    @cached_property
-    def spiking(self) -> list[Population]:
-        """Populations that fire."""
-        return [population for population in self.network.neurons if not population.neuron.is_readout]
 
 
 @rule("E074", fix="merge channels, or choose a chip with more inputs")
@@ -105,8 +90,7 @@ def resets_subtract(subject: NetworkToLower, limits: XyloProfile) -> Iterator[Br
     for population in subject.spiking:
         neuron = population.neuron
         if neuron.reset != "subtract" or neuron.reset_delay:
-            how = "by subtraction" if neuron.reset == "subtract" else "to a value"
-            yield Breach(where(population), f"it resets {how}{', one step late' if neuron.reset_delay else ''}")
+            yield Breach(where(population), f"it resets {reset_in_words(neuron)}")
 
 
 @rule("E027", fix=f"{_ADAPT}, or train with membranes that start at 0")
@@ -187,8 +171,3 @@ NETWORK_RULES = (
     payloads_are_counts,
 )
 """Checked on the float network."""
-
-
-def where(population: Population) -> str:
-    """Return the place that a finding names."""
-    return f"population {population.name!r}"

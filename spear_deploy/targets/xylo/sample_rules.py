@@ -1,4 +1,4 @@
-"""What Xylo asks of what a network does on samples, in float and in integers."""
+"""Rules of Xylo on the activity of a network on samples, in float and in integers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spear_deploy.network import Network, Neuron, Population
+from spear_deploy.targets.network_rules import where
 from spear_deploy.targets.observation import Observation
 from spear_deploy.targets.rules import Breach, rule
 from spear_deploy.targets.xylo.layer import Layer
 from spear_deploy.targets.xylo.program import XyloProgram
 from spear_deploy.targets.xylo.registers import Registers, kept
 from spear_deploy.targets.xylo.rounding import thresholds
-from spear_deploy.targets.xylo.rules import where
 from spear_deploy.targets.xylo.scaling import Followed
 
 _RUNS_AWAY = 0.01
@@ -65,7 +65,7 @@ def float_spikes(network: Network, seen: Observation) -> list[FloatSpikes]:
 
 
 def _at(membrane: np.ndarray, neuron: Neuron) -> np.ndarray:
-    """Say where a membrane, after a spike took its threshold off, would fire again."""
+    """Return where a membrane would fire again after a spike subtracted its threshold."""
     return np.asarray(membrane >= neuron.threshold if neuron.compare == "ge" else membrane > neuron.threshold)
 
 

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Followed:
-    """How a population does on the chip beside the float network, on the same samples.
+    """How a population follows the float network on the chip, on the same samples.
 
     ``moved`` are the spikes that a neuron fires too many or too few in a sample, summed over all, of ``in_float``.
     """
@@ -102,7 +102,7 @@ def _shifts_apart(hidden: Sequence[Layer], inputs: frozenset[str], registers: Re
     most = registers.max_shift
 
     def lost(apart: int) -> float:
-        """Return the largest error of rounding beside the largest weight, (into + recurrent), over the neurons."""
+        """Return the largest rounding error relative to the largest weight, (into + recurrent), over the neurons."""
         total = 0.0
         for into, recurrent in peaks:
             step = np.maximum(into, np.ldexp(recurrent, -apart))  # of an input's mantissa, times the largest

@@ -19,11 +19,11 @@ from spear_deploy.targets.rules import Rule
 from spear_deploy.targets.xylo import program_file
 from spear_deploy.targets.xylo.grids import grids_of
 from spear_deploy.targets.xylo.layer import layers_of
-from spear_deploy.targets.xylo.lower import all_figures, to_integers
 from spear_deploy.targets.xylo.own_neuron import own_semantics, with_own_neurons
 from spear_deploy.targets.xylo.place import CORE_RULES, place
 from spear_deploy.targets.xylo.profile import XyloProfile
 from spear_deploy.targets.xylo.program import XyloProgram
+from spear_deploy.targets.xylo.quantise import all_figures, quantise
 from spear_deploy.targets.xylo.registers import Registers
 from spear_deploy.targets.xylo.rules import NETWORK_RULES
 from spear_deploy.targets.xylo.sample_rules import FLOAT_RULES, LAYER_RULES
@@ -46,7 +46,7 @@ class XyloCompiler:
 
     @property
     def identity(self) -> Mapping[str, object]:
-        """What a program depends on beside the network."""
+        """What a program depends on besides the network."""
         return {"chip": [self.chip.name, self.chip.fingerprint], "weight_bits": self.weight_bits}
 
     @property
@@ -55,8 +55,8 @@ class XyloCompiler:
         return self.registers.weight_bits
 
     def lower(self, network: Network) -> Lowered:
-        """Round and place a network; raises :class:`UnsupportedError` as :func:`to_integers` does."""
-        rounded = to_integers(network, self.chip, self.registers, self.inputs)
+        """Round and place a network; raises :class:`UnsupportedError` as :func:`.quantise` does."""
+        rounded = quantise(network, self.chip, self.registers, self.inputs)
         program = rounded.program
         hidden = [population.name for population in program.hidden]
         placement = place(hidden, program.outputs, program.shapes, program.synapses, self.chip, self.weight_bits)
@@ -73,11 +73,11 @@ class XyloCompiler:
     def trainable(self, network: Network) -> NetworkSimulator:
         """Return what trains the network as the integers that it is lowered to.
 
-        Raises :class:`UnsupportedError` as :func:`to_integers` does.
+        Raises :class:`UnsupportedError` as :func:`.quantise` does.
         """
         from spear_deploy.targets.xylo.training import XyloSimulator
 
-        program = to_integers(network, self.chip, self.registers, self.inputs, spare=_SPARE).program
+        program = quantise(network, self.chip, self.registers, self.inputs, spare=_SPARE).program
         return XyloSimulator(network, program, self.registers)
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:

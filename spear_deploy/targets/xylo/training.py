@@ -44,7 +44,7 @@ _SHORTEST = np.float32(1e-30)
 
 
 class XyloSimulator(NetworkSimulator):
-    """Runs a network as the integers of its program; weights and biases are trainable floats behind them.
+    """Runs a network as the integers of its program; the underlying weights and biases are trainable floats.
 
     Scales, decays and thresholds stay what the program has; shifts follow the weights.  ``forward`` takes numbers of
     events, and gives the program's spikes, to the last one.

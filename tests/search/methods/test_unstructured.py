@@ -15,7 +15,7 @@ from spear_deploy.deadline import Deadline
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network
 from spear_deploy.network.units import keep_units, unit_groups
-from spear_deploy.search.gradual import Path, Stage
+from spear_deploy.search.gradual import GradualPath, Stage
 from spear_deploy.search.importance import weight_importance
 from spear_deploy.search.methods import METHODS, Proposal, Task
 from spear_deploy.search.methods.gradr import Rewired, location
@@ -158,7 +158,7 @@ def test_gradual_thins_what_gradual_pruning_left() -> None:
     task = TASKS["dense"]
     whole, kept = task.path.end, {"a": np.arange(5), "b": np.arange(6)}
     narrow = Stage(keep_units(task.network, kept), kept, 0.55, 8)
-    task = replace(task, path=Path((whole, narrow), ()), target=0.2)
+    task = replace(task, path=GradualPath((whole, narrow), ()), target=0.2)
     method = METHODS.get("synapses")(task)
     proposal, figures = proposal_of(method), method.figures()
     assert proposal.counts == {"a": 5, "b": 6}

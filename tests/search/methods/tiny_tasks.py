@@ -13,7 +13,7 @@ from spear_deploy.execution import Execution
 from spear_deploy.network import Conv2d, Flatten, Input, Linear, Network, Population, Projection, SumPool2d
 from spear_deploy.network.units import Units, unit_groups
 from spear_deploy.search.cost import synops_cost
-from spear_deploy.search.gradual import Path, Stage
+from spear_deploy.search.gradual import GradualPath, Stage
 from spear_deploy.search.importance import unit_importance
 from spear_deploy.search.methods import Proposal, Task
 from spear_deploy.search.space import KeepCounts, PrunableGroup, Space
@@ -86,7 +86,7 @@ def task_of(network: Network, data: Dataset, target: float, seed: int = 0, known
         importance=unit_importance(network, groups, data.train),
         cost=synops_cost(network, groups, data.train),
         known=known,
-        path=Path((whole,), ()),
+        path=GradualPath((whole,), ()),
         network=network,
         data=data,
         execution=Execution(seed=seed),

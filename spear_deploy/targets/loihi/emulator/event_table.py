@@ -30,7 +30,7 @@ _BLOCK_SOURCES = 64
 
 @dataclass(frozen=True, eq=False)
 class BlockTable:
-    """What a pixel of a map adds, and where: the arguments of a :func:`block_kernel`, by source neuron.
+    """What the spike of a pixel adds, and where: the arguments of a :func:`block_kernel`, by source neuron.
 
     A row has ``length`` cells, ``lanes`` of them; ``make`` returns its :attr:`weight`.
     """
@@ -45,7 +45,7 @@ class BlockTable:
 
     @cached_property
     def weight(self) -> NDArray[Any]:
-        """The blocks, one behind the other; they are made at their first use."""
+        """The blocks, one after the other, made at first use."""
         return self.make()
 
     @cached_property
@@ -66,7 +66,7 @@ class BlockTable:
 
 @dataclass(frozen=True, eq=False)
 class MatrixTable:
-    """What a neuron adds by a matrix: ``rows`` of ``length`` cells, to those from ``origin`` on."""
+    """What the spike of a neuron adds through a matrix: ``rows`` of ``length`` cells, from ``origin`` on."""
 
     origin: int
     stride: int
@@ -77,7 +77,7 @@ class MatrixTable:
 
     @cached_property
     def weight(self) -> NDArray[Any]:
-        """What each source adds, (sources, rows, length); it is made at its first use."""
+        """The weights of each source, (sources, rows, length), made at first use."""
         return self.make()
 
     @property

@@ -36,7 +36,7 @@ _DEFAULT_ACTIVITY = 0.1
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """What a batch does, by population: ``sent`` (T, B, neurons), and u and v (B, rows, width).
+    """The states of a batch, by population: ``sent`` (T, B, neurons), and u and v (B, rows, width).
 
     Inputs are among ``sent``; one that is held over time has a single step.  ``traces`` (T, B, neurons) int32 are the
     membranes of those populations of which they are wanted, ``clips`` (B, 2) counts of clipped membranes and wrapped

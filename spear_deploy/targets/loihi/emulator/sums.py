@@ -39,7 +39,7 @@ Adder: TypeAlias = Callable[[Array, int, int, Array], None]
 
 @dataclass(frozen=True)
 class Costs:
-    """What sums cost on one core, in nanoseconds (docs/emulator.md): they decide which way is taken, not the sums.
+    """Nanoseconds of sums on one core (docs/emulator.md): they decide how to sum, and never affect the result.
 
     By events: each ``event``, and each ``lane`` that it adds.  As a product: each ``multiplication``, and each
     ``cell`` of source and target that is converted from and to integers.  In bytes: each multiplication

@@ -33,7 +33,7 @@ class SigmaDeltaEmulator:
         self.program, self.device = program, torch.device(device)
 
     def batch_size(self, steps: int) -> int:
-        """Return how many samples of so many steps it runs at once within 256 MB."""
+        """Return how many samples of this many steps it runs at once within 256 MB."""
         largest = max(population.size for population in self.program.populations)
         return max(1, min(1024, _BATCH_BYTES // (8 * _ARRAYS * steps * largest)))
 

@@ -12,7 +12,7 @@ from spear_deploy.targets.loihi.sigma_delta.program import MESSAGE_BITS, SigmaDe
 
 
 def lower(chip: LoihiProfile, network: SigmaDeltaNetwork) -> tuple[SigmaDeltaProgram, Placement]:
-    """Return the program, and where the network lies on the chip's cores.
+    """Return the program, and its placement on the chip's cores.
 
     Raises :class:`UnsupportedError` (E034) for a chip whose spikes carry too few bits.
     """

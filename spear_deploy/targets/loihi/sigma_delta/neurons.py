@@ -18,7 +18,7 @@ from spear_deploy.targets.loihi.sigma_delta.program import LARGEST_STATE
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """What a population did: ``out`` (T, B, *shape) are messages, or a decoder's sums.
+    """The output of a population: ``out`` (T, B, *shape) are messages, or a decoder's sums.
 
     ``held`` (T, B, *shape) is what its states of that step stand for: the sums of a decoder and of a sigma-delta
     neuron, the values of an encoder.  ``final`` are states after the last step, (B, *shape); ``beyond`` counts bins,

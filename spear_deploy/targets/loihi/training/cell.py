@@ -42,7 +42,7 @@ class IntegerCell(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device that it computes on."""
         buffers: Any = self
         device: torch.device = buffers.bias.device
         return device
@@ -65,7 +65,7 @@ class IntegerCell(nn.Module):
         return out if self._neurons.fires else self._to_float(out)
 
     def can_be_fused(self, x: Tensor) -> bool:
-        """Say whether the fused loop covers these neurons, where ``x`` is."""
+        """Return whether the fused loop covers these neurons, where ``x`` is."""
         return x.device.type == "cpu" and self._neurons.fires
 
     def feed_back(self, x: Tensor, weight: Tensor, _: None) -> Tensor:

@@ -24,7 +24,7 @@ from spear_deploy.targets.ports import InputRange
 
 
 class LoihiSimulator(NetworkSimulator):
-    """Runs a network as the integers of its lowered program; weights and biases are trainable floats behind them.
+    """Runs a network as the integers of its lowered program; the underlying weights and biases are trainable floats.
 
     Scales, exponents, decays and thresholds stay what the program has.  ``forward`` takes values that the program's
     inputs take, and gives its spikes and, in float units (float64), its readouts' membranes: to the last bit.

@@ -34,7 +34,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What the program fixes of a projection.
+    """The properties of a projection that the program fixes.
 
     ``scale``: chip units per float unit of the target's input, of its full shape; ``payload_scale``: payload per float
     unit of the source, ``payload`` the largest; ``raised`` as in

@@ -26,7 +26,7 @@ def _add(v, at, weight, start, length, low):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _fire(v, at, length, threshold, zeroes, limit, counts, queue, tail, sends):  # type: ignore[no-untyped-def]
-    """Let the neurons of a row fire that reached the threshold; return the queue's end, and how many were held."""
+    """Fire the neurons of a row that reached the threshold; return the queue's end, and how many were held."""
     clipped = 0
     row, fired = v[at : at + length], counts[at : at + length]
     for i in range(length):
@@ -45,7 +45,7 @@ def _fire(v, at, length, threshold, zeroes, limit, counts, queue, tail, sends): 
 
 @njit(inline="always")
 def _room(queue, tail, more):  # type: ignore[no-untyped-def]
-    """Return a queue with room for so many more."""
+    """Return a queue with room for this many more."""
     if tail + more <= len(queue):
         return queue
     larger = np.empty(2 * (tail + more), queue.dtype)

@@ -40,7 +40,7 @@ class EventEmulator:
         return tables_of(self.program)
 
     def batch_size(self, steps: int) -> int:
-        """Return how many samples of so many steps are run at once."""
+        """Return how many samples of this many steps are run at once."""
         return batch_size(self.program, steps)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:

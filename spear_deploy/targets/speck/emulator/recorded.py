@@ -1,4 +1,4 @@
-"""What both emulators share: batches in, recordings out."""
+"""What both emulators of Speck share: batches in, recordings out."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from spear_deploy.targets.speck.program import SpeckProgram
 
 @njit(inline="always")
 def _send(count, neuron, first, landings, layers, weight, v):  # type: ignore[no-untyped-def]
-    """Add what so many spikes of a neuron cause to the membranes behind it."""
+    """Add the effect of this many spikes of a neuron to the membranes that they reach."""
     for k in range(first[neuron], first[neuron + 1]):
         layer, at, start, length = landings[k, 0], landings[k, 1], landings[k, 2], landings[k, 4]
         for _ in range(landings[k, 3]):
@@ -76,7 +76,7 @@ class StepEmulator:
         return tables_of(self.program)
 
     def batch_size(self, steps: int) -> int:
-        """Return how many samples of so many steps are run at once."""
+        """Return how many samples of this many steps are run at once."""
         return batch_size(self.program, steps)
 
     def run(self, inputs: Mapping[str, NDArray[Any]], *, membranes: bool = False, clips: bool = False) -> Recording:

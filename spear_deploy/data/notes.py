@@ -1,4 +1,4 @@
-"""What is to be said of the parts of a data set: where an accuracy on them says little."""
+"""Notes (N009) on the parts of a data set on which an accuracy means little."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _FEW_CLASSES, _FEW_SAMPLES = 10, 10
 _TITLES = {"train": "training", "val": "validation", "test": "test"}
 
 
-def remarks(data: Dataset, where: str) -> Iterator[Finding]:
-    """Yield notes (N009) on labels that look like no classes or are all one, parts that lack some, a test of few."""
+def part_notes(data: Dataset, where: str) -> Iterator[Finding]:
+    """Yield notes for labels that do not look like classes, parts that lack some, and a test part of few samples."""
     everywhere, counts = np.unique(np.concatenate([p.own_labels for p in data.parts.values()]), return_counts=True)
     total = int(counts.sum())
     if len(everywhere) > max(_FEW_CLASSES, total // 2):

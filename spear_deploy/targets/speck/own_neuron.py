@@ -1,7 +1,8 @@
-"""A network with Speck's own neuron in place of what it lacks.
+"""Give a network Speck's own neuron in place of neurons that the chip does not have.
 
-That is integrate-and-fire: no leak and no current, several spikes a step, a threshold that is taken off (or a reset to
-0) at once, and a lower limit, where the network has none minus the threshold, as sinabs' import of NIR sets it.
+Its neuron is integrate-and-fire: no leak and no current, several spikes a step, and a reset by subtraction (or to 0) in
+the step of the spike.  Its membrane has a lower limit: minus the threshold where the network has none, as sinabs'
+import of NIR sets it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def with_own_neurons(network: Network) -> Network:
 
 
 def own_semantics(network: Network, semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+    """Return the semantics of such a network."""
     reset: Reset = "subtract" if semantics.reset == "subtract" else "zero"
     floor = _floor(network) if semantics.floor is None else semantics.floor
     return replace(

@@ -1,4 +1,4 @@
-"""A network with Loihi's built-in neuron in place of what it lacks.
+"""Give a network Loihi's own, built-in neuron in place of neurons that the chip does not have.
 
 What the built-in neuron lacks: resets other than to a value in the step of the spike, several spikes a step, a lower
 clip of the membrane, another membrane to start from than the one that it is reset to.
@@ -12,13 +12,13 @@ from spear_deploy.frontends import Semantics
 from spear_deploy.network import Input, Network, Neuron, Population
 
 
-def with_built_in_neurons(network: Network) -> Network:
+def with_own_neurons(network: Network) -> Network:
     """Return the network with every neuron as the chip's built-in one; populations that are so stay the same."""
     return replace(network, populations=tuple(_built_in(population) for population in network.populations))
 
 
-def built_in_semantics(semantics: Semantics) -> Semantics:
-    """Return how such a network is to be read."""
+def own_semantics(semantics: Semantics) -> Semantics:
+    """Return the semantics of such a network."""
     reset = "zero" if semantics.reset == "subtract" else semantics.reset
     return replace(semantics, reset=reset, reset_delay=False, spikes="binary", floor=None, start="reset")
 

@@ -1,4 +1,4 @@
-"""What readers of program files share: one error for all damage, and parts of a tree, checked for their kind."""
+"""What the readers of all families' program files share: one error for any damage, and checked access to the tree."""
 
 from __future__ import annotations
 

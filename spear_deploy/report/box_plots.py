@@ -1,6 +1,6 @@
-"""The picture of what the chip's integers can represent, and where weights and membranes lie: boxes on a log2 axis.
+"""Box plots of weights and membranes, in float and on the chip, over the range that the chip's integers represent.
 
-As in hls4ml's profiles: what lies left of the grey range rounds to zero, what lies right of it is clipped.
+As in hls4ml's profiles, on a log2 axis: values left of the grey range round to zero, values right of it are clipped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Row:
-    """One population; ``words`` say the figures to who cannot see them."""
+    """One population; ``words`` describe it to a screen reader."""
 
     name: str
     top: float
@@ -62,8 +62,8 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A drawing of so many pixels in ``height``."""
+class BoxPlot:
+    """A box plot that is ``height`` pixels high."""
 
     title: str
     rows: tuple[Row, ...]
@@ -72,17 +72,17 @@ class Picture:
 
     @property
     def bottom(self) -> float:
-        """Where the axis is."""
+        """The position of the axis."""
         return self.height - AXIS
 
 
-def pictures(distributions: Sequence[Mapping[str, Any]]) -> tuple[Picture, ...]:
-    """Return the pictures of weights and of membranes, without those that there is nothing to show of."""
-    drawn = (_picture(kind, distributions) for kind in ("weights", "membranes"))
-    return tuple(picture for picture in drawn if picture is not None)
+def box_plots(distributions: Sequence[Mapping[str, Any]]) -> tuple[BoxPlot, ...]:
+    """Return the box plots of weights and of membranes, of those that are known."""
+    plots = (_box_plot(kind, distributions) for kind in ("weights", "membranes"))
+    return tuple(plot for plot in plots if plot is not None)
 
 
-def _picture(kind: str, distributions: Sequence[Mapping[str, Any]]) -> Picture | None:
+def _box_plot(kind: str, distributions: Sequence[Mapping[str, Any]]) -> BoxPlot | None:
     shown = [each for each in distributions if each[kind] is not None and each[kind]["step"] > 0]
     if not shown:
         return None
@@ -96,7 +96,7 @@ def _picture(kind: str, distributions: Sequence[Mapping[str, Any]]) -> Picture |
     every = -(-(last - first) // _MOST_LABELS)
     powers = range(first, last + 1)
     marks = tuple(_mark(axis, k, k - first, every) for k in powers)
-    return Picture(kind, rows, marks, ROW * len(rows) + AXIS)
+    return BoxPlot(kind, rows, marks, ROW * len(rows) + AXIS)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""From the float network to Xylo's integers: rules, scales, rounding, and notes on what that cost."""
+"""Quantise a float network to Xylo's integers: rules, scales, rounding, and notes on what that costs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.network import Network
+from spear_deploy.targets.network_rules import NetworkToLower
 from spear_deploy.targets.observation import observe
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.targets.rules import Rule, check_rules, group_findings
@@ -17,22 +18,22 @@ from spear_deploy.targets.xylo.profile import XyloProfile
 from spear_deploy.targets.xylo.program import XyloProgram
 from spear_deploy.targets.xylo.registers import Registers
 from spear_deploy.targets.xylo.rounding import round_trained
-from spear_deploy.targets.xylo.rules import NETWORK_RULES, NetworkToLower
+from spear_deploy.targets.xylo.rules import NETWORK_RULES
 from spear_deploy.targets.xylo.sample_rules import FLOAT_RULES, LAYER_RULES, float_spikes, rounded_layers
 from spear_deploy.targets.xylo.scaling import choose, follow
 
 
 @dataclass(frozen=True, eq=False)
-class Rounded:
-    """A program, and notes on what was rounded noticeably."""
+class Quantised:
+    """A program, and notes on noticeable rounding."""
 
     program: XyloProgram
     notes: tuple[Finding, ...]
 
 
-def to_integers(
+def quantise(
     network: Network, chip: XyloProfile, registers: Registers, ranges: Mapping[str, InputRange], spare: float = 0.0
-) -> Rounded:
+) -> Quantised:
     """Round a network to a program, on samples of its input where ``ranges`` have them, else on random spikes.
 
     A network that was trained as a program becomes that program; ``spare`` as :func:`choose` has it.
@@ -51,11 +52,11 @@ def to_integers(
     subjects = rounded_layers(layers, program, follow(program, seen), seen.source)
     notes += _check(LAYER_RULES, subjects, registers, figures)
     _refuse(notes)
-    return Rounded(program, group_findings(notes))
+    return Quantised(program, group_findings(notes))
 
 
 def all_figures(chip: XyloProfile, registers: Registers) -> Mapping[str, str]:
-    """Return what fills the texts of a chip's rules."""
+    """Return the figures for the texts of a chip's rules."""
     return {**registers.figures, **core_figures(chip)}
 
 
