@@ -43,7 +43,8 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     sample = live.one_step(sample)
     norse, reset, snn = live.framework("norse.torch", "functional.reset", "module.snn")
     cells = (norse.LIFBoxCell, norse.LIFCell, norse.IAFCell, norse.LIBoxCell, norse.LICell)
-    refuse_unknown(live.with_children(module), cells, (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent))
+    bases = (snn.SNNCell, snn.SNN, snn.SNNRecurrentCell, snn.SNNRecurrent)
+    refuse_unknown(live.with_children(module), cells, bases, equals=_over_time(norse))
     model = live.working_copy(module)
     layers = {n: layer for n, layer in model.named_modules() if isinstance(layer, cells)}
     _refuse_settings(layers, reset, norse)
@@ -62,6 +63,13 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
     imported = replace(to_network(graph, _common_semantics(layers, norse, reset), "norse"), name=type(module).__name__)
     start = partial(_with_states, model) if loop is None else lambda: model
     return checked(imported, live.Live(shape, model, layers, list, torch.stack, start), loop, seed, "norse")
+
+
+def _over_time(norse: Any) -> dict[type, str]:
+    """Say how to write the layers that compute all steps in a call: by the cells that they are made of."""
+    cells = {norse.LIF: "LIFCell", norse.IAF: "IAFCell", norse.LI: "LICell"}
+    fix = "with the same parameters, which computes a step a call: nothing is to be trained anew"
+    return {layer: f"use {cell} {fix}" for layer, cell in cells.items()}
 
 
 def _with_states(model: nn.Module) -> Callable[[Tensor], object]:

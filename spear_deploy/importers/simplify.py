@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +19,16 @@ _PASSING = (_DropoutNd, nn.Identity)
 
 
 def refuse_unknown(
-    model: nn.Module, neurons: tuple[type, ...], stateful: tuple[type, ...], layers: tuple[type, ...] = ()
+    model: nn.Module,
+    neurons: tuple[type, ...],
+    stateful: tuple[type, ...],
+    layers: tuple[type, ...] = (),
+    equals: Mapping[type, str] = MappingProxyType({}),
 ) -> None:
     """Raise :class:`UnsupportedError` (E021) with every layer that is none of ``neurons``, plain, nor simplified away.
 
-    ``stateful`` are the framework's bases of all neurons, ``layers`` are further types of its own that are taken.
+    ``stateful`` are the framework's bases of all neurons, ``layers`` are further types of its own that are taken, and
+    ``equals`` say of some that are not how to write the same.
     Torch's containers, and modules that hold a known layer, are named by the layers within; any other, such as a neuron
     with its surrogate function, by itself.  Settings of plain layers that have no equal are findings too.
     """
@@ -30,8 +36,9 @@ def refuse_unknown(
     findings = list(plain_findings(model))
     for name, layer in _leaves(model, expected, stateful):
         if not isinstance(layer, expected) or _is_variant(layer, neurons):
-            fix = replacement(layer) or f"use one of {_names(neurons)} and retrain"
-            if not (isinstance(layer, stateful) or replacement(layer)):
+            known = equals.get(type(layer)) or replacement(layer)
+            fix = known or f"use one of {_names(neurons)} and retrain"
+            if not (isinstance(layer, stateful) or known):
                 fix += f"; layers without a state: {_names(PLAIN)}"
             findings.append(Finding("E021", f"layer {name!r}", f"{type(layer).__name__} cannot be exported", fix))
     if findings:

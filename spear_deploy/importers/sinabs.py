@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from spear_deploy.errors import Finding, UnsupportedError
 from spear_deploy.frontends.imported import Imported
 from spear_deploy.frontends.nir.file import NirNode
-from spear_deploy.frontends.semantics import Semantics, preset
+from spear_deploy.frontends.nir.reader import METADATA_KEY
+from spear_deploy.frontends.semantics import Reset, Semantics, preset
 from spear_deploy.importers import live
 from spear_deploy.importers.check import BATCH, check
 from spear_deploy.importers.conventions import common_semantics, threshold_findings
@@ -63,7 +64,8 @@ def from_sinabs(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported
     simplify(model, example)
     _start_at_zero(model, layers)
     graph = trace(model, example, shape, (*known, sl.SumPool2d, *PLAIN), partial(_node, sl))
-    imported = to_network(graph, _common_semantics(layers, sinabs, sl), "sinabs")
+    semantics, own = _semantics(layers, sinabs, sl)
+    imported = to_network(replace(graph, metadata={METADATA_KEY: own}), semantics, "sinabs")
     for layer in squeezing:
         layer.batch_size = BATCH
     check(imported.network, running, seed, "sinabs")
@@ -118,21 +120,28 @@ def _refuse_settings(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> None:
         raise UnsupportedError(findings)
 
 
-def _common_semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> Semantics:
-    """Semantics of the layers; those of a readout are the spikes and resets of layers that fire."""
-    fires = next((layer for layer in layers.values() if not isinstance(layer, sl.ExpLeak)), None)
+def _semantics(layers: Mapping[str, Any], sinabs: Any, sl: Any) -> tuple[Semantics, dict[str, dict[str, Any]]]:
+    """Return the semantics of the first layer that fires, and what others have their own of, by field and name."""
+    firing = {name: layer for name, layer in layers.items() if not isinstance(layer, sl.ExpLeak)}
+    kinds = {name: _kinds(layer, sinabs) for name, layer in firing.items()}
+    first = next(iter(kinds.values()), {})
+    own = {key: {name: held[key] for name, held in kinds.items() if held[key] != first[key]} for key in first}
+    floor = first.get("floor", -np.inf)
+    values = {"spikes": first.get("spikes", "integer"), "floor": None if floor == -np.inf else floor}
+    usual = replace(preset("sinabs"), **values)
+    resets: dict[str, Reset] = {
+        name: "subtract" if isinstance(layer.reset_fn, sinabs.activation.MembraneSubtract) else "zero"
+        for name, layer in firing.items()
+    }
+    each = {name: replace(usual, reset=reset) for name, reset in resets.items()}
+    return common_semantics(each, "sinabs") if firing or not layers else usual, own
 
-    def of(layer: Any) -> Semantics:
-        values: dict[str, Any] = {}
-        source = fires if isinstance(layer, sl.ExpLeak) else layer
-        if source is not None:
-            subtracts = isinstance(source.reset_fn, sinabs.activation.MembraneSubtract)
-            values["reset"] = "subtract" if subtracts else "zero"
-            values["spikes"] = "integer" if source.spike_fn is sinabs.activation.MultiSpike else "binary"
-            values["floor"] = None if source.min_v_mem is None else float(source.min_v_mem.flatten()[0])
-        return replace(preset("sinabs"), **values)
 
-    return common_semantics({name: of(layer) for name, layer in layers.items()}, "sinabs")
+def _kinds(layer: Any, sinabs: Any) -> dict[str, Any]:
+    """Return how often a layer fires in a step, and its lowest membrane, as files hold them."""
+    several = layer.spike_fn is sinabs.activation.MultiSpike
+    floor = -np.inf if layer.min_v_mem is None else float(layer.min_v_mem.flatten()[0])
+    return {"spikes": "integer" if several else "binary", "floor": floor}
 
 
 def _node(sl: Any, layer: Any, shape: Shape, where: str) -> NirNode:

@@ -21,10 +21,10 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, InputError, SpearError, UnsupportedError
 from spear_deploy.frontends import Imported, load
 from spear_deploy.measure.runs import measure_program
-from spear_deploy.network import Linear, Network
+from spear_deploy.network import Input, Linear, Network, Population
 from spear_deploy.progress import Progress
 from spear_deploy.storage import sha256
-from tests.tiny_deployments import Deploy
+from tests.tiny_deployments import SEARCH, Deploy
 
 REPEATABLE = (PROGRAM, MODEL, SAMPLES)
 
@@ -253,6 +253,24 @@ def test_resuming_computes_nothing_twice(run_deploy: Deploy, deployed: Work, tmp
     (folder / JOURNAL).write_text(lines)
     run_deploy(folder, resume=True)
     assert (folder / JOURNAL).read_text() == lines
+
+
+@pytest.mark.parametrize("method", ["uniform", "synapses"])
+def test_neurons_that_fire_at_their_threshold(
+    method: str, run_deploy: Deploy, imported: Imported, tmp_path: Path
+) -> None:
+    """SpikingJelly's: training gives them the chip's comparison, and the network that is written has it."""
+
+    def at_threshold(each: Input | Population) -> Input | Population:
+        return each if isinstance(each, Input) else replace(each, neuron=replace(each.neuron, compare="ge"))
+
+    network = replace(imported.network, populations=tuple(map(at_threshold, imported.network.populations)))
+    model = replace(imported, network=network, semantics=replace(imported.semantics, compare="ge"))
+    work = run_deploy(tmp_path / "build", model=model, search=replace(SEARCH, method=method))
+    again = load(tmp_path / "build" / MODEL)
+    assert work.measured is not None
+    assert again.network.content_hash == work.measured.network.content_hash
+    assert again.semantics.compare == "gt"
 
 
 @pytest.mark.parametrize(

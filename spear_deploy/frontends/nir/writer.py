@@ -55,9 +55,12 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write
     recurrent networks, where reading puts them back in the same places.
 
+    What is stored compares and is clipped as the neurons are, each population for itself where they differ.
+
     Raises :class:`InputError` (E024) with every population whose neurons these semantics would not give back.
     """
     _check(network, semantics)
+    semantics = spike_kinds.with_common_kinds(semantics, network)
     dt = semantics.dt or 1.0
     left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
     nodes, edges, first = _join_graph(network, dt, left_out)
@@ -71,18 +74,14 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
 
 
 def _check(network: Network, semantics: Semantics) -> None:
-    """Raise :class:`InputError` where a neuron resets, compares or is clipped otherwise than the semantics say."""
-    said = {
-        "reset": "subtract" if semantics.reset == "subtract" else "value",
-        "compare": semantics.compare,
-        "floor": semantics.floor,
-    }
+    """Raise :class:`InputError` where a neuron resets otherwise than the semantics say."""
+    said = "subtract" if semantics.reset == "subtract" else "value"
     findings = []
     for population in network.neurons:
         neuron = population.neuron
         if neuron.is_readout or is_threshold(neuron):
             continue
-        lost = [f"{name} {getattr(neuron, name)!r}" for name, value in said.items() if getattr(neuron, name) != value]
+        lost = [] if neuron.reset == said else [f"reset {neuron.reset!r}"]
         if neuron.reset_delay and not semantics.reset_delay:
             lost.append("reset_delay True")
         if lost:

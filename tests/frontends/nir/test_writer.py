@@ -260,8 +260,6 @@ def test_carried_semantics_are_not_overruled_silently(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "lost"),
     [
-        ({"floor": -1.0}, "floor -1.0"),
-        ({"compare": "ge"}, "compare 'ge'"),
         ({"reset": "subtract", "reset_delay": True}, "reset 'subtract', reset_delay True"),
     ],
 )

@@ -49,6 +49,11 @@ def cases() -> list[Case]:
     repeated = nn.Sequential(
         sl.Repeat(nn.Conv2d(2, 4, 3, bias=False)), sl.IAF(), nn.Flatten(2), nn.Linear(144, 10, bias=False), sl.IAF()
     )
+    of_many_kinds = nn.Sequential(
+        *(linear(), sl.IAF(spike_threshold=2.0, min_v_mem=-2.0)),
+        *(nn.Linear(NEURONS, 30), sl.LIF(tau_mem=8.0, spike_fn=SingleSpike, norm_input=False)),
+        *(nn.Linear(30, 10), sl.IAF(min_v_mem=-0.5)),
+    )
     last = nn.Linear(NEURONS, NEURONS)
     wrapped = from_model(analog, input_shape=(2, 8, 8), batch_size=1)
     return [
@@ -65,6 +70,7 @@ def cases() -> list[Case]:
         case("of-a-network", louder(wrapped, 1.0, 0.02), (2, 8, 8), writes=False),
         case("residual", louder(Residual()), writes=False),
         case("merged", louder(Merged()), writes=False),
+        case("of-many-kinds", of_many_kinds, writes=False),
         case("repeated", louder(repeated, 1.0, 0.02), (2, 8, 8), writes=False),
         case(
             "LIF-and-ExpLeak", nn.Sequential(linear(6.0), sl.LIF(**leaky), last, sl.ExpLeak(tau_mem=8.0)), writes=False

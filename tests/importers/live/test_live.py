@@ -65,7 +65,16 @@ LIVE_ONLY = {
         *("convolutional", "LIFBoxCell-start", "LIFCell-start", "LIFBoxCell-soft-start", "oddly-shaped"),
         *("in-double-precision", "looping"),
     ),
-    "sinabs": ("LIF-synaptic", "convolutional", "oddly-shaped", "of-a-network", "residual", "merged", "repeated"),
+    "sinabs": (
+        "LIF-synaptic",
+        "convolutional",
+        "oddly-shaped",
+        "of-a-network",
+        "residual",
+        "merged",
+        "repeated",
+        "of-many-kinds",
+    ),
 }
 LIVE_READOUTS = (("norse", "LICell"), ("sinabs", "LIF-and-ExpLeak"))
 HELD_BACK = ("Leaky-subtract-now", "Synaptic-subtract-now", "RLeaky-subtract-now")
@@ -297,6 +306,7 @@ UNKNOWN = {
         "import norse.torch as norse",
         {
             "norse.LIFRecurrentCell(4, 4)": "LIFRecurrentCell cannot be exported: use one of LIFBoxCell, [^;]+",
+            "norse.LIF()": "LIF cannot be exported: use LIFCell with the same parameters, [^;]+",
             "nn.MaxPool2d(2)": "MaxPool2d cannot be exported: use AvgPool2d or a strided convolution and retrain",
         },
     ),
