@@ -16,8 +16,8 @@ def test_the_headline_compares_the_default_with_uniform_widths() -> None:
         run("digits", "default", 50, 0.8),
         run("digits", "default", 50, 0.9),
         run("digits", "default", 50, 0.1, within=False),
-        run("digits", "uniform", 50, 0.7),
-        run("digits", "uniform", 15, 0.6),
+        run("digits", "uniform+", 50, 0.7),
+        run("digits", "uniform+", 15, 0.6),
         run("deep", "default", 50, 0.5),
     ]
     assert list(headline(found)) == [

@@ -12,17 +12,21 @@ that went first save the time, and the cores, of units that would be left almost
 from __future__ import annotations
 
 from collections import Counter
+from math import sqrt
 
 import numpy as np
 
+from spear_deploy.network import Network
 from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.methods.protocol import Proposal, Task
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
-from spear_deploy.search.synapses import weights_of
+from spear_deploy.search.synapses import SynapseCosts, weights_of
 from spear_deploy.search.thinning import costs_of, thinned
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
+_WASTED = 0.95
+"""A stage that ends at less than this share of the target is done again, with half of its cut."""
 _ABOVE = 1.05
 """Where stages end, as a multiple of the target: longer training lowers SynOps, and what it leaves above is pressed."""
 
@@ -34,24 +38,39 @@ class GradualSynapses(Once):
     units that are left.
     """
 
+    def __init__(self, task: Task) -> None:
+        super().__init__(task)
+        self._ranked_by = Counter[str]()
+
     def propose(self) -> Proposal:
         """Prune, and return the network."""
-        task = self.task
+        task, target = self.task, _ABOVE * self.task.target
         start = task.path.down_to(_UNITS * task.target, task.space.fits)
-        network, stages, target = start.network, 0, _ABOVE * task.target
-        expected, ranked_by = stages_to(target / start.share), Counter[str]()
-        while True:
-            costs = costs_of(network, task.data, task.execution)
-            share = costs.synops / task.cost.total
-            if share <= CLOSE * target or task.execution.deadline.passed:
+        costs, expected = self._costs(start.network), stages_to(target / start.share)
+        while (share := costs.synops / task.cost.total) > CLOSE * target and not task.execution.deadline.passed:
+            aim = max(target / share, STAGE)
+            after = self._stage(costs, aim, expected)
+            if after.synops < _WASTED * task.target * task.cost.total:
+                after = self._stage(costs, sqrt(aim), expected)
+            if after.network.content_hash == costs.network.content_hash:
                 break
-            left = thinned(costs, max(target / share, STAGE), task.data, task.execution, decide=task.training.decide)
-            if left.network.content_hash == network.content_hash:
-                break
-            network, stages = task.refine(left.network), stages + 1
-            ranked_by[left.ranked_by] += 1
-            task.tick(stages, max(stages, expected))
+            costs = after
+        network, stages = costs.network, sum(self._ranked_by.values())
         weights = weights_of(network).values()
         density = sum(np.count_nonzero(weight) for weight in weights) / max(1, sum(weight.size for weight in weights))
-        self._figures = {"stages": stages, "density": density, **ranked_by}
+        self._figures = {"stages": stages, "density": density, **self._ranked_by}
         return Proposal(start.counts, network, start.kept, start.steps + stages * task.refining)
+
+    def _costs(self, network: Network) -> SynapseCosts:
+        return costs_of(network, self.task.data, self.task.execution)
+
+    def _stage(self, costs: SynapseCosts, aim: float, expected: int) -> SynapseCosts:
+        """Leave synapses of that share of the SynOps, train briefly, and return what is left with its costs."""
+        task = self.task
+        left = thinned(costs, aim, task.data, task.execution, decide=task.training.decide)
+        if left.network.content_hash == costs.network.content_hash:
+            return costs
+        self._ranked_by[left.ranked_by] += 1
+        done = sum(self._ranked_by.values())
+        task.tick(done, max(done, expected))
+        return self._costs(task.refine(left.network))

@@ -171,6 +171,26 @@ def test_gradual_thins_what_gradual_pruning_left() -> None:
     assert task.path.down_to(0.1, task.space.fits) is narrow
 
 
+def test_a_stage_after_which_hardly_anything_fires_is_cut_half_as_deep() -> None:
+    """It is done once more from the network before it, so that the budget is used."""
+    made: list[Network] = []
+
+    def refine(network: Network) -> Network:
+        made.append(network)
+        silent = {place: 0 * weight for place, weight in weights_of(network).items()}
+        return with_weights(network, silent) if len(made) == 1 else network
+
+    task = replace(TASKS["dense"], target=0.6, refine=refine)
+    method = METHODS.get("synapses")(task)
+    proposal, costs = proposal_of(method), SynapseCosts.of(task.network, task.data.val, task.execution)
+    first, second, *_ = (costs.share(network) for network in made)
+    assert first == pytest.approx(0.75, abs=0.02), "a quarter of the SynOps at most"
+    assert second == pytest.approx(0.75**0.5, abs=0.02)
+    assert method.figures()["stages"] == len(made)
+    assert proposal.network is made[-1]
+    assert proposal.steps == len(made) * task.refining
+
+
 def test_no_stage_begins_after_the_deadline() -> None:
     """What the gradual path left then is proposed as it is: nothing would fine-tune what came later."""
     task = TASKS["dense"]
