@@ -12,18 +12,8 @@ import numpy as np
 from numba import njit, prange
 
 from spear_deploy.simulate.scan_kernel import backward_row, forward_row, step_before, surrogates_of
-from spear_deploy.simulate.tiles import LENGTH, add_scaled, append_nonzero, fetch, multiply_tile
-
-_LINE = 64
-"""Bytes of a line of the cache."""
-
-
-@njit(inline="always")
-def aligned(size):  # type: ignore[no-untyped-def]
-    """Return zeros that begin where a line of the cache does, with a vector's room behind."""
-    whole = np.zeros(size + _LINE // 4 + LENGTH, np.float32)
-    skipped = (-whole.ctypes.data % _LINE) // 4
-    return whole[skipped : skipped + size + LENGTH]
+from spear_deploy.simulate.tiles import LENGTH, add_runs, fetch, list_nonzero, multiply_tile
+from spear_deploy.simulate.vectors import LINE, aligned
 
 
 @njit(inline="always")
@@ -39,43 +29,17 @@ def _kernel_rows(y, g):  # type: ignore[no-untyped-def]
 @njit(inline="always")
 def _list_row(frame, y, g, places, factors):  # type: ignore[no-untyped-def]
     """List what is not zero in a row of a frame: its place in the row and its value; return how many there are."""
-    count, length = 0, g.length
+    count = 0
     for segment in range(g.segments):
-        first, number = segment * g.between + y * g.step, segment * length
-        for i in range(0, length - LENGTH + 1, LENGTH):
-            count = append_nonzero(frame, first + i, number + i, 0, places, factors, count)
-        rest = length % LENGTH
-        if rest and length > LENGTH:
-            last = length - LENGTH
-            count = append_nonzero(frame, first + last, number + last, LENGTH - rest, places, factors, count)
-        elif rest:
-            few = np.zeros(LENGTH, np.float32)
-            for i in range(rest):
-                few[i] = frame[first + i]
-            count = append_nonzero(few, 0, number, 0, places, factors, count)
+        first = segment * g.between + y * g.step
+        count = list_nonzero(frame, first, g.length, segment * g.length, places, factors, count)
     return count
-
-
-@njit(inline="always")
-def _add_runs(lanes, sums, sums_at, targets, added, added_at, sources, places, factors, count):  # type: ignore[no-untyped-def]
-    """Add runs of so many ``lanes``, as :func:`add_scaled` does."""
-    fours = lanes // 4 * 4
-    for lane in range(0, fours, 4):
-        more = LENGTH * lane
-        add_scaled(4, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
-    more = LENGTH * fours
-    if lanes - fours == 1:
-        add_scaled(1, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
-    elif lanes - fours == 2:
-        add_scaled(2, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
-    elif lanes - fours == 3:
-        add_scaled(3, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
 
 
 @njit(inline="always")
 def _fetch_part(row, part, parts):  # type: ignore[no-untyped-def]
     size = len(row)
-    for place in range(size * part // parts, size * (part + 1) // parts, _LINE // 4):
+    for place in range(size * part // parts, size * (part + 1) // parts, LINE // 4):
         fetch(row, place)
 
 
@@ -91,7 +55,7 @@ def convolve(frame, ahead, g, runs, bias, sums, places, factors, arriving):  # t
         count = _list_row(frame, y, g, places, factors) if many else 0
         for k in range(many):
             at, of = (row - k) * g.pitch, (ky + k * g.stride) * of_row
-            _add_runs(lanes, sums, at, g.targets, runs, of, g.sources, places, factors, count)
+            add_runs(lanes, sums, at, g.targets, runs, of, g.sources, places, factors, count)
     width = g.columns * g.outputs
     for row in range(g.rows):
         inside, into = sums[row * g.pitch + (g.taps - 1) * g.outputs :][:width], arriving[row * width :][:width]
@@ -130,7 +94,7 @@ def _correlate(frame, ahead, g, edged, places, factors, of_runs):  # type: ignor
         count = _list_row(frame, y, g, places, factors) if many else 0
         for k in range(many):
             at, of = (ky + k * g.stride) * of_row, (row - k) * g.pitch
-            _add_runs(lanes, of_runs, at, g.sources, edged, of, g.targets, places, factors, count)
+            add_runs(lanes, of_runs, at, g.sources, edged, of, g.targets, places, factors, count)
 
 
 @njit(inline="always")

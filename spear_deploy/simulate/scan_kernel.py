@@ -17,8 +17,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.products import product
-from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
+from spear_deploy.simulate.products import weight_gradient
+from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded, padded_rows
+from spear_deploy.simulate.vectors import aligned
 
 DAMPENING = 0.3
 """Share of the gradient that goes back through spikes that were fed back (Bellec et al. 2018, arXiv:1803.09574).
@@ -202,12 +203,13 @@ def _loop_forward(p, x, columns, offset, v_out, s_out):  # type: ignore[no-untyp
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         current, v = np.zeros((ROWS, size), np.float32), np.empty((ROWS, size), np.float32)
-        sums, sent = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        sums, sent = padded_rows(pitch), padded_rows(pitch)
         chosen = np.empty(size + 1, np.intp)
         v[:] = p.start
         for t in range(steps):
             for row in range(many):
-                sums[row, :size] = x[t, first + row] + offset
+                for i in range(size):
+                    sums[row, i] = x[t, first + row, i] + offset[i]
             add_products(sums, sent, columns, chosen, nonzero_columns(sent, size, chosen))
             for row in range(many):
                 b = first + row
@@ -218,22 +220,26 @@ def _loop_forward(p, x, columns, offset, v_out, s_out):  # type: ignore[no-untyp
 def loop_backward(slope, p, grad, weight, v):  # type: ignore[no-untyped-def]
     """The same where spikes were fed back, a step later, through ``weight``, the padded matrix (target, source)."""
     (steps, batch, size), pitch = grad.shape, weight.shape[1]
-    surrogates, dampened, every = surrogates_of(p, slope), np.float32(DAMPENING) * weight, np.arange(size)
+    surrogates, every = surrogates_of(p, slope), np.arange(size)
+    dampened = aligned(weight.size)[: weight.size].reshape(weight.shape)
+    dampened[:] = np.float32(DAMPENING) * weight
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         grad_v, grad_i = np.zeros((ROWS, size), np.float32), np.zeros((ROWS, size), np.float32)
-        sums, arrived = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        sums, arrived = padded_rows(pitch), padded_rows(pitch)
         before = np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
             for row in range(many):
-                sums[row, :size] = grad[t, first + row]
+                for i in range(size):
+                    sums[row, i] = grad[t, first + row, i]
             add_products(sums, arrived, dampened, every, size)
             for row in range(many):
                 b = first + row
                 step_before(v, t, b, p, before)
                 backward_row(sums[row], grad_v[row], grad_i[row], before, p, surrogates, v[t, b])
-                arrived[row, :size] = v[t, b]
+                for i in range(size):
+                    arrived[row, i] = v[t, b, i]
 
 
 def to_overwrite(saved: Tensor) -> NDArray[np.float32]:
@@ -291,9 +297,10 @@ class FusedLoop(torch.autograd.Function):
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
         """Backpropagate through time and the feedback."""
         out, s = ctx.saved_tensors
         loop_backward(ctx.slope, ctx.parameters, gradients[0].contiguous().numpy(), ctx.matrix, to_overwrite(out))
-        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
-        return out, fed_back, out.sum(dim=(0, 1)), None, None
+        fed_back = weight_gradient(out[1:].flatten(0, 1), s[:-1].flatten(0, 1))
+        of_bias = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
+        return out, fed_back, of_bias, None, None

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -129,3 +130,36 @@ def fetch(typing: Any, values: Any, place: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(values, _INT), generate
+
+
+@njit(inline="always")
+def list_nonzero(values, first, length, number, places, factors, count):  # type: ignore[no-untyped-def]
+    """Append what is not zero of ``length`` values, the first of which has a ``number``, as :func:`append_nonzero`."""
+    for i in range(0, length - LENGTH + 1, LENGTH):
+        count = append_nonzero(values, first + i, number + i, 0, places, factors, count)
+    rest = length % LENGTH
+    if rest and length > LENGTH:
+        last = length - LENGTH
+        count = append_nonzero(values, first + last, number + last, LENGTH - rest, places, factors, count)
+    elif rest:
+        few = np.zeros(LENGTH, np.float32)
+        for i in range(rest):
+            few[i] = values[first + i]
+        count = append_nonzero(few, 0, number, 0, places, factors, count)
+    return count
+
+
+@njit(inline="always")
+def add_runs(lanes, sums, sums_at, targets, added, added_at, sources, places, factors, count):  # type: ignore[no-untyped-def]
+    """Add runs of so many ``lanes``, as :func:`add_scaled` does."""
+    fours = lanes // 4 * 4
+    for lane in range(0, fours, 4):
+        more = LENGTH * lane
+        add_scaled(4, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
+    more = LENGTH * fours
+    if lanes - fours == 1:
+        add_scaled(1, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
+    elif lanes - fours == 2:
+        add_scaled(2, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
+    elif lanes - fours == 3:
+        add_scaled(3, sums, sums_at + more, targets, added, added_at + more, sources, places, factors, count)
