@@ -14,20 +14,23 @@ from spear_deploy.simulate.tiles import LENGTH, add_runs, list_nonzero
 from spear_deploy.simulate.vectors import LINE, aligned
 
 _NARROWEST = 64
-"""Outputs up to which a library is faster: what is not zero must be found first."""
+"""Outputs from which on adding rows of weights is faster than finding what is not zero."""
+_WORTH = 1 << 26
+"""Multiplications from which on it is worth what it takes beside: parts, and weights in another order."""
 _LARGEST = 1 << 18
 """Weights from which on they do not stay in a cache."""
 _BUSIEST = 0.2
 """Share of values from which on it is faster."""
-_SEEN = 256
+_SEEN = 64
 """Rows that are looked at to tell."""
-_PARTS = 8
+_PARTS = 4
 """Parts of the rows, whose gradients of weights are summed for themselves."""
 
 
 def suits_events(x: Tensor, outputs: int) -> bool:
     """Say whether rows (N, K) have so few values that are not zero that a product with so many outputs goes by them."""
-    if outputs < _NARROWEST or outputs * x.shape[1] > _LARGEST:
+    weights = outputs * x.shape[1]
+    if outputs < _NARROWEST or weights > _LARGEST or weights * len(x) < _WORTH:
         return False
     seen = x[:: -(-len(x) // _SEEN)]
     return int(torch.count_nonzero(seen)) <= _BUSIEST * seen.numel()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from spear_deploy.execution import Execution
-from spear_deploy.simulate import products
+from spear_deploy.simulate import event_products, products
 from spear_deploy.simulate.event_products import correlation_by_events, product_by_events, suits_events
 from spear_deploy.simulate.products import linear
 
@@ -42,17 +42,19 @@ def test_no_byte_depends_on_threads():
 
 def test_few_outputs_many_weights_and_busy_rows_are_the_librarys():
     """What fires is told from some of the rows."""
-    x = drawn(1000, 50, 0.1)
+    x = drawn(30_000, 50, 0.1)
     assert suits_events(x, 64)
+    assert not suits_events(x[:1000], 64)
     assert not suits_events(x, 63)
     assert not suits_events(x, 1 << 13)
-    assert not suits_events(drawn(1000, 50, 0.5), 64)
+    assert not suits_events(drawn(30_000, 50, 0.5), 64)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.9])
 def test_gradients_of_a_layer_are_those_of_torch(monkeypatch, rate):
     """Both ways of it, of which the rate chooses one."""
     called: list[int] = []
+    monkeypatch.setattr(event_products, "_WORTH", 1)
     monkeypatch.setattr(products, "product_by_events", lambda *all_of: called.append(1) or product_by_events(*all_of))
     factors = [
         drawn(512, 80, rate).requires_grad_(),
