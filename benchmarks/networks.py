@@ -130,11 +130,11 @@ def mlp(*widths: int) -> Callable[[np.random.Generator], Network]:
     return build
 
 
-def recurrent(inputs: int, width: int, outputs: int) -> Callable[[np.random.Generator], Network]:
-    """Return what builds a population that feeds itself, one step later."""
+def recurrent(inputs: int, width: int, outputs: int, gain: float = 0.4) -> Callable[[np.random.Generator], Network]:
+    """Return what builds a population that feeds itself, one step later; ``gain`` is that of :func:`balanced`."""
 
     def build(rng: np.random.Generator) -> Network:
-        builder = Builder((inputs,), balanced(rng, 0.4))
+        builder = Builder((inputs,), balanced(rng, gain))
         builder.dense(width)
         builder.feed("p1", builder.linear(width), delay=1)
         builder.dense(outputs)

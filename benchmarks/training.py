@@ -2,7 +2,7 @@
 
 A step is a forward pass, a backward pass and an update of a batch of the same spikes.  All ways go in one run, in turn,
 a few steps in a row as training does them; the least of all is taken.  ``peer / float`` is the fastest of the others
-beside this project's float.
+beside this project's float.  In the feedback of ``recurrent`` 77 % of the neurons fire in a step, in the other 9 %.
 The process keeps freed memory as the command line does, for all ways alike.
 
     python -m benchmarks.training                    # a table; python -m tests.frameworks brings SpikingJelly
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from benchmarks.networks import driven, events_conv, feeding_itself, mlp, vgg16
+from benchmarks.networks import driven, events_conv, feeding_itself, mlp, recurrent, vgg16
 from benchmarks.training_peers import compiled_peer, snntorch_peer, spikingjelly_peer
 from spear_deploy.execution import Execution
 from spear_deploy.heap import keep_freed_memory
@@ -89,6 +89,7 @@ def subjects(device: torch.device) -> dict[str, tuple[Network, torch.Tensor]]:
     weak = 0.3 * driven(rng)(256, 256)
     networks = {"dense": (dense, STEPS), "conv": (conv, STEPS)}
     networks["recurrent"] = feeding_itself(dense, "p1", weak), STEPS
+    networks["recurrent, 9 %"] = recurrent(64, 256, 10, gain=0.5)(rng), STEPS
     if device.type != "cpu":
         networks["VGG16"] = vgg16(rng, pooled=True), 4
     return {name: (network, _spikes(rng, network, steps, device)) for name, (network, steps) in networks.items()}

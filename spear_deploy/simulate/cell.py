@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
+from spear_deploy.simulate.convolution_layout import Pair
+from spear_deploy.simulate.convolved_scan import ConvolvedScan
 from spear_deploy.simulate.layout import as_rows, from_rows, in_order
 from spear_deploy.simulate.scan_kernel import MOST_SPIKES, FusedLoop, FusedScan, Parameters
 
@@ -46,6 +48,12 @@ class Cell(nn.Module):
     def can_be_fused(self, x: Tensor) -> bool:
         """Say whether the fused scans cover these neurons, where ``x`` is."""
         return x.device.type == "cpu" and not self.neuron.is_readout
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair]) -> Tensor:
+        """Scan neurons that a convolution, of a stride and padding, of (T, B, C, H, W) feeds."""
+        arguments = (x, weight, bias, geometry, self._scan_parameters, SURROGATE_SLOPE)
+        spikes: Tensor = ConvolvedScan.apply(*arguments)  # type: ignore[no-untyped-call]
+        return spikes
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""

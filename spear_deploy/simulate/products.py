@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from spear_deploy.simulate.event_products import correlation_by_events, product_by_events, suits_events
+
 _WORTH = 1 << 20
 """Multiplications from which on oneDNN's overhead of ten microseconds is worth it."""
 
@@ -39,6 +41,14 @@ def product(left: Tensor, right: Tensor) -> Tensor:
     return found
 
 
+def weight_gradient(grad: Tensor, x: Tensor) -> Tensor:
+    """Return ``grad.T @ x``, without gradients: grad (n, outputs), x (n, inputs)."""
+    if _suits(grad.T, x.T) and suits_events(x, grad.shape[1]):
+        return correlation_by_events(grad, x)
+    # What is narrower goes first, where transposing costs more.
+    return product(grad.T, x.T) if grad.shape[1] <= x.shape[1] else product(x.T, grad.T).T
+
+
 def _suits(left: Tensor, right: Tensor) -> bool:
     """Say whether oneDNN is there, takes these matrices and is worth it."""
     is_single = left.dtype == right.dtype == torch.float32
@@ -54,16 +64,11 @@ class _Linear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         """Multiply, and keep both factors."""
         ctx.save_for_backward(x, weight)
-        return product(x, weight)
+        return product_by_events(x, weight) if suits_events(x, len(weight)) else product(x, weight)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """Return the gradients that are asked for."""
         (x, weight), (grad,) = ctx.saved_tensors, gradients
         of_x = product(grad, weight.T) if ctx.needs_input_grad[0] else None
-        return of_x, _of_weight(grad, x) if ctx.needs_input_grad[1] else None
-
-
-def _of_weight(grad: Tensor, x: Tensor) -> Tensor:
-    """Return ``grad.T @ x``; what is narrower goes first, where transposing costs more."""
-    return product(grad.T, x.T) if grad.shape[1] <= x.shape[1] else product(x.T, grad.T).T
+        return of_x, weight_gradient(grad, x) if ctx.needs_input_grad[1] else None

@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from spear_deploy.simulate.vectors import Vectors
+from spear_deploy.simulate.vectors import LINE, Vectors, aligned
 
 ROWS = 4
 """How many rows are multiplied together."""
@@ -23,11 +23,20 @@ _LENGTH = 16
 
 
 def padded(matrix: NDArray[Any]) -> NDArray[Any]:
-    """Return a matrix (n, m) with zeros behind each row, up to a multiple of vectors."""
+    """Return a matrix (n, m) with zeros behind each row, up to whole vectors, from the start of a line of the cache."""
     rows, columns = matrix.shape
-    wide = np.zeros((rows, -(-columns // _LENGTH) * _LENGTH), matrix.dtype)
+    pitch = -(-columns // _LENGTH) * _LENGTH
+    whole = np.zeros(rows * pitch + LINE // matrix.itemsize, matrix.dtype)
+    skipped = -whole.ctypes.data % LINE // matrix.itemsize
+    wide = whole[skipped:][: rows * pitch].reshape(rows, pitch)
     wide[:, :columns] = matrix
     return wide
+
+
+@njit(inline="always")
+def padded_rows(pitch):  # type: ignore[no-untyped-def]
+    """Return zeros (ROWS, pitch), float32, that begin at a line of the cache."""
+    return aligned(ROWS * pitch)[: ROWS * pitch].reshape(ROWS, pitch)
 
 
 @njit(inline="always")
@@ -48,11 +57,11 @@ def add_products(sums, rows, matrix, chosen, count):  # type: ignore[no-untyped-
     """
     pitch = matrix.shape[1]
     flat, factors, weights = sums.reshape(-1), rows.reshape(-1), matrix.reshape(-1)
-    pairs = pitch // (2 * _LENGTH) * (2 * _LENGTH)
-    for column in range(0, pairs, 2 * _LENGTH):
-        _add_tile(2, flat, factors, weights, column, pitch, chosen, count)
-    if pairs < pitch:
-        _add_tile(1, flat, factors, weights, pairs, pitch, chosen, count)
+    fours = pitch // (4 * _LENGTH) * (4 * _LENGTH)
+    for column in range(0, fours, 4 * _LENGTH):
+        _add_tile(4, flat, factors, weights, column, pitch, chosen, count)
+    for column in range(fours, pitch, _LENGTH):
+        _add_tile(1, flat, factors, weights, column, pitch, chosen, count)
 
 
 @intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]

@@ -17,8 +17,9 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.products import product
-from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
+from spear_deploy.simulate.products import weight_gradient
+from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded, padded_rows
+from spear_deploy.simulate.vectors import aligned
 
 DAMPENING = 0.3
 """Share of the gradient that goes back through spikes that were fed back (Bellec et al. 2018, arXiv:1803.09574).
@@ -89,7 +90,7 @@ def _advance(i, several, arriving, current, v, sent, p, v_out, s_out):  # type: 
 
 
 @njit(inline="always")
-def _forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
+def forward_row(arriving, current, v, sent, p, v_out, s_out):  # type: ignore[no-untyped-def]
     """Advance a sample's neurons by a step; all are (n,).
 
     ``sent`` are the spikes of the step before, then of this one.
@@ -121,7 +122,7 @@ def _tiled_neurons(p, samples):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _surrogates(p, slope):  # type: ignore[no-untyped-def]
+def surrogates_of(p, slope):  # type: ignore[no-untyped-def]
     """Return what each neuron's distance from its threshold is multiplied by, and its surrogate there: (n,) both."""
     scale, peak = np.empty_like(p.threshold), np.empty_like(p.threshold)
     for i in range(len(p.threshold)):
@@ -147,7 +148,7 @@ def _go_back(i, several, grad, grad_v, grad_i, before, p, scale, peak, v):  # ty
 
 
 @njit(inline="always")
-def _backward_row(grad, grad_v, grad_i, before, p, surrogates, v):  # type: ignore[no-untyped-def]
+def backward_row(grad, grad_v, grad_i, before, p, surrogates, v):  # type: ignore[no-untyped-def]
     """Turn membranes ``v`` into the gradient of what arrived; ``grad_v`` and ``grad_i`` go back a step; all are (n,).
 
     ``before`` are the membranes of the step before.
@@ -167,11 +168,11 @@ def _scan_forward(neurons, x, v_out, s_out):  # type: ignore[no-untyped-def]
     for b in prange(batch):
         current, v, sent = np.zeros(size, np.float32), p.start.copy(), np.zeros(size, np.float32)
         for t in range(steps):
-            _forward_row(x[t, b], current, v, sent, p, v_out[t, b], s_out[t, b])
+            forward_row(x[t, b], current, v, sent, p, v_out[t, b], s_out[t, b])
 
 
 @njit(inline="always")
-def _step_before(v, t, b, p, before):  # type: ignore[no-untyped-def]
+def step_before(v, t, b, p, before):  # type: ignore[no-untyped-def]
     """Set ``before`` to a sample's membranes of the step before, whose spikes reset in this one if they do so late."""
     if p.reset_delay and t > 0:
         before[:] = v[t - 1, b]
@@ -186,13 +187,13 @@ def scan_backward(slope, neurons, grad, v):  # type: ignore[no-untyped-def]
     Both are (T, B, n).
     """
     (steps, batch, size), p = grad.shape, _tiled_neurons(neurons, grad.shape[2] // len(neurons.start))
-    surrogates = _surrogates(p, slope)
+    surrogates = surrogates_of(p, slope)
     for b in prange(batch):
         grad_v, grad_i, before = np.zeros(size, np.float32), np.zeros(size, np.float32), np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
-            _step_before(v, t, b, p, before)
-            _backward_row(grad[t, b], grad_v, grad_i, before, p, surrogates, v[t, b])
+            step_before(v, t, b, p, before)
+            backward_row(grad[t, b], grad_v, grad_i, before, p, surrogates, v[t, b])
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
@@ -202,38 +203,43 @@ def _loop_forward(p, x, columns, offset, v_out, s_out):  # type: ignore[no-untyp
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         current, v = np.zeros((ROWS, size), np.float32), np.empty((ROWS, size), np.float32)
-        sums, sent = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        sums, sent = padded_rows(pitch), padded_rows(pitch)
         chosen = np.empty(size + 1, np.intp)
         v[:] = p.start
         for t in range(steps):
             for row in range(many):
-                sums[row, :size] = x[t, first + row] + offset
+                for i in range(size):
+                    sums[row, i] = x[t, first + row, i] + offset[i]
             add_products(sums, sent, columns, chosen, nonzero_columns(sent, size, chosen))
             for row in range(many):
                 b = first + row
-                _forward_row(sums[row], current[row], v[row], sent[row], p, v_out[t, b], s_out[t, b])
+                forward_row(sums[row], current[row], v[row], sent[row], p, v_out[t, b], s_out[t, b])
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
 def loop_backward(slope, p, grad, weight, v):  # type: ignore[no-untyped-def]
     """The same where spikes were fed back, a step later, through ``weight``, the padded matrix (target, source)."""
     (steps, batch, size), pitch = grad.shape, weight.shape[1]
-    surrogates, dampened, every = _surrogates(p, slope), np.float32(DAMPENING) * weight, np.arange(size)
+    surrogates, every = surrogates_of(p, slope), np.arange(size)
+    dampened = aligned(weight.size)[: weight.size].reshape(weight.shape)
+    dampened[:] = np.float32(DAMPENING) * weight
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         grad_v, grad_i = np.zeros((ROWS, size), np.float32), np.zeros((ROWS, size), np.float32)
-        sums, arrived = np.zeros((ROWS, pitch), np.float32), np.zeros((ROWS, pitch), np.float32)
+        sums, arrived = padded_rows(pitch), padded_rows(pitch)
         before = np.empty(size, np.float32)
         for back in range(steps):
             t = steps - 1 - back
             for row in range(many):
-                sums[row, :size] = grad[t, first + row]
+                for i in range(size):
+                    sums[row, i] = grad[t, first + row, i]
             add_products(sums, arrived, dampened, every, size)
             for row in range(many):
                 b = first + row
-                _step_before(v, t, b, p, before)
-                _backward_row(sums[row], grad_v[row], grad_i[row], before, p, surrogates, v[t, b])
-                arrived[row, :size] = v[t, b]
+                step_before(v, t, b, p, before)
+                backward_row(sums[row], grad_v[row], grad_i[row], before, p, surrogates, v[t, b])
+                for i in range(size):
+                    arrived[row, i] = v[t, b, i]
 
 
 def to_overwrite(saved: Tensor) -> NDArray[np.float32]:
@@ -291,9 +297,10 @@ class FusedLoop(torch.autograd.Function):
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
         """Backpropagate through time and the feedback."""
         out, s = ctx.saved_tensors
         loop_backward(ctx.slope, ctx.parameters, gradients[0].contiguous().numpy(), ctx.matrix, to_overwrite(out))
-        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
-        return out, fed_back, out.sum(dim=(0, 1)), None, None
+        fed_back = weight_gradient(out[1:].flatten(0, 1), s[:-1].flatten(0, 1))
+        of_bias = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
+        return out, fed_back, of_bias, None, None

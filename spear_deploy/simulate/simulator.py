@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ from spear_deploy.network import (
 )
 from spear_deploy.network.fan_out import FanOut, fan_outs
 from spear_deploy.simulate.cell import Cell
-from spear_deploy.simulate.convolutions import conv2d
+from spear_deploy.simulate.convolutions import Pair, conv2d
+from spear_deploy.simulate.convolved_scan import suits_convolution
 from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.scan_kernel import DAMPENING
 
@@ -69,7 +70,7 @@ class NetworkSimulator(nn.Module):
             if component in self.structure.loops:
                 known |= self._run_loop(component, known, membranes)
             elif name not in inputs and membranes is None:
-                known[name] = self.sent(name, self.arriving(name, known))
+                known[name] = self.outputs(name, known)
             elif name not in inputs and membranes is not None:
                 known[name], membranes[name] = self._cells[name].scan(self.arriving(name, known))
         return {name: value for name, value in known.items() if name not in inputs}
@@ -96,6 +97,10 @@ class NetworkSimulator(nn.Module):
                 total = sent if total is None else total + sent
         shape = (*first.shape[:2], *self.structure[target].shape)
         return torch.zeros(shape, device=first.device) if total is None else total
+
+    def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
+        """Return what a population that is in no loop sends where the ``known`` ones do: (T, B, *shape)."""
+        return self.sent(name, self.arriving(name, known))
 
     def sent(self, name: str, arriving: Tensor) -> Tensor:
         """Return what a population that is in no loop sends where this arrives: (T, B, *shape) both."""
@@ -166,6 +171,19 @@ class FloatSimulator(NetworkSimulator):
         cells = {population.name: Cell(population.neuron) for population in network.neurons}
         super().__init__(network, chains, cells)
 
+    def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
+        """Return what a population sends; of neurons behind a single convolution in one pass, where that suits both."""
+        projections = self.structure.into(name)
+        if len(projections) != 1 or not self._chains[projections[0].name].ends_in_convolution:
+            return super().outputs(name, known)
+        (projection,), chain, cell = projections, self._chains[projections[0].name], self._cells[name]
+        x = chain.front(delayed(known[projection.source], projection.delay))
+        weight, bias, geometry = chain.convolution()
+        if isinstance(cell, Cell) and cell.can_be_fused(x) and suits_convolution(x, weight):
+            spikes: Tensor = cell.convolved(x, weight, bias, geometry)
+            return spikes
+        return self.sent(name, chain.end(x))
+
 
 class Chain(nn.Module):
     """The linear operations of one projection, in float."""
@@ -185,11 +203,19 @@ class Chain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map what a source sends, (T, B, *source), to (T, B, *target)."""
-        return over_time(self._operate_all, x)
+        return self.end(self.front(x))
 
-    def _operate_all(self, x: Tensor) -> Tensor:
-        for index, op in enumerate(self.ops):
-            x = self._operate(index, op, x)
+    def front(self, x: Tensor) -> Tensor:
+        """Apply all operations but the last to (T, B, *source)."""
+        return over_time(partial(self._operate_some, range(len(self.ops) - 1)), x)
+
+    def end(self, x: Tensor) -> Tensor:
+        """Apply the last operation to what comes through those in front of it."""
+        return over_time(partial(self._operate_some, range(len(self.ops))[-1:]), x)
+
+    def _operate_some(self, indices: range, x: Tensor) -> Tensor:
+        for index in indices:
+            x = self._operate(index, self.ops[index], x)
         return x
 
     def _operate(self, index: int, op: LinearOp, x: Tensor) -> Tensor:
@@ -219,6 +245,18 @@ class Chain(nn.Module):
         key = f"bias{index}"
         bias: Tensor | None = self.weights.get(key, None)
         return bias
+
+    @property
+    def ends_in_convolution(self) -> bool:
+        """Whether the last operation is a convolution without groups and dilation."""
+        op = self.ops[-1] if self.ops else None
+        return isinstance(op, Conv2d) and op.groups == 1 and op.dilation == (1, 1)
+
+    def convolution(self) -> tuple[Tensor, Tensor | None, tuple[Pair, Pair]]:
+        """Return weight, bias, and stride and padding of a convolution that the chain ends in."""
+        op, index = self.ops[-1], len(self.ops) - 1
+        assert isinstance(op, Conv2d)
+        return self._weight(index), self._bias(index), (op.stride, op.padding)
 
     def matrix(self) -> tuple[Tensor, Tensor]:
         """Return weight and bias of a chain of one Linear."""

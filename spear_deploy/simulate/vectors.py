@@ -7,8 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit
 from numba.core import cgutils
+
+LINE = 64
+"""Bytes of a line of the cache: vectors that lie in two of them take twice as long to be read."""
+
+
+@njit(inline="always")
+def aligned(size):  # type: ignore[no-untyped-def]
+    """Return zeros, float32, that begin where a line of the cache does, with one line's room behind."""
+    whole = np.zeros(size + 2 * LINE // 4, np.float32)
+    skipped = (-whole.ctypes.data % LINE) // 4
+    return whole[skipped : skipped + size + LINE // 4]
 
 
 class Vectors:

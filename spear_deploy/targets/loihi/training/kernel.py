@@ -16,8 +16,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.products import product
-from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded
+from spear_deploy.simulate.products import weight_gradient
+from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded, padded_rows
 from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled, to_overwrite
 from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
 from spear_deploy.targets.loihi.program import LoihiPopulation
@@ -134,7 +134,7 @@ def _loop_forward(p, x, columns, v_out, s_out):  # type: ignore[no-untyped-def]
     for block in prange(-(-batch // ROWS)):
         first, many = block * ROWS, min(ROWS, batch - block * ROWS)
         u, v = np.zeros((ROWS, size), _INT), np.zeros((ROWS, size), _INT)
-        sums, sent = np.zeros((ROWS, pitch), _INT), np.zeros((ROWS, pitch), _INT)
+        sums, sent = padded_rows(pitch).view(_INT), padded_rows(pitch).view(_INT)
         chosen = np.empty(size + 1, np.intp)
         for t in range(steps):
             for row in range(many):
@@ -225,5 +225,5 @@ class IntegerLoop(torch.autograd.Function):
         out, s = ctx.saved_tensors
         loop_backward(ctx.slope, ctx.smooth, gradients[0].contiguous().numpy(), ctx.matrix, to_overwrite(out))
         constant = out.sum(dim=(0, 1)) if ctx.needs_input_grad[2] else None
-        fed_back = product(out[1:].flatten(0, 1).T, s[:-1].flatten(0, 1).T)
+        fed_back = weight_gradient(out[1:].flatten(0, 1), s[:-1].flatten(0, 1))
         return out.to(ctx.kinds[0]), fed_back.to(ctx.kinds[1]), constant, None, None, None
