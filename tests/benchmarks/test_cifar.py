@@ -48,11 +48,13 @@ def test_what_is_written_decides_as_what_was_trained(name, tmp_path):
     torch.testing.assert_close(ours[network.outputs[0]][-1], scores, rtol=1e-3, atol=1e-3)
 
 
-def test_the_network_that_is_checked_in():
-    """It is the plain one, of its sizes."""
-    network = load(TRAINED_FOLDER / "cifar-vgg.nir", Semantics()).network
-    channels = [p.shape[0] for p in network.neurons if len(p.shape) == 3]
-    assert channels == [16, 24, 24, 48, 48, 64, 64, 64]
+@pytest.mark.parametrize(
+    ("name", "channels"), [("vgg", [16, 24, 24, 48, 48, 64, 64, 64]), ("resnet", [16, 24, 24, 48, 48, 64, 64])]
+)
+def test_the_networks_that_are_checked_in(name, channels):
+    """The plain one and the one with skips, of their sizes."""
+    network = load(TRAINED_FOLDER / f"cifar-{name}.nir", Semantics()).network
+    assert [p.shape[0] for p in network.neurons if len(p.shape) == 3] == channels
 
 
 def test_images_are_shifted_and_mirrored_one_by_one():
