@@ -35,12 +35,17 @@ class Option:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An option after fine-tuning, measured; ``tunings`` are those it went through, in order."""
+    """An option after fine-tuning, measured; ``tunings`` are those it went through, in order.
+
+    One that is ``given_up`` is reported and never delivered: new weights that have learnt next to nothing may well keep
+    a budget, since they hardly fire.
+    """
 
     option: Option
     measured: Measured
     multiplier: float
     tunings: tuple[FinetuneConfig, ...]
+    given_up: bool = False
 
     @property
     def predicted(self) -> float:

@@ -103,13 +103,14 @@ class _Search:
         options = [*self._beside(chosen), *(self._option(*entry) for entry in chosen)]
         with progress.step("compare") as tick:
             compared = tuple(self._compare(options, tick))
-        best = best_of(compared, self.goal, self.options.method)
+        running = tuple(each for each in compared if not each.given_up)
+        best = best_of(running, self.goal, self.options.method)
         for each in compared:
             self._say("best so far" if each is best else "compared", each, progress)
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
         # One that was within the budgets already is not given up for a worse one.
-        delivered = to_deliver((closed.candidate, *compared), self.goal)
+        delivered = to_deliver((closed.candidate, *running), self.goal)
         self._say("fine-tuned", delivered, progress)
         self.lre = fit(self.pairs, self.chosen)
         return SearchResult(
@@ -248,6 +249,8 @@ class _Search:
             goes_on = candidate.option.proposal.tunes and may_win(candidate, leader, known)
             if len(options) > 1 and missing > 0 and goes_on:
                 compared[index] = press(candidate, self.evaluator, self.goal, config.lasting(missing), attempt=0)
+            elif candidate.option.of == "scratch" and self.options.method != "scratch" and not goes_on:
+                compared[index] = replace(candidate, given_up=True)
         for candidate in compared:
             self._learn(candidate)
         return compared

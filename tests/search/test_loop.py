@@ -212,3 +212,19 @@ def test_cores_and_synops_together(small_cores: Path, tiny_nir: Path, tiny_npz: 
     done = spear_deploy.deploy(tiny_nir, tiny_npz, small_cores, cores=4, synops="60%", **quick)
     assert done.error is None
     assert done.work.measured.lowered.placement.cores <= 4
+
+
+def test_new_weights_that_are_no_better_are_never_delivered(
+    run_deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little they spend: a network that has learnt nothing keeps any budget, and all others may miss it."""
+    monkeypatch.setattr(loop, "may_win", lambda candidate, *_: candidate.option.of != "scratch")
+    monkeypatch.setattr(loop, "to_deliver", lambda candidates, goal: given(candidates))
+
+    def given(candidates: Any) -> Candidate:
+        assert candidates
+        assert all(each.option.of != "scratch" for each in candidates)
+        return candidates[0]
+
+    found = run_deploy(tmp_path / "build").search
+    assert [each.option.of for each in found.compared if each.given_up] == ["scratch"]
