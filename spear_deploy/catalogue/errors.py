@@ -71,10 +71,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "E047": (
         "worse than tolerated",
-        (
-            "A figure of the second report that diff compares is worse than in the first by more than its\n"
-            "--tolerance."
-        ),
+        ("A figure of the second report that diff compares is worse than in the first by more than its\n--tolerance."),
     ),
     "E048": (
         "code that gives nothing to take",
