@@ -71,14 +71,14 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "E047": (
         "worse than tolerated",
-        "In the second of the reports that diff compares, a figure is worse by more than its --tolerance.",
+        ("A figure of the second report that diff compares is worse than in the first by more than its\n--tolerance."),
     ),
     "E048": (
         "code that gives nothing to take",
         (
             "import FILE.py:NAME and --data FILE.py:NAME run Python code in a separate process and use the object\n"
             "called NAME, or the result of a function of that name without arguments: a torch module, or data. The\n"
-            "message has the last output of the code, or the time limit.  An imported module is run for several\n"
+            "message has the last output of the code, or the time limit. An imported module is run for several\n"
             "steps, one per call; errors of its own code in one of them are reported in the same way, also from\n"
             "Python."
         ),

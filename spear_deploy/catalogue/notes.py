@@ -174,17 +174,17 @@ NOTES: dict[str, tuple[str, str]] = {
         "accuracy that was still rising",
         (
             "The closing fine-tuning used all the batches that --effort allows, and its last round still raised the\n"
-            "accuracy on the validation samples by more than a standard error: it had not converged. More of it is\n"
+            "accuracy on the validation samples by more than a standard error: it had not converged. More training is\n"
             "likely to give a better network within the same budget; --effort thorough trains three times as long."
         ),
     ),
     "N047": (
         "network trained from scratch",
         (
-            "Every search also tries uniform widths with weights drawn anew. Here they did at least as well as all\n"
-            "that pruning left of the network's own weights, so the delivered network has the structure of the given\n"
-            "one, in other widths, and none of its weights. That happens at tight budgets, mostly in recurrent\n"
-            "networks, and where the given network has learnt little."
+            "Every search also tries uniform widths with newly drawn weights. Here they did at least as well as the\n"
+            "networks that keep the given weights. The delivered network therefore has the structure of the given\n"
+            "one, in other widths, but none of its weights. This happens at tight budgets, mostly in recurrent\n"
+            "networks, and if the given network has learnt little."
         ),
     ),
 }

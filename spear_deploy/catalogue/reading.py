@@ -209,7 +209,7 @@ READING: dict[str, tuple[str, str]] = {
         ),
     ),
     "E028": (
-        "weights that are no numbers",
+        "weights that are not numbers",
         (
             "A projection or layer has NaN or infinity among its weights, biases or factors, as left behind by\n"
             "training that diverged. All of them are listed at once, before anything is computed."

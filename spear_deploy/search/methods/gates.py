@@ -44,7 +44,7 @@ _DUAL_STEP = 0.05
 
 
 class Gates(Once):
-    """Trains weights and gates, then keeps the units whose gates are open most likely, as many as there is room for.
+    """Trains weights and gates, then keeps the units whose gates are most likely open, as many as the target allows.
 
     Its figures are how many gates were open, and the SynOps' shares of those, expected, and of the units kept.
     """

@@ -73,7 +73,7 @@ def location(sparsity: float, alpha: float) -> float:
 
 
 class GradR(Once):
-    """Trains with rewiring, then keeps the synapses of the largest theta that the target has room for.
+    """Trains with rewiring, then keeps the synapses with the largest theta, as many as the target allows.
 
     Its figures are alpha, the sparsities wanted and trained, and the share of the weights that is left.
     """

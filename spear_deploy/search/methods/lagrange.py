@@ -7,7 +7,7 @@ from spear_deploy.search.methods.protocol import Proposal
 
 
 class Lagrange(Once):
-    """Proposes the unpruned network."""
+    """Proposes the unpruned network: only the SynOps term of the closing fine-tuning saves SynOps."""
 
     def propose(self) -> Proposal:
         """Return all units of every group."""

@@ -13,7 +13,7 @@ from spear_deploy.search.synapses import SAMPLES, SynapseCosts, density, magnitu
 
 
 class Magnitude(Once):
-    """Proposes the network of the largest weights that the target has room for; the closing fine-tuning trains it.
+    """Keeps the largest weights, as many as the target allows; the closing fine-tuning trains them.
 
     Its figure is the share of the weights that is left.
     """

@@ -26,7 +26,7 @@ _BELOW = 0.98
 
 
 class OneShot:
-    """Proposes compensated networks, each cut by what the last one was measured to spend."""
+    """Cuts at once and compensates without training; cuts again by the SynOps that were measured."""
 
     def __init__(self, task: Task) -> None:
         self.task = task

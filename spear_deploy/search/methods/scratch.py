@@ -25,7 +25,10 @@ from spear_deploy.search.space import KeepCounts, counts_of
 
 
 class FromScratch(Once):
-    """Proposes the untrained network of uniform widths: the most even of those that are known, or its own."""
+    """Proposes uniform widths with new weights, which the closing fine-tuning trains.
+
+    The widths are the most even of those that are known, or else its own.
+    """
 
     def propose(self) -> Proposal:
         """Return the network."""

@@ -33,7 +33,7 @@ _MOMENTUM = 0.9
 
 
 class Slimming(Once):
-    """Trains weights and scales, then keeps the units of the largest scales that the target has room for.
+    """Trains weights and scales, then keeps the units with the largest scales, as many as the target allows.
 
     Its figures are the scales' standard deviation, the smallest that is kept, and the share of SynOps predicted.
     """

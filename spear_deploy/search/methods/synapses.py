@@ -32,7 +32,7 @@ _ABOVE = 1.05
 
 
 class GradualSynapses(Once):
-    """Proposes the network at the end, trained briefly after each stage.
+    """Removes units in stages, then single synapses, with short training after each stage.
 
     Its figures are the stages, how many of them ranked in which way, and the share of the weights that is left in the
     units that are left.
