@@ -130,7 +130,9 @@ def start(option: Option, evaluator: Evaluator, goal: Goal, config: FinetuneConf
 def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: FinetuneConfig, attempt: int) -> Candidate:
     """Fine-tune on, pressing the SynOps towards the budget that is used most; the multiplier is carried over.
 
-    Where no budget is one of activity there is nothing to press towards.  After the deadline nothing is done.
+    Where no budget is one of activity there is nothing to press towards.  One that decides more validation samples
+    rightly than the unpruned network, by more than a standard error, is no longer distilled from it.  After the
+    deadline nothing is done.
     """
     if evaluator.execution.deadline.passed:
         return candidate
@@ -139,6 +141,8 @@ def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: Finetu
         # What the budget judges grows as SynOps in training do: in this proportion, as measured last.
         proportion = evaluator.measure_in_training(measured) / goal.judged(budget, measured)
         target = evaluator.options.aim * budget.limit * proportion
+    if gain(measured.val, evaluator.baseline.float_val) > 1.0:
+        config = replace(config, distillation=0.0)
     tuned = evaluator.tune(measured.network, config, seed=attempt, target=target, multiplier=candidate.multiplier)
     return replace(
         candidate,

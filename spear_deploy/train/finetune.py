@@ -188,8 +188,7 @@ class _Objective:
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
-            taught = self._taught(self._teacher, part)
-            loss = loss + self._config.distillation * _distance(scores, taught, part.labels)
+            loss = loss + self._config.distillation * _distance(scores, self._taught(self._teacher, part))
         return loss
 
     def _taught(self, teacher: Teacher, part: Pass) -> Tensor:
@@ -243,14 +242,9 @@ def may_run_away(network: Network) -> bool:
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
 
-def _distance(scores: Tensor, taught: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean divergence from what a teacher says of a batch; nothing is learnt of it where it is wrong.
-
-    Meng et al., Conditional teacher-student learning, ICASSP 2019.
-    """
-    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(taught, 1)
-    divergence = functional.kl_div(log_p, log_q, log_target=True, reduction="none").sum(dim=1)
-    return (divergence * (taught.argmax(dim=1) == labels)).mean()
+def _distance(scores: Tensor, target: Tensor) -> Tensor:
+    log_p, log_q = functional.log_softmax(scores, 1), functional.log_softmax(target, 1)
+    return functional.kl_div(log_p, log_q, log_target=True, reduction="batchmean")
 
 
 class SynopsMeter:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.candidate import best_of, may_win, to_deliver
+from spear_deploy.search.candidate import Candidate, best_of, may_win, press, to_deliver
 from spear_deploy.search.loss import calibrated_loss
+from spear_deploy.train.config import FinetuneConfig
 
 
 def activity(right: int, synops: float = 100.0, of: int = 100, wrong_by: float = 1.0) -> Any:
@@ -108,7 +109,7 @@ def test_the_loss_does_not_depend_on_the_unit_of_the_scores(unit: float) -> None
     scores, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
     one = SimpleNamespace(scores=scores, labels=labels)
     other = SimpleNamespace(scores=scores * unit, labels=labels)
-    assert calibrated_loss(other) == pytest.approx(calibrated_loss(one))  # type: ignore[arg-type]
+    assert calibrated_loss(other) == pytest.approx(calibrated_loss(one))
 
 
 def test_the_loss_tells_equal_accuracies_apart() -> None:
@@ -117,9 +118,9 @@ def test_the_loss_tells_equal_accuracies_apart() -> None:
     labels = rng.integers(0, 3, 60)
     right, chance = np.eye(3)[labels], rng.normal(size=(60, 3))
     good, poor = (SimpleNamespace(scores=right + noise * chance, labels=labels) for noise in (0.2, 0.35))
-    assert calibrated_loss(good) < calibrated_loss(poor)  # type: ignore[arg-type]
+    assert calibrated_loss(good) < calibrated_loss(poor)
     nothing = SimpleNamespace(scores=np.zeros((60, 3)), labels=labels)
-    assert calibrated_loss(nothing) == pytest.approx(np.log(3))  # type: ignore[arg-type]
+    assert calibrated_loss(nothing) == pytest.approx(np.log(3))
 
 
 def test_what_is_far_behind_is_not_trained_further() -> None:
@@ -137,3 +138,25 @@ def test_new_weights_are_held_against_those_that_were_cut() -> None:
     assert may_win(candidate(activity(40), of="scratch"), leader, known)
     assert not may_win(candidate(activity(28), of="scratch"), leader, known)
     assert not may_win(candidate(activity(40), of="scratch"), leader, {"asked": leader})
+
+
+@pytest.mark.parametrize(("right", "distillation"), [(70, 1.0), (81, 1.0), (85, 0.0)])
+def test_what_is_better_than_its_teacher_is_no_longer_distilled(right: int, distillation: float) -> None:
+    """By more than a standard error on the validation samples: it would be taught errors."""
+    used: list[FinetuneConfig] = []
+
+    def tune(network: Any, config: FinetuneConfig, **_: Any) -> Any:
+        used.append(config)
+        return SimpleNamespace(network=network, multiplier=0.0, cut_at=None)
+
+    measured: Any = SimpleNamespace(val=activity(right), network=None)
+    evaluator: Any = SimpleNamespace(
+        execution=SimpleNamespace(deadline=SimpleNamespace(passed=False)),
+        baseline=SimpleNamespace(float_val=activity(80)),
+        measure=lambda network: measured,
+        tune=tune,
+    )
+    goal: Any = SimpleNamespace(binding=lambda measured: None)
+    pressed = press(Candidate(None, measured, 0.0, ()), evaluator, goal, FinetuneConfig(), attempt=0)
+    assert [config.distillation for config in used] == [distillation]
+    assert pressed.tunings == tuple(used)

@@ -119,21 +119,6 @@ def test_distillation_pulls_towards_the_teacher(
     assert (scores(taught) - target).abs().mean() < (scores(alone) - target).abs().mean()
 
 
-def test_nothing_is_learnt_of_a_teacher_where_it_is_wrong(
-    untrained_network: Network, tiny_network: Network, tiny_data: Dataset
-) -> None:
-    """Of one that is wrong on every sample: the network is that of a training without it, to the last bit."""
-    train = tiny_data.train
-    said = Teacher(tiny_network, train).logits(np.arange(len(train))).argmax(1).numpy()
-    labels = train.labels.copy()
-    labels[train.indices] = (said + 1) % 3
-    split = replace(train, labels=labels)
-    config = FinetuneConfig(epochs=1, batch=24)
-    aims = Aims(Teacher(tiny_network, split))
-    taught = finetune(untrained_network, split, config, seed=0, aims=aims).network
-    assert taught.content_hash == finetune(untrained_network, split, config, seed=0).network.content_hash
-
-
 @pytest.mark.parametrize("share", [None, 0.9])
 def test_a_batch_in_parts_is_the_batch(share: float | None, untrained_network: Network, tiny_data: Dataset) -> None:
     """Where memory holds 7 samples, a batch of 24 goes in four parts; their gradients add up to its own."""
