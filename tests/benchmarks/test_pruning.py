@@ -16,12 +16,16 @@ def test_the_headline_compares_the_default_with_uniform_widths() -> None:
         run("digits", "default", 50, 0.8),
         run("digits", "default", 50, 0.9),
         run("digits", "default", 50, 0.1, within=False),
+        run("digits", "uniform", 50, 0.1),
         run("digits", "uniform+", 50, 0.7),
         run("digits", "uniform+", 15, 0.6),
         run("deep", "default", 50, 0.5),
+        run("braille", "default", 50, 0.5),
+        run("braille", "uniform", 50, 0.4),
     ]
     assert list(headline(found)) == [
         "| network | as trained | 50 % of SynOps | 15 % of SynOps |",
         "|---|---|---|---|",
         "| Digits, 2 convolutions | 90.0 | 85.0 / 70.0 |  |",
+        "| Braille, recurrent | 90.0 | 50.0 / 40.0 |  |",
     ]
