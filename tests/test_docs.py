@@ -67,10 +67,25 @@ NOT_RUN = {
     "python -m benchmarks.cifar vgg --trained --given 30000 --data-dir DIR -o build/cifar": (
         "needs the data set; tests/benchmarks/test_cifar.py does its steps"
     ),
-    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 --seeds 0 --methods "
-    "default gradual uniform": "needs what the command above writes; not run again",
-    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 --seeds 0 --methods "
-    "scratch": "as above",
+    "python -m benchmarks.pruning --network digits --methods default": "an hour; what is checked in is not run again",
+    "python -m benchmarks.pruning --network digits --seeds 0 --methods uniform+ scratch+": "as above",
+    "python -m benchmarks.pruning --network digits --budgets 50 15 5 --methods gradr spear gradual taylor": "as above",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --methods default": "as above",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --seeds 0 --methods "
+    "uniform+ scratch+": "as above",
+    "python -m benchmarks.pruning --network fashion --data-dir DIR --budgets 50 15 5 --seeds 0 "
+    "--methods default uniform": "as above",
+    "python -m benchmarks.pruning --network nmnist --data-dir DIR --budgets 15 --seeds 0 "
+    "--methods default scratch uniform gradual spear gradr": "as above",
+    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 "
+    "15 --seeds 0 --methods default": "as above",
+    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 "
+    "--seeds 0 --methods gradual uniform": "as above",
+    "python -m benchmarks.pruning --network cifar-resnet --data-dir build/cifar --budgets 50 "
+    "15 --seeds 0 --methods default": "as above",
+    "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --methods default": "as above",
+    "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --seeds 0 1 "
+    "--methods uniform+ scratch+": "as above",
     "python -m benchmarks.device": "needs a GPU",
     'python -m benchmarks.device --device cpu:0 --rows "64-256-10"': "tests/benchmarks/test_device.py does the same",
     "python -m benchmarks.compiling": "a minute on idle cores, and tells of speed alone",
@@ -78,15 +93,7 @@ NOT_RUN = {
     "python -m benchmarks.recalibration --network cifar-vgg --data-dir build/cifar": "as above",
     "python -m benchmarks.literature -o FOLDER": "an hour; what is checked in is not run again",
     "python -m benchmarks.emulator": "minutes on idle cores, and tells of speed alone",
-    "python -m benchmarks.pruning --network digits --budgets 50 15 5 "
-    "--methods default gradr scratch spear gradual uniform taylor": "an hour; what is checked in is not run again",
-    "python -m benchmarks.pruning --network braille --data-dir build/zero --budgets 50 15 "
-    "--methods default scratch gradual uniform": "ten minutes, and needs the data set; not run again either",
-    "python -m benchmarks.pruning --network braille --data-dir build/zero --budgets 50 15 --seeds 0 "
-    "--methods gradr": "as above",
     "python -m benchmarks.drawn dense -o build/drawn": "tests/benchmarks/test_drawn.py does its steps",
-    "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --budgets 15 --seeds 0 1 "
-    "--methods default scratch gradual uniform": "needs what the command above writes; not run again",
     "python -m benchmarks.published --network digits --seeds 0 --budgets 50 30 15 5": "as the first",
     "python -m benchmarks.quantisation": "minutes; what is checked in is not run again",
     "python -m benchmarks.quantisation --networks nmnist fashion --data-dir DATA --network-dir NETWORKS": (
