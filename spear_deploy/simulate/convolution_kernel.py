@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange
 
 from spear_deploy.simulate.scan_kernel import backward_row, forward_row, step_before, surrogates_of
-from spear_deploy.simulate.tiles import LENGTH, add_runs, fetch, list_nonzero, multiply_tile
-from spear_deploy.simulate.vectors import LINE, aligned
+from spear_deploy.simulate.tiles import add_runs, fetch, list_nonzero, multiply_tile
+from spear_deploy.simulate.vectors import LENGTH, LINE, aligned
 
 
 @njit(inline="always")

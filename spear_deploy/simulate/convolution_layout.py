@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.simulate.tiles import LENGTH
+from spear_deploy.simulate.vectors import whole_vectors
 
 Pair = tuple[int, int]
 
@@ -97,11 +97,6 @@ def _phases(width: int, kernel: int, across: int, padding: int) -> NDArray[np.in
         count = max(0, (width - 1 + padding - phase) // across - first + 1)
         found.append((phase, first, count, first * across + phase - padding, len(range(phase, kernel, across))))
     return np.array(found, np.intp)
-
-
-def whole_vectors(size: int) -> int:
-    """Return a size filled up to whole vectors."""
-    return -(-size // LENGTH) * LENGTH
 
 
 def as_runs(weight: NDArray[np.float32], layout: Layout, runs: NDArray[np.float32]) -> None:

@@ -12,9 +12,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from spear_deploy.simulate.fold_kernel import LENGTH, fold
+from spear_deploy.simulate.fold_kernel import fold
 from spear_deploy.simulate.layout import with_channels_last
 from spear_deploy.simulate.products import product
+from spear_deploy.simulate.vectors import whole_vectors
 
 _WINDOW_BYTES = 1 << 21
 """Windows that are held at a time: they stay in a processor's cache."""
@@ -60,7 +61,7 @@ class _Strided(torch.autograd.Function):
 def _of_input(grad: Tensor, weight: Tensor, shape: torch.Size, stride: Pair, padding: Pair) -> Tensor:
     """Return the gradient of an input of some ``shape`` (N, C, H, W), some maps at a time."""
     outputs, channels, *kernel = weight.shape
-    run = -(-kernel[1] * channels // LENGTH) * LENGTH
+    run = whole_vectors(kernel[1] * channels)
     rows = weight.new_zeros(kernel[0], run, outputs)
     rows[:, : kernel[1] * channels] = weight.permute(2, 3, 1, 0).reshape(kernel[0], -1, outputs)
     arriving = grad.permute(0, 2, 3, 1)

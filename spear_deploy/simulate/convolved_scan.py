@@ -16,24 +16,20 @@ from torch import Tensor
 
 from spear_deploy.simulate.convolution_kernel import convolve_and_scan, go_back
 from spear_deploy.simulate.convolution_layout import Layout, Pair, as_columns, as_runs, from_runs, layout_of
-from spear_deploy.simulate.layout import as_rows, has_channels_last, in_order
+from spear_deploy.simulate.event_products import LARGEST, fires_little
+from spear_deploy.simulate.layout import as_rows, has_channels_last, in_order, maps_with_channels_last
 from spear_deploy.simulate.scan_kernel import Parameters
-from spear_deploy.simulate.tiles import LENGTH
+from spear_deploy.simulate.vectors import LENGTH
 
-_LARGEST = 1 << 18
-"""Weights from which on they do not stay in a cache."""
-_BUSIEST = 0.2
-"""Share of the source's values from which on the library is faster."""
 _PARTS = 8
 """Parts of a batch whose gradients of weights are summed for themselves, at most."""
 
 
 def suits_convolution(x: Tensor, weight: Tensor) -> bool:
     """Say whether one pass is faster for values (T, B, C, H, W) on a CPU, by what is sent in the middle step."""
-    if x.dtype != torch.float32 or x.stride(0) == 0 or weight.numel() > _LARGEST:
+    if x.dtype != torch.float32 or x.stride(0) == 0 or weight.numel() > LARGEST:
         return False
-    middle = x[len(x) // 2]
-    return int(torch.count_nonzero(middle)) <= _BUSIEST * middle.numel()
+    return fires_little(x[len(x) // 2])
 
 
 class ConvolvedScan(torch.autograd.Function):
@@ -54,7 +50,7 @@ class ConvolvedScan(torch.autograd.Function):
     ) -> Tensor:
         """Keep the membranes for the backward pass."""
         last = has_channels_last(x) or ctx.needs_input_grad[0]
-        x = x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3) if last else x.contiguous()
+        x = maps_with_channels_last(x) if last else x.contiguous()
         g = layout_of(tuple(x.shape[2:]), tuple(weight.shape), *geometry, last=last)
         maps = x.new_empty(*x.shape[:2], g.rows, g.columns, g.outputs).permute(0, 1, 4, 2, 3)
         v, p = torch.empty(*x.shape[:2], g.size), in_order(p, maps)
@@ -71,7 +67,7 @@ class ConvolvedScan(torch.autograd.Function):
         """Backpropagate through time with the surrogate, and through the convolution."""
         x, weight, v = ctx.saved_tensors
         g: Layout = ctx.layout
-        grad = gradients[0].permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+        grad = maps_with_channels_last(gradients[0])
         columns, parts = torch.zeros(*g.weights[:2], g.taps * g.outputs, g.depth), min(_PARTS, x.shape[1])
         as_columns(weight.detach().numpy(), g, columns.numpy())
         of_x = torch.empty_like(x if ctx.needs_input_grad[0] else x[:0])

@@ -10,17 +10,17 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from spear_deploy.simulate.tiles import LENGTH, add_runs, list_nonzero
-from spear_deploy.simulate.vectors import LINE, aligned
+from spear_deploy.simulate.tiles import add_runs, list_nonzero
+from spear_deploy.simulate.vectors import LENGTH, LINE, aligned, whole_vectors
 
 _NARROWEST = 64
 """Outputs from which on adding rows of weights is faster than finding what is not zero."""
 _WORTH = 1 << 26
 """Multiplications from which on it is worth what it takes beside: parts, and weights in another order."""
-_LARGEST = 1 << 18
+LARGEST = 1 << 18
 """Weights from which on they do not stay in a cache."""
 _BUSIEST = 0.2
-"""Share of values from which on it is faster."""
+"""Share of values up to which going through those that are not zero is faster than a library."""
 _SEEN = 64
 """Rows that are looked at to tell."""
 _PARTS = 4
@@ -30,16 +30,20 @@ _PARTS = 4
 def suits_events(x: Tensor, outputs: int) -> bool:
     """Say whether rows (N, K) have so few values that are not zero that a product with so many outputs goes by them."""
     weights = outputs * x.shape[1]
-    if outputs < _NARROWEST or weights > _LARGEST or weights * len(x) < _WORTH:
+    if outputs < _NARROWEST or weights > LARGEST or weights * len(x) < _WORTH:
         return False
-    seen = x[:: -(-len(x) // _SEEN)]
-    return int(torch.count_nonzero(seen)) <= _BUSIEST * seen.numel()
+    return fires_little(x[:: -(-len(x) // _SEEN)])
+
+
+def fires_little(values: Tensor) -> bool:
+    """Say whether so few values are not zero that going through these alone is faster than a library."""
+    return int(torch.count_nonzero(values)) <= _BUSIEST * values.numel()
 
 
 def product_by_events(x: Tensor, weight: Tensor) -> Tensor:
     """Return ``x @ weight.T``: x (N, K), weight (M, K)."""
     outputs, inputs = weight.shape
-    y, pitch = x.new_empty(len(x), outputs), -(-outputs // LENGTH) * LENGTH
+    y, pitch = x.new_empty(len(x), outputs), whole_vectors(outputs)
     rows = x.new_zeros(inputs, pitch)
     rows[:, :outputs] = weight.T
     _multiply(x.contiguous().numpy(), rows.view(-1).numpy(), y.numpy())
@@ -49,9 +53,9 @@ def product_by_events(x: Tensor, weight: Tensor) -> Tensor:
 def correlation_by_events(grad: Tensor, x: Tensor) -> Tensor:
     """Return ``grad.T @ x``: grad (N, M), x (N, K)."""
     outputs, inputs = grad.shape[1], x.shape[1]
-    pitch = -(-outputs // LENGTH) * LENGTH
+    pitch = whole_vectors(outputs)
     sums = x.new_zeros(_PARTS, inputs * pitch + LINE // 4)
-    _correlate(x.contiguous().numpy(), grad.contiguous().numpy(), sums.numpy())
+    _correlate(x.contiguous().numpy(), grad.contiguous().numpy(), pitch, sums.numpy())
     return sums.sum(0)[: inputs * pitch].view(inputs, pitch)[:, :outputs].T
 
 
@@ -73,10 +77,9 @@ def _multiply(x, weights, y):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")
-def _correlate(x, grad, of_weights):  # type: ignore[no-untyped-def]
-    """Add rows of ``grad`` to the rows of weights whose values are not zero, in parts (parts, weights)."""
+def _correlate(x, grad, pitch, of_weights):  # type: ignore[no-untyped-def]
+    """Add rows of ``grad`` to the rows of weights, ``pitch`` apart, whose values are not zero: (parts, weights)."""
     (count, inputs), outputs = x.shape, grad.shape[1]
-    pitch = -(-outputs // LENGTH) * LENGTH
     for part in prange(_PARTS):
         places, factors = np.empty(inputs + LENGTH, np.int32), np.empty(inputs + LENGTH, np.float32)
         added, here, rows = aligned(pitch), np.zeros(inputs, np.intp), np.arange(inputs) * pitch

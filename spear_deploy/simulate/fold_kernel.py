@@ -12,10 +12,7 @@ import numpy as np
 from numba import njit, prange, types
 from numba.extending import intrinsic
 
-from spear_deploy.simulate.vectors import Vectors
-
-LENGTH = 16
-"""Elements of a vector."""
+from spear_deploy.simulate.vectors import LENGTH, Vectors
 
 
 @njit(parallel=True, cache=True, nogil=True, error_model="numpy")

@@ -23,6 +23,11 @@ def with_channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if is_single else x
 
 
+def maps_with_channels_last(x: Tensor) -> Tensor:
+    """Return (T, B, C, H, W) with channels last in memory."""
+    return x.permute(0, 1, 3, 4, 2).contiguous().permute(0, 1, 4, 2, 3)
+
+
 def has_channels_last(x: Tensor) -> bool:
     """Say whether (T, B, C, H, W) lies so in memory."""
     return x.dim() == 5 and not x.is_contiguous() and x.permute(0, 1, 3, 4, 2).is_contiguous()

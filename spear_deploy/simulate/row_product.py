@@ -14,18 +14,16 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from spear_deploy.simulate.vectors import LINE, Vectors, aligned
+from spear_deploy.simulate.vectors import LENGTH, LINE, Vectors, aligned, whole_vectors
 
 ROWS = 4
 """How many rows are multiplied together."""
-_LENGTH = 16
-"""Elements of a vector."""
 
 
 def padded(matrix: NDArray[Any]) -> NDArray[Any]:
     """Return a matrix (n, m) with zeros behind each row, up to whole vectors, from the start of a line of the cache."""
     rows, columns = matrix.shape
-    pitch = -(-columns // _LENGTH) * _LENGTH
+    pitch = whole_vectors(columns)
     whole = np.zeros(rows * pitch + LINE // matrix.itemsize, matrix.dtype)
     skipped = -whole.ctypes.data % LINE // matrix.itemsize
     wide = whole[skipped:][: rows * pitch].reshape(rows, pitch)
@@ -57,10 +55,10 @@ def add_products(sums, rows, matrix, chosen, count):  # type: ignore[no-untyped-
     """
     pitch = matrix.shape[1]
     flat, factors, weights = sums.reshape(-1), rows.reshape(-1), matrix.reshape(-1)
-    fours = pitch // (4 * _LENGTH) * (4 * _LENGTH)
-    for column in range(0, fours, 4 * _LENGTH):
+    fours = pitch // (4 * LENGTH) * (4 * LENGTH)
+    for column in range(0, fours, 4 * LENGTH):
         _add_tile(4, flat, factors, weights, column, pitch, chosen, count)
-    for column in range(fours, pitch, _LENGTH):
+    for column in range(fours, pitch, LENGTH):
         _add_tile(1, flat, factors, weights, column, pitch, chosen, count)
 
 
@@ -81,9 +79,9 @@ def _add_tile(
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, sums, factors, weights, column, pitch, chosen, count = arguments
         kinds = signature.args
-        total = Vectors(context, builder, kinds[1], sums, _LENGTH)
+        total = Vectors(context, builder, kinds[1], sums, LENGTH)
         factor = Vectors(context, builder, kinds[2], factors, 1)
-        weight = Vectors(context, builder, kinds[3], weights, _LENGTH)
+        weight = Vectors(context, builder, kinds[3], weights, LENGTH)
         index = Vectors(context, builder, kinds[6], chosen, 1)
         starts = [builder.mul(pitch, pitch.type(row)) for row in range(ROWS)]
         tile = [(row, lane) for row in range(ROWS) for lane in range(lanes.literal_value)]

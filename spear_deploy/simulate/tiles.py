@@ -13,10 +13,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from spear_deploy.simulate.vectors import Vectors
+from spear_deploy.simulate.vectors import LENGTH, Vectors
 
-LENGTH = 16
-"""Elements of a vector."""
 _INT = types.intp
 
 

@@ -12,6 +12,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit
 from numba.core import cgutils
 
+LENGTH = 16
+"""Elements of a vector."""
 LINE = 64
 """Bytes of a line of the cache: vectors that lie in two of them take twice as long to be read."""
 
@@ -22,6 +24,11 @@ def aligned(size):  # type: ignore[no-untyped-def]
     whole = np.zeros(size + 2 * LINE // 4, np.float32)
     skipped = (-whole.ctypes.data % LINE) // 4
     return whole[skipped : skipped + size + LINE // 4]
+
+
+def whole_vectors(size: int) -> int:
+    """Return a size filled up to whole vectors."""
+    return -(-size // LENGTH) * LENGTH
 
 
 class Vectors:

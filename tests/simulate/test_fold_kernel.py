@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
-from spear_deploy.simulate.fold_kernel import LENGTH, fold
+from spear_deploy.simulate.fold_kernel import fold
+from spear_deploy.simulate.vectors import LENGTH
 
 
 @pytest.mark.parametrize("channels", [1, 3, 8, 20])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from spear_deploy.simulate.tiles import LENGTH, add_scaled, append_nonzero, multiply_tile
+from spear_deploy.simulate.tiles import add_scaled, append_nonzero, multiply_tile
+from spear_deploy.simulate.vectors import LENGTH
 
 
 @njit
