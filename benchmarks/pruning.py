@@ -49,7 +49,6 @@ from spear_deploy.progress import Progress
 from spear_deploy.search.methods import METHODS
 from spear_deploy.search.options import EFFORTS, SearchOptions
 from spear_deploy.targets import LoweringOptions, load_chip
-from spear_deploy.train.config import FinetuneConfig
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "pruning.jsonl"
@@ -144,14 +143,7 @@ def search_options(name: str) -> SearchOptions:
     if name == DEFAULT:
         return usual
     alone = replace(usual, method=name.removesuffix(LONGER), beside=())
-    return replace(alone, finish=_longer(alone.finish)) if name.endswith(LONGER) else alone
-
-
-def _longer(config: FinetuneConfig) -> FinetuneConfig:
-    most, least = config.max_steps, config.least_steps
-    return replace(
-        config, epochs=1.5 * config.epochs, max_steps=most and round(1.5 * most), least_steps=round(1.5 * least)
-    )
+    return replace(alone, finish=alone.finish.scaled(1.5)) if name.endswith(LONGER) else alone
 
 
 def figures(work: Work) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from spear_deploy.deployment.folder import (
 )
 from spear_deploy.deployment.memory import held_by_search, memory_outlook
 from spear_deploy.deployment.placing import refuse_placer, with_own_rule
-from spear_deploy.deployment.verdict import drawn_anew, ended_by_time, noticed_on_test, run_aways, still_rising
+from spear_deploy.deployment.verdict import ended_by_time, from_scratch, noticed_on_test, run_aways, still_rising
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, BudgetNotMetError, InputError, UnsupportedError
 from spear_deploy.journal import Journal
@@ -225,7 +225,7 @@ def _search(work: Work, progress: Progress) -> Work:
     work = replace(work, search=found, reference=reference, measured=chosen.measured, on_test=on_test)
     work = with_own_rule(replace(work, kept=chosen.option.kept))
     ended = ended_by_time(work) if cut_short else still_rising(found.rising)
-    trained = (*run_aways(evaluator.ran_away), *drawn_anew(found, options.search.method))
+    trained = (*run_aways(evaluator.ran_away), *from_scratch(found, options.search.method))
     return replace(work, notes=(*work.notes, *trained, *noticed_on_test(work), *ended))
 
 

@@ -118,7 +118,7 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
     return (Finding("E067", "--time-limit", message, fix, "note"),)
 
 
-def drawn_anew(search: SearchResult, asked: str) -> tuple[Finding, ...]:
+def from_scratch(search: SearchResult, asked: str) -> tuple[Finding, ...]:
     """Report that the delivered network keeps none of the weights that were given (N047), unless that was ``asked``."""
     option = search.candidate.option
     if option.of != "scratch" or asked == "scratch":

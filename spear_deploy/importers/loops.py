@@ -142,15 +142,8 @@ def find_sequence(
 def _sequence(model: nn.Module, neurons: Sequence[nn.Module], x: Tensor) -> int | None:
     """Return how many steps each layer of neurons is given in its one call, or None where that differs or it fails."""
     leads: list[tuple[int, ...]] = []
-    handles = [layer.register_forward_hook(lambda _, __, y: leads.append(first(y).shape[:2])) for layer in neurons]
-    try:
-        with torch.no_grad():
-            model(x)
-    except Exception:  # it takes another input
+    if not _runs(model, x, neurons, lambda _, __, output: leads.append(first(output).shape[:2])):
         return None
-    finally:
-        for handle in handles:
-            handle.remove()
     alike = len(leads) == len(neurons) and len(set(leads)) == 1 and leads[0][1:] == (_BATCH,)
     return leads[0][0] if alike else None
 
@@ -210,15 +203,24 @@ def _count(model: nn.Module, neurons: Sequence[nn.Module], x: Tensor) -> int | N
         batches.add(len(first(output)))
 
     watched = [layer for layer in model.modules() if isinstance(layer, PLAIN) or layer in neurons]
+    if not _runs(model, x, watched, called):
+        return None
+    counts = {calls[layer] for layer in neurons}
+    of_weights = {calls[layer] for layer in watched if isinstance(layer, PLAIN)}
+    return min(counts) if len(counts) == 1 and batches == {_BATCH} and counts <= of_weights else None
+
+
+def _runs(
+    model: nn.Module, x: Tensor, watched: Sequence[nn.Module], called: Callable[[nn.Module, Any, Any], None]
+) -> bool:
+    """Run a module, and say whether it takes ``x``; ``called`` is told of each call of the layers ``watched``."""
     handles = [layer.register_forward_hook(called) for layer in watched]
     try:
         with torch.no_grad():
             model(x)
     except Exception:  # it takes another input
-        return None
+        return False
     finally:
         for handle in handles:
             handle.remove()
-    counts = {calls[layer] for layer in neurons}
-    of_weights = {calls[layer] for layer in watched if isinstance(layer, PLAIN)}
-    return min(counts) if len(counts) == 1 and batches == {_BATCH} and counts <= of_weights else None
+    return True

@@ -22,7 +22,7 @@ from spear_deploy.search.goal import Goal
 from spear_deploy.search.gradual import GradualPath, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
-from spear_deploy.search.methods.scratch import drawn_anew
+from spear_deploy.search.methods.scratch import untrained
 from spear_deploy.search.outlook import outlook
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
@@ -223,8 +223,8 @@ class _Search:
     def _anew(self) -> Option:
         """Return uniform widths with weights drawn anew."""
         evaluator = self.evaluator
-        network = drawn_anew(evaluator.baseline.network, evaluator.pruned(self.uniform), evaluator.execution.seed)
-        proposal = Proposal(self.uniform, network, evaluator.kept_units(self.uniform))
+        kept = evaluator.kept_units(self.uniform)
+        proposal = untrained(evaluator.baseline.network, kept, evaluator.execution.seed)
         return replace(self._option(proposal, evaluator.outcome(proposal)), of="scratch")
 
     def _option(self, proposal: Proposal, outcome: Outcome) -> Option:

@@ -65,14 +65,8 @@ class SearchOptions:
 
 def _spending(usual: SearchOptions, share: float) -> SearchOptions:
     """Return the options for fine-tuning ``share`` times as long."""
-
-    def scaled(config: FinetuneConfig) -> FinetuneConfig:
-        most = None if config.max_steps is None else round(config.max_steps * share)
-        least = max(1, round(config.least_steps * share))
-        return replace(config, epochs=config.epochs * share, max_steps=most, least_steps=least)
-
-    stage, compare, finish = (scaled(config) for config in (usual.stage, usual.compare, usual.finish))
-    return replace(usual, stage=stage, compare=compare, finish=finish, reference=scaled(usual.reference))
+    names = ("stage", "compare", "finish", "reference")
+    return replace(usual, **{name: getattr(usual, name).scaled(share) for name in names})
 
 
 EFFORTS: Mapping[str, SearchOptions] = MappingProxyType(

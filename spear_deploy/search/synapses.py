@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -49,7 +50,7 @@ class SynapseCosts:
         """Measure the spikes of a network on a split."""
         return cls(network, mean_spikes(network, split, execution))
 
-    @property
+    @cached_property
     def synops(self) -> float:
         """SynOps a sample."""
         return self._synops(self.network)

@@ -37,6 +37,12 @@ class FinetuneConfig:
         wanted = max(self.least_steps, round(self.epochs * -(-samples // self.batch)))
         return wanted if self.max_steps is None else min(wanted, self.max_steps)
 
+    def scaled(self, share: float) -> FinetuneConfig:
+        """Return the same for ``share`` times as long."""
+        most = None if self.max_steps is None else round(self.max_steps * share)
+        least = max(1, round(self.least_steps * share))
+        return replace(self, epochs=self.epochs * share, max_steps=most, least_steps=least)
+
     def lasting(self, steps: int) -> FinetuneConfig:
         """Return the same for that many batches, whatever the split."""
         return replace(self, epochs=_ANY_NUMBER, max_steps=steps)

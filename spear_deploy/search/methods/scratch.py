@@ -32,9 +32,7 @@ class FromScratch(Once):
 
     def propose(self) -> Proposal:
         """Return the network."""
-        kept = self._kept()
-        pruned = keep_units(self.task.network, kept)
-        return Proposal(counts_of(kept), drawn_anew(self.task.network, pruned, self.task.execution.seed), kept)
+        return untrained(self.task.network, self._kept(), self.task.execution.seed)
 
     def figures(self) -> Mapping[str, Any]:
         """Return the widths."""
@@ -49,6 +47,11 @@ class FromScratch(Once):
         """Return how far apart the groups' ratios are; no smaller than rounding to whole units allows."""
         ratios = [counts[name] / units for name, units in self.task.space.units.items()]
         return float(np.ptp(ratios)) if ratios else 0.0
+
+
+def untrained(network: Network, kept: Mapping[str, Units], seed: int) -> Proposal:
+    """Propose a network with only the ``kept`` units of each group, its weights drawn anew."""
+    return Proposal(counts_of(kept), drawn_anew(network, keep_units(network, kept), seed), kept)
 
 
 def drawn_anew(trained: Network, pruned: Network, seed: int) -> Network:
