@@ -189,8 +189,8 @@ def test_missing_packages_name_the_extra(spear: Run, monkeypatch: pytest.MonkeyP
     done = spear("explain")
     assert "E064 torch" in done.err
     assert "fix pip install" in done.err
-    assert "'torch>=2.6'" in done.err
-    assert "'numba>=0.60'" in done.err  # all at once
+    assert "'torch>=" in done.err
+    assert "'numba>=" in done.err  # all at once
     assert done.err.count("E064 torch") == 1
     fail_with(ModuleNotFoundError("No module named 'tonic'", name="tonic.io"), monkeypatch)
     assert "fix pip install tonic" in spear("explain").err
