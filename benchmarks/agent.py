@@ -23,12 +23,12 @@ from rich.console import Console
 
 from benchmarks.pruning import known
 from spear_deploy.search.methods import METHODS, Outcome, Proposal, Task
-from spear_deploy.search.methods.objective import WIDTH_ABOVE, distance, reward
 from spear_deploy.search.methods.spear.agent import BATCH, Agent, DecayingNoise, Transition, replay
 from spear_deploy.search.methods.spear.method import WIDENING, Spear, spear_sac
 from spear_deploy.search.methods.spear.tar import TAR
 from spear_deploy.search.methods.spear.walk import Walk
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.objective import WIDTH_ABOVE, distance, reward
 from tests.search.methods.synthetic import run, synthetic
 
 RESULTS = Path(__file__).parent / "results" / "agent.jsonl"

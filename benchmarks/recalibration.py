@@ -3,7 +3,7 @@
 Units at one ratio for all, or single weights of the least worth for their SynOps (by first-order Taylor), are removed
 at once until a share of the SynOps is left, by the rates before.  For each: accuracy on 512 validation samples in
 float, SynOps as a share of what was aimed at, which rates that change spoil, and seconds of a core.  Least squares is
-:mod:`spear_deploy.search.compensation`, on a hundred samples.
+:mod:`spear_deploy.search.toolkit.compensation`, on a hundred samples.
 
     python -m benchmarks.recalibration --network digits
     python -m benchmarks.recalibration --network cifar-vgg --data-dir build/cifar
@@ -26,11 +26,11 @@ from benchmarks.pruning import NETWORKS, known
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Network
 from spear_deploy.network.units import Units, keep_units
-from spear_deploy.search.compensation import compensate
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.recalibration import recalibrate
 from spear_deploy.search.synapses import SynapseCosts, masked
 from spear_deploy.search.thinning import worths
+from spear_deploy.search.toolkit.compensation import compensate
 
 RESULTS = Path(__file__).parent / "results" / "recalibration.jsonl"
 SHARES = (75, 50, 30)

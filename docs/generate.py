@@ -190,7 +190,7 @@ def entries_page() -> str:
     """What the tables hold: targets, methods, backends, placements, augmentations, budgets, steps."""
     sections = [
         ("Targets", TARGETS, "a chip family; `--chip` names a profile of one", "targets/protocol.py"),
-        ("Search methods", METHODS, "`--method`, `method=`", "search/methods/protocol.py"),
+        ("Search methods", METHODS, "`--method`, `method=`", "search/protocol.py"),
         ("Backends", BACKENDS, "`--backend`, `backend=`", "backends/protocol.py"),
         ("Placements", PLACERS, "`--place`, `place=`", "placement/placers.py"),
         ("Augmentations", AUGMENTATIONS, "`--augment`, `augment=`", "train/augmentation.py"),

@@ -121,9 +121,9 @@ def ended_by_time(work: Work) -> tuple[Finding, ...]:
 def from_scratch(search: SearchResult, asked: str) -> tuple[Finding, ...]:
     """Report that the delivered network keeps none of the weights that were given (N047), unless that was ``asked``."""
     option = search.candidate.option
-    if option.of != "scratch" or asked == "scratch":
+    if not option.proposal.untrained or option.of == asked:
         return ()
-    own = [each for each in search.compared if each.option.of != "scratch"]
+    own = [each for each in search.compared if not each.option.proposal.untrained]
     message = (
         "the delivered network has uniform widths and weights drawn anew, trained from scratch: what pruning left of "
         "the network's own weights did no better"

@@ -77,7 +77,7 @@ def may_win(candidate: Candidate, leader: Candidate, known: Mapping[str, Candida
     What leads may have been trained for longer before.  Weights that were drawn anew are held against the same widths
     that were cut from the trained network: where these are no head start, they may well hold back.
     """
-    if candidate.option.of == "scratch" and "uniform" in known:
+    if candidate.option.proposal.untrained and "uniform" in known:
         return gain(known["uniform"].measured.val, candidate.measured.val) <= _BEHIND
     return gain(leader.measured.val, candidate.measured.val) <= _FAR_BEHIND
 

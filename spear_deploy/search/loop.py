@@ -22,7 +22,7 @@ from spear_deploy.search.goal import Goal
 from spear_deploy.search.gradual import GradualPath, between_stages, prune_gradually
 from spear_deploy.search.lre import LRE, Pair, fit
 from spear_deploy.search.methods import METHODS, Method, Outcome, Proposal, Task
-from spear_deploy.search.methods.scratch import untrained
+from spear_deploy.search.methods.scratch import with_new_weights
 from spear_deploy.search.outlook import outlook
 from spear_deploy.search.rate import find_rate
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
@@ -224,7 +224,7 @@ class _Search:
         """Return uniform widths with weights drawn anew."""
         evaluator = self.evaluator
         kept = evaluator.kept_units(self.uniform)
-        proposal = untrained(evaluator.baseline.network, kept, evaluator.execution.seed)
+        proposal = with_new_weights(evaluator.baseline.network, kept, evaluator.execution.seed)
         return replace(self._option(proposal, evaluator.outcome(proposal)), of="scratch")
 
     def _option(self, proposal: Proposal, outcome: Outcome) -> Option:
@@ -249,7 +249,7 @@ class _Search:
             goes_on = candidate.option.proposal.tunes and may_win(candidate, leader, known)
             if len(options) > 1 and missing > 0 and goes_on:
                 compared[index] = press(candidate, self.evaluator, self.goal, config.lasting(missing), attempt=0)
-            elif candidate.option.of == "scratch" and self.options.method != "scratch" and not goes_on:
+            elif candidate.option.proposal.untrained and candidate.option.of != self.options.method and not goes_on:
                 compared[index] = replace(candidate, given_up=True)
         for candidate in compared:
             self._learn(candidate)

@@ -23,10 +23,11 @@ def activity(right: int, synops: float = 100.0, of: int = 100, wrong_by: float =
     return SimpleNamespace(labels=labels, correct=correct, accuracy=right / of, scores=scores, mean_synops=synops)
 
 
-def candidate(val: Any, excess: float = 0.0, *, fits: bool = True, of: str = "asked") -> Any:
+def candidate(val: Any, excess: float = 0.0, *, fits: bool = True, of: str = "asked", untrained: bool = False) -> Any:
     lowered = SimpleNamespace(placement=SimpleNamespace(fits=fits))
     measured = SimpleNamespace(val=val, excess=excess, lowered=lowered)
-    return SimpleNamespace(option=SimpleNamespace(of=of), measured=measured)
+    option = SimpleNamespace(of=of, proposal=SimpleNamespace(untrained=untrained))
+    return SimpleNamespace(option=option, measured=measured)
 
 
 GOAL: Any = SimpleNamespace(
@@ -134,10 +135,10 @@ def test_new_weights_are_held_against_those_that_were_cut() -> None:
     """However far the leader is ahead, which was trained for longer: a head start of a standard error ends them."""
     leader, cut = candidate(activity(90)), candidate(activity(30), of="uniform")
     known = {"uniform": cut, "asked": leader}
-    assert may_win(candidate(activity(29), of="scratch"), leader, known)
-    assert may_win(candidate(activity(40), of="scratch"), leader, known)
-    assert not may_win(candidate(activity(28), of="scratch"), leader, known)
-    assert not may_win(candidate(activity(40), of="scratch"), leader, {"asked": leader})
+    assert may_win(candidate(activity(29), untrained=True), leader, known)
+    assert may_win(candidate(activity(40), untrained=True), leader, known)
+    assert not may_win(candidate(activity(28), untrained=True), leader, known)
+    assert not may_win(candidate(activity(40), untrained=True), leader, {"asked": leader})
 
 
 @pytest.mark.parametrize(("right", "distillation"), [(70, 1.0), (81, 1.0), (85, 0.0)])

@@ -1,7 +1,8 @@
-"""Search methods: each proposes networks and is told what they are worth.
+"""Search methods, one file or folder each: a method proposes networks and is told how each one scored.
 
-What is common to all, scoring, LRE, the choice, the closing fine-tuning, the measured check, journal and resume, is
-written once, outside them.  A new method is a file and a line in this table; importing one imports no other.
+A new method is a file here and a line in :data:`METHODS`; importing one method imports no other.  The protocol is
+:mod:`spear_deploy.search.protocol`, what methods share is :mod:`spear_deploy.search.toolkit`, and everything that is
+the same for all methods (scoring, LRE, comparison, closing fine-tuning, journal) is in :mod:`spear_deploy.search`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spear_deploy.registry import Registry
-from spear_deploy.search.methods.protocol import Method, Outcome, Proposal, Task
+from spear_deploy.search.protocol import Method, Outcome, Proposal, Task
 
 __all__ = ["METHODS", "OF_SYNAPSES", "Method", "Outcome", "Proposal", "Task"]
 
@@ -37,7 +38,7 @@ METHODS: Registry[Callable[[Task], Method]] = Registry(
     },
     group="spear_deploy.methods",
 )
-"""Methods by name: what makes one for a task."""
+"""Factories of methods by name: each makes the method for a task."""
 
 OF_SYNAPSES = frozenset({"gradr", "magnitude", "synapses"})
-"""Those that remove single synapses: they can lower SynOps where no unit may go."""
+"""Methods that remove single synapses: they can lower SynOps even where no unit may be pruned."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from optuna.samplers import CmaEsSampler, RandomSampler
 
-from spear_deploy.search.methods.protocol import Task
-from spear_deploy.search.methods.study import StudyMethod
-from spear_deploy.search.methods.widths import Widths, starts
+from spear_deploy.search.protocol import Task
+from spear_deploy.search.toolkit.optuna_study import OptunaMethod
+from spear_deploy.search.toolkit.widths import Widths, starting_widths
 
 
-class CMAES(StudyMethod):
+class CMAES(OptunaMethod):
     """Covariance matrix adaptation: widths from a normal distribution that follows the better ones (Optuna)."""
 
     def __init__(self, task: Task) -> None:
@@ -23,4 +23,4 @@ class CMAES(StudyMethod):
         sampler = CmaEsSampler(
             seed=seed, independent_sampler=RandomSampler(seed), warn_independent_sampling=False, n_startup_trials=0
         )
-        super().__init__(task, sampler, middle=widths.positions(next(starts(widths), task.space.smallest)))
+        super().__init__(task, sampler, middle=widths.positions(next(starting_widths(widths), task.space.smallest)))

@@ -25,12 +25,12 @@ from torch import Tensor
 from spear_deploy.network import Network
 from spear_deploy.network.units import unit_groups
 from spear_deploy.search.cost import SynopsCost
-from spear_deploy.search.methods.choice import selected, share
-from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.methods.training import Descent, batches, steps_of
+from spear_deploy.search.protocol import Proposal, Task
 from spear_deploy.search.space import counts_of
+from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
+from spear_deploy.search.toolkit.selection import select_units, share
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
+from spear_deploy.search.toolkit.training import GradientAccumulator, batches, steps_of
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 FALLING = 0.6
@@ -43,7 +43,7 @@ _DUAL_STEP = 0.05
 """The multiplier's eta: gates follow slowly, and at fine-tuning's 0.2 they ended at 0.09 instead of 0.15 on digits."""
 
 
-class Gates(Once):
+class Gates(SingleProposal):
     """Trains weights and gates, then keeps the units whose gates are most likely open, as many as the target allows.
 
     Its figures are how many gates were open, and the SynOps' shares of those, expected, and of the units kept.
@@ -54,7 +54,7 @@ class Gates(Once):
         task = self.task
         trained, gates = self._trained()
         parameters = {name: a.detach().double().cpu().numpy() for name, a in gates.items()}
-        kept = selected(task, parameters)
+        kept = select_units(task, parameters)
         open_share = {name: (settled(a) > 0).detach().cpu().numpy().nonzero()[0] for name, a in gates.items()}
         with torch.no_grad():
             expected = expected_share(task.cost, {name: probability(a).cpu() for name, a in gates.items()})
@@ -76,7 +76,7 @@ class Gates(Once):
         optimiser = torch.optim.Adam(simulator.parameters())
         optimiser.add_param_group({"params": [*gates.values()], "lr": min(0.5, _WAY / steps_of(task))})
         press = Press(task)
-        descent = Descent(task, simulator)
+        descent = GradientAccumulator(task, simulator)
         for batch in batches(task):
             z = {name: drawn(a, generator) for name, a in gates.items()}
             factors = {name: each.detach().requires_grad_() for name, each in z.items()}

@@ -20,9 +20,7 @@ import torch
 from torch import Tensor
 
 from spear_deploy.network import Network
-from spear_deploy.search.methods.once import Once, whole
-from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.training import Descent, batches, rate_at, steps_of
+from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.synapses import (
     SAMPLES,
     Array,
@@ -35,6 +33,8 @@ from spear_deploy.search.synapses import (
     weights_of,
     with_weights,
 )
+from spear_deploy.search.toolkit.single_proposal import SingleProposal, all_units
+from spear_deploy.search.toolkit.training import GradientAccumulator, batches, rate_at, steps_of
 from spear_deploy.simulate.simulator import FloatSimulator
 
 BETAS = (0.9, 0.999)
@@ -72,7 +72,7 @@ def location(sparsity: float, alpha: float) -> float:
     return (log(2 * (1 - sparsity)) if sparsity >= 0.5 else -log(2 * sparsity)) / alpha
 
 
-class GradR(Once):
+class GradR(SingleProposal):
     """Trains with rewiring, then keeps the synapses with the largest theta, as many as the target allows.
 
     Its figures are alpha, the sparsities wanted and trained, and the share of the weights that is left.
@@ -98,7 +98,7 @@ class GradR(Once):
             "sparsity_trained": 1 - positive / max(1, sum(theta.size for theta in thetas.values())),
             "density": density(task.network, masks),
         }
-        return Proposal(task.space.units, masked(with_weights(trained, regrown), masks), whole(task))
+        return Proposal(task.space.units, masked(with_weights(trained, regrown), masks), all_units(task))
 
     def _prior(self, synapses: SynapseCosts) -> tuple[float, float]:
         """Return the sparsity at which the largest weights meet the target, and alpha.
@@ -125,7 +125,7 @@ class GradR(Once):
         ours = {id(parameter) for parameter in parameters.values()}
         others = [parameter for parameter in simulator.parameters() if id(parameter) not in ours]
         adam = torch.optim.Adam(others) if others else None
-        descent = Descent(self.task, simulator)
+        descent = GradientAccumulator(self.task, simulator)
         for batch in batches(self.task):
             simulator.zero_grad(set_to_none=True)
             descent.add_gradients(batch)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.protocol import Proposal
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
-class Gradual(Once):
+class Gradual(SingleProposal):
     """Proposes the end of the gradual path, which the search walks for every method."""
 
     def propose(self) -> Proposal:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.protocol import Proposal
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
-class Lagrange(Once):
+class Lagrange(SingleProposal):
     """Proposes the unpruned network: only the SynOps term of the closing fine-tuning saves SynOps."""
 
     def propose(self) -> Proposal:

@@ -7,12 +7,12 @@ to the operation's own scale, all of them lose about the same share.
 
 from __future__ import annotations
 
-from spear_deploy.search.methods.once import Once, whole
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.synapses import SAMPLES, SynapseCosts, density, magnitudes, masked
+from spear_deploy.search.toolkit.single_proposal import SingleProposal, all_units
 
 
-class Magnitude(Once):
+class Magnitude(SingleProposal):
     """Keeps the largest weights, as many as the target allows; the closing fine-tuning trains them.
 
     Its figure is the share of the weights that is left.
@@ -24,4 +24,4 @@ class Magnitude(Once):
         synapses = SynapseCosts.of(network, task.data.train.some(SAMPLES), task.execution)
         masks = synapses.kept(magnitudes(network), task.target)
         self._figures = {"density": density(network, masks)}
-        return Proposal(task.space.units, masked(network, masks), whole(task))
+        return Proposal(task.space.units, masked(network, masks), all_units(task))

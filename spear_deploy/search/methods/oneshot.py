@@ -1,8 +1,9 @@
-"""No training at all: units are removed at once, and least squares makes good for them (as SBC and OSBC do).
+"""One-shot pruning without training: units are removed at once, and least squares compensates (as in SBC and OSBC).
 
-What is left is compensated (:mod:`spear_deploy.search.compensation`) on a hundred samples without their labels.  It
-proposes the widths that are known, then those of Taylor importance per SynOps and those of one ratio for all.  Nothing
-corrects the rates afterwards, so it does: told that a network spends too much, or far too little, it cuts again.
+The remaining weights are adjusted (:mod:`spear_deploy.search.toolkit.compensation`) on a hundred unlabelled samples.
+Proposed are the widths already known, then widths by Taylor importance per SynOp, then uniform widths.  No fine-tuning
+corrects the firing rates afterwards, so the method does: when a network measures above the target, or far below it, the
+next proposal is pruned to a corrected target.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from spear_deploy.network.units import Units, keep_units
-from spear_deploy.search.compensation import compensate
-from spear_deploy.search.methods.choice import cheapest_loss, top, uniform
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import counts_of
+from spear_deploy.search.toolkit.compensation import compensate
+from spear_deploy.search.toolkit.selection import best_units, select_by_importance, select_uniform
 
 SAMPLES = 100
 _CUTS = 4
-"""Networks that one rule for widths may propose."""
+"""Proposals per rule for widths."""
 _LEAST_USE = 0.95
-"""A network that spends less of the target than this could have kept more (chosen, not measured)."""
+"""A network that uses a smaller share of the target than this could have kept more (chosen, not measured)."""
 _BELOW = 0.98
-"""A further cut aims a little below the target, or it would end as often above as within."""
+"""A further proposal aims slightly below the target: aimed at it, it would end above as often as below."""
 
 
 class OneShot:
-    """Cuts at once and compensates without training; cuts again by the SynOps that were measured."""
+    """Prunes once and compensates without training; prunes again according to the measured SynOps."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -35,7 +36,7 @@ class OneShot:
         self._cuts = self._all_cuts()
 
     def ask(self) -> Proposal | None:
-        """Return the next network; None once each rule for widths has one that uses the target, or no new one."""
+        """Return the next network; None once each rule for widths has used the target or repeats itself."""
         kept = next(self._cuts, None)
         if kept is None:
             return None
@@ -45,7 +46,7 @@ class OneShot:
         return Proposal(counts_of(kept), pruned, kept, tunes=False)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Take what was measured: the next cut is made by it."""
+        """Take the measured SynOps: the next target is corrected by them."""
         self._spent = outcome.synops
         self._measured.append(outcome.synops)
 
@@ -54,16 +55,16 @@ class OneShot:
         return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
-        """Return the share of SynOps that each proposal was told to spend."""
+        """Return the measured share of SynOps of each proposal."""
         return {"samples": SAMPLES, "measured": list(self._measured)}
 
     def _all_cuts(self) -> Iterator[dict[str, Units]]:
         seen: list[dict[str, int]] = []
-        rules: list[Callable[[float], dict[str, Units]]] = [lambda aim: cheapest_loss(self.task, aim)]
-        rules.append(lambda aim: uniform(self.task, aim))
+        rules: list[Callable[[float], dict[str, Units]]] = [lambda aim: select_by_importance(self.task, aim)]
+        rules.append(lambda aim: select_uniform(self.task, aim))
         for counts in self.task.known:
             seen.append(dict(counts))
-            yield top(self.task.importance, counts)
+            yield best_units(self.task.importance, counts)
         for rule in rules:
             for kept in self._cuts_of(rule):
                 if counts_of(kept) in seen:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from spear_deploy.search.methods.protocol import Task
-from spear_deploy.search.methods.sampled import Sampled
+from spear_deploy.search.protocol import Task
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.sampling import SamplingMethod
 
 
-class Random(Sampled):
+class Random(SamplingMethod):
     """Random widths that meet the target, as many as other methods may have judged."""
 
     def __init__(self, task: Task) -> None:

@@ -27,12 +27,12 @@ from torch import Tensor
 
 from spear_deploy.network import Population
 from spear_deploy.network.units import UnitGroups, Units, unit_groups
-from spear_deploy.search.methods.choice import filled, selected, share, top
-from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal, Task
-from spear_deploy.search.methods.training import Descent, batches
+from spear_deploy.search.protocol import Proposal, Task
 from spear_deploy.search.space import counts_of
+from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
+from spear_deploy.search.toolkit.selection import best_units, fill_up, select_units, share
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
+from spear_deploy.search.toolkit.training import GradientAccumulator, batches
 
 ROUNDS = 8
 LAST = 0.6
@@ -43,7 +43,7 @@ GROWN = 0.3
 Array = NDArray[np.float64]
 
 
-class SCA(Once):
+class SCA(SingleProposal):
     """Trains while it prunes and regrows, round by round."""
 
     def __init__(self, task: Task) -> None:
@@ -57,7 +57,7 @@ class SCA(Once):
         optimiser = torch.optim.Adam(simulator.parameters())
         there = _There({group.name: group.units for group in groups.groups}, task.execution.device)
         done, activity = 0, {name: np.ones(units) for name, units in task.space.units.items()}
-        descent = Descent(task, simulator)
+        descent = GradientAccumulator(task, simulator)
         for batch in batches(task):
             while done < ROUNDS and batch.done >= LAST * (done + 1) / ROUNDS:
                 done += 1
@@ -74,7 +74,7 @@ class SCA(Once):
             optimiser.step()
             there.collect()
         # A training of very few steps may end before its last round: what is left to remove goes at the end.
-        kept = selected(task, there.only(activity))
+        kept = select_units(task, there.only(activity))
         return Proposal(counts_of(kept), pruned_and_folded(simulator.to_network(), kept), kept)
 
     def figures(self) -> Mapping[str, Any]:
@@ -86,8 +86,8 @@ class SCA(Once):
         aim, grown = task.target**part, GROWN * (1 + cos(pi * part)) / 2
         rated = there.only(activity)
         before = there.units
-        kept = filled(task.cost, top(rated, task.space.smallest), rated, (1 - grown) * aim)
-        after = filled(task.cost, kept, there.gradients, aim) if grown > 0 else kept
+        kept = fill_up(task.cost, best_units(rated, task.space.smallest), rated, (1 - grown) * aim)
+        after = fill_up(task.cost, kept, there.gradients, aim) if grown > 0 else kept
         there.become(after)
         self._rounds.append(
             {

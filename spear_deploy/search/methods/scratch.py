@@ -18,13 +18,13 @@ import numpy as np
 
 from spear_deploy.network import Conv2d, Linear, LinearOp, Network
 from spear_deploy.network.units import Units, keep_units
-from spear_deploy.search.methods.choice import top, uniform
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
+from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.space import KeepCounts, counts_of
+from spear_deploy.search.toolkit.selection import best_units, select_uniform
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
-class FromScratch(Once):
+class FromScratch(SingleProposal):
     """Proposes uniform widths with new weights, which the closing fine-tuning trains.
 
     The widths are the most even of those that are known, or else its own.
@@ -32,7 +32,7 @@ class FromScratch(Once):
 
     def propose(self) -> Proposal:
         """Return the network."""
-        return untrained(self.task.network, self._kept(), self.task.execution.seed)
+        return with_new_weights(self.task.network, self._kept(), self.task.execution.seed)
 
     def figures(self) -> Mapping[str, Any]:
         """Return the widths."""
@@ -40,8 +40,8 @@ class FromScratch(Once):
 
     def _kept(self) -> dict[str, Units]:
         if self.task.known:
-            return top(self.task.importance, min(self.task.known, key=self._unevenness))
-        return uniform(self.task)
+            return best_units(self.task.importance, min(self.task.known, key=self._unevenness))
+        return select_uniform(self.task)
 
     def _unevenness(self, counts: KeepCounts) -> float:
         """Return how far apart the groups' ratios are; no smaller than rounding to whole units allows."""
@@ -49,9 +49,9 @@ class FromScratch(Once):
         return float(np.ptp(ratios)) if ratios else 0.0
 
 
-def untrained(network: Network, kept: Mapping[str, Units], seed: int) -> Proposal:
+def with_new_weights(network: Network, kept: Mapping[str, Units], seed: int) -> Proposal:
     """Propose a network with only the ``kept`` units of each group, its weights drawn anew."""
-    return Proposal(counts_of(kept), drawn_anew(network, keep_units(network, kept), seed), kept)
+    return Proposal(counts_of(kept), drawn_anew(network, keep_units(network, kept), seed), kept, untrained=True)
 
 
 def drawn_anew(trained: Network, pruned: Network, seed: int) -> Network:

@@ -20,19 +20,19 @@ import torch
 from torch import Tensor
 
 from spear_deploy.network.units import unit_groups
-from spear_deploy.search.methods.choice import selected, share
-from spear_deploy.search.methods.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal
-from spear_deploy.search.methods.training import Descent, batches, steps_of
+from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.space import counts_of
+from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
+from spear_deploy.search.toolkit.selection import select_units, share
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
+from spear_deploy.search.toolkit.training import GradientAccumulator, batches, steps_of
 
 _MEASURED = 0.1
 """Share of the steps in which the gradients of the scales are measured and the scales rest (chosen)."""
 _MOMENTUM = 0.9
 
 
-class Slimming(Once):
+class Slimming(SingleProposal):
     """Trains weights and scales, then keeps the units with the largest scales, as many as the target allows.
 
     Its figures are the scales' standard deviation, the smallest that is kept, and the share of SynOps predicted.
@@ -49,7 +49,7 @@ class Slimming(Once):
         ways = np.array([1 + np.cos(np.pi * step / total) for step in range(total)])
         ways[:resting] = 0.0
         ways /= max(ways.sum(), 1e-12)
-        descent = Descent(task, simulator)
+        descent = GradientAccumulator(task, simulator)
         for step, batch in enumerate(batches(task)):
             simulator.factors.update(scales.leaves())
             optimiser.param_groups[0]["lr"] = batch.rate
@@ -58,7 +58,7 @@ class Slimming(Once):
             optimiser.step()
             scales.step(float(ways[step]))
         values = {name: gamma.double().cpu().numpy() for name, gamma in scales.values.items()}
-        kept = selected(task, {name: np.abs(gamma) for name, gamma in values.items()})
+        kept = select_units(task, {name: np.abs(gamma) for name, gamma in values.items()})
         every = np.concatenate([*values.values()]) if values else np.zeros(0)
         least = [float(np.abs(values[name][units]).min()) for name, units in kept.items()]
         self._figures = {

@@ -17,11 +17,11 @@ from math import sqrt
 import numpy as np
 
 from spear_deploy.network import Network
-from spear_deploy.search.methods.once import Once
-from spear_deploy.search.methods.protocol import Proposal, Task
+from spear_deploy.search.protocol import Proposal, Task
 from spear_deploy.search.space import CLOSE, STAGE, stages_to
 from spear_deploy.search.synapses import SynapseCosts, weights_of
 from spear_deploy.search.thinning import costs_of, thinned
+from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 _UNITS = 3.0
 """Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
@@ -31,7 +31,7 @@ _ABOVE = 1.05
 """Where stages end, as a multiple of the target: longer training lowers SynOps, and what it leaves above is pressed."""
 
 
-class GradualSynapses(Once):
+class GradualSynapses(SingleProposal):
     """Removes units in stages, then single synapses, with short training after each stage.
 
     Its figures are the stages, how many of them ranked in which way, and the share of the weights that is left in the

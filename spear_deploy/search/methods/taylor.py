@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spear_deploy.search.methods.bisected import Bisected
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.methods.widths import Widths, removals
+from spear_deploy.search.protocol import Outcome, Proposal, Task
+from spear_deploy.search.toolkit.bisection import BisectionMethod
+from spear_deploy.search.toolkit.widths import Widths, removals
 
 
-class Taylor(Bisected):
+class Taylor(BisectionMethod):
     """Importance for each SynOp saved, under one Lagrangian multiplier for all groups, found by bisection."""
 
     def __init__(self, task: Task) -> None:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from optuna.samplers import TPESampler
 
-from spear_deploy.search.methods.protocol import Task
-from spear_deploy.search.methods.study import StudyMethod
+from spear_deploy.search.protocol import Task
+from spear_deploy.search.toolkit.optuna_study import OptunaMethod
 
 _STARTUP = 10
 """Networks before the densities are fitted, known ones included: Optuna's default."""
 
 
-class TPE(StudyMethod):
+class TPE(OptunaMethod):
     """Tree-structured Parzen estimators of good and other widths (Optuna)."""
 
     def __init__(self, task: Task) -> None:

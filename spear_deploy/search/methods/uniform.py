@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spear_deploy.search.methods.bisected import Bisected
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.bisection import BisectionMethod
 
 
-class Uniform(Bisected):
+class Uniform(BisectionMethod):
     """One keep ratio for all layers, found by halving the interval in which predicted SynOps reach the target."""
 
     def __init__(self, task: Task) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from spear_deploy.execution import Execution
 from spear_deploy.search.cost import SynopsCost, Term
 from spear_deploy.search.methods import Method, Outcome, Proposal, Task
-from spear_deploy.search.methods.widths import Widths
 from spear_deploy.search.space import KeepCounts, PrunableGroup, Space, widest_uniform
+from spear_deploy.search.toolkit.widths import Widths
 from spear_deploy.train.config import FinetuneConfig
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spear_deploy.search.methods.taylor import Taylor
-from spear_deploy.search.methods.widths import cheapest, removals
+from spear_deploy.search.toolkit.widths import cheapest_widths, removals
 from tests.search.methods.synthetic import run, synthetic
 
 
@@ -20,7 +20,7 @@ def test_the_widest_on_the_path_is_found(target: float) -> None:
     told = run(method, task)
     assert len(told) <= 9
     best, _ = max(told, key=lambda entry: method.merit(*entry))
-    assert best.counts == cheapest(task.widths)
+    assert best.counts == cheapest_widths(task.widths)
     figures = method.figures()
     assert figures["removed"] == sum(task.task.space.units.values()) - sum(best.counts.values())
     assert figures["multiplier"] == removals(task.widths).multiplier(figures["removed"])
@@ -29,8 +29,8 @@ def test_the_widest_on_the_path_is_found(target: float) -> None:
 def test_small_layers_are_guarded() -> None:
     """A layer grows dearer as it narrows: none is left with a few units where others have room."""
     task = synthetic(6, 0.15)
-    assert min(cheapest(task.widths).values()) >= 4
-    assert min(cheapest(synthetic(3, 0.005).widths).values()) < 4
+    assert min(cheapest_widths(task.widths).values()) >= 4
+    assert min(cheapest_widths(synthetic(3, 0.005).widths).values()) < 4
 
 
 def test_an_impossible_target_ends_at_the_smallest() -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spear_deploy.measure.runs import measure_float
 from spear_deploy.network import Conv2d, Input, Linear, Network, Population, Projection
 from spear_deploy.network.units import keep_units
 from spear_deploy.search.methods import METHODS, Outcome
-from spear_deploy.search.methods.choice import cheapest_loss, counts_of, filled, predicted, selected, top, uniform
 from spear_deploy.search.methods.scratch import drawn_anew
+from spear_deploy.search.toolkit.selection import (
+    counts_of,
+    select_uniform,
+)
 from tests.conftest import leaky
 from tests.search.methods.tiny_tasks import KINDS, data_of, largest_unit, network_of, proposal_of, share_of, task_of
 
@@ -41,7 +42,7 @@ def test_scratch_draws_uniform_widths_anew(kind: str) -> None:
     task = task_of(network, data, 0.5, seed=1)
     proposal = proposal_of(METHODS.get("scratch")(task))
     assert 0.2 < share_of(task, proposal.kept) <= 0.5
-    assert proposal.counts == counts_of(uniform(task))
+    assert proposal.counts == counts_of(select_uniform(task))
     pruned = weights(keep_units(network, proposal.kept))
     for name, weight in weights(proposal.network).items():
         assert weight.shape == pruned[name].shape
@@ -116,31 +117,3 @@ def test_oneshot_starts_from_the_known_widths() -> None:
     assert 0.3 < share_of(task, first.kept) <= 0.5
     method.tell(first, Outcome(0.5, 0.9))
     assert share_of(task, proposal_of(method).kept) < 0.3
-
-
-TASKS = {kind: task_of(network_of(kind), data_of(network_of(kind)), 0.5) for kind in KINDS}
-
-
-@settings(max_examples=40)
-@given(st.sampled_from(KINDS), st.floats(0.05, 1.0), st.randoms(use_true_random=False))
-def test_what_fits_is_kept_in_the_order_of_merit(kind: str, aim: float, random: object) -> None:
-    """Within the aim, with every group there, and no unit that is left out would have fitted beside those kept."""
-    task = TASKS[kind]
-    merit = {n: np.array([random.random() for _ in range(u)]) for n, u in task.space.units.items()}
-    least = top(merit, task.space.smallest)
-    kept = selected(task, merit, aim)
-    assert all(set(least[name]) <= set(units) for name, units in kept.items())
-    assert share_of(task, kept) <= max(aim, share_of(task, least)) + 1e-12
-    assert filled(task.cost, kept, merit, aim) == {} or all(
-        np.array_equal(filled(task.cost, kept, merit, aim)[name], units) for name, units in kept.items()
-    )
-    assert predicted(task, kept) == pytest.approx(share_of(task, kept))
-
-
-@settings(max_examples=20)
-@given(st.sampled_from(KINDS), st.floats(0.2, 0.95))
-def test_removal_stops_at_the_aim(kind: str, aim: float) -> None:
-    """The unit that went last would have been beyond it."""
-    task = TASKS[kind]
-    share = share_of(task, cheapest_loss(task, aim))
-    assert aim - largest_unit(task) <= share <= aim

@@ -1,8 +1,8 @@
 """SPEAR's search (Xie et al. 2025, arXiv 2507.02945): an agent walks the groups under the target-aware reward TAR.
 
-The first episodes are walks to widths that are known (``widths.starts``): the replay buffer begins with what the
-gradual path, uniform ratios, importance for each SynOp and the unpruned network are worth.  Then an eighth of the
-episodes is drawn at random (AMC: 100 of 800), and the others are the agent's.
+The first episodes replay known widths (``widths.starting_widths``), so that the replay buffer starts with the rewards
+of the gradual path, uniform ratios, importance per SynOp and the unpruned network.  An eighth of the episodes is then
+random (AMC: 100 of 800), and the rest are the agent's.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.search.methods.objective import search_figures
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
 from spear_deploy.search.methods.spear.agent import Agent, Transition, replay
 from spear_deploy.search.methods.spear.tar import TAR
 from spear_deploy.search.methods.spear.walk import Walk
-from spear_deploy.search.methods.widths import Widths, starts
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.objective import search_figures
+from spear_deploy.search.toolkit.widths import Widths, starting_widths
 
 _MOST_TRIES, WIDENING = 40, 1.1
-"""Walks that end at a network that was proposed before are walked again, each time with more noise."""
+"""A walk that ends at a network proposed before is repeated, each time with more noise."""
 
 _CUT, _LEAST_DEVIATION = 5.0, 1e-3
 
@@ -35,7 +35,7 @@ class Spear:
 
     def __init__(self, task: Task, algorithm: str = "ddpg") -> None:
         self.task, self.tar, self.widths = task, TAR(task.target), Widths(task)
-        self._starts = list(starts(self.widths))[: task.evaluations]
+        self._starts = list(starting_widths(self.widths))[: task.evaluations]
         self.agent = Agent(
             len(task.space.groups),
             seed=task.execution.seed,

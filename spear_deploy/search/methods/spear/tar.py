@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from spear_deploy.search.methods.objective import distance, reward
+from spear_deploy.search.toolkit.objective import distance, reward
 
 
 @dataclass(frozen=True)

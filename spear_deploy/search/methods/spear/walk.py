@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.search.methods.widths import Widths
 from spear_deploy.search.space import KeepCounts, PrunableGroup, keep_count
+from spear_deploy.search.toolkit.widths import Widths
 
 OBSERVATIONS = 10
 """Numbers that describe a group."""

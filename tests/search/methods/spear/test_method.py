@@ -10,7 +10,7 @@ import pytest
 from spear_deploy.search.methods import Outcome, Proposal
 from spear_deploy.search.methods.spear.method import Spear, centred
 from spear_deploy.search.methods.spear.tar import TAR
-from spear_deploy.search.methods.widths import cheapest
+from spear_deploy.search.toolkit.widths import cheapest_widths
 from tests.search.methods.synthetic import Synthetic, run, synthetic
 
 
@@ -22,7 +22,7 @@ def test_the_first_episodes_are_what_is_known() -> None:
     """Known widths, the cheapest by importance, the unpruned network: the replay buffer begins with these."""
     task = small()
     first = [proposal.counts for proposal, _ in run(Spear(task.task), task)[:3]]
-    assert first == [*task.task.known, cheapest(task.widths), task.task.space.units]
+    assert first == [*task.task.known, cheapest_widths(task.widths), task.task.space.units]
 
 
 def test_weight_and_rewards_follow_each_outcome() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.methods.objective import reward
 from spear_deploy.search.methods.spear.tar import TAR
+from spear_deploy.search.toolkit.objective import reward
 
 SHARES = st.floats(0, 3)
 TARGETS = st.floats(0.05, 1)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from spear_deploy.search.methods.spear.agent import _Spaces, replay
 from spear_deploy.search.methods.spear.walk import OBSERVATIONS, Walk
-from spear_deploy.search.methods.widths import Widths
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.widths import Widths
 from tests.search.methods.synthetic import synthetic
 
 TARGET = 0.3

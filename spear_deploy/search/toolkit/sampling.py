@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spear_deploy.search.methods.objective import reward_of, search_figures
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.methods.widths import Widths
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.objective import reward_of, search_figures
+from spear_deploy.search.toolkit.widths import Widths
 
 MOST_TRIES = 50
 """Draws after which a method that finds only what it had, or what does not fit, has nothing new to propose."""
 
 
-class Sampled:
+class SamplingMethod:
     """A method that :meth:`draw` makes: new widths that fit are proposed, as often as evaluations allow."""
 
     def __init__(self, task: Task) -> None:

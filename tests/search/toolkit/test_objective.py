@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.methods.objective import distance, reward
+from spear_deploy.search.toolkit.objective import distance, reward
 
 TARGETS = st.floats(0.01, 1)
 SCORES = st.floats(0, 1)

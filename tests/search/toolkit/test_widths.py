@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spear_deploy.search.importance import most_important
 from spear_deploy.search.methods import Proposal
-from spear_deploy.search.methods.widths import cheapest, removals, starts
+from spear_deploy.search.toolkit.widths import cheapest_widths, removals, starting_widths
 from tests.search.methods.synthetic import Synthetic, synthetic
 
 TASK = synthetic(4, 0.3)
@@ -86,7 +86,7 @@ def test_each_step_removes_the_least_for_what_it_saves() -> None:
 def test_the_cheapest_is_the_first_on_the_path_within_the_target(target: float) -> None:
     """One unit more would be beyond it."""
     task = synthetic(4, target)
-    path, counts = removals(task.widths), cheapest(task.widths)
+    path, counts = removals(task.widths), cheapest_widths(task.widths)
     (step,) = [index for index in range(len(path.groups)) if path.after(index) == counts]
     assert task.widths.predicted(counts) <= target < task.widths.predicted(path.after(step - 1))
 
@@ -94,11 +94,11 @@ def test_the_cheapest_is_the_first_on_the_path_within_the_target(target: float) 
 def test_starts_are_known_or_cheap_or_whole() -> None:
     """What is known comes first; nothing comes twice; what does not fit is left out."""
     (known,) = TASK.task.known
-    assert list(starts(TASK.widths)) == [known, cheapest(TASK.widths), TASK.task.space.units]
+    assert list(starting_widths(TASK.widths)) == [known, cheapest_widths(TASK.widths), TASK.task.space.units]
     full = synthetic(2, 0.3, units=20, fits=lambda counts: sum(counts.values()) < 40)
-    assert full.task.space.units not in list(starts(full.widths))
+    assert full.task.space.units not in list(starting_widths(full.widths))
     whole = synthetic(2, 2.0)
-    assert list(starts(whole.widths)) == [whole.task.space.units]
+    assert list(starting_widths(whole.widths)) == [whole.task.space.units]
 
 
 def test_synthetic_outcomes_are_predicted() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 
-class Bisected:
+class BisectionMethod:
     """A method whose networks lie on one path, from the unpruned one to the smallest."""
 
     def __init__(self, task: Task) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from spear_deploy.network.units import Units
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 
-class Once:
+class SingleProposal:
     """Asked once, it proposes what :meth:`propose` returns; what it is told changes nothing."""
 
     def __init__(self, task: Task) -> None:
@@ -42,6 +42,6 @@ class Once:
         return self._figures
 
 
-def whole(task: Task) -> dict[str, Units]:
+def all_units(task: Task) -> dict[str, Units]:
     """Return all units of each group, for a network that keeps them."""
     return {name: np.arange(units) for name, units in task.space.units.items()}

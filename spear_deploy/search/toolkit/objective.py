@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 History = Sequence[tuple[Proposal, Outcome]]
 """What was proposed, and what it was worth, in order."""

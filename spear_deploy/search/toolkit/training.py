@@ -13,7 +13,7 @@ import torch.nn.functional as functional
 from numpy.typing import NDArray
 
 from spear_deploy.decision import network_rule
-from spear_deploy.search.methods.protocol import Task
+from spear_deploy.search.protocol import Task
 from spear_deploy.simulate.simulator import NetworkSimulator
 from spear_deploy.train.adam import cosine_rate
 from spear_deploy.train.losses import logits
@@ -50,7 +50,7 @@ def batches(task: Task) -> Iterator[Batch]:
         task.tick(step + 1, total)
 
 
-class Descent:
+class GradientAccumulator:
     """Adds up gradients of the loss of a simulator's network, in as many passes as memory asks for.
 
     Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.

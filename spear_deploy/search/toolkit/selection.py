@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spear_deploy.network.units import Units
 from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.importance import most_important
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.removal import remove
 from spear_deploy.search.space import KeepCounts, counts_of, widest_uniform
 
@@ -25,17 +25,17 @@ def share(cost: SynopsCost, kept: Mapping[str, Units]) -> float:
     return cost.of(kept) / cost.total if cost.total else 0.0
 
 
-def predicted(task: Task, kept: Mapping[str, Units]) -> float:
+def predicted_share(task: Task, kept: Mapping[str, Units]) -> float:
     """Return the share of SynOps that is expected of the units that are kept after fine-tuning."""
     return task.predict(Proposal(counts_of(kept)), Outcome(0.0, share(task.cost, kept)))
 
 
-def top(merit: Merit, counts: KeepCounts) -> dict[str, Units]:
+def best_units(merit: Merit, counts: KeepCounts) -> dict[str, Units]:
     """Return so many units of each group, those of most merit."""
     return {name: most_important(np.asarray(merit[name]), count) for name, count in counts.items()}
 
 
-def filled(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: float) -> dict[str, Units]:
+def fill_up(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: float) -> dict[str, Units]:
     """Return ``kept`` and, in the order of merit, each further unit with which SynOps stay within ``aim``, a share.
 
     Those of a merit of -inf are left out.  If ``kept`` is beyond ``aim`` already, nothing is added to it.
@@ -52,20 +52,20 @@ def filled(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: float
     return _indices(chosen)
 
 
-def selected(task: Task, merit: Merit, aim: float | None = None) -> dict[str, Units]:
+def select_units(task: Task, merit: Merit, aim: float | None = None) -> dict[str, Units]:
     """Return the units of most merit within ``aim`` (None: the target), and within what the placement tells.
 
     Every group keeps what the smallest network has of it at least.
     """
-    least = top(merit, task.space.smallest)
+    least = best_units(merit, task.space.smallest)
     high = task.target if aim is None else aim
-    kept = filled(task.cost, least, merit, high)
+    kept = fill_up(task.cost, least, merit, high)
     if task.space.fits(counts_of(kept)):
         return kept
     low, best = 0.0, least
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        kept = filled(task.cost, least, merit, middle)
+        kept = fill_up(task.cost, least, merit, middle)
         if task.space.fits(counts_of(kept)):
             low, best = middle, kept
         else:
@@ -73,7 +73,7 @@ def selected(task: Task, merit: Merit, aim: float | None = None) -> dict[str, Un
     return best
 
 
-def cheapest_loss(task: Task, aim: float) -> dict[str, Units]:
+def select_by_importance(task: Task, aim: float) -> dict[str, Units]:
     """Return what :func:`~spear_deploy.search.removal.remove` leaves at ``aim``, a share of the SynOps.
 
     Every group keeps what the smallest network has of it.
@@ -82,17 +82,17 @@ def cheapest_loss(task: Task, aim: float) -> dict[str, Units]:
     return remove(task.importance, cost, aim * cost.total, space.smallest, space.fits)
 
 
-def uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
+def select_uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
     """Return the units of most importance at the largest common ratio that is predicted to be within the target.
 
     With an ``aim``, that is the share of SynOps right after the cut, at unpruned rates.
     """
 
     def is_within(counts: KeepCounts) -> bool:
-        kept = top(task.importance, counts)
-        return predicted(task, kept) <= task.target if aim is None else share(task.cost, kept) <= aim
+        kept = best_units(task.importance, counts)
+        return predicted_share(task, kept) <= task.target if aim is None else share(task.cost, kept) <= aim
 
-    return top(task.importance, widest_uniform(task.space, is_within))
+    return best_units(task.importance, widest_uniform(task.space, is_within))
 
 
 def _indices(chosen: Mapping[str, NDArray[np.bool_]]) -> dict[str, Units]:

@@ -1,10 +1,9 @@
-"""Optuna's samplers behind the protocol: asked for positions of the widths, told R.
+"""Base class of methods that are samplers of Optuna: asked for positions of the widths, told the reward R.
 
-What is sampled are positions up to a shift that is common to all groups: as in random.py, they are moved together until
-predicted SynOps meet the target, so that all evaluations go to networks that could be delivered.
+Sampled positions are shifted together, as in methods/random.py, until predicted SynOps meet the target, so that every
+evaluation goes to a network that could be delivered.
 
-A sampler draws from random states of its own; of Optuna's global state, what it logs is kept silent for the time of
-each call and put back.
+Samplers have their own random states.  Optuna's log level is global: it is lowered during each call and restored.
 """
 
 from __future__ import annotations
@@ -14,17 +13,16 @@ from contextlib import contextmanager
 
 import optuna
 
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
-from spear_deploy.search.methods.sampled import Sampled
-from spear_deploy.search.methods.widths import starts
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts
+from spear_deploy.search.toolkit.sampling import SamplingMethod
+from spear_deploy.search.toolkit.widths import starting_widths
 
 
-class StudyMethod(Sampled):
-    """A method whose widths one of Optuna's samplers draws, from what is known (see ``widths.starts``) onwards.
+class OptunaMethod(SamplingMethod):
+    """Widths drawn by a sampler of Optuna, after the known ones (``widths.starting_widths``).
 
-    Positions are sampled over their whole range, 0..1, or within a half on both sides of those of some widths, for
-    samplers that begin in the middle.
+    Positions are sampled from 0..1, or, for samplers that start at a centre, within 0.5 of the ``middle`` positions.
     """
 
     def __init__(
@@ -35,7 +33,7 @@ class StudyMethod(Sampled):
         self._ranges = {name: optuna.distributions.FloatDistribution(at - 0.5, at + 0.5) for name, at in middle.items()}
         with _silent():
             self._study = optuna.create_study(direction="maximize", sampler=sampler)
-            for counts in starts(self.widths):
+            for counts in starting_widths(self.widths):
                 self._study.enqueue_trial(self._clipped(self.widths.positions(counts)))
         self._trial: optuna.Trial | None = None
 
@@ -46,7 +44,7 @@ class StudyMethod(Sampled):
         return self.widths.widest_that_fits(self._trial.params)
 
     def discard(self, counts: KeepCounts) -> None:
-        """Tell the sampler the R of a network that it had before, or that the one it drew does not fit."""
+        """Tell the sampler the known R of a repeated network, or that a network that does not fit failed."""
         known = {tuple(p.counts.items()): (p, outcome) for p, outcome in self.told}
         entry = known.get(tuple(counts.items()))
         self._tell_study(None if entry is None else self.merit(*entry))

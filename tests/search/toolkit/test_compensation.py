@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spear_deploy.data import Dataset
 from spear_deploy.network import Conv2d, Linear, Network
 from spear_deploy.network.units import keep_units, unit_groups
-from spear_deploy.search.compensation import compensate, filtered
+from spear_deploy.search.toolkit.compensation import compensate, filtered
 from spear_deploy.simulate.simulator import FloatSimulator
 from tests.search.methods.tiny_tasks import KINDS, data_of, network_of
 from tests.strategies import networks

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spear_deploy.search.importance_share import importance_lost
-from spear_deploy.search.methods.protocol import Outcome, Proposal, Task
+from spear_deploy.search.protocol import Outcome, Proposal, Task
 from spear_deploy.search.space import KeepCounts, keep_count
 
 _SMALLEST = 1e-12
@@ -174,17 +174,17 @@ def removals(widths: Widths) -> Removals:
     return Removals(dict(widths.space.units), tuple(name for name, _ in path), tuple(worth for _, worth in path))
 
 
-def cheapest(widths: Widths) -> KeepCounts:
+def cheapest_widths(widths: Widths) -> KeepCounts:
     """Return the first widths on the path of :func:`removals` that are within the target, or else its last."""
     path = removals(widths)
     steps = range(len(path.groups))
     return path.after(bisect_left(steps, True, key=lambda done: widths.is_within(path.after(done))))
 
 
-def starts(widths: Widths) -> Iterator[KeepCounts]:
+def starting_widths(widths: Widths) -> Iterator[KeepCounts]:
     """Yield widths to start from, without repetition: those known, the cheapest by importance, the unpruned network."""
     seen: list[KeepCounts] = []
-    for counts in (*widths.task.known, cheapest(widths), widths.space.units):
+    for counts in (*widths.task.known, cheapest_widths(widths), widths.space.units):
         if dict(counts) not in seen and widths.space.fits(counts):
             seen.append(dict(counts))
             yield dict(counts)
