@@ -16,7 +16,7 @@ from rich.console import Console
 from benchmarks.pruning import NETWORKS, example
 from spear_deploy.budgets import ask
 from spear_deploy.deployment.options import DeployOptions
-from spear_deploy.deployment.steps import run_steps
+from spear_deploy.deployment.run import run_steps
 from spear_deploy.deployment.work import Work
 from spear_deploy.execution import Execution
 from spear_deploy.journal import Journal

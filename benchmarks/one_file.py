@@ -29,7 +29,7 @@ from benchmarks.pruning import known
 from spear_deploy import check_chips
 from spear_deploy.api.chips import ChipCheck
 from spear_deploy.data import DataOptions, Dataset, load_data
-from spear_deploy.deployment.adapt import Retraining, foreign_neurons
+from spear_deploy.deployment.adaptation import Retraining, foreign_neurons
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load
 from spear_deploy.frontends.semantics import from_toml, preset

@@ -37,7 +37,7 @@ from scipy.stats import permutation_test
 from spear_deploy.budgets import ask
 from spear_deploy.data import DataOptions, Dataset, load_data
 from spear_deploy.deployment.options import DeployOptions
-from spear_deploy.deployment.steps import run_steps
+from spear_deploy.deployment.run import run_steps
 from spear_deploy.deployment.verdict import budget_rows
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import SpearError

@@ -13,7 +13,7 @@ from rich.console import Console
 from spear_deploy.budgets import ask
 from spear_deploy.data import Dataset
 from spear_deploy.deployment.options import DeployOptions
-from spear_deploy.deployment.steps import run_steps
+from spear_deploy.deployment.run import run_steps
 from spear_deploy.deployment.work import Work
 from spear_deploy.execution import Execution
 from spear_deploy.frontends import Imported, load

@@ -29,7 +29,8 @@ from spear_deploy.deployment.folder import (
     refuse_sources_inside,
     with_what_is_kept,
 )
-from spear_deploy.deployment.steps import STEPS, run_steps
+from spear_deploy.deployment.run import run_steps
+from spear_deploy.deployment.steps import STEPS
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import InputError, SpearError

@@ -231,7 +231,7 @@ def _tell_fidelity(
     network: Network, lowered: Lowered, data: Dataset, decide: str | None, compiler: Compiler, document: Document
 ) -> tuple[Finding, ...]:
     """Print float beside chip on the test samples; return the findings of a collapse (E066)."""
-    from spear_deploy.deployment.fidelity import collapse_of
+    from spear_deploy.deployment.collapse import collapse_of
     from spear_deploy.measure.fidelity import measure_fidelity
     from spear_deploy.report.fidelity import fidelity_data
     from spear_deploy.report.terminal import print_fidelity

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from spear_deploy.data import Dataset
 from spear_deploy.decision import DecisionRule
-from spear_deploy.deployment.adapt import Adaptation
+from spear_deploy.deployment.adaptation import Adaptation
 from spear_deploy.deployment.bundle import Bundle
 from spear_deploy.deployment.memory import MemoryOutlook
 from spear_deploy.deployment.options import DeployOptions

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spear_deploy.deployment.adapt import Adaptation
+from spear_deploy.deployment.adaptation import Adaptation
 from spear_deploy.deployment.bundle import Bundle
 from spear_deploy.deployment.steps import STEPS, Step
 from spear_deploy.deployment.verdict import Row, budget_rows

@@ -12,7 +12,8 @@ import pytest
 from spear_deploy.budgets import Budget
 from spear_deploy.budgets.accuracy import DROP
 from spear_deploy.budgets.synops import MEAN
-from spear_deploy.deployment.verdict import at_chance, beyond_on_test, budget_rows, error_of
+from spear_deploy.deployment.notes import at_chance, beyond_on_test
+from spear_deploy.deployment.verdict import budget_rows, error_of
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BudgetNotMetError, Finding
 from spear_deploy.measure.measured import Performance

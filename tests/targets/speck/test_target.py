@@ -12,7 +12,7 @@ from spear_deploy.budgets.synops import MEAN
 from spear_deploy.cli.main import cli
 from spear_deploy.data import Split
 from spear_deploy.data.samples import SpikeSamples
-from spear_deploy.deployment.fidelity import with_rounding_apart
+from spear_deploy.deployment.steps.baseline import with_rounding_apart
 from spear_deploy.errors import InputError
 from spear_deploy.execution import Execution
 from spear_deploy.measure.measured import Baseline

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spear_deploy.data import Split
 from spear_deploy.data.samples import SpikeSamples
-from spear_deploy.deployment.verdict import run_aways
+from spear_deploy.deployment.notes import run_aways
 from spear_deploy.frontends import Imported, Semantics
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Network

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from spear_deploy.data import Dataset
-from spear_deploy.deployment.adapt import Retraining, foreign_neurons
+from spear_deploy.deployment.adaptation import Retraining, foreign_neurons
 from spear_deploy.deployment.bundle import MODEL
 from spear_deploy.deployment.verdict import error_of
 from spear_deploy.errors import UnsupportedError
@@ -108,7 +108,7 @@ def test_training_that_runs_away_goes_again_at_a_lower_rate(
     config = FinetuneConfig(learning_rate=8e-3)
     retraining.kept(config)
     assert tried == [8e-3]  # neurons of one spike a step cannot run away
-    monkeypatch.setattr("spear_deploy.deployment.adapt._bound", lambda *_: 1e-3 if len(tried) < 3 else 1e9)
+    monkeypatch.setattr("spear_deploy.deployment.adaptation._bound", lambda *_: 1e-3 if len(tried) < 3 else 1e9)
     retraining.kept(config)
     assert tried[1:] == [8e-3, 2e-3]
     (told,) = retraining.ran_away

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from spear_deploy.data import Dataset
-from spear_deploy.deployment.fidelity import known_samples, refuse_collapse
+from spear_deploy.deployment.collapse import refuse_collapse
 from spear_deploy.deployment.folder import JOURNAL
+from spear_deploy.deployment.notes import known_samples
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import UnsupportedError
 from spear_deploy.measure.activity import Activity
