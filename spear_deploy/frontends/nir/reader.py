@@ -20,8 +20,8 @@ from spear_deploy.frontends.nir.loops import loops_without_neuron
 from spear_deploy.frontends.nir.names import with_writable_names
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 from spear_deploy.frontends.nir.ops import STEP_TYPES
+from spear_deploy.frontends.nir.population_semantics import with_population_semantics
 from spear_deploy.frontends.nir.resolution import with_resolutions
-from spear_deploy.frontends.nir.spike_kinds import with_spike_kinds
 from spear_deploy.frontends.semantics import PRESETS, Semantics, from_json
 
 METADATA_KEY = "spear_deploy"
@@ -119,7 +119,7 @@ def convert(graph: NirGraph, semantics: Semantics) -> Imported:
         unsupported = all(finding.code == "E021" for finding in errors)
         raise UnsupportedError(errors) if unsupported else InputError(errors)
     stored = graph.metadata.get(METADATA_KEY)
-    network = with_spike_kinds(with_resolutions(builder.network(), stored), stored)
+    network = with_population_semantics(with_resolutions(builder.network(), stored), stored)
     return Imported(network, builder.semantics, tuple(f for f in builder.findings if f.severity == "note"))
 
 

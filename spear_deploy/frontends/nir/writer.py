@@ -17,7 +17,7 @@ import numpy as np
 
 from spear_deploy.errors import Finding, InputError
 from spear_deploy.frontends.nir import file as nir_file
-from spear_deploy.frontends.nir import resolution, spike_kinds
+from spear_deploy.frontends.nir import population_semantics, resolution
 from spear_deploy.frontends.nir.file import NirGraph, NirNode, unique_name
 from spear_deploy.frontends.nir.loops import Edge, closing_edges
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES, is_threshold, node_of
@@ -60,7 +60,7 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     Raises :class:`InputError` (E024) with every population whose neurons these semantics would not give back.
     """
     _check(network, semantics)
-    semantics = spike_kinds.with_common_kinds(semantics, network)
+    semantics = population_semantics.with_common_semantics(semantics, network)
     dt = semantics.dt or 1.0
     left_out = {p.name: p for p in network.projections if _may_be_implied(p, network)}
     nodes, edges, first = _join_graph(network, dt, left_out)
@@ -68,7 +68,7 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
         nodes, edges, _ = _join_graph(network, dt, ())
     literal = Semantics(dt)
     written = replace(semantics, **{key: getattr(literal, key) for key in _LITERAL})
-    own = {**resolution.to_metadata(network), **spike_kinds.to_metadata(network, semantics)}
+    own = {**resolution.to_metadata(network), **population_semantics.to_metadata(network, semantics)}
     metadata = {METADATA_KEY: {"format": 1, "semantics": written.to_json(), **own, **notes}}
     return NirGraph(dict(sorted(nodes.items())), tuple(edges), metadata)
 

@@ -1,7 +1,8 @@
-"""Populations that fire otherwise than the file's semantics say, in its metadata: how often a step, or when.
+"""Populations whose semantics differ from the file's: spikes per step, comparison, and lowest membrane.
 
-A chip may let its hidden neurons fire several times a step and its outputs once, or compare some of them otherwise than
-those that run a program of their own; each may have a lowest membrane of its own.
+A file has one set of semantics for all neurons.  A chip may let hidden neurons fire several times per step and outputs
+once, compare membrane and threshold differently in neurons that run a program of their own, or give each population its
+own lowest membrane: such exceptions are stored in the file's metadata, by population.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from spear_deploy.network import Input, Network, Population
 from spear_deploy.network.neuron import Comparison, SpikeKind
 
 FIELDS = ("spikes", "compare", "floor")
-"""Fields of semantics that populations may have their own of, among what this tool keeps in a file's metadata."""
+"""Fields of :class:`Semantics` in which a population may differ; their keys in the metadata."""
 _WORDS: Mapping[str, tuple[str, ...]] = {"spikes": get_args(SpikeKind), "compare": get_args(Comparison)}
 _COMMON = ("compare", "floor")
-"""Of these the semantics say what all neurons have, whatever they said before."""
+"""Fields for which a value shared by all neurons replaces the one in the semantics."""
 
 
-def with_common_kinds(semantics: Semantics, network: Network) -> Semantics:
-    """Return the semantics with the comparison and the floor that all neurons have, where they share one.
+def with_common_semantics(semantics: Semantics, network: Network) -> Semantics:
+    """Return the semantics with the comparison and the floor that all neurons share, if they share one.
 
-    Training as a chip computes gives them the chip's.
+    Training with a chip's arithmetic gives neurons the chip's values, which need not be those of the file.
     """
     found = {key: {getattr(each.neuron, key) for each in _firing(network)} for key in _COMMON}
     return replace(semantics, **{key: values.pop() for key, values in found.items() if len(values) == 1})
 
 
 def to_metadata(network: Network, semantics: Semantics) -> dict[str, Any]:
-    """Return what is stored: of each of the :data:`FIELDS` those by population; nothing where all are as read."""
+    """Return the metadata: for each of the :data:`FIELDS`, the populations that differ and their values."""
     own = {
         key: {
             each.name: _stored(value)
@@ -45,10 +46,10 @@ def to_metadata(network: Network, semantics: Semantics) -> dict[str, Any]:
     return {key: kinds for key, kinds in own.items() if kinds}
 
 
-def with_spike_kinds(network: Network, stored: Any) -> Network:
-    """Return the network with the kinds that :func:`to_metadata` stored, out of a file that is not trusted.
+def with_population_semantics(network: Network, stored: Any) -> Network:
+    """Return the network with the exceptions that :func:`to_metadata` stored, read from an untrusted file.
 
-    Raises :class:`InputError` (E003) with every one that is none, or of a population that there is not.
+    Raises :class:`InputError` (E003) for every invalid value and every unknown population.
     """
     own = {key: _table(key, stored) for key in FIELDS if isinstance(stored, Mapping) and key in stored}
     names = {population.name for population in network.neurons}
@@ -62,13 +63,13 @@ def with_spike_kinds(network: Network, stored: Any) -> Network:
     if findings:
         raise InputError(findings)
 
-    def fires(population: Input | Population) -> Input | Population:
+    def with_own(population: Input | Population) -> Input | Population:
         found = {key: _read(kinds[population.name]) for key, kinds in own.items() if population.name in kinds}
         if isinstance(population, Input) or not found:
             return population
         return replace(population, neuron=replace(population.neuron, **found))
 
-    return replace(network, populations=tuple(map(fires, network.populations))) if own else network
+    return replace(network, populations=tuple(map(with_own, network.populations))) if own else network
 
 
 def _table(key: str, stored: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -80,7 +81,7 @@ def _is_one(key: str, kind: Any) -> bool:
 
 
 def _stored(value: Any) -> Any:
-    """Return a value as files hold it: no floor is one without end."""
+    """Return a value as it is stored: no floor becomes -inf."""
     return value if isinstance(value, str) else -inf if value is None else float(value)
 
 

@@ -1,4 +1,4 @@
-"""Populations that fire otherwise than a file's semantics say: stored in its metadata, and read from nowhere else."""
+"""Populations whose semantics differ from the file's: stored in its metadata, and read from nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from spear_deploy.errors import InputError
 from spear_deploy.frontends import Semantics, load, save
-from spear_deploy.frontends.nir.spike_kinds import to_metadata, with_spike_kinds
+from spear_deploy.frontends.nir.population_semantics import to_metadata, with_population_semantics
 from spear_deploy.network import Input, Linear, Network, Population, Projection
 from tests.conftest import leaky
 
@@ -47,9 +47,9 @@ def test_neurons_compare_as_they_do(kinds: tuple[str, str], said: str, tmp_path:
 
 def test_what_is_stored_is_read() -> None:
     """It replaces what the semantics gave."""
-    again = with_spike_kinds(NETWORK, {"spikes": {"b": "integer", "a": "binary"}})
+    again = with_population_semantics(NETWORK, {"spikes": {"b": "integer", "a": "binary"}})
     assert [population.neuron.spikes for population in again.neurons] == ["binary", "integer"]
-    assert with_spike_kinds(NETWORK, None) is NETWORK
+    assert with_population_semantics(NETWORK, None) is NETWORK
 
 
 @pytest.mark.parametrize(
@@ -69,4 +69,4 @@ def test_what_is_none_is_refused(stored: Any) -> None:
     """E003 with the entry."""
     for key in ("spikes", "compare", "floor"):
         with pytest.raises(InputError, match=f"E003 metadata spear_deploy/{key}/"):
-            with_spike_kinds(NETWORK, {key: stored})
+            with_population_semantics(NETWORK, {key: stored})
