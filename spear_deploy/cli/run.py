@@ -57,7 +57,7 @@ def _run(options: dict[str, Any], document: Document) -> None:
     from spear_deploy.execution import Execution
     from spear_deploy.measure.runs import payloads
     from spear_deploy.report.inspection import activity_data
-    from spear_deploy.validate.run import run_on, write_run
+    from spear_deploy.validate.run import RunOptions, run_on, write_run
 
     bundle, samples, output = (options.pop(name) for name in ("bundle", "samples", "output"))
     backend, timeout, device, jobs = (options.pop(name) for name in ("backend", "timeout", "device", "jobs"))
@@ -77,8 +77,8 @@ def _run(options: dict[str, Any], document: Document) -> None:
             activity, notes = opened.measure(program, split, execution, tick=tick, decide=rule.name)
         else:
             x, y = (opened.x, opened.y) if split is None else (payloads(port, split), split.labels[split.indices])
-            how = {"timeout": timeout, "tick": tick, "decide": rule.name, "jobs": jobs}
-            run = run_on(backend, program, x[:samples], y[:samples], **how)
+            how = RunOptions(timeout, tick, rule.name, jobs)
+            run = run_on(backend, program, x[:samples], y[:samples], how)
             activity, notes = run.activity, ()
     document.notes(notes)
     document.add(bundle=bundle, backend=backend, activity=activity_data(program, activity, rule))

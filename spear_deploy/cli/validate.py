@@ -49,7 +49,7 @@ def _validate(bundle: Path, samples: int | None, document: Document, **options: 
     from spear_deploy.decision import program_rule
     from spear_deploy.measure.runs import payloads
     from spear_deploy.report.inspection import activity_data
-    from spear_deploy.validate.run import validate_on
+    from spear_deploy.validate.run import RunOptions, validate_on
 
     name, data = resolve_data(options)
     opened = open_program(bundle, name, data)
@@ -60,8 +60,8 @@ def _validate(bundle: Path, samples: int | None, document: Document, **options: 
         split = test_split(name, data, opened.program, samples, document)
         x, y = payloads(opened.program.inputs[0], split), split.own_labels
     with Progress(document.console).step(backend) as tick:
-        how = {"timeout": options["timeout"], "tick": tick, "decide": rule.name, "jobs": options["jobs"]}
-        run = validate_on(backend, opened.program, x, y, **how)
+        how = RunOptions(options["timeout"], tick, rule.name, options["jobs"])
+        run = validate_on(backend, opened.program, x, y, how)
     verdict = run.validation
     activity = activity_data(opened.program, run.activity, rule)
     document.add(bundle=bundle, validation=asdict(verdict), activity=activity, seconds=run.seconds)

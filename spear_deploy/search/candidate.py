@@ -1,4 +1,4 @@
-"""A network that the search may deliver: briefly fine-tuned and measured, then closed on its budgets."""
+"""Candidates: networks that the search may deliver, fine-tuned and measured."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from spear_deploy.train.config import FinetuneConfig
 class Option:
     """A network that may become a candidate, before it is fine-tuned.
 
-    ``of`` names where it comes from: the method, or what is compared beside.  ``predicted`` is the share of the
-    unpruned network's SynOps that LRE expects; ``steps`` are batches that it was trained for already.
+    ``of`` names its origin: the method, or one of the options compared with it.  ``predicted`` is the share of the
+    unpruned network's SynOps that LRE expects; ``steps`` are the batches it has already been trained for.
     """
 
     of: str
@@ -35,10 +35,10 @@ class Option:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An option after fine-tuning, measured; ``tunings`` are those it went through, in order.
+    """An option after fine-tuning, measured; ``tunings`` are its fine-tunings in order.
 
-    One that is ``given_up`` is reported and never delivered: new weights that have learnt next to nothing may well keep
-    a budget, since they hardly fire.
+    A candidate that is ``given_up`` is reported but never delivered: untrained weights that have hardly learnt anything
+    may meet a budget simply because they hardly fire.
     """
 
     option: Option
@@ -54,11 +54,11 @@ class Candidate:
 
 
 def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
-    """Return the candidate to go on with: the most accurate one, of those that can still come within the budgets.
+    """Return the candidate for the closing fine-tuning: the most accurate of those that can still meet the budgets.
 
-    Accuracies on the validation samples that differ by no more than a standard error say little after so brief a
-    fine-tuning: of such candidates those ``of`` the method that was asked for come before what stands beside them, and
-    of these one that saves SynOps over the one with the least loss is taken, or else that one.
+    After so brief a fine-tuning, accuracies within a standard error of each other say little.  Among such candidates
+    those ``of`` the method asked for take precedence; among these, the one with the fewest SynOps if that saves
+    noticeably, or else the one with the least loss.
     """
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
@@ -72,10 +72,10 @@ def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
 
 
 def may_win(candidate: Candidate, leader: Candidate, known: Mapping[str, Candidate]) -> bool:
-    """Say whether a candidate that was fine-tuned briefly may still come to lead those that are ``known`` by name.
+    """Whether a briefly fine-tuned candidate may still overtake the leader with more training.
 
-    What leads may have been trained for longer before.  Weights that were drawn anew are held against the same widths
-    that were cut from the trained network: where these are no head start, they may well hold back.
+    The leader may have been trained for longer before.  Untrained weights are compared with the same widths cut from
+    the trained network (``known`` as "uniform"): if those are no head start, they may be a handicap.
     """
     if candidate.option.proposal.untrained and "uniform" in known:
         return gain(known["uniform"].measured.val, candidate.measured.val) <= _BEHIND
@@ -83,10 +83,10 @@ def may_win(candidate: Candidate, leader: Candidate, known: Mapping[str, Candida
 
 
 def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
-    """Return the candidate to deliver: of those that meet the goal, or else miss it least, the most accurate one.
+    """Return the candidate to deliver: the most accurate of those that meet the goal, or else miss it least.
 
-    Of such whose accuracies differ by no more than a standard error it is the one with the least loss, which moves
-    where the accuracy of a few hundred samples stands still, or moves by chance.
+    Among accuracies within a standard error the least loss decides, which still changes where the accuracy on a few
+    hundred samples stands still or moves by chance.
     """
 
     def missed(each: Candidate) -> tuple[bool, float]:
@@ -104,22 +104,22 @@ def _most_accurate(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 _FAR_BEHIND, _BEHIND = 3.0, 1.0
-"""Standard errors by which a candidate is behind that does not come to lead any more, and one of new weights."""
+"""Standard errors behind which a candidate no longer overtakes; the second for untrained weights."""
 _SAVING = 0.95
-"""Fewer SynOps than this share are a reason of their own to prefer a network; pressing changes less."""
+"""A network with less than this share of another's SynOps is preferred: fine-tuning changes less than that."""
 _REACHABLE = 0.25
-"""So far beyond its budgets a network can be pressed within them: that its accuracy still says something."""
+"""An excess over the budgets that fine-tuning can remove while the accuracy stays meaningful."""
 
 
 def gain(one: Activity, other: Activity) -> float:
-    """Return by how many standard errors of their difference one accuracy is better than another (McNemar)."""
+    """Return the difference of two accuracies in standard errors (McNemar)."""
     better = int((one.correct & ~other.correct).sum())
     worse = int((other.correct & ~one.correct).sum())
     return (better - worse) / max(1.0, sqrt(better + worse))
 
 
 def start(option: Option, evaluator: Evaluator, goal: Goal, config: FinetuneConfig) -> Candidate:
-    """Fine-tune an option for the comparison; one that shall not be fine-tuned is measured as it is."""
+    """Fine-tune an option for the comparison; one without ``tunes`` is measured as it is."""
     measured = evaluator.measure(option.network)
     if not option.proposal.tunes:
         return Candidate(option, measured, 0.0, ())

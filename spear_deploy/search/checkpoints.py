@@ -1,7 +1,7 @@
-"""Fine-tuned weights of a run, so that one that was interrupted does not train again what it had trained.
+"""Checkpoints of fine-tuned weights, so that a resumed run need not repeat a training.
 
-The journal holds a line for each fine-tuning: what it depends on, what it ended with, and the check sum of the file
-with its parameters.  A file that is missing, or not the one that was written, is trained anew.
+The journal has a line for each fine-tuning: its inputs, its results, and the checksum of the file with its parameters.
+If the file is missing or has changed, the training is repeated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from spear_deploy.untrusted import npz
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Fine-tunings by what they depend on, in the journal and in files of ``folder``."""
+    """Fine-tunings by their inputs, in the journal and in files of ``folder``."""
 
     journal: Journal
     folder: Path
@@ -38,9 +38,9 @@ class Checkpoints:
         simulator: Callable[[Network], NetworkSimulator],
         tune: Callable[[], Tuned],
     ) -> Tuned:
-        """Return what ``tune`` makes of a network, from the file if it was made before.
+        """Return the result of ``tune`` on a network, from its file if there is one.
 
-        What a deadline cut short is not kept: a run that goes on trains it whole.
+        A training that the deadline cut short is not stored: the resumed run repeats it in full.
         """
         path = self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npz"
         made: list[Tuned] = []

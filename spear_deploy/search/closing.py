@@ -1,12 +1,12 @@
-"""The closing fine-tuning: it ends when the validation samples gain nothing, and presses until the budgets are kept.
+"""The closing fine-tuning: it ends when the validation samples gain nothing and the budgets are met.
 
-It runs in rounds, each a whole schedule down to a rate of zero, so that each yields a network that can be delivered: of
-a quarter, a quarter and half of all that may be spent.  Of those within the budgets the one that is best on the
-validation samples is delivered (:func:`~spear_deploy.search.candidate.to_deliver`).
+It runs in rounds of a quarter, a quarter and half of the batches.  Each round is a whole schedule down to a learning
+rate of zero, so that each yields a network that can be delivered; of those within the budgets, the best on the
+validation samples is (:func:`~spear_deploy.search.candidate.to_deliver`).
 
-What the rounds leave above a budget is not pressed out of the weights for ever: it is removed, and a short round
-follows.  Units go where units were pruned, least important for what they save first; where single synapses were, and
-the chip spends nothing on those that are gone, synapses go.  Removal only lowers SynOps, so that this ends.
+SynOps that the rounds leave above a budget are removed, each time followed by a short round: as units where units were
+pruned (least important per SynOp first), as single synapses where synapses were and the chip skips missing ones.
+Removal only lowers SynOps, so this terminates.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from spear_deploy.search.thinning import costs_of, thinned
 from spear_deploy.train.config import FinetuneConfig
 
 _ROUNDS = (0.25, 0.25, 0.5)
-"""What each round may spend of the whole closing fine-tuning."""
+"""The share of the closing fine-tuning's batches that each round takes."""
 _PATIENCE = 2
-"""Rounds, each no better than the one before, after which it ends."""
+"""Rounds without improvement on the one before after which the fine-tuning ends."""
 _SURE = 1e-3
-"""Loss on the validation samples, in nats, below which they cannot tell what is gained."""
+"""Loss on the validation samples, in nats, below which they cannot show a further gain."""
 _ATTEMPTS = 4
-"""Short rounds that follow while a budget is missed."""
+"""Short rounds that follow at most while a budget is missed."""
 _PRESSED = 1.03
-"""What is so little above its budget is pressed, where only whole units could go."""
+"""Up to this multiple of a budget, fine-tuning alone is used where only whole units could be removed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Closed:
-    """The network that the closing fine-tuning ended with.
+    """The result of the closing fine-tuning.
 
-    ``rising`` is what its last round added to the accuracy on the validation samples, 0..1, where all rounds were run
-    and it added more than a standard error; 0 elsewhere: it has converged, as far as these samples tell.
+    ``rising`` is the accuracy (0..1) that the last of all rounds gained on the validation samples, if that is more than
+    a standard error; otherwise 0: it has converged, as far as these samples can tell.
     """
 
     candidate: Candidate
@@ -52,11 +52,11 @@ class Closed:
 
 
 def close(candidate: Candidate, evaluator: Evaluator, goal: Goal, rate: float, tick: Tick) -> Closed:
-    """Return the best network within the budgets that further fine-tuning gives, or the one that misses them least."""
+    """Fine-tune on; return the best network within the budgets, or the one that misses them least."""
     if not candidate.option.proposal.tunes:
         return Closed(candidate)
     best, last, rounds, idle, rising = candidate, candidate, list(_rounds(evaluator, rate)), 0, 0.0
-    found = [candidate]  # all of them are compared at once: alike within an error is no order
+    found = [candidate]  # all are compared at once: "alike within a standard error" is not transitive
     for number, config in enumerate(rounds, start=1):
         if goal.is_met(best.measured) and calibrated_loss(best.measured.val) < _SURE:
             break
@@ -92,7 +92,7 @@ def _rounds(evaluator: Evaluator, rate: float) -> Iterator[FinetuneConfig]:
 
 
 def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidate:
-    """Remove what a budget of activity is missed by."""
+    """Remove the SynOps by which a budget of activity is missed."""
     budget = goal.binding(candidate.measured)
     if budget is None:
         return candidate
@@ -104,7 +104,7 @@ def _trimmed(candidate: Candidate, evaluator: Evaluator, goal: Goal) -> Candidat
 
 
 def _thinner(candidate: Candidate, evaluator: Evaluator, share: float) -> Candidate:
-    """Leave this ``share`` of the SynOps by removing single synapses."""
+    """Reduce the SynOps to this ``share`` by removing single synapses."""
     data, execution, decide = evaluator.data, evaluator.execution, evaluator.options.decide
     costs = costs_of(candidate.measured.network, data, execution)
     left = thinned(costs, share, data, execution, decide=decide)
@@ -112,7 +112,7 @@ def _thinner(candidate: Candidate, evaluator: Evaluator, share: float) -> Candid
 
 
 def _narrower(candidate: Candidate, evaluator: Evaluator, share: float) -> Candidate:
-    """Leave this ``share`` of the SynOps by removing units; what was pruned otherwise stays as its method made it."""
+    """Reduce the SynOps to this ``share`` by removing units, if the candidate was pruned by units."""
     if not candidate.option.kept:
         return candidate
     network = candidate.measured.network

@@ -1,9 +1,9 @@
-"""What each unit costs in SynOps, and what a network of the units that are kept will.
+"""Cost model: the SynOps of each unit, and of a network that keeps some of the units.
 
 A projection's SynOps are, for a source unit u and a target unit v, the spikes of u times the synapses that lead from
 it to v: ``spikes[u] * fan_out[u] * share[v]``, where ``share`` is the part of the projection's synapses that end in v.
-Summed over the units kept at either end that gives the SynOps of a pruned network *if all rates stay as they are*;
-what pruning and fine-tuning do to the rates is for LRE to learn.
+Summed over the units kept at either end, this gives the SynOps of a pruned network *at unchanged firing rates*; how
+pruning and fine-tuning change the rates is learnt by LRE.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """SynOps a sample of one projection: ``sent`` by each source unit, and the ``share`` that each target unit gets.
+    """SynOps per sample of one projection: ``sent`` by each source unit, ``share`` received by each target unit.
 
     ``source`` and ``target`` are the groups at its ends; None, with one entry, where nothing can be removed.
     """
@@ -39,22 +39,22 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class SynopsCost:
-    """The SynOps of a network as a function of the units that it keeps, at the rates of the unpruned one."""
+    """The SynOps of a network as a function of the units that it keeps, at the unpruned network's firing rates."""
 
     terms: tuple[Term, ...]
     units: Mapping[str, int]
 
     @property
     def total(self) -> float:
-        """SynOps a sample of the whole network."""
+        """SynOps per sample of the whole network."""
         return sum(float(term.sent.sum() * term.share.sum()) for term in self.terms)
 
     def of(self, kept: Mapping[str, Units]) -> float:
-        """Return the SynOps a sample of a network that keeps these units of each group."""
+        """Return the SynOps per sample of a network that keeps these units of each group."""
         return sum(_kept(term.sent, term.source, kept) * _kept(term.share, term.target, kept) for term in self.terms)
 
     def saved(self, kept: Mapping[str, Units]) -> dict[str, Array]:
-        """Return what the removal of each unit alone saves, (units,) a group, beside the others that are kept."""
+        """Return the SynOps saved by removing each unit alone from the kept ones, (units,) per group."""
         saved = {name: np.zeros(count) for name, count in self.units.items()}
         for term in self.terms:
             sent, share = _kept(term.sent, term.source, kept), _kept(term.share, term.target, kept)
@@ -63,7 +63,7 @@ class SynopsCost:
             if term.target is not None:
                 saved[term.target] += term.share * sent
             if term.source is not None and term.source == term.target:
-                saved[term.source] -= term.sent * term.share  # a unit's synapses to itself go once
+                saved[term.source] -= term.sent * term.share  # a unit's synapses to itself are counted once
         return saved
 
 
@@ -72,7 +72,7 @@ def _kept(values: Array, group: str | None, kept: Mapping[str, Units]) -> float:
 
 
 def synops_cost(network: Network, groups: UnitGroups, split: Split, execution: Execution | None = None) -> SynopsCost:
-    """Measure what each unit costs, from the spikes of the float network on a split."""
+    """Measure the cost model on the spikes of the float network on a split."""
     spikes = mean_spikes(network, split, execution)
     units = {group.name: group.units for group in groups.groups}
     member = {name: group.name for group in groups.groups for name in group.populations}
@@ -89,7 +89,7 @@ def synops_cost(network: Network, groups: UnitGroups, split: Split, execution: E
 
 
 def mean_spikes(network: Network, split: Split, execution: Execution | None = None) -> dict[str, Array]:
-    """Return the spikes a sample of each neuron of each population that spikes, (neurons,), inputs included."""
+    """Return the spikes per sample of each neuron of each spiking population, (neurons,), inputs included."""
     run, total = FloatRun(network, execution), dict[str, Array]()
     counted = {p.name for p in network.neurons if p.neuron.spikes == "integer"}
     for x, _ in split.batches(run.together(split.samples.steps)):
@@ -101,6 +101,6 @@ def mean_spikes(network: Network, split: Split, execution: Execution | None = No
 
 
 def _by_unit(values: Array, group: str | None, units: Mapping[str, int]) -> Array:
-    """Sum what neurons, or the rows of a matrix, count over the unit that they belong to."""
+    """Sum values of neurons, or of the rows of a matrix, by the unit that they belong to."""
     rows: Array = values.reshape(1 if group is None else units[group], -1).sum(axis=1)
     return rows

@@ -1,7 +1,7 @@
-"""What a pruned network is worth: before fine-tuning, and as the chip's measured integers after it.
+"""Evaluating pruned networks: cheaply before fine-tuning, and by measurement on the emulator after it.
 
-The cheap verdict runs nothing: the importance that is kept, and the SynOps at unchanged rates.  The expensive one
-fine-tunes as the chip computes, lowers, and measures on the emulator.
+The cheap score runs nothing: it is the importance kept, beside the SynOps at unchanged firing rates.  The expensive
+evaluation fine-tunes with the chip's arithmetic, lowers the network, and measures it on the emulator.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ from spear_deploy.train.finetune import RunAway, Tuned, finetune
 from spear_deploy.train.teacher import Teacher
 
 _SAMPLES = 256
-"""Validation samples that the rates of the float network are taken from."""
+"""Validation samples on which the firing rates of the float network are measured."""
 _RANKING_SAMPLES = 1024
 """Training samples that importance is averaged over."""
 _AT_HAND = 4
-"""Pruned networks that are kept: a network is placed, judged and fine-tuned in turn, and many would fill the memory."""
+"""Pruned networks that are cached: each is placed, scored and fine-tuned in turn, and many would fill the memory."""
 
 _Key: TypeAlias = tuple[tuple[str, int], ...]
-"""Keep counts as what results are remembered by."""
+"""Keep counts as a key of caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluator:
     """Evaluates proposals for one baseline; SynOps are shares of the unpruned network's.
 
-    ``place`` is how networks are put on cores, by its name in :data:`~spear_deploy.placement.placers.PLACERS`.
+    ``place`` is the name of the placer in :data:`~spear_deploy.placement.placers.PLACERS`.
     """
 
     baseline: Baseline
@@ -80,7 +80,7 @@ class Evaluator:
 
     @cached_property
     def cost(self) -> SynopsCost:
-        """What each unit of the unpruned network costs."""
+        """The SynOps of each unit of the unpruned network."""
         return self.cost_in(self.baseline.network)
 
     @cached_property
@@ -95,17 +95,17 @@ class Evaluator:
         return unit_importance(network, unit_groups(network), ranking, self.execution, decide=self.options.decide)
 
     def cost_in(self, network: Network) -> SynopsCost:
-        """Return what each unit of a network costs."""
+        """Return the SynOps of each unit of a network."""
         return synops_cost(network, unit_groups(network), self.data.val.some(_SAMPLES), self.execution)
 
     @cached_property
     def _pruned(self) -> Callable[[_Key], Network]:
-        """Prunes to counts; the last networks stay at hand, with the synapses that were composed for them."""
+        """Prunes to counts; the last networks are cached, together with their composed synapses."""
         return lru_cache(_AT_HAND)(lambda counts: keep_units(self.baseline.network, self.kept_units(dict(counts))))
 
     @cached_property
     def _recalibrated(self) -> Callable[[_Key], Network]:
-        """Prunes to counts and recalibrates; the last one stays: uniform widths find the rate and are compared."""
+        """Prunes to counts and recalibrates; the last one is cached, since uniform widths are used twice."""
         return lru_cache(1)(lambda counts: self.cut(self.baseline.network, self.kept_units(dict(counts))))
 
     @cached_property
@@ -140,16 +140,16 @@ class Evaluator:
         return recalibrated(network, left, kept, self.data, self.execution, decide=decide)
 
     def network_of(self, proposal: Proposal) -> Network:
-        """Return the network of a proposal as its fine-tuning begins with it."""
+        """Return the network of a proposal as its fine-tuning starts from it."""
         if proposal.network is not None:
             return proposal.network
         return self._recalibrated(_key(proposal.counts))
 
     def outcome(self, proposal: Proposal) -> Outcome:
-        """Judge a proposal before fine-tuning.
+        """Score a proposal before fine-tuning.
 
-        Counts are judged without running anything.  A network whose weights a method changed is run in float on a part
-        of the validation split, and its accuracy is its score.
+        Counts are scored without running anything.  A network whose weights a method changed is run in float on part of
+        the validation split, and its accuracy is the score.
         """
         if proposal.network is None:
             kept = self.kept_units(proposal.counts)
@@ -163,13 +163,13 @@ class Evaluator:
         return self._placed(_key(counts))
 
     def expected_placement(self, counts: KeepCounts) -> Placement:
-        """Place the pruned network as it will be, by the unpruned network's rates: that takes no more cores."""
+        """Place the pruned network with the run's placer, at the unpruned network's rates: it takes no more cores."""
         return self.placement(counts) if keeps_rule(self.place) else self._expected(_key(counts))
 
     def _expected_placement(self, counts: KeepCounts) -> Placement:
         try:
             lowered = self.compiler.lower(self.pruned(counts))
-        except UnsupportedError:  # what is lowered in the end is fine-tuned, and may well be possible
+        except UnsupportedError:  # of these weights; the fine-tuned ones may be possible
             return self.placement(counts)
         left, sent = kept_neurons(self.baseline.network, self.kept_units(counts)), self.baseline.chip_val.sent
         sent = {name: spikes[left[name]] if name in left else spikes for name, spikes in sent.items()}
@@ -187,14 +187,14 @@ class Evaluator:
         multiplier: float = 0.0,
         tick: Tick | None = None,
     ) -> Tuned:
-        """Fine-tune a network as the chip computes, pressing its SynOps towards a ``target`` where there is one."""
+        """Fine-tune a network with the chip's arithmetic, penalising SynOps per sample above ``target``, if given."""
         aims = Aims(self.teacher, target, multiplier)
         return self._tuned(network, config, self.execution.seed + seed, aims, self.compiler.trainable, tick)
 
     def tune_roughly(self, network: Network, config: FinetuneConfig, *, tick: Tick | None = None) -> Network:
-        """Fine-tune a network in float, which is cheaper and near enough where nothing is decided by a per cent.
+        """Fine-tune a network in float: cheaper, and precise enough where one per cent decides nothing.
 
-        Where the chip does not answer as the float network does, it is fine-tuned as the chip computes.
+        Where the chip's answers differ from the float network's, it is fine-tuned with the chip's arithmetic.
         """
         aims, seed = Aims(self.teacher), self.execution.seed
         simulator = FloatSimulator if self.baseline.answers_alike else self.compiler.trainable
@@ -243,12 +243,12 @@ class Evaluator:
         return measure_program(lowered.program, self.data.test, self.execution, tick=tick, decide=self.options.decide)
 
     def measure_in_training(self, measured: Measured) -> float:
-        """Return the mean SynOps on the training samples, which fine-tuning is told its target in."""
+        """Return the mean SynOps on training samples, the unit of fine-tuning's target."""
         ranking = self.data.train.some(_RANKING_SAMPLES)
         return measure_program(measured.lowered.program, ranking, self.execution).mean_synops
 
     def prunable_groups(self) -> tuple[PrunableGroup, ...]:
-        """Describe the groups to a method; SynOps of a projection are charged half to either end."""
+        """Describe the groups to a method; each end of a projection is charged half of its SynOps."""
         network, total = self.baseline.network, self.cost.total
         fan_in: dict[str, int] = {}
         for synapses in network.synapses:

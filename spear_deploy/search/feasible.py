@@ -1,4 +1,4 @@
-"""Whether a budget can be met at all, and what stands in the way: before the first fine-tuning."""
+"""Feasibility of the budgets, checked before the first fine-tuning."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from spear_deploy.search.space import Space
 from spear_deploy.targets.narrowing import besides_pruning, is_among
 
 _HOPELESS = 2.0
-"""A search is not begun if even the smallest network is predicted to use so many times a budget."""
+"""A search is refused if even the smallest network is predicted to use this multiple of a budget."""
 
 
 def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
-    """Raise :class:`BudgetNotMetError` (E041), with every budget that even the smallest network is far beyond.
+    """Raise :class:`BudgetNotMetError` (E041) with every budget that even the smallest network far exceeds.
 
-    The message gives the floor: what the inputs' spikes and the populations that are never pruned cost whatever is
-    removed elsewhere.
+    The message gives the floor: the cost of input spikes and of populations that cannot be pruned, which remains
+    whatever else is removed.
     """
     if not space.groups:
         synapses_help = bool(goal.of_activity) and not evaluator.baseline.measured.lowered.target.counts_zeros
         if synapses_help and evaluator.options.method in OF_SYNAPSES:
-            return  # how few of them would do is not known before they go
+            return  # how few synapses are enough is only known after removing them
         reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
         message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
         missed = [
@@ -55,9 +55,9 @@ def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
 
 
 def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) -> Iterator[Finding]:
-    """Yield what keeps the smallest network from the chip, else from the budgets of its placement.
+    """Yield why the smallest network does not fit the chip, or else exceeds budgets of its placement.
 
-    ``least`` is the placement of the network that has a unit of each group: a lower ratio may build it.
+    ``least`` is the placement of the network with one unit per group, which a lower ratio would allow.
     """
     for obstacle in smallest.findings:
         message = f"the smallest network that may be built does not fit: {obstacle.message}"
@@ -66,7 +66,7 @@ def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) 
         yield Finding("E041", obstacle.where, message, fix)
     for budget in goal.budgets:
         of_placement = budget.resource.of_placement
-        if of_placement is None or smallest.findings:  # more of a chip than it has no budget can give
+        if of_placement is None or smallest.findings:  # no budget can give more of a chip than it has
             continue
         needed = of_placement(smallest)
         if not budget.allows(needed):
@@ -76,17 +76,17 @@ def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) 
 
 
 def _fix(budget: Budget, needed: float, space: Space, *, helps: bool) -> str:
-    """Say what would do: more of the budget, or a lower ratio where that ``helps``."""
+    """Return the fix: a larger budget, or a lower ratio where that ``helps``."""
     return f"give a {budget.resource.option} of {ceil(needed)} or more" + f", or {_lower_ratio(space)}" * helps
 
 
 def _lower_ratio(space: Space) -> str:
-    """Return the option that lets a unit of each group be all that is left."""
+    """Return the option with which a single unit per group may be left."""
     return f"a --lowest-ratio of {1 / max(space.units.values()):.3g}"
 
 
 def floor_of(cost: SynopsCost, space: Space) -> str:
-    """Say where the SynOps of the smallest network come from, the largest part first."""
+    """Say where most of the smallest network's SynOps come from."""
     parts = []
     for term in cost.terms:
         source = 1.0 if term.source is None else space.smallest[term.source] / space.units[term.source]

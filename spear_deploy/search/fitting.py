@@ -1,7 +1,7 @@
-"""Widths that fit the chip, by the chip's own rule: memory is freed in steps, and a removal within a step frees none.
+"""Widths that fit the chip, found by placing them: memory is freed in steps, and a removal within a step frees none.
 
-A layer of 33 channels may take the memory of 64: the thirty-third costs as much as the 32 before it, and one of 64 that
-goes frees nothing.  So what a removal frees is not reckoned: the target places the narrower network, by its shapes.
+A layer of 33 channels may take the memory of 64: the thirty-third costs as much as the 32 before it, and removing one
+of 64 frees nothing.  So freed memory is not calculated here: the target places the narrower network, by its shapes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from spear_deploy.search.cost import SynopsCost
 
 _SLICE = 16
-"""A step narrows a group by a part of this many at least where that frees more: placing takes time."""
+"""A step narrows a group by at least this fraction (1/16) if that frees more: each placement takes time."""
 
 
 def towards_fitting(
     space: Space, importance: Mapping[str, NDArray[np.float64]], cost: SynopsCost, counts: KeepCounts
 ) -> dict[str, Units]:
-    """Return the units that are left at widths that fit, or on the way there as far as a stage goes."""
+    """Return the units left at widths that fit, or as far towards them as one stage goes."""
     widths = fitting_widths(space, importance, counts)
     while True:
         left = {name: most_important(importance[name], count) for name, count in widths.items()}
@@ -38,10 +38,11 @@ def towards_fitting(
 
 
 def fitting_widths(space: Space, importance: Mapping[str, NDArray[np.float64]], counts: KeepCounts) -> KeepCounts:
-    """Return widths of at most ``counts`` that fit, or the last ones that came nearer to that.
+    """Return widths of at most ``counts`` that fit, or else the ones that came closest.
 
-    Two ways are compared by the importance that they lose, as logarithms of what the groups keep of theirs: one group
-    alone is narrowed until all fits, or step follows step, each by the group that loses least for what it frees.
+    Two ways are compared by the importance lost (the sum of log shares kept over the groups): one group alone is
+    narrowed until everything fits, or groups are narrowed in turn, each step in the one that loses least per memory
+    freed.
     """
     ranked = {name: np.cumsum(np.sort(importance[name])[::-1]) for name in counts}
 
@@ -54,7 +55,7 @@ def fitting_widths(space: Space, importance: Mapping[str, NDArray[np.float64]], 
 
 
 def _in_steps(space: Space, counts: KeepCounts, lost: Callable[[KeepCounts], float]) -> KeepCounts:
-    """Narrow one group after the other; ``lost`` tells what widths lose."""
+    """Narrow groups in turn until everything fits; ``lost`` gives the importance lost at given widths."""
     while (missing := space.beyond(counts)) > 0:
         steps = [{**counts, name: left} for name, left in _steps(space, counts, missing).items()]
         if not steps:
@@ -65,7 +66,7 @@ def _in_steps(space: Space, counts: KeepCounts, lost: Callable[[KeepCounts], flo
 
 
 def _steps(space: Space, counts: KeepCounts, missing: float) -> dict[str, int]:
-    """Return the width of each group that its next step leaves; those that free nothing are left out."""
+    """Return the width of each group after its next step; groups whose step frees nothing are left out."""
     found = _narrowed(space, counts, nextafter(missing, 0.0))
     for name, left in found.items():
         slimmer = max(space.smallest[name], counts[name] - counts[name] // _SLICE)
@@ -75,7 +76,7 @@ def _steps(space: Space, counts: KeepCounts, missing: float) -> dict[str, int]:
 
 
 def _narrowed(space: Space, counts: KeepCounts, most: float) -> dict[str, int]:
-    """Return the largest narrower width of each group that leaves ``most`` of what is missed, where there is one."""
+    """Return, by group, the largest narrower width at which at most ``most`` is still missing, if there is one."""
     found = {}
     for name, least in space.smallest.items():
         left = widest(counts[name], partial(_helps, space, counts, name, most), least)
@@ -89,6 +90,6 @@ def _helps(space: Space, counts: KeepCounts, name: str, most: float, left: int) 
 
 
 def _lost(ranked: NDArray[np.float64], before: int, after: int) -> float:
-    """Return the logarithm of what a group keeps less of its importance, whose sums from the largest are ``ranked``."""
+    """Return log(importance before / after) of a group; ``ranked`` are its cumulated importances, largest first."""
     kept, left = float(ranked[before - 1]), float(ranked[after - 1])
     return log(kept / left) if left > 0 else inf if kept > 0 else 0.0

@@ -1,12 +1,12 @@
-"""Gradual pruning: stages that remove what matters least for the SynOps it saves, with short training between.
+"""Gradual pruning: stages that remove the units of least importance per SynOp, with short training in between.
 
-A stage lowers the SynOps by a quarter at most, by removing the units that take least of their group's importance for
-the SynOps that they save (:mod:`spear_deploy.search.removal`).  Then the network is fine-tuned briefly, and importance
-and rates are taken anew.  Where SynOps are within the target and only the chip's memory or a budget of the placement is
-missed, a stage goes to widths that fit (:mod:`spear_deploy.search.fitting`), or part of the way where they lie far.
+A stage lowers the SynOps by at most a quarter, by removing the units with the least importance in their group per SynOp
+saved (:mod:`spear_deploy.search.removal`).  The network is then fine-tuned briefly, and importance and firing rates are
+measured again.  If the SynOps are within the target and only the chip's memory or a budget of the placement is missed,
+the stage narrows towards widths that fit (:mod:`spear_deploy.search.fitting`).
 
-The SynOps before and after each of these short runs are what LRE learns from: of promising networks, on the way to the
-target, at no extra cost.
+LRE learns from the SynOps before and after each of these short trainings: promising networks on the way to the target,
+at no extra cost.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from spear_deploy.search.space import CLOSE, STAGE, KeepCounts, Space, counts_of
 from spear_deploy.train.config import FinetuneConfig
 
 _SAMPLES = 512
-"""Training samples that the importance within a stage is averaged over."""
+"""Training samples over which importance is averaged within a stage."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A network on the way: the units that it keeps of the unpruned one, and its ``share`` of the SynOps of that.
+    """A network on the path: the units ``kept`` of the unpruned network, and its ``share`` of that network's SynOps.
 
-    ``steps`` are the batches that it was trained for since.
+    ``steps`` are the batches it has been trained for in all stages so far.
     """
 
     network: Network
@@ -51,23 +51,23 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class GradualPath:
-    """The way of gradual pruning, from the unpruned network to the target, and LRE's pairs."""
+    """The stages of gradual pruning, from the unpruned network to the target, and the pairs for LRE."""
 
     stages: tuple[Stage, ...]
     pairs: tuple[Pair, ...]
 
     @property
     def end(self) -> Stage:
-        """Where it led."""
+        """The last stage."""
         return self.stages[-1]
 
     def down_to(self, share: float, fits: Callable[[KeepCounts], bool]) -> Stage:
-        """Return the first stage of at most that share of the SynOps that fits, or the last one."""
+        """Return the first stage that fits within that share of the SynOps, or else the last one."""
         return next((each for each in self.stages if each.share <= share and fits(each.counts)), self.end)
 
 
 def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: float, tick: Tick) -> GradualPath:
-    """Prune until the SynOps are at the ``target`` share and the placement fits, or nothing more can go."""
+    """Prune until the SynOps are at the ``target`` share and the placement fits, or nothing more can be removed."""
     network, whole = evaluator.baseline.network, evaluator.cost.total
     kept: dict[str, Units] = {name: np.arange(units) for name, units in space.units.items()}
     path = [Stage(network, kept, 1.0, 0)]
@@ -96,5 +96,5 @@ def prune_gradually(evaluator: Evaluator, space: Space, target: float, rate: flo
 
 
 def between_stages(options: SearchOptions, rate: float) -> FinetuneConfig:
-    """Return the short training between stages: at half the rate, since the full one wrecks a network there."""
+    """Return the short training between stages, at half the learning rate: the full one ruins networks there."""
     return replace(options.stage, learning_rate=rate / 2)

@@ -1,7 +1,7 @@
-"""Which units matter: first-order Taylor importance of spikes.
+"""Importance of units: the first-order Taylor expansion of the loss in their spikes.
 
-The change of the loss if a unit fell silent is, to first order, |sum over time and space of s * dL/ds|
-(Molchanov et al. 2017, on spikes); averaged over samples and summed over the populations of a group.
+If a unit fell silent, the loss would change, to first order, by |sum over time and space of s * dL/ds| (Molchanov et
+al. 2017, applied to spikes); averaged over samples and summed over the populations of a group.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def unit_importance(
     batch: int = 64,
     decide: str | None = None,
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Return the importance of every unit of each group, (units,), for decisions by the rule of that name."""
+    """Return the importance of every unit of each group, (units,); ``decide`` names the decision rule of the loss."""
     execution = execution or Execution()
     simulator = FloatSimulator(network).to(execution.device)
     memory = memory_of_training(simulator, split.samples.steps)
@@ -63,8 +63,8 @@ def weight_importance(
 ) -> dict[Place, Weights]:
     """Return the first-order Taylor importance ``|w dL/dw|`` of every weight, by operation, in the weights' shapes.
 
-    The gradient is that of a batch, and its size is averaged over the batches: in a trained network the gradients of
-    all samples together cancel.  The loss is that of decisions by the rule of that name.
+    The magnitude is taken per batch and averaged over batches: in a trained network the gradients of all samples
+    together cancel.  ``decide`` names the decision rule of the loss.
     """
     simulator = FloatSimulator(network).to(execution.device)
     parameters = {place: simulator.get_parameter(name) for place, name in parameter_names(network).items()}
@@ -88,7 +88,7 @@ def _losses(
     decide: str | None,
     device: str,
 ) -> Iterator[tuple[Mapping[str, Tensor], Tensor]]:
-    """Yield of each batch what all populations sent, and the cross-entropy of its samples together."""
+    """Yield, for each batch, the output of all populations and the summed cross-entropy of its samples."""
     evidence = EVIDENCE[network_rule(network, decide).name]
     (port,) = network.inputs
     for x, labels in batches:
@@ -98,5 +98,5 @@ def _losses(
 
 
 def most_important(importance: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """Return the sorted indices of the ``count`` most important units; of equal ones the first."""
+    """Return the sorted indices of the ``count`` most important units; ties go to the first."""
     return np.sort(np.argsort(-importance, kind="stable")[:count])

@@ -1,4 +1,4 @@
-"""What units hold of the importance of their groups: the score of a network, and what each removal takes of it."""
+"""Shares of a group's importance: the score of a pruned network, and how much each removal costs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 
 def importance_lost(units: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return by how much the logarithm of a group's importance falls if each unit of it went alone, (units,), from 0.
+    """Return the drop in the log importance of a group if each of its units alone were removed, (units,), >= 0.
 
-    By that, divided by the number of groups, falls the logarithm of :func:`kept_importance`.  It grows as a group
-    narrows: the last unit takes everything, and is infinitely dear.
+    Divided by the number of groups, it is the drop in the logarithm of :func:`kept_importance`.  It grows as the group
+    narrows, and is infinite for the last unit.
     """
     whole = units.sum()
     if whole <= 0:
@@ -23,11 +23,11 @@ def importance_lost(units: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def kept_importance(importance: Mapping[str, NDArray[np.float64]], kept: Mapping[str, NDArray[np.intp]]) -> float:
-    """Return the geometric mean over the groups of the share of their importance that the kept units hold (0..1).
+    """Return the share of importance that the kept units hold, as a geometric mean over the groups (0..1).
 
-    A network is as good as its narrowest group: the plain sum likes networks that keep a single unit somewhere.  No
-    network is run for it.  Of the scores that were tried it predicts the accuracy after fine-tuning best, or as well as
-    any (docs/search.md).
+    A network is only as good as its narrowest group, while a plain sum favours networks that keep a single unit
+    somewhere.  No network is run.  Of the scores tried, none predicts the accuracy after fine-tuning better
+    (docs/search.md).
     """
     shares = [
         float(importance[name][units].sum() / importance[name].sum())

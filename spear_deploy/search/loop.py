@@ -1,8 +1,12 @@
-"""The search: what is common to all methods, from the unpruned network to one that keeps its budgets.
+"""The search, common to all methods: from the unpruned network to one that meets its budgets.
 
-learning rate -> gradual pruning, which yields LRE's pairs and safe widths -> the method's proposals -> the candidates
-are fine-tuned briefly, quantised, placed, emulated and compared on the validation samples -> the best one is closed.
-The test samples are not looked at.
+1. The learning rate is found by short runs.
+2. Gradual pruning yields the pairs for LRE, and widths that are known to meet the target.
+3. The method proposes networks, which are scored without fine-tuning.
+4. The best ones are fine-tuned briefly, quantised, placed, emulated, and compared on the validation samples.
+5. The winner gets the closing fine-tuning.
+
+The test samples are not used.
 """
 
 from __future__ import annotations
@@ -30,11 +34,11 @@ from spear_deploy.search.space import KeepCounts, Space, widest_uniform
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """How the search ended: the best candidate (within the budgets or not), and what was learnt.
+    """The result of a search: the best candidate (within the budgets or not), and what led to it.
 
-    ``compared`` are all that were compared, after their brief fine-tuning; ``figures`` are the method's own;
-    ``ratios`` are those that the candidate keeps of each group.  ``rising`` is the share of the validation samples by
-    which the last round of the closing fine-tuning still raised the accuracy; 0: it has converged.
+    ``compared`` are the candidates after their brief fine-tuning, ``figures`` the method's own, and ``ratios`` the keep
+    ratios of the best candidate.  ``rising`` is the accuracy (0..1) that the last round of the closing fine-tuning
+    still gained on the validation samples; 0: it has converged.
     """
 
     candidate: Candidate
@@ -50,7 +54,7 @@ class SearchResult:
 
 
 def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult:
-    """Search until a measured network meets the goal or the evaluations are used up.
+    """Search for the most accurate network that meets the goal.
 
     Raises :class:`BudgetNotMetError` (E041) if even the smallest network is far beyond a budget.
     """
@@ -70,13 +74,13 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
 
 
 def _beyond(evaluator: Evaluator, goal: Goal, counts: KeepCounts) -> float:
-    """Return by how much a network misses what its placement tells; one that fits by rule is not placed anew."""
+    """Return by how much a placement exceeds its limits; the run's placer is tried only if the rule's does."""
     by_rule = goal.beyond(evaluator.placement(counts))
     return goal.beyond(evaluator.expected_placement(counts)) if by_rule > 0 else by_rule
 
 
 class _Search:
-    """The proposals of a method and the candidates taken from them, for one goal."""
+    """The state of one search: the proposals of the method, and the candidates chosen from them."""
 
     def __init__(
         self,
@@ -109,7 +113,7 @@ class _Search:
             self._say("best so far" if each is best else "compared", each, progress)
         with progress.step("close") as tick:
             closed = close(best, self.evaluator, self.goal, self.rate, tick)
-        # One that was within the budgets already is not given up for a worse one.
+        # A candidate that was within the budgets before closing is not discarded for a worse one.
         delivered = to_deliver((closed.candidate, *running), self.goal)
         self._say("fine-tuned", delivered, progress)
         self.lre = fit(self.pairs, self.chosen)
@@ -148,14 +152,14 @@ class _Search:
         )
 
     def _predict(self, proposal: Proposal, outcome: Outcome) -> float:
-        """Predict the share of the SynOps after fine-tuning."""
+        """Predict the share of the SynOps after fine-tuning, by LRE."""
         return self.lre.predict(outcome.synops, self._ratios(proposal))
 
     def _ratios(self, proposal: Proposal) -> tuple[float, ...]:
         return tuple(proposal.counts.get(name, most) / most for name, most in self.space.units.items())
 
     def _explore(self, method: Method, tick: Tick) -> None:
-        """Ask for networks and tell what they are worth."""
+        """Ask the method for networks, and tell it their scores."""
         for done in range(self.options.episodes):
             proposal = method.ask()
             if proposal is None or (self.judged and self.evaluator.execution.deadline.passed):
@@ -171,7 +175,7 @@ class _Search:
             )
 
     def _check(self, proposal: Proposal) -> None:
-        """Raise :class:`PluginError` for counts that no network can be built with."""
+        """Raise :class:`PluginError` (E065) for counts that no network can have."""
         if proposal.network is not None:
             return
         counts, units = proposal.counts, self.space.units
@@ -181,7 +185,7 @@ class _Search:
             raise PluginError.of("E065", self.options.method, message, "propose 1 to all units of each group")
 
     def _choose(self, method: Method) -> list[tuple[Proposal, Outcome]]:
-        """Take the best networks that are predicted to use the budgets, or else those nearest to them."""
+        """Return the best proposals that are predicted to be near the target, or else the nearest ones."""
         nearest = 1 - self.options.least_use
         most_unused = nearest if self.goal.of_activity else 1.0
 
@@ -197,7 +201,7 @@ class _Search:
         return proposal.network is not None or self.space.fits(proposal.counts)
 
     def _beside(self, chosen: Sequence[tuple[Proposal, Outcome]]) -> list[Option]:
-        """Return what is compared with a method's networks; no widths are trained twice."""
+        """Return the options compared with the method's own; no widths are trained twice."""
         beside = [name for name in self.options.beside if name != self.options.method]
         known: dict[str, Callable[[], Option]] = {
             "gradual": self._gradual,
@@ -234,7 +238,7 @@ class _Search:
         return Option(self.options.method, proposal, network, listed, outcome, predicted, proposal.steps)
 
     def _compare(self, options: Sequence[Option], tick: Tick) -> list[Candidate]:
-        """Fine-tune all options briefly; what was cut at once then makes up for the stages, if it may still win."""
+        """Fine-tune all options briefly; those pruned at once then get the batches that stages had, if they may win."""
         config = replace(self.options.compare, learning_rate=self.rate)
         compared = []
         for done, option in enumerate(options, start=1):
@@ -256,7 +260,7 @@ class _Search:
         return compared
 
     def _learn(self, candidate: Candidate) -> None:
-        """Add what a candidate's SynOps became to what LRE knows."""
+        """Add a candidate's SynOps before and after fine-tuning to the pairs of LRE."""
         option = candidate.option
         if option.proposal.network is None:
             after = candidate.measured.val.mean_synops / self.evaluator.baseline.chip_val.mean_synops

@@ -1,4 +1,4 @@
-"""How good decisions are, more finely than by counting the right ones."""
+"""Loss on decisions, a finer measure than accuracy."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from spear_deploy.network import Network
 from spear_deploy.train.losses import logits
 
 _SCALES = 2.0 ** np.arange(-6.0, 6.5, 0.5)
-"""Scales that are tried, relative to scores of a standard deviation of 1."""
+"""Scales tried, relative to scores of standard deviation 1."""
 
 
 def calibrated_loss(activity: Activity) -> float:
-    """Return the mean cross-entropy of an activity's decisions, in nats, at the scale of its scores that suits it best.
+    """Return the mean cross-entropy of an activity's decisions, in nats, at the best scale of its scores.
 
-    Of a few hundred samples the accuracy moves in coarse steps and by chance; the loss tells more.  Scores of a chip
-    have a unit of their own, and a network that is overconfident by a factor decides as well as one that is not: so
-    scores count up to a factor (Guo et al. 2017, temperature scaling).
+    On a few hundred samples accuracy moves in coarse steps and by chance; the loss says more.  A chip's scores have
+    their own unit, and an overconfident network decides as well as a calibrated one, so the scale is fitted
+    (temperature scaling, Guo et al. 2017).
     """
     scores, labels = activity.scores, activity.labels
     spread = float(scores.std()) or 1.0

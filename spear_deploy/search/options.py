@@ -14,19 +14,20 @@ class SearchOptions:
     """How long and how the search runs.
 
     Attributes:
-        method: a name of :data:`spear_deploy.search.methods.METHODS`.
-        episodes: networks that the method may have judged, before fine-tuning.
+        method: a name in :data:`spear_deploy.search.methods.METHODS`.
+        episodes: networks that the method may propose; each is scored without fine-tuning.
         candidates: networks of the method that are fine-tuned briefly and compared.
-        beside: what is compared with them always: ``gradual`` and ``uniform`` widths, and from ``scratch`` the latter.
+        beside: networks that are always compared with them: ``gradual`` and ``uniform`` widths, and the latter trained
+            from ``scratch``.
         lowest_ratio: smallest keep ratio of a group.
-        aim: share of a budget that fine-tuning presses what is judged towards.
-        least_use: a network below so much of its budget wastes it, and another one is tried.
-        rate: learning rate; None: it is found by short runs.
-        trial: each of these short runs.
-        stage: the short fine-tuning after each stage of gradual pruning.
-        compare: the fine-tuning after which candidates are compared.
-        finish: the closing fine-tuning at most; it ends earlier when the validation samples gain nothing.
-        reference: the fine-tuning of the unpruned network, beside which the loss is reported, at most.
+        aim: share of a budget that fine-tuning aims for.
+        least_use: a network that uses less than this share of its budget wastes it: another is preferred.
+        rate: learning rate; None: found by short trial runs.
+        trial: fine-tuning of each trial run.
+        stage: fine-tuning after each stage of gradual pruning.
+        compare: fine-tuning before candidates are compared.
+        finish: the closing fine-tuning at its longest; it ends early once the validation samples gain nothing.
+        reference: fine-tuning of the unpruned network, the reference for the reported loss, at its longest.
     """
 
     method: str = "synapses"
@@ -45,20 +46,18 @@ class SearchOptions:
 
     @property
     def decide(self) -> str | None:
-        """The decision rule that networks are judged by: the one that their fine-tuning follows."""
+        """The decision rule of all networks, in fine-tuning and measurement."""
         return self.finish.decide
 
     def suited(self, *, counts_zeros: bool) -> SearchOptions:
-        """Return the same for a chip that may count a weight of zero as an operation, as any other weight.
+        """Return the options for a chip, which may count an operation for a weight of zero.
 
-        There single synapses save nothing, and units go until the target: ``synapses`` is then ``gradual``.
+        There, removing single synapses saves nothing: ``synapses`` becomes ``gradual``, which removes units only.
         """
         return replace(self, method="gradual") if counts_zeros and self.method == "synapses" else self
 
     def training(self, *, decide: str | None, augment: tuple[str, ...]) -> SearchOptions:
-        """Return the same, each fine-tuning under the decision rule of that name (None: the output's usual one), of
-        samples that these augmentations change.
-        """
+        """Return the options with this decision rule (None: the usual one) and augmentation in every fine-tuning."""
         names = ("trial", "stage", "compare", "finish", "reference")
         return replace(self, **{name: replace(getattr(self, name), decide=decide, augment=augment) for name in names})
 
@@ -76,4 +75,4 @@ EFFORTS: Mapping[str, SearchOptions] = MappingProxyType(
         "thorough": _spending(SearchOptions(episodes=800, candidates=3), 3.0),
     }
 )
-"""How much is spent, by name."""
+"""Presets of ``--effort`` by name."""

@@ -1,4 +1,4 @@
-"""How long a search will take: the batches that are still to be trained, at the pace measured so far."""
+"""Estimated duration of a search: the batches still to be trained, at the speed measured so far."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from spear_deploy.search.options import SearchOptions
 from spear_deploy.search.space import stages_to
 
 _OF_FLOAT = 2.0
-"""Until it is measured: training as the chip computes takes so many times as long as training in float."""
+"""Assumed until measured: how many times longer a batch takes with the chip's arithmetic than in float."""
 _WORTH_TELLING = 10.0
 
 
 class Pace:
-    """Seconds that a batch takes, by what is trained: ``float`` or ``chip``."""
+    """Seconds per batch, by arithmetic: ``float`` or ``chip``."""
 
     def __init__(self) -> None:
         self._spent: dict[str, tuple[float, int]] = {}
 
     def add(self, kind: str, seconds: float, batches: int) -> None:
-        """Count a training of so many batches."""
+        """Add a training of that many batches."""
         before, count = self._spent.get(kind, (0.0, 0))
         self._spent[kind] = before + seconds, count + batches
 
     def of(self, kind: str) -> float | None:
-        """Return the seconds of a batch; None where nothing tells them."""
+        """Return the seconds per batch; None if unknown."""
         seconds, batches = self._spent.get(kind, (0.0, 0))
         if batches:
             return seconds / batches
@@ -32,9 +32,9 @@ class Pace:
 
 
 def outlook(options: SearchOptions, pace: Pace, target: float, samples: int) -> str:
-    """Return what is to be said before gradual pruning to a ``target`` share, of a split of ``samples``; "" of little.
+    """Return the forecast printed before gradual pruning to a ``target`` share; "" if it is only seconds.
 
-    All rounds of the closing fine-tuning are counted, of which it may need fewer.
+    ``samples`` is the size of the training split.  All rounds of the closing fine-tuning are counted; it may end early.
     """
     seconds = seconds_of_training(options, pace, target, samples)
     if seconds is None or seconds < _WORTH_TELLING:
@@ -43,7 +43,7 @@ def outlook(options: SearchOptions, pace: Pace, target: float, samples: int) -> 
 
 
 def seconds_of_training(options: SearchOptions, pace: Pace, target: float, samples: int) -> float | None:
-    """Return how long the training takes at most that a search to a ``target`` share needs; None at an unknown pace."""
+    """Return the longest training time in seconds of a search to a ``target`` share; None if the speed is unknown."""
     in_float, on_chip = pace.of("float"), pace.of("chip")
     if in_float is None or on_chip is None:  # resumed: nothing has been trained yet
         return None

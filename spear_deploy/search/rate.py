@@ -1,8 +1,8 @@
 """The learning rate of fine-tuning: the best of a few short runs.
 
-Rates a factor of two apart are tried from the highest down, as long as the loss on the validation samples falls.
-Of all that was tried the learning rate decides most of a pruned network's accuracy, and no value suits all networks
-(docs/search.md).  Where the chip answers otherwise than the float network, runs and losses are the chip's.
+Rates are halved from the highest down as long as the loss on the validation samples falls.  The learning rate matters
+more for a pruned network's accuracy than anything else that was tried, and no value suits all networks
+(docs/search.md).  Where the chip's answers differ from the float network's, the runs use the chip's arithmetic.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.loss import calibrated_loss, mean_loss
 
 _LOWEST, _HIGHEST = 6e-4, 1e-2
-"""Short runs favour large rates: beyond the highest, long ones lost 3 to 9 points on a network that they suited."""
+"""Short runs favour large rates: above the highest, long runs lost 3 to 9 points where short runs had gained."""
 _SAMPLES = 512
 
 
 def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
-    """Return the learning rate at which short runs of a pruned network lower its loss most."""
+    """Return the learning rate at which a short run lowers the loss of a pruned network most."""
     options = evaluator.options
     if options.rate is not None:
         return options.rate
@@ -37,7 +37,7 @@ def find_rate(evaluator: Evaluator, network: Network, tick: Tick) -> float:
 
 
 def lowest_loss(loss_at: Callable[[float], float], tick: Tick) -> float:
-    """Return the rate below which the loss of a short run falls no more, from the highest down."""
+    """Return the first rate, from the highest down, whose half gives no lower loss after a short run."""
     best, losses = _HIGHEST, dict[float, float]()
 
     def loss_of(rate: float) -> float:

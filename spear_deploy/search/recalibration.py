@@ -1,17 +1,17 @@
-"""Recalibration: what is left after a cut gets back the mean and the spread of the currents that it had.
+"""Recalibration: after pruning, each unit's current gets back the mean and standard deviation that it had.
 
-A current that loses inputs loses part of its spread and, where those did not even out, moves: its neuron falls silent,
-or fires several times as often, and what stands behind is fed as it never was in training.  So each unit's incoming
-weights are multiplied by a gain and its bias is moved, such that over some samples its current c has the mean and the
-standard deviation of before::
+A current that loses inputs loses part of its spread, and its mean may shift: the neuron falls silent or fires several
+times as often, and later layers receive input unlike any in training.  So each unit's incoming weights are multiplied
+by a gain and its bias is shifted, such that over some samples its current c has its former mean and deviation::
 
     gain = sd(before) / sd(c)        shift = mean(before) - gain * mean(c)
 
-That is what batch normalisation does where its statistics are taken anew after pruning (Li et al. 2020, EagleEye,
-arXiv:2007.02491), for networks whose normalisation is folded into weights.  Populations are taken in order, each with
-what the recalibrated ones before it send.  Those in a loop stay as they are, and what is behind them is given what they
-sent before the cut: a current that is right for that is not what the loop makes of it (the recurrent Braille network at
-15 % of its SynOps ended at 84.7 % so, and at 81.0 % where it was recalibrated too; three seeds).  Labels are not used.
+It corresponds to re-estimating the statistics of batch normalisation after pruning (Li et al. 2020, EagleEye,
+arXiv:2007.02491), for networks whose normalisation is folded into the weights.  Populations are corrected in order,
+each given the spikes of the recalibrated ones before it.  Populations in loops are left unchanged, and later ones are
+given the spikes that these sent before pruning: correcting a current for given spikes does not correct the loop (the
+recurrent Braille network at 15 % of its SynOps reached 84.7 % so, 81.0 % with loops recalibrated; three seeds).
+Labels are not used.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 
 SAMPLES = 128
-"""Samples that means and deviations are taken over, where memory holds both networks' activity on so many."""
+"""Samples over which means and deviations are taken, as far as memory holds both networks' activity."""
 _LARGEST_GAIN = 4.0
-"""What little is left of a current is not made as large as what it was: its spread would be that of other inputs."""
+"""Bound of the gain: the little that is left of a current is not amplified to what other inputs had caused."""
 _ROUNDING = 1e-6
-"""A deviation of less than this part of a current is that of rounded sums; what unit currents are in says nothing."""
+"""A relative deviation below this is only rounding of sums; relative, since the unit of currents is arbitrary."""
 _JUDGED = 512
-"""Validation samples that say whether it helped."""
+"""Validation samples on which the benefit is judged."""
 
 
 def recalibrated(
@@ -51,7 +51,7 @@ def recalibrated(
     *,
     decide: str | None = None,
 ) -> Network:
-    """Return the recalibrated network, or the ``cut`` one where that has no more loss on validation samples."""
+    """Return the recalibrated network, or the ``cut`` one if its loss on validation samples is no larger."""
     found = recalibrate(before, cut, kept, data.train, execution)
     split = data.val.some(_JUDGED)
     return min((cut, found), key=lambda network: mean_loss(network, split, execution, decide))
@@ -61,11 +61,11 @@ def recalibrated(
 def recalibrate(
     before: Network, cut: Network, kept: Mapping[str, Units], split: Split, execution: Execution | None = None
 ) -> Network:
-    """Return the ``cut`` network with the means and deviations of the currents in the one ``before``.
+    """Return the ``cut`` network with the means and deviations of the currents in the network ``before``.
 
-    ``kept`` are the units of each group of ``before`` that are left in ``cut``; groups not named are whole.
-    Populations in loops and those without a bias to move stay as they are: a gain alone did harm (tried on N-MNIST's).
-    Where a skip leads past the weights, only means are given back.
+    ``kept`` are the units of each group of ``before`` that are left in ``cut``; groups not named are complete.
+    Populations in loops and those without a bias are left unchanged: a gain alone did harm (on N-MNIST).  If a skip
+    connection bypasses the weights, only the means are restored.
     """
     execution = execution or Execution()
     full, left = (FloatSimulator(network).to(execution.device) for network in (before, cut))
@@ -92,7 +92,7 @@ def recalibrate(
 
 @dataclass(frozen=True, eq=False)
 class _Correction:
-    """What a unit's incoming weights are multiplied by, and what is added to its current: (units,) each."""
+    """The gain of a unit's incoming weights and the shift of its current: (units,) each."""
 
     gain: Tensor
     shift: Tensor
@@ -133,24 +133,24 @@ def _moments(current: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _weighing(projection: Projection) -> Conv2d | Linear | None:
-    """Return the operation that a gain and a shift of a projection's target can be put into."""
+    """Return the operation that can take the gain and shift of a projection's target, if there is one."""
     last = projection.ops[-1] if projection.ops else None
     return last if isinstance(last, Conv2d | Linear) else None
 
 
 def _has_bias(network: Network, name: str) -> bool:
-    """Say whether a population's current can be moved."""
+    """Whether a population's current can be shifted."""
     into = (_weighing(projection) for projection in network.into(name))
     return any(op is not None and op.bias is not None for op in into)
 
 
 def _scales(network: Network, name: str) -> bool:
-    """Say whether all of a population's current can be multiplied: no skip leads past the weights."""
+    """Whether all of a population's current can be scaled: no skip connection bypasses the weights."""
     return all(_weighing(projection) is not None for projection in network.into(name))
 
 
 def _corrected(network: Network, projection: Projection, corrections: Mapping[str, _Correction]) -> Projection:
-    """Return a projection with its target's gain; the first one that has a bias takes the shift."""
+    """Return a projection with its target's gain; the first projection with a bias takes the shift."""
     op = _weighing(projection)
     if projection.target not in corrections or op is None:
         return projection

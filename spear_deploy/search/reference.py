@@ -1,11 +1,12 @@
-"""The fair yardstick of pruning: the unpruned network, fine-tuned as the deployed one was.
+"""The reference for the loss by pruning: the unpruned network, fine-tuned as the deployed one was.
 
-Fine-tuning gains accuracy by itself.  Against the float network as it came in, a pruned one may seem to have gained
-from pruning; against this one it does not.  A trained network gains what there is in few batches, and each of its own
-costs several of a pruned one's: so it is fine-tuned for as many batches, but no more than the options say.
+Fine-tuning gains accuracy by itself.  Compared with the float network as it came in, a pruned network may seem to have
+gained by pruning; compared with this reference it does not.  The reference is fine-tuned for as many batches as the
+deployed network, up to a bound in the options: a trained network converges in few batches, and each costs several of a
+pruned network's.
 
-Its SynOps are not pressed, but for neurons in loops that fire several times a step: within those that it has.  Nothing
-else keeps such a network from firing ever more, and one that ran away is no yardstick.
+Its SynOps are not penalised, with one exception: recurrent neurons that fire several times per step are kept within
+their present SynOps, since nothing else would stop them from firing ever more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from spear_deploy.train.finetune import may_run_away
 class Reference:
     """The unpruned network after ``steps`` batches of fine-tuning, in the chip's integers, on the test samples.
 
-    ``points`` of accuracy that the deployed network loses against it, with their standard ``error``.
+    ``points`` is the accuracy, in percentage points, that the deployed network loses against it, and ``error`` the
+    standard error of that.
     """
 
     steps: int
@@ -38,9 +40,9 @@ class Reference:
 def fine_tuned_reference(
     candidate: Candidate, on_test: Activity, evaluator: Evaluator, progress: Progress
 ) -> Reference | None:
-    """Fine-tune the unpruned network; None where the candidate was not fine-tuned, or no time is left.
+    """Fine-tune the unpruned network; None if the candidate was not fine-tuned, or no time is left.
 
-    ``on_test`` is what the candidate did on the test samples.
+    ``on_test`` is the candidate's activity on the test samples.
     """
     options, samples = evaluator.options, len(evaluator.data.train)
     steps = min(sum(config.steps(samples) for config in candidate.tunings), options.reference.steps(samples))
@@ -63,7 +65,7 @@ def fine_tuned_reference(
 
 
 def _bound(evaluator: Evaluator) -> float | None:
-    """Return the SynOps a training sample that it may spend; None where nothing can run away."""
+    """Return the SynOps per training sample that it may use; None if its firing cannot run away."""
     if not may_run_away(evaluator.baseline.network):
         return None
     return evaluator.measure_in_training(evaluator.baseline.measured)

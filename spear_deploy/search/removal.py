@@ -1,4 +1,4 @@
-"""Which units go: the least important ones for the SynOps that they save."""
+"""Greedy removal of units: least importance lost per SynOp saved."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def remove(
     fewest: Mapping[str, int],
     fits: Callable[[KeepCounts], bool] = lambda counts: True,
 ) -> dict[str, Units]:
-    """Return the units of each group that are left when SynOps are at most ``wanted`` and they fit, or none can go.
+    """Remove units until SynOps are at most ``wanted`` and the rest ``fits``, or none can go; return the units left.
 
-    One goes after the other, always the one that takes least of its group's importance for each SynOp that it saves.
-    What all others take and save is computed anew: removal at one end of a projection makes the units at its other end
-    cheaper, and each that goes makes the others of its group dearer.  ``fewest`` units of each group stay.
+    Each step removes the unit with the least importance lost in its group per SynOp saved.  Both are recomputed after
+    every step: a removal makes the units at the other end of its projections cheaper, and the remaining units of its
+    own group more important.  ``fewest`` units of each group are kept.
     """
     kept: dict[str, Units] = {name: np.arange(units) for name, units in cost.units.items()}
     while cost.of(kept) > wanted or not fits(counts_of(kept)):

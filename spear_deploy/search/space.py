@@ -16,11 +16,11 @@ KeepCounts: TypeAlias = Mapping[str, int]
 STAGE = 0.75
 """The share of the SynOps that a stage of gradual pruning leaves."""
 CLOSE = 1.05
-"""So near the target there is no further stage: fine-tuning presses the rest."""
+"""Within this multiple of the target there is no further stage: fine-tuning does the rest."""
 
 
 def stages_to(share: float) -> int:
-    """Return about how many stages lead to a share of the SynOps."""
+    """Return about how many stages it takes to reach a share of the SynOps."""
     return max(1, round(log(max(share, 1e-3)) / log(STAGE)))
 
 
@@ -37,9 +37,10 @@ class PrunableGroup:
 
 @dataclass(frozen=True)
 class Space:
-    """The groups in execution order, the smallest keep ratio, and by how much a network misses what is known unrun.
+    """The search space: the groups in execution order, and the ``lowest`` keep ratio.
 
-    ``beyond`` tells it of budgets that a placement tells, such as cores, and of the chip's memories: 0 where all fits.
+    ``beyond`` returns by how much a network exceeds what its placement alone determines: budgets such as cores, and the
+    chip's memories; 0 if everything fits.
     """
 
     groups: tuple[PrunableGroup, ...]
@@ -47,7 +48,7 @@ class Space:
     beyond: Callable[[KeepCounts], float]
 
     def fits(self, counts: KeepCounts) -> bool:
-        """Say whether a network fits."""
+        """Whether a network fits the chip and the budgets of its placement."""
         return self.beyond(counts) <= 0
 
     @property
@@ -56,7 +57,7 @@ class Space:
         return {group.name: group.units for group in self.groups}
 
     def at_ratio(self, ratio: float) -> KeepCounts:
-        """Return what every group keeps at one ratio for all."""
+        """Return the keep counts at one ratio for all groups."""
         return {group.name: keep_count(group.units, ratio) for group in self.groups}
 
     @property
@@ -71,12 +72,12 @@ def counts_of(kept: Mapping[str, Units]) -> dict[str, int]:
 
 
 def keep_count(units: int, ratio: float) -> int:
-    """Return how many of ``units`` a ratio keeps: at least one."""
+    """Return how many of ``units`` are kept at a ratio: at least one."""
     return min(units, max(1, round(units * ratio)))
 
 
 def widest_uniform(space: Space, is_within: Callable[[KeepCounts], bool]) -> KeepCounts:
-    """Return the largest widths of one ratio for all groups that are within a target and fit, by bisection."""
+    """Return the widths at the largest common ratio that is within a target and fits, by bisection."""
     low, high, best = space.lowest, 1.0, space.smallest
     while True:
         ratio = (low + high) / 2
@@ -90,4 +91,4 @@ def widest_uniform(space: Space, is_within: Callable[[KeepCounts], bool]) -> Kee
 
 
 _FINEST = 1e-4
-"""Ratios nearer to each other than this keep the same units of any group that a chip holds."""
+"""Ratios closer than this give the same counts in any group that fits a chip."""

@@ -1,9 +1,9 @@
-"""Single weights instead of units: what each costs in SynOps, and networks of those of the highest scores.
+"""Single weights: the SynOps of each, and networks that keep those with the highest scores.
 
-A weight costs the spikes that pass through it: those of its source neuron, summed over the places of a convolution (and
-the windows of a pooling in front).  That is exact where a projection has weights in its last operation alone and pools
-disjoint windows; elsewhere several weights make one synapse, and the number to keep is found by bisection on the
-fan-out of the network itself.
+A weight costs the spikes that pass through it: those of its source neuron, summed over the positions of a convolution
+(and the windows of a pooling before it).  That is exact if only the last operation of a projection has weights and
+pooling windows are disjoint; otherwise several weights form one synapse, and the number to keep is found by bisection
+on the fan-out of the pruned network itself.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Array: TypeAlias = NDArray[np.float64]
 Weights: TypeAlias = NDArray[np.float32]
 """One number for each weight.  A search holds several such arrays at once, hence single precision."""
 Place: TypeAlias = tuple[int, int]
-"""Of an operation with weights: index of the projection, index within its chain."""
+"""An operation with weights: index of its projection, index within the chain of operations."""
 Scores: TypeAlias = Mapping[Place, NDArray[np.floating[Any]]]
-"""What each weight is worth, in the shape of the weights, by operation."""
+"""The worth of each weight, in the shape of the weights, by operation."""
 
 SAMPLES = 1024
-"""Training samples that spikes are counted on where that is done once."""
+"""Training samples on which spikes are counted by methods that do so once."""
 _LEAST_USE = 0.98
 _HALVINGS = 16
 
 
 @dataclass(frozen=True, eq=False)
 class SynapseCosts:
-    """The weights of a ``network``; ``spikes`` are those of its neurons a sample, (neurons,)."""
+    """The costs of the weights of a ``network``; ``spikes`` per sample of each neuron, (neurons,) by population."""
 
     network: Network
     spikes: Mapping[str, Array]
@@ -52,11 +52,11 @@ class SynapseCosts:
 
     @cached_property
     def synops(self) -> float:
-        """SynOps a sample."""
+        """SynOps per sample."""
         return self._synops(self.network)
 
     def share(self, network: Network) -> float:
-        """Return the SynOps of a network with fewer synapses as a share of this one's, at the same rates."""
+        """Return the SynOps of a network with fewer synapses as a share of this one's, at the same firing rates."""
         return self._synops(network) / max(self.synops, 1e-12)
 
     def _synops(self, network: Network) -> float:
@@ -64,7 +64,7 @@ class SynapseCosts:
         return float(sum(self.spikes[fan.source] @ fan.nonzero for fan in fans if fan.source in self.spikes))
 
     def costs(self) -> dict[Place, Weights]:
-        """Return the SynOps a sample of each weight, in the shape of the weights, by operation."""
+        """Return the SynOps per sample of each weight, in the shape of the weights, by operation."""
         found = {}
         for (index, position), weight in weights_of(self.network).items():
             projection = self.network.projections[index]
@@ -86,9 +86,9 @@ class SynapseCosts:
         return np.where(op.weight != 0, gradient.numpy(), np.float32(0))
 
     def kept(self, scores: Scores, aim: float) -> dict[Place, NDArray[np.bool_]]:
-        """Return the synapses of the highest scores, as many as ``aim``, a share of all SynOps, has room for.
+        """Return masks of the synapses with the highest scores within ``aim``, a share of all SynOps.
 
-        The best of each operation stays: an operation of zeros alone would be no sparser but have no structure.
+        The best weight of each operation is always kept, so that no operation consists of zeros alone.
         """
         ranked = _Ranked.of(weights_of(self.network), scores, self.costs())
         masks = ranked.within(aim)
@@ -104,7 +104,7 @@ class SynapseCosts:
 
 @dataclass(frozen=True, eq=False)
 class _Ranked:
-    """All weights of a network in one row: ``order`` from the highest score to the lowest, ``costs`` in that order."""
+    """All weights of a network in one row: ``order`` by falling score, and their ``costs`` in that order."""
 
     existing: Mapping[Place, NDArray[np.bool_]]
     order: NDArray[np.intp]
@@ -126,13 +126,13 @@ class _Ranked:
         return cls(existing, order, every[order], int(np.sum(score == np.inf)))
 
     def within(self, aim: float) -> dict[Place, NDArray[np.bool_]]:
-        """Return the first so many whose costs add up to ``aim`` of all."""
+        """Return masks of the first weights whose costs add up to at most the share ``aim``."""
         spent = np.cumsum(self.costs, dtype=np.float64)
         room = aim * spent[-1] * (1 + 1e-12) if len(spent) else 0.0
         return self._masks(int(np.searchsorted(spent, room, side="right")))
 
     def first(self, part: float) -> dict[Place, NDArray[np.bool_]]:
-        """Return the first ``part``, 0..1, of all."""
+        """Return masks of the first ``part`` (0..1) of the weights."""
         return self._masks(int(part * len(self.order)))
 
     def _masks(self, count: int) -> dict[Place, NDArray[np.bool_]]:
@@ -146,7 +146,7 @@ class _Ranked:
 
 
 def weights_of(network: Network) -> dict[Place, Weights]:
-    """Return the weights of every operation that has some: those of the network, not copied."""
+    """Return the weights of every operation that has weights, not copied."""
     return {
         (index, position): op.weight
         for index, projection in enumerate(network.projections)
@@ -156,7 +156,7 @@ def weights_of(network: Network) -> dict[Place, Weights]:
 
 
 def parameter_names(network: Network) -> dict[Place, str]:
-    """Return the name of the weights of every operation that has some, among the parameters of a simulator."""
+    """Return, for every operation with weights, the name of that parameter in a simulator."""
     return {(index, position): f"synapses.{index}.weights.weight{position}" for index, position in weights_of(network)}
 
 
@@ -172,23 +172,23 @@ def with_weights(network: Network, weights: Mapping[Place, Weights]) -> Network:
         replace(p, ops=tuple(changed((index, position), op) for position, op in enumerate(p.ops)))
         for index, p in enumerate(network.projections)
     )
-    # What is left was not trained on integers, even if the whole was: as for units that are removed.
+    # As after removing units: what is left was not trained on integers, even if the whole was.
     populations = tuple(replace(p, resolution=None) for p in network.populations)
     return replace(network, populations=populations, projections=projections)
 
 
 def masked(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> Network:
-    """Return the network with only the weights of the masks."""
+    """Return the network with all weights outside the masks set to 0."""
     return with_weights(network, {place: w * masks[place] for place, w in weights_of(network).items()})
 
 
 def has_gaps(network: Network) -> bool:
-    """Say whether single weights are missing: of an operation that has some, others are 0."""
+    """Whether single weights are missing: some operation has zeros beside other weights."""
     return any(0 < np.count_nonzero(weight) < weight.size for weight in weights_of(network).values())
 
 
 def scales_of(network: Network) -> dict[Place, np.float32]:
-    """Return the root mean square of each operation's weights that are not 0; 1 where there is none."""
+    """Return the root mean square of each operation's nonzero weights; 1 if there are none."""
     found = {}
     for place, weight in weights_of(network).items():
         existing = weight[weight != 0]
@@ -197,19 +197,19 @@ def scales_of(network: Network) -> dict[Place, np.float32]:
 
 
 def magnitudes(network: Network) -> dict[Place, NDArray[np.floating[Any]]]:
-    """Return the magnitude of each weight, in units of the root mean square of its operation's."""
+    """Return the magnitude of each weight, relative to the root mean square of its operation's weights."""
     scales = scales_of(network)
     return {place: np.abs(weight) / scales[place] for place, weight in weights_of(network).items()}
 
 
 def density(network: Network, masks: Mapping[Place, NDArray[np.bool_]]) -> float:
-    """Return the share of a network's weights that is kept."""
+    """Return the share of a network's nonzero weights that is kept."""
     total = sum(int(np.count_nonzero(weight)) for weight in weights_of(network).values())
     return sum(int(mask.sum()) for mask in masks.values()) / max(1, total)
 
 
 def _counting(op: LinearOp) -> LinearOp:
-    """Return what counts the spikes that pass an operation, instead of weighing them."""
+    """Return the operation with weights of 1: it counts the spikes that pass instead of weighting them."""
     match op:
         case AvgPool2d():
             return SumPool2d(op.kernel, op.stride, op.padding)

@@ -1,8 +1,8 @@
-"""Which single synapses go: those of least worth for the SynOps that pass through them.
+"""Thinning: removing the single synapses of least worth per SynOp.
 
-Worth is told in two ways (:func:`worths`): by gradients, or by magnitudes where the network that these leave has
-clearly less loss on validation samples.  Surrogate gradients rank the synapses of feed-forward networks best; through
-hundreds of steps of a recurrent one they may rank them so that it is left guessing.
+Worth is computed in two ways (:func:`worths`): by gradients, or by magnitudes if the network that these leave has
+clearly less loss on validation samples.  Surrogate gradients rank the synapses of feed-forward networks best, but
+through hundreds of steps of a recurrent network they can leave one that only guesses.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from spear_deploy.search.loss import mean_loss
 from spear_deploy.search.synapses import Scores, SynapseCosts, magnitudes, masked
 
 _SAMPLES, _RATES = 512, 256
-"""Samples that worth (training) and loss (validation), and the rates (validation), are averaged over."""
+"""Samples for worth (training) and loss (validation), and for firing rates (validation)."""
 _CLEAR = 0.1
-"""Loss that says something, as a share of what guessing loses: right after a cut small differences say little."""
+"""A clear difference in loss, as a share of the loss of guessing: right after pruning, smaller ones say little."""
 _NOTHING = np.float32(1e-12)
 
 
 @dataclass(frozen=True, eq=False)
 class Thinned:
-    """A network of fewer synapses, and by what they were ranked: ``taylor`` or ``magnitude``."""
+    """A network with fewer synapses, and how they were ranked: by ``taylor`` or ``magnitude``."""
 
     network: Network
     ranked_by: str
 
 
 def costs_of(network: Network, data: Dataset, execution: Execution) -> SynapseCosts:
-    """Return what the synapses of a network cost, at its rates on validation samples."""
+    """Return the costs of a network's synapses, at its firing rates on validation samples."""
     return SynapseCosts.of(network, data.val.some(_RATES), execution)
 
 
 def thinned(
     costs: SynapseCosts, aim: float, data: Dataset, execution: Execution, *, decide: str | None = None
 ) -> Thinned:
-    """Return the network with those synapses that ``aim``, a share of its SynOps, has room for."""
+    """Return the network with the most valuable synapses within ``aim``, a share of its SynOps."""
     network, split = costs.network, data.val.some(_SAMPLES)
     classes = max(2, network[network.outputs[0]].size)
     ranked = worths(costs, data.train.some(_SAMPLES), execution, decide=decide)
@@ -54,11 +54,11 @@ def thinned(
 
 
 def worths(costs: SynapseCosts, split: Split, execution: Execution, *, decide: str | None = None) -> dict[str, Scores]:
-    """Return what each weight is worth for its SynOps, in two ways.
+    """Return the worth of each weight per SynOp, in two ways.
 
-    ``taylor``: |w dL/dw| for each spike that passes (Molchanov et al. 2017, on weights).  ``magnitude``: |w| in units
-    of the root mean square of its operation's.  Without a weight w that s spikes pass, the current departs by w^2 s in
-    square: w^2 is what each of them is worth.
+    ``taylor``: |w dL/dw| per spike that passes (Molchanov et al. 2017, applied to weights).  ``magnitude``: |w| divided
+    by the root mean square of its operation's weights.  Removing a weight w that s spikes pass changes the current by
+    w^2 s in the square, that is w^2 per spike.
     """
     network, spent = costs.network, costs.costs()
     importance = weight_importance(network, split, execution, decide=decide)

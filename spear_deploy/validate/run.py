@@ -1,4 +1,4 @@
-"""A run of a program on samples, and its proof: a backend's spikes against the emulator's."""
+"""Running a program on samples, and validating a backend: its spikes against the emulator's."""
 
 from __future__ import annotations
 
@@ -23,9 +23,27 @@ from spear_deploy.validate.crosscheck import Validation, cross_check
 _BUG = "this is a bug of the backend; choose another --backend"
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """How a backend is run.
+
+    ``timeout`` is in seconds; ``tick`` is told the progress; ``decide`` names the decision rule (None: the usual one of
+    the output).  A backend with code of its own runs the samples in ``jobs`` processes: what is recorded does not
+    depend on their number.
+    """
+
+    timeout: float | None = None
+    tick: Tick | None = None
+    decide: str | None = None
+    jobs: int = 1
+
+
+_DEFAULT = RunOptions()
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A backend's recording on samples, and the activity that it adds up to."""
+    """A backend's recording on samples, and the activity counted from it."""
 
     recording: Recording
     activity: Activity
@@ -33,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class BackendRun:
-    """A backend's verdict, the activity counted from the spikes that it recorded, and its seconds."""
+    """A backend compared with the emulator, the activity counted from its spikes, and its run time in seconds."""
 
     validation: Validation
     activity: Activity
@@ -45,30 +63,25 @@ def run_on(
     program: Program,
     x: NDArray[Any],
     y: NDArray[np.int64],
-    *,
-    timeout: float | None = None,
-    tick: Tick | None = None,
-    decide: str | None = None,
-    jobs: int = 1,
+    options: RunOptions = _DEFAULT,
 ) -> Run:
-    """Run payloads ``x`` (N, T, *shape) with labels ``y`` on a backend; ``decide`` names the decision rule.
-
-    A backend of its own code runs the samples in ``jobs`` processes, each its share of them, one after the other as
-    ever: what is recorded does not depend on their number.
+    """Run payloads ``x`` (N, T, *shape) with labels ``y`` (N,) on a backend.
 
     Raises :class:`BackendError`: E060 (not installed, or not for this target), E061 (failed), E062 (timed out), and
     :class:`UnsupportedError` for a program that the backend cannot hold; :class:`InputError` (E008, E015) for the rule.
     """
     check_runs(backend, program)
-    recorder = program_recorder(program, decide)
+    recorder = program_recorder(program, options.decide)
     (port,) = program.inputs
     try:
         inputs = {port.name: np.moveaxis(x, 1, 0)}
-        recording = run_in_parallel(backend, program, inputs, timeout=timeout, tick=tick, jobs=jobs)
+        recording = run_in_parallel(
+            backend, program, inputs, timeout=options.timeout, tick=options.tick, jobs=options.jobs
+        )
         missing = [p.name for p in program.populations if p.name not in {*recording.spikes, *recording.membrane}]
     except SpearError:
         raise
-    except Exception as error:  # of a backend that another distribution brings: the report must not be lost for it
+    except Exception as error:  # from a backend of another distribution: its bug must not cost the report
         raise BackendError.of("E061", backend, f"{type(error).__name__}: {error}", _BUG) from error
     if missing:
         raise BackendError.of("E061", backend, f"recorded nothing of {', '.join(missing)}", _BUG)
@@ -81,18 +94,14 @@ def validate_on(
     program: Program,
     x: NDArray[Any],
     y: NDArray[np.int64],
-    *,
-    timeout: float | None = None,
-    tick: Tick | None = None,
-    decide: str | None = None,
-    jobs: int = 1,
+    options: RunOptions = _DEFAULT,
 ) -> BackendRun:
     """Run payloads ``x`` (N, T, *shape) on a backend and on the target's reference emulator, and compare every spike.
 
-    The backend runs in ``jobs`` processes.  Raises as :func:`run_on` does.
+    Raises as :func:`run_on` does.
     """
-    theirs = run_on(backend, program, x, y, timeout=timeout, tick=tick, decide=decide, jobs=jobs)
-    ours = run_on("reference", program, x, y, decide=decide)
+    theirs = run_on(backend, program, x, y, options)
+    ours = run_on("reference", program, x, y, RunOptions(decide=options.decide))
     verdict = cross_check(program, ours.recording, theirs.recording, backend)
     return BackendRun(verdict, theirs.activity, theirs.recording.seconds)
 

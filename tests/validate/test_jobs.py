@@ -16,7 +16,7 @@ from spear_deploy.errors import BackendError
 from spear_deploy.recording import Array
 from spear_deploy.targets import Program
 from spear_deploy.validate.crosscheck import cross_check
-from spear_deploy.validate.run import run_on, validate_on
+from spear_deploy.validate.run import RunOptions, run_on, validate_on
 
 pytestmark = pytest.mark.lava
 
@@ -47,7 +47,9 @@ def test_the_same_verdict_on_lava(program: Program, samples: tuple[Array, Array]
     x, y = samples
     ticks: list[tuple[int, int]] = []
     alone = validate_on("lava", program, x, y)
-    shared = validate_on("lava", program, x, y, jobs=3, tick=lambda done, total: ticks.append((done, total)))
+    shared = validate_on(
+        "lava", program, x, y, RunOptions(tick=lambda done, total: ticks.append((done, total)), jobs=3)
+    )
     assert shared.validation == alone.validation
     assert shared.validation.mismatches == 0
     assert shared.validation.samples == 5
@@ -65,7 +67,8 @@ def test_the_same_first_divergence_on_lava(program: Program, samples: tuple[Arra
     other[3:, 2:] = 1 - other[3:, 2:]  # the last two samples, which other processes run than the first
     ours = run_on("reference", program, x, y).recording
     verdicts = [
-        cross_check(program, ours, run_on("lava", program, other, y, jobs=jobs).recording, "lava") for jobs in (1, 2, 5)
+        cross_check(program, ours, run_on("lava", program, other, y, RunOptions(jobs=jobs)).recording, "lava")
+        for jobs in (1, 2, 5)
     ]
     assert verdicts[0].mismatches > 0
     assert verdicts[0].first_divergence is not None
@@ -89,7 +92,7 @@ def test_processes_that_are_killed(program: Program, samples: tuple[Array, Array
     killer.start()
     try:
         with pytest.raises(BackendError, match=r"E061 lava: the process with samples 0 to 2 ended twice.* SIGKILL"):
-            run_on("lava", program, *samples, jobs=2)
+            run_on("lava", program, *samples, RunOptions(jobs=2))
     finally:
         ended.set()
         killer.join()

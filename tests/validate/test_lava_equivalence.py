@@ -14,7 +14,7 @@ from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.quantise import quantise
 from spear_deploy.targets.ports import InputRange
 from spear_deploy.validate.crosscheck import cross_check
-from spear_deploy.validate.run import run_on
+from spear_deploy.validate.run import RunOptions, run_on
 from tests.strategies import REGISTERS, chip_programs, networks
 
 pytestmark = pytest.mark.lava
@@ -50,7 +50,7 @@ def assert_equal_on_lava(program: LoihiProgram, seed: int) -> None:
     )
     x = x.astype(np.uint8)
     y = np.zeros(SAMPLES, np.int64)
-    theirs = run_on("lava", program, x, y, timeout=120)
+    theirs = run_on("lava", program, x, y, RunOptions(timeout=120))
     ours = run_on("emulator", program, x, y)
     verdict = cross_check(program, ours.recording, theirs.recording, "lava")
     assert verdict.mismatches == 0, str(verdict.first_divergence)

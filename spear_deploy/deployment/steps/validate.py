@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from spear_deploy.deployment.steps.step import Step
 from spear_deploy.deployment.work import Work
 from spear_deploy.errors import BackendError, UnsupportedError
 from spear_deploy.progress import Progress
-from spear_deploy.validate.run import validate_on
+from spear_deploy.validate.run import RunOptions, validate_on
 
 
 def _validate(work: Work, progress: Progress) -> Work:
@@ -21,9 +20,8 @@ def _validate(work: Work, progress: Progress) -> Work:
         return work
     try:
         with progress.step("validate") as tick:
-            decide, jobs = options.search.decide, options.execution.jobs
-            how: dict[str, Any] = {"timeout": options.backend_timeout, "tick": tick, "decide": decide, "jobs": jobs}
-            proof = validate_on(options.backend, bundle.program, bundle.x, bundle.y, **how)
+            how = RunOptions(options.backend_timeout, tick, options.search.decide, options.execution.jobs)
+            proof = validate_on(options.backend, bundle.program, bundle.x, bundle.y, how)
         return replace(work, proof=proof)
     except (BackendError, UnsupportedError) as error:
         return replace(work, failure=error)

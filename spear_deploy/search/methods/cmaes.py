@@ -1,8 +1,8 @@
 """CMA-ES (Hansen and Ostermeier 2001, Evolutionary Computation 9, 159): Optuna's, of the package cmaes.
 
-Widths are drawn from a normal distribution over the positions; its mean moves to the better ones of each generation,
-its covariance learns along which directions they lie.  It starts at the first widths known to meet the target,
-with a width of a sixth of the range (Optuna's default).
+Positions are drawn from a normal distribution whose mean moves towards the better ones of each generation, and whose
+covariance adapts to the directions in which they lie.  It starts at the first widths known to meet the target, with a
+standard deviation of a sixth of the range (Optuna's default).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class CMAES(OptunaMethod):
 
     def __init__(self, task: Task) -> None:
         widths, seed = Widths(task), task.execution.seed
-        # A single group, and the first network, are drawn independently: that is no cause for a warning.
+        # A single group, and the first network, are sampled independently: no reason for a warning.
         sampler = CmaEsSampler(
             seed=seed, independent_sampler=RandomSampler(seed), warn_independent_sampling=False, n_startup_trials=0
         )

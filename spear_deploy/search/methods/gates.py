@@ -6,8 +6,8 @@ noise u::
     z = min(1, max(0, sigmoid((log u - log(1 - u) + a) / beta) (zeta - gamma) + gamma))
     P(z > 0) = sigmoid(a - beta log(-gamma / zeta))          beta = 2/3, gamma = -0.1, zeta = 1.1
 
-Expected SynOps follow from the cost model and these probabilities, and are pressed towards an aim, a share of the
-unpruned network's, that falls from 1 to the target (geometrically, over the first 60 % of the steps)::
+Expected SynOps follow from the cost model and these probabilities, and are constrained to an aim, a share of the
+unpruned network's that falls from 1 to the target (geometrically, over the first 60 % of the steps)::
 
     g = E[SynOps] / aim - 1,     loss += lambda g + rho / 2 max(0, g)^2,     lambda <- max(0, lambda + eta g)
 """
@@ -34,11 +34,11 @@ from spear_deploy.search.toolkit.training import GradientAccumulator, batches, s
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 FALLING = 0.6
-"""Share of the steps in which the aim falls to the target (as in our measured recipes)."""
+"""Share of the steps over which the aim falls to the target (as in our measured recipes)."""
 _FIRST = 2.0
-"""The gates' first a: open with probability 0.97 (chosen)."""
+"""Initial a of the gates: open with probability 0.97 (chosen)."""
 _WAY = 24.0
-"""Sum of the gates' learning rates over the training: from open to shut it is 4.4, so there is time to go back."""
+"""Sum of the gates' learning rates over the training: open to shut takes 4.4, so a gate has time to reopen."""
 _DUAL_STEP = 0.05
 """The multiplier's eta: gates follow slowly, and at fine-tuning's 0.2 they ended at 0.09 instead of 0.15 on digits."""
 
@@ -46,11 +46,11 @@ _DUAL_STEP = 0.05
 class Gates(SingleProposal):
     """Trains weights and gates, then keeps the units whose gates are most likely open, as many as the target allows.
 
-    Its figures are how many gates were open, and the SynOps' shares of those, expected, and of the units kept.
+    Figures: the number of open gates, and the shares of SynOps of those, in expectation, and of the kept units.
     """
 
     def propose(self) -> Proposal:
-        """Train, and return the network."""
+        """Train and prune, and return the network."""
         task = self.task
         trained, gates = self._trained()
         parameters = {name: a.detach().double().cpu().numpy() for name, a in gates.items()}
@@ -86,7 +86,7 @@ class Gates(SingleProposal):
             descent.add_gradients(batch)
             pressed = press(expected_share(task.cost, {n: probability(a) for n, a in gates.items()}), batch.done)
             pressed.backward()
-            for name, factor in factors.items():  # what the passes found of the factors goes on to the gates
+            for name, factor in factors.items():  # continue the gradients of the factors to the gates
                 z[name].backward(factor.grad)
             optimiser.step()
         return simulator.to_network(), gates
@@ -99,7 +99,7 @@ def drawn(a: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def settled(a: Tensor) -> Tensor:
-    """Return the gates of a network that is no longer trained, without noise."""
+    """Return the gates without noise, as after training."""
     return _stretched(torch.sigmoid(a))
 
 
@@ -113,7 +113,7 @@ def _stretched(s: Tensor) -> Tensor:
 
 
 def expected_share(cost: SynopsCost, probabilities: Mapping[str, Tensor]) -> Tensor:
-    """Return the expected share of SynOps, (), of units that are there with these probabilities, independently."""
+    """Return the expected share of SynOps, (), if units are present independently with these probabilities."""
     spent: Tensor = torch.zeros(())
     for term in cost.terms:
         sent, received = torch.as_tensor(term.sent).float(), torch.as_tensor(term.share).float()
@@ -122,20 +122,20 @@ def expected_share(cost: SynopsCost, probabilities: Mapping[str, Tensor]) -> Ten
         sent, received = sent.to(p.device), received.to(q.device)
         both = (sent * p).sum() * (received * q).sum()
         if term.source is not None and term.source == term.target:
-            both = both + (sent * received * p * (1 - p)).sum()  # a unit is there together with itself
+            both = both + (sent * received * p * (1 - p)).sum()  # a unit is present together with itself
         spent = spent.to(both.device) + both
     return spent / max(cost.total, 1e-12)
 
 
 @dataclass(eq=False)
 class Press:
-    """The term of the constraint; its multiplier moves with each batch."""
+    """The penalty of the constraint on SynOps; its multiplier is updated with each batch."""
 
     task: Task
     multiplier: float = 0.0
 
     def __call__(self, expected: Tensor, done: float) -> Tensor:
-        """Return the term for an expected share of SynOps when a share of the training is ``done``."""
+        """Return the penalty for an expected share of SynOps when the share ``done`` of the training is over."""
         training = self.task.training
         aim: float = max(self.task.target, 1e-6) ** min(1.0, done / FALLING)
         excess = expected / aim - 1

@@ -5,9 +5,9 @@ Each weight is ``w = s relu(theta)`` with s = sign(w) fixed and theta = |w| at f
 
     theta <- theta - lr s m / (sqrt(v) + eps) - lr / (1 - beta1^t) alpha sign(theta - mu)
 
-with the sign at the theta before the step.  The last term is that of a Laplace prior of rate alpha around mu, whose
-share below 0 is the sparsity wanted: ``mu = ln(2 (1 - sparsity)) / alpha`` from a sparsity of a half on, and
-``-ln(2 sparsity) / alpha`` below it (our continuation; the code asserts the first).
+with the sign of theta before the step.  The last term is that of a Laplace prior of rate alpha around mu, whose mass
+below 0 is the wanted sparsity: ``mu = ln(2 (1 - sparsity)) / alpha`` for a sparsity of at least a half, and
+``-ln(2 sparsity) / alpha`` below (our continuation; the authors' code asserts the former).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from spear_deploy.simulate.simulator import FloatSimulator
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 _NEW = 0.01
-"""A synapse that comes back after the last step starts at this share of its operation's root mean square (chosen)."""
+"""A synapse regrown after the last step starts at this share of its operation's root mean square (chosen)."""
 
 
 class Rewired:
@@ -53,11 +53,11 @@ class Rewired:
 
     @property
     def weight(self) -> Tensor:
-        """The weights, of the shape of what was given."""
+        """The weights, in their original shape."""
         return self.sign * self.theta.clamp(min=0)
 
     def step(self, gradient: Tensor, rate: float) -> None:
-        """Move by the gradient of the loss with respect to the weights, and by the prior."""
+        """Update theta by the gradient of the loss with respect to the weights, and by the prior."""
         self._steps += 1
         self._first.lerp_(gradient, 1 - BETAS[0])
         self._second.lerp_(gradient.square(), 1 - BETAS[1])
@@ -68,24 +68,24 @@ class Rewired:
 
 
 def location(sparsity: float, alpha: float) -> float:
-    """Return where a Laplace distribution of this rate has a share of ``sparsity`` below 0."""
+    """Return the location of a Laplace distribution of this rate with a mass of ``sparsity`` below 0."""
     return (log(2 * (1 - sparsity)) if sparsity >= 0.5 else -log(2 * sparsity)) / alpha
 
 
 class GradR(SingleProposal):
     """Trains with rewiring, then keeps the synapses with the largest theta, as many as the target allows.
 
-    Its figures are alpha, the sparsities wanted and trained, and the share of the weights that is left.
+    Figures: alpha, the sparsities wanted and trained, and the share of the weights that is left.
     """
 
     def propose(self) -> Proposal:
-        """Train, and return the network."""
+        """Train and prune, and return the network."""
         task = self.task
         synapses = SynapseCosts.of(task.network, task.data.train.some(SAMPLES), task.execution)
         sparsity, alpha = self._prior(synapses)
         trained, thetas = self._trained(alpha, location(sparsity, alpha) if sparsity > 0 else 0.0)
         scales = scales_of(task.network)
-        # Beside the network's own scales: those of a layer differ from another's by its fan-in, not by its worth.
+        # Relative to the network's own scales: layers differ in scale by their fan-in, not by their worth.
         scores = {place: theta / scales[place] for place, theta in thetas.items()}
         masks = synapses.kept(scores, task.target)
         values = weights_of(trained)
@@ -103,7 +103,7 @@ class GradR(SingleProposal):
     def _prior(self, synapses: SynapseCosts) -> tuple[float, float]:
         """Return the sparsity at which the largest weights meet the target, and alpha.
 
-        The prior alone would move a theta over the training by the largest weight that this sparsity removes.
+        Alpha is such that the prior alone moves theta, over the training, by the largest weight that is to be removed.
         """
         magnitudes = {place: np.abs(weight) for place, weight in weights_of(self.task.network).items()}
         masks = synapses.kept(magnitudes, self.task.target)

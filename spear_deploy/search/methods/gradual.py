@@ -1,4 +1,4 @@
-"""Gradual pruning alone: the widths that cost-aware pruning in stages leads to, and nothing beside them."""
+"""Gradual pruning alone: the widths reached by cost-aware pruning in stages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
 class Gradual(SingleProposal):
-    """Proposes the end of the gradual path, which the search walks for every method."""
+    """Proposes the end of the gradual path, which the search computes for every method."""
 
     def propose(self) -> Proposal:
         """Return the widths."""

@@ -1,4 +1,4 @@
-"""The SynOps term alone: nothing is pruned, the closing fine-tuning presses the unpruned network to the target."""
+"""The SynOps penalty alone: nothing is pruned, the closing fine-tuning drives the unpruned network to the target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
 class Lagrange(SingleProposal):
-    """Proposes the unpruned network: only the SynOps term of the closing fine-tuning saves SynOps."""
+    """Proposes the unpruned network: only the SynOps penalty of the closing fine-tuning saves SynOps."""
 
     def propose(self) -> Proposal:
         """Return all units of every group."""

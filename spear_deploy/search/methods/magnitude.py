@@ -1,8 +1,8 @@
-"""Unstructured magnitude pruning: one threshold on ``|w|`` over the root mean square of its operation's weights.
+"""Unstructured magnitude pruning: one threshold on ``|w|`` relative to the root mean square of its operation's weights.
 
-A weight adds ``|w|`` to a current for each spike that passes it, and each such spike is one SynOp: for spikes,
-magnitude *is* the effect per SynOp.  What one operation's weights are worth beside another's it does not say; relative
-to the operation's own scale, all of them lose about the same share.
+A weight changes a current by ``|w|`` for each spike that passes it, and each such spike is one SynOp: magnitude *is*
+the effect per SynOp.  It does not compare operations with each other; relative to their own scales, all of them lose
+about the same share of weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal, all_unit
 class Magnitude(SingleProposal):
     """Keeps the largest weights, as many as the target allows; the closing fine-tuning trains them.
 
-    Its figure is the share of the weights that is left.
+    Figure: the share of the weights that is left.
     """
 
     def propose(self) -> Proposal:

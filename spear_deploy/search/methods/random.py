@@ -1,8 +1,8 @@
-"""Random widths of the target's SynOps: what a search must find beyond luck.
+"""Random widths at the target's SynOps: the baseline that a search must beat.
 
-Positions between the lowest ratio and all units (evenly in the ratio's logarithm) are drawn for all groups, then moved
-together until the SynOps that LRE predicts meet the target.  Without the move, hardly one of a hundred draws of many
-groups comes near it, and a comparison with other methods would only tell that.
+Positions between the lowest ratio and all units (uniform in log ratio) are drawn for all groups, then shifted together
+until the SynOps that LRE predicts meet the target.  Without the shift, hardly one in a hundred draws of many groups
+comes near the target, and a comparison with other methods would show nothing else.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from spear_deploy.search.toolkit.sampling import SamplingMethod
 
 
 class Random(SamplingMethod):
-    """Random widths that meet the target, as many as other methods may have judged."""
+    """Random widths that meet the target, as many as other methods may propose."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._rng = np.random.default_rng(task.execution.seed)
 
     def draw(self) -> KeepCounts:
-        """Return the widest of a random direction that is within the target."""
+        """Return the widest widths in a random direction that are within the target."""
         drawn = self._rng.uniform(size=len(self.task.space.groups)).tolist()
         return self.widths.widest_that_fits(dict(zip(self.task.space.units, drawn, strict=True)))

@@ -1,16 +1,16 @@
 """SCA: prune and regrow units while training, by spiking activity (Li et al., ICML 2024, arXiv:2406.01072).
 
-Units are rated by the mean |V| of their membranes, those that are gone by the gradient of their scale, as in RigL.  The
-paper's exact score and schedule are not public; what stands here is our own.  In round r of R, at the share 0.6 r / R
-of the training::
+Units are rated by the mean |V| of their membranes, removed units by the gradient of their scale, as in RigL.  The
+paper's exact score and schedule are not public; these are ours.  In round r of R, at the share 0.6 r / R of the
+training::
 
     aim_r  = target ^ (r / R)                          the share of SynOps, by the cost model
     grow_r = 0.3 (1 + cos(pi r / R)) / 2               none in the last round
     keep the units of the largest mean |V| / (threshold - reset) within (1 - grow_r) aim_r, of those that are there
     then the units of the largest mean |dL/dscale| within aim_r, of all others
 
-A unit that is gone has a scale of 0 on its outgoing spikes: it is still run, so its gradient is known, but it is not
-trained.  One that comes back has the weights that it went with.
+A removed unit has a scale of 0 on its outgoing spikes: it is still run, so that its gradient is known, but not trained.
+If it is regrown, it has the weights with which it was removed.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ from spear_deploy.search.toolkit.training import GradientAccumulator, batches
 
 ROUNDS = 8
 LAST = 0.6
-"""Share of the training after which the units are settled (as the gates' aim)."""
+"""Share of the training after which the units no longer change (as the gates' aim)."""
 GROWN = 0.3
-"""Share of a round's SynOps that is regrown at first (RigL: 0.3)."""
+"""Initial share of a round's SynOps that is regrown (RigL: 0.3)."""
 
 Array = NDArray[np.float64]
 
 
 class SCA(SingleProposal):
-    """Trains while it prunes and regrows, round by round."""
+    """Prunes and regrows units in rounds while it trains."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
         self._rounds: list[dict[str, Any]] = []
 
     def propose(self) -> Proposal:
-        """Train, and return the network."""
+        """Train and prune, and return the network."""
         task, groups = self.task, unit_groups(self.task.network)
         simulator = FactorSimulator(task.network, groups).to(task.execution.device)
         optimiser = torch.optim.Adam(simulator.parameters())
@@ -73,12 +73,12 @@ class SCA(SingleProposal):
             descent.add_gradients(batch)
             optimiser.step()
             there.collect()
-        # A training of very few steps may end before its last round: what is left to remove goes at the end.
+        # A training of very few steps may end before its last round: the rest is removed here.
         kept = select_units(task, there.only(activity))
         return Proposal(counts_of(kept), pruned_and_folded(simulator.to_network(), kept), kept)
 
     def figures(self) -> Mapping[str, Any]:
-        """Return, for each round, its aim, the share of SynOps kept, and how many units were removed and regrown."""
+        """Return, by round, the aim, the share of SynOps kept, and the numbers of units removed and regrown."""
         return {"rounds": self._rounds}
 
     def _round(self, number: int, there: _There, activity: Mapping[str, Array]) -> None:
@@ -101,7 +101,7 @@ class SCA(SingleProposal):
 
 @dataclass(init=False, eq=False)
 class _There:
-    """Which units are there, as scales of 1 and 0 that get gradients, and the mean size of these since a round."""
+    """The units present, as scales of 1 and 0, and the summed magnitude of their gradients since the last round."""
 
     units: dict[str, Units]
     scales: dict[str, Tensor]
@@ -112,7 +112,7 @@ class _There:
         self.become({name: np.arange(count) for name, count in units.items()})
 
     def become(self, units: dict[str, Units]) -> None:
-        """Keep these units; gradients are gathered anew."""
+        """Keep these units, and reset the gradients."""
         self.units = units
         self.scales = {name: torch.zeros(count, device=self._device) for name, count in self._counts.items()}
         for name, kept in units.items():
@@ -121,14 +121,14 @@ class _There:
         self.gradients = {name: np.zeros(count) for name, count in self._counts.items()}
 
     def collect(self) -> None:
-        """Add the size of the gradients of a step; a sum ranks as the mean does."""
+        """Add the magnitude of a step's gradients; a sum ranks like a mean."""
         for name, scale in self.scales.items():
             if scale.grad is not None:
                 self.gradients[name] += scale.grad.abs().double().cpu().numpy()
                 scale.grad = None
 
     def only(self, rated: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the rating, of -inf for units that are not there."""
+        """Return the ratings, with -inf for removed units."""
         return {
             name: np.where(np.isin(np.arange(len(values)), self.units[name]), values, -np.inf)
             for name, values in rated.items()

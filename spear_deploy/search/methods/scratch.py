@@ -1,11 +1,11 @@
-"""The widths of uniform pruning, with weights drawn anew: what pruning has to be better than (Liu et al. 2019).
+"""Training from scratch at the widths of uniform pruning: the baseline that pruning has to beat (Liu et al. 2019).
 
-The closing fine-tuning is their only training.  Weights are normal, of mean 0 and of a standard deviation of the
-trained layer's own scale, corrected for inputs that are gone as Kaiming's initialisation is (He et al. 2015)::
+The closing fine-tuning is the only training.  Weights are normal with mean 0 and the trained layer's own scale,
+corrected for removed inputs as in Kaiming's initialisation (He et al. 2015)::
 
     std = root mean square of the trained weights * sqrt(fan-in before / fan-in after)
 
-Biases start at 0; neurons keep their parameters.  Weights of exactly 0 stay 0: they are no synapses.
+Biases start at 0; neurons keep their parameters.  Weights of exactly 0 stay 0: they are not synapses.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 
 class FromScratch(SingleProposal):
-    """Proposes uniform widths with new weights, which the closing fine-tuning trains.
+    """Proposes uniform widths with newly drawn weights, which the closing fine-tuning trains.
 
-    The widths are the most even of those that are known, or else its own.
+    The widths are the most even of the known ones, or else computed here.
     """
 
     def propose(self) -> Proposal:
@@ -44,7 +44,7 @@ class FromScratch(SingleProposal):
         return select_uniform(self.task)
 
     def _unevenness(self, counts: KeepCounts) -> float:
-        """Return how far apart the groups' ratios are; no smaller than rounding to whole units allows."""
+        """Return the range of the groups' keep ratios; rounding to whole units bounds it from below."""
         ratios = [counts[name] / units for name, units in self.task.space.units.items()]
         return float(np.ptp(ratios)) if ratios else 0.0
 

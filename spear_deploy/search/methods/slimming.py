@@ -1,14 +1,14 @@
 """Network Slimming (Liu et al., ICCV 2017) on spikes: an L1 penalty on a scale of each unit, one global threshold.
 
-The paper's scales are those of batch normalisation, which spiking networks have merged into their weights by the time
-they are pruned; here each unit's outgoing spikes have one, gamma, 1 at first, which is multiplied into its outgoing
-weights at the end.  With a step's gradient g of the scale, and the mean |g| over all units of the first tenth of the
-training, G, a step is the proximal one of the loss with L1 strength G::
+The paper's scales are those of batch normalisation, which is folded into a spiking network's weights before pruning.
+Here each unit's outgoing spikes have a scale gamma, initially 1, that is folded into its outgoing weights at the end.
+With the gradient g of the scale, and G the mean |g| over all units in the first tenth of the training, each step is
+the proximal step of the loss with L1 strength G::
 
     m     <- 0.9 m + 0.1 g
     gamma <- soft(gamma - c m / G, c)          soft(x, c) = sign(x) max(|x| - c, 0)
 
-where c falls as half a cosine and sums to 1: a scale that the loss does not hold arrives at 0 with the last step.
+where c falls as half a cosine and sums to 1: a scale without a gradient reaches 0 at the last step.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal
 from spear_deploy.search.toolkit.training import GradientAccumulator, batches, steps_of
 
 _MEASURED = 0.1
-"""Share of the steps in which the gradients of the scales are measured and the scales rest (chosen)."""
+"""Share of the steps in which gradients are measured and the scales stay fixed (chosen)."""
 _MOMENTUM = 0.9
 
 
 class Slimming(SingleProposal):
     """Trains weights and scales, then keeps the units with the largest scales, as many as the target allows.
 
-    Its figures are the scales' standard deviation, the smallest that is kept, and the share of SynOps predicted.
+    Figures: the scales' standard deviation, the smallest scale kept, and the predicted share of SynOps.
     """
 
     def propose(self) -> Proposal:
-        """Train, and return the network."""
+        """Train and prune, and return the network."""
         task, groups = self.task, unit_groups(self.task.network)
         simulator = FactorSimulator(task.network, groups).to(task.execution.device)
         scales = Scales({group.name: group.units for group in groups.groups}, task.execution.device)
@@ -62,7 +62,7 @@ class Slimming(SingleProposal):
         every = np.concatenate([*values.values()]) if values else np.zeros(0)
         least = [float(np.abs(values[name][units]).min()) for name, units in kept.items()]
         self._figures = {
-            # All scales alike would rank nothing.
+            # With a deviation of 0 the scales would rank nothing.
             "scale_sd": float(every.std()) if len(every) else 0.0,
             "threshold": min(least, default=0.0),
             "share": share(task.cost, kept),
@@ -80,12 +80,12 @@ class Scales:
         self._sum, self._count = 0.0, 0
 
     def leaves(self) -> dict[str, Tensor]:
-        """Return the scales as leaves that get the gradient of the next pass."""
+        """Return the scales as leaves of the autograd graph for the next pass."""
         self._leaves = {name: values.clone().requires_grad_() for name, values in self.values.items()}
         return self._leaves
 
     def step(self, way: float) -> None:
-        """Take a step with the leaves' gradients; one of no ``way`` only measures them."""
+        """Take a step of size ``way`` (c above) with the leaves' gradients; at 0 they are only measured."""
         gradients = {n: torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for n, leaf in self._leaves.items()}
         for name, gradient in gradients.items():
             self._momentum[name].lerp_(gradient, 1 - _MOMENTUM)

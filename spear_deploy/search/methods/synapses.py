@@ -1,12 +1,12 @@
-"""Gradual pruning of units first, and of single synapses then.
+"""Gradual pruning of units, then of single synapses.
 
-Whole units go in the stages of gradual pruning until SynOps are three times the target.  From there single synapses go,
-in stages of the same size with the same short training between: those of least worth for the SynOps that pass through
-them, taken anew in each stage (:mod:`spear_deploy.search.thinning`).
+Whole units are removed in stages until SynOps are three times the target.  From there single synapses are removed, in
+stages of the same size with the same short training in between: those of least worth per SynOp, ranked again in each
+stage (:mod:`spear_deploy.search.thinning`).
 
-A chip that executes the synapses that exist, as Loihi does, spends nothing on the others.  So a network of more units
-and fewer synapses is within the same budget, and at tight budgets it decides better (docs/benchmarks.md).  The units
-that went first save the time, and the cores, of units that would be left almost without synapses.
+A chip that stores only existing synapses, as Loihi does, spends nothing on missing ones.  So a network with more units
+and fewer synapses is within the same budget, and more accurate at tight budgets (docs/benchmarks.md).  Removing units
+first saves the time and the cores of units that would end up with almost no synapses.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from spear_deploy.search.thinning import costs_of, thinned
 from spear_deploy.search.toolkit.single_proposal import SingleProposal
 
 _UNITS = 3.0
-"""Units are removed until SynOps are this multiple of the target; 2 to 5, and no units at all, did alike (digits)."""
+"""Units are removed until SynOps are this multiple of the target; 2 to 5, or no units at all, did alike (digits)."""
 _WASTED = 0.95
-"""A stage that ends at less than this share of the target is done again, with half of its cut."""
+"""A stage that ends below this share of the target is repeated with half of its reduction."""
 _ABOVE = 1.05
-"""Where stages end, as a multiple of the target: longer training lowers SynOps, and what it leaves above is pressed."""
+"""Stages end at this multiple of the target: longer training lowers SynOps further."""
 
 
 class GradualSynapses(SingleProposal):
     """Removes units in stages, then single synapses, with short training after each stage.
 
-    Its figures are the stages, how many of them ranked in which way, and the share of the weights that is left in the
-    units that are left.
+    Figures: the number of stages, how many used which ranking, and the density of the weights of the remaining units.
     """
 
     def __init__(self, task: Task) -> None:
@@ -43,7 +42,7 @@ class GradualSynapses(SingleProposal):
         self._ranked_by = Counter[str]()
 
     def propose(self) -> Proposal:
-        """Prune, and return the network."""
+        """Prune in stages, and return the network."""
         task, target = self.task, _ABOVE * self.task.target
         start = task.path.down_to(_UNITS * task.target, task.space.fits)
         costs, expected = self._costs(start.network), stages_to(target / start.share)
@@ -65,7 +64,7 @@ class GradualSynapses(SingleProposal):
         return costs_of(network, self.task.data, self.task.execution)
 
     def _stage(self, costs: SynapseCosts, aim: float, expected: int) -> SynapseCosts:
-        """Leave synapses of that share of the SynOps, train briefly, and return what is left with its costs."""
+        """Thin to that share of the SynOps, train briefly, and return the new costs."""
         task = self.task
         left = thinned(costs, aim, task.data, task.execution, decide=task.training.decide)
         if left.network.content_hash == costs.network.content_hash:

@@ -1,7 +1,4 @@
-"""Uniform ratios: every group keeps the same share, found by bisection.
-
-The simplest thing that could do the job, and the one that every other method stands beside.
-"""
+"""Uniform pruning: every group keeps the same share of its units, found by bisection.  The baseline of all methods."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from spear_deploy.search.toolkit.bisection import BisectionMethod
 
 
 class Uniform(BisectionMethod):
-    """One keep ratio for all layers, found by halving the interval in which predicted SynOps reach the target."""
+    """One keep ratio for all groups, found by bisection on predicted SynOps."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
@@ -23,7 +20,7 @@ class Uniform(BisectionMethod):
         self._seen: list[KeepCounts] = []
 
     def ask(self) -> Proposal | None:
-        """Return the network in the middle of the interval; None once it is one of those before."""
+        """Return the network in the middle of the interval; None once it repeats an earlier one."""
         self._ratio = (self._low + self._high) / 2
         counts = self.task.space.at_ratio(self._ratio)
         if counts in self._seen or len(self._seen) >= self.task.evaluations:
@@ -32,7 +29,7 @@ class Uniform(BisectionMethod):
         return Proposal(counts)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Keep the half in which the target lies."""
+        """Keep the half of the interval in which the target lies."""
         if self.is_within(proposal, outcome):
             self._low = self._ratio
         else:

@@ -1,4 +1,4 @@
-"""What methods share that look for the widest network within the target on one path of widths, by bisection."""
+"""Base class of methods that bisect a path of widths for the widest network within the target."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 
 class BisectionMethod:
-    """A method whose networks lie on one path, from the unpruned one to the smallest."""
+    """All its networks lie on one path, from the unpruned network to the smallest."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -16,6 +16,6 @@ class BisectionMethod:
         return self.task.predict(proposal, outcome) <= self.task.target and self.task.space.fits(proposal.counts)
 
     def merit(self, proposal: Proposal, outcome: Outcome) -> float:
-        """Return the share predicted, where the target is met: of one path the widest is best."""
+        """Return the predicted share if the target is met: on a path, the widest network is best."""
         predicted = self.task.predict(proposal, outcome)
         return predicted if predicted <= self.task.target else -predicted

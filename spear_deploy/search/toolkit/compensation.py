@@ -1,16 +1,16 @@
-"""Least-squares compensation: the synapses that are left take over from those that were removed.
+"""Least-squares compensation: the remaining synapses take over from those that were removed.
 
-For each population the summed current of the unpruned network, on its neurons that are kept, is what the pruned
-network's should be.  With F what arrives at one projection's weights (filtered), R the current that is missing
-(filtered), and W the weights that are left, the least-squares problem pulled towards W has the solution::
+For each population, the current of the pruned network should equal that of the unpruned one on the neurons kept.  With
+F the (filtered) input of one projection's weights, R the (filtered) current that is missing, and W the remaining
+weights, the ridge regression towards W has the solution::
 
     (F^T F + r I) dW = F^T R            r = RIDGE * mean of the diagonal of F^T F
 
-so that the squared error of the filtered current on the samples given is never larger than without.  Both are filtered
+so that the squared error of the filtered current on the given samples is never larger than before.  Both are filtered
 as the target's synapse and membrane filter spikes between two resets, y[t] = alpha y[t-1] + x[t], v[t] = beta v[t-1] +
-y[t] (with the means over the population), as OSBC does for spike trains (arXiv:2506.03996; SBC is Frantar and Alistarh
-2022 on whole trains).  Populations are taken in order, each with what the pruned network sends by then, so that errors
-of earlier ones are made good too; within a loop the unpruned network's own spikes are fed back.
+y[t] (with the population's mean alpha and beta), as OSBC does for spike trains (arXiv:2506.03996; SBC is Frantar and
+Alistarh 2022 on whole trains).  Populations are corrected in order, each given the pruned network's spikes so far, so
+that errors of earlier ones are compensated too; within a loop the unpruned network's spikes are fed back.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from spear_deploy.simulate.simulator import Chain, FloatSimulator, delayed
 from spear_deploy.simulate.tensors import to_tensor
 
 RIDGE = 1e-3
-"""Share of the mean diagonal that is added to it: chosen, and used in all our measured recipes."""
+"""Ridge as a share of the mean diagonal: chosen, and used in all our measured recipes."""
 _BATCH = 16
 _FEATURE_BYTES = 1 << 28
-"""What the weights of a layer see is laid out for so many steps at once as this holds."""
+"""Memory for the inputs of a layer's weights: it sets how many steps are laid out at once."""
 
 Array = NDArray[np.float64]
 
@@ -50,9 +50,9 @@ def compensate(
 ) -> Network:
     """Return the ``pruned`` network with weights that restore the currents of the unpruned one; labels are not used.
 
-    ``kept`` are the units of each group of ``network`` that are left in ``pruned``; groups not named are whole.
-    The weights of a projection's last Linear or ungrouped Conv2d are fitted where nothing stands behind it, and its
-    bias, where it has one; weights of 0 stay 0.
+    ``kept`` are the units of each group of ``network`` that are left in ``pruned``; groups not named are complete.
+    Fitted are the weights and bias of a Linear or ungrouped Conv2d that is the last operation of a projection; weights
+    of 0 stay 0.
     """
     execution = execution or Execution()
     device = execution.device

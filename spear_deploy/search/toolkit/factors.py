@@ -1,7 +1,7 @@
-"""Networks whose units' spikes are multiplied by a trainable factor, and how factors end up in the weights.
+"""Networks with a trainable factor on the spikes of each unit, and folding the factors into the weights.
 
-Every spike that a unit sends counts ``factor`` instead of 1 wherever it arrives, its own loop included; its reset is
-that of a whole spike.  Units that are pruned together share their factor.
+Every spike of a unit counts ``factor`` instead of 1 wherever it arrives, its own loop included; the reset is that of a
+whole spike.  Units that are pruned together share a factor.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from spear_deploy.simulate.cell import Cell, CellState
 from spear_deploy.simulate.simulator import FloatSimulator
 
 LEAST = 0.1
-"""A unit is kept with at least so much of its spikes: with nothing of them its synapses would be none (chosen)."""
+"""The smallest factor of a kept unit: at 0, all its synapses would vanish (chosen, not measured)."""
 
 
 class FactorSimulator(FloatSimulator):
-    """Runs a network in float; ``factors``, (units,) by group, are what spikes are multiplied by, 1 at first.
+    """Runs a network in float with spikes multiplied by ``factors``, (units,) by group, which start at 1.
 
-    They may be replaced before each pass, by leaves of the graph or by what is computed from such.
+    They may be replaced before each pass, by leaves of the autograd graph or by tensors computed from leaves.
     """
 
     def __init__(self, network: Network, groups: UnitGroups) -> None:
@@ -41,7 +41,7 @@ class FactorSimulator(FloatSimulator):
 
 
 class _FactorCell:
-    """A cell that sends its spikes times the factors of its units; see :class:`~spear_deploy.simulate.cell.Cell`."""
+    """A :class:`~spear_deploy.simulate.cell.Cell` whose spikes are multiplied by the factors of its units."""
 
     def __init__(self, cell: Cell, group: str, factors: Mapping[str, Tensor]) -> None:
         self._cell, self._group, self._factors = cell, group, factors
@@ -79,9 +79,9 @@ class _FactorCell:
 def pruned_and_folded(
     network: Network, kept: Mapping[str, Units], factors: Mapping[str, NDArray[Any]] | None = None
 ) -> Network:
-    """Return the network of the ``kept`` units, with the ``factors`` of all units, (units,), in what they send.
+    """Return the network of the ``kept`` units, with the ``factors`` (units,) folded into their outgoing weights.
 
-    Factors nearer to 0 than :data:`LEAST` are moved away from it.
+    Factors closer to 0 than :data:`LEAST` are moved to it.
     """
     pruned = keep_units(network, kept)
     if factors is None:
@@ -93,9 +93,9 @@ def pruned_and_folded(
 
 
 def folded(network: Network, groups: UnitGroups, factors: Mapping[str, NDArray[Any]]) -> Network:
-    """Return the network that sends whole spikes, with the ``factors`` of its units in the weights that they meet.
+    """Return a network with whole spikes that is equivalent to one with ``factors``: they are in the outgoing weights.
 
-    ``groups`` say which populations share those of a group; a projection without weights is given some.
+    ``groups`` give the populations that share the factors of a group; a projection without weights is given some.
     """
     shared = {
         name: factors[group.name] for group in groups.groups if group.name in factors for name in group.populations
@@ -108,7 +108,7 @@ def folded(network: Network, groups: UnitGroups, factors: Mapping[str, NDArray[A
 
 
 def _folded(ops: Sequence[LinearOp], shape: Shape, factor: NDArray[Any]) -> tuple[LinearOp, ...]:
-    """Multiply the inputs of the first operation with weights: what stands in front of it treats channels alike."""
+    """Scale the inputs of the first operation that has weights: those before it treat all channels alike."""
     if np.all(factor == 1):
         return tuple(ops)
     own = factor.astype(np.float32)
@@ -125,7 +125,7 @@ def _folded(ops: Sequence[LinearOp], shape: Shape, factor: NDArray[Any]) -> tupl
 def _inputs_scaled(op: Conv2d | Linear, factor: NDArray[Any]) -> Conv2d | Linear:
     if isinstance(op, Linear):
         return replace(op, weight=(op.weight * factor).astype(np.float32))
-    if op.groups > 1:  # depthwise: units of a grouped convolution are in no group
+    if op.groups > 1:  # depthwise: the units of other grouped convolutions are in no group
         multiplied = np.repeat(factor, len(op.weight) // op.groups)
         return replace(op, weight=(op.weight * multiplied[:, None, None, None]).astype(np.float32))
     return replace(op, weight=(op.weight * factor[:, None, None]).astype(np.float32))

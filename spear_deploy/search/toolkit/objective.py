@@ -1,15 +1,14 @@
-"""What methods that sample maximise: the score of a network, less a penalty for missing the target.
+"""The objective of methods that sample: the score of a network, minus a penalty for missing the target.
 
 With d = log(predicted / target), the distance from the target in SynOps::
 
     R = score - weight * d^2 / (d^2 + width^2),   width = 0.1 above the target (d > 0), 0.4 below it
 
-The penalty is 0 at the target and below 1 everywhere: no network is so bad that its reward tells nothing else.  It
-rises on both sides without ever being constant, so that there is a way back from anywhere; slowly at first, since
-widths are whole numbers and miss the target by a percent or two, which must not drown the score; and faster above,
-where a budget is missed, than below, where some of it is wasted.  Scores lie in 0..1: with a weight of 1 a perfect
-network of 1.5 times the target (penalty 0.94) is beaten by any at the target that scores 0.07.  The widths were chosen
-on synthetic networks (docs/methods/spear.md).
+The penalty is 0 at the target and bounded by 1, so that it never hides the score.  It rises strictly on both sides, so
+that there is a gradient everywhere: slowly at first, since widths are whole numbers and miss the target by a percent or
+two, and faster above, where a budget is missed, than below, where part of it is unused.  Scores lie in 0..1: with a
+weight of 1, a perfect network at 1.5 times the target (penalty 0.94) loses to any network at the target that scores
+0.07.  The penalty's widths were chosen on synthetic networks (docs/methods/spear.md).
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from typing import Any
 from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 History = Sequence[tuple[Proposal, Outcome]]
-"""What was proposed, and what it was worth, in order."""
+"""Proposals and their outcomes, in order."""
 
 WIDTH_ABOVE, WIDTH_BELOW = 0.1, 0.4
-"""Distances from the target at which half of the penalty is reached."""
+"""Distances from the target at which the penalty is a half."""
 _NEAR = 0.12
-"""A network this near the target (its excess, as a share) is counted as near it."""
+"""Relative distance within which a network counts as near the target."""
 _SMALLEST = 1e-9
 
 
@@ -36,19 +35,19 @@ def distance(predicted: float, target: float) -> float:
 
 
 def reward(score: float, predicted: float, target: float, weight: float = 1.0) -> float:
-    """Return R of a network with that score (0..1) and predicted SynOps (a share, as the target)."""
+    """Return R for a score (0..1), predicted SynOps and a target (both shares of the unpruned network's)."""
     apart = distance(predicted, target)
     width = WIDTH_ABOVE if apart > 0 else WIDTH_BELOW
     return score - weight * apart**2 / (apart**2 + width**2)
 
 
 def reward_of(task: Task, proposal: Proposal, outcome: Outcome) -> float:
-    """Return R of a proposal under what LRE knows now."""
+    """Return R of a proposal with the SynOps that LRE predicts now."""
     return reward(outcome.score, task.predict(proposal, outcome), task.target)
 
 
 def search_figures(task: Task, history: History, rewards: Sequence[float]) -> Mapping[str, Any]:
-    """Return how a search went, as JSON: the best reward, how many networks came near, and each one's R and excess."""
+    """Return figures of a search, as JSON: best reward, networks near the target, R and excess of each."""
     excess = [task.predict(*entry) / task.target - 1 for entry in history]
     return {
         "best_reward": max(rewards, default=None),

@@ -1,4 +1,4 @@
-"""What methods that sample widths have in common: they propose until nothing new is found, and maximise R."""
+"""Base class of methods that sample widths: they propose until nothing new is found, and maximise the reward R."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from spear_deploy.search.toolkit.objective import reward_of, search_figures
 from spear_deploy.search.toolkit.widths import Widths
 
 MOST_TRIES = 50
-"""Draws after which a method that finds only what it had, or what does not fit, has nothing new to propose."""
+"""Draws without a new network that fits after which the method ends."""
 
 
 class SamplingMethod:
-    """A method that :meth:`draw` makes: new widths that fit are proposed, as often as evaluations allow."""
+    """Proposes widths from :meth:`draw` that are new and fit, as many as evaluations allow."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.widths = task, Widths(task)
@@ -35,11 +35,11 @@ class SamplingMethod:
         return None
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Remember what the network was worth."""
+        """Remember the outcome."""
         self.told.append((proposal, outcome))
 
     def merit(self, proposal: Proposal, outcome: Outcome) -> float:
-        """Return R (see objective.py)."""
+        """Return the reward R (see objective.py)."""
         return reward_of(self.task, proposal, outcome)
 
     def figures(self) -> Mapping[str, Any]:
@@ -51,7 +51,7 @@ class SamplingMethod:
         raise NotImplementedError
 
     def discard(self, counts: KeepCounts) -> None:
-        """Take note that drawn widths are not proposed."""
+        """Called with drawn widths that are not proposed."""
 
     def is_new(self, counts: KeepCounts) -> bool:
         """Whether these widths fit and were not proposed before."""

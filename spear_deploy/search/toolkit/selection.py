@@ -1,4 +1,4 @@
-"""Which units are kept: as many, in the order of their merit, as the cost model says the target has room for."""
+"""Selecting units: in the order of their merit, as many as fit the target by the cost model."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from spear_deploy.search.removal import remove
 from spear_deploy.search.space import KeepCounts, counts_of, widest_uniform
 
 Merit = Mapping[str, NDArray[np.float64]]
-"""What each unit of each group is worth, (units,), on one scale for all groups."""
+"""The merit of each unit of each group, (units,), on one scale for all groups."""
 
 _HALVINGS = 12
 
 
 def share(cost: SynopsCost, kept: Mapping[str, Units]) -> float:
-    """Return the SynOps of the units that are kept as a share of all, at the rates of the unpruned network."""
+    """Return the SynOps of the kept units as a share of all, at the firing rates of the unpruned network."""
     return cost.of(kept) / cost.total if cost.total else 0.0
 
 
 def predicted_share(task: Task, kept: Mapping[str, Units]) -> float:
-    """Return the share of SynOps that is expected of the units that are kept after fine-tuning."""
+    """Return the share of SynOps expected of the kept units after fine-tuning."""
     return task.predict(Proposal(counts_of(kept)), Outcome(0.0, share(task.cost, kept)))
 
 
 def best_units(merit: Merit, counts: KeepCounts) -> dict[str, Units]:
-    """Return so many units of each group, those of most merit."""
+    """Return the ``counts`` units of most merit of each group."""
     return {name: most_important(np.asarray(merit[name]), count) for name, count in counts.items()}
 
 
 def fill_up(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: float) -> dict[str, Units]:
-    """Return ``kept`` and, in the order of merit, each further unit with which SynOps stay within ``aim``, a share.
+    """Return ``kept`` and, in the order of merit, each further unit that fits within ``aim``, a share of the SynOps.
 
-    Those of a merit of -inf are left out.  If ``kept`` is beyond ``aim`` already, nothing is added to it.
+    Units of merit -inf are left out.  If ``kept`` exceeds ``aim`` already, nothing is added.
     """
     chosen = {name: np.isin(np.arange(len(values)), kept[name]) for name, values in merit.items()}
     order = [(float(value), name, unit) for name, values in merit.items() for unit, value in enumerate(values)]
-    order.sort(key=lambda entry: -entry[0])  # stable: of equal ones the first
+    order.sort(key=lambda entry: -entry[0])  # stable: ties go to the first
     for value, name, unit in order:
         if chosen[name][unit] or value == -np.inf:
             continue
@@ -53,9 +53,9 @@ def fill_up(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: floa
 
 
 def select_units(task: Task, merit: Merit, aim: float | None = None) -> dict[str, Units]:
-    """Return the units of most merit within ``aim`` (None: the target), and within what the placement tells.
+    """Return the units of most merit within ``aim`` (None: the target) whose placement fits.
 
-    Every group keeps what the smallest network has of it at least.
+    Every group keeps at least as many as in the smallest network.
     """
     least = best_units(merit, task.space.smallest)
     high = task.target if aim is None else aim
@@ -76,16 +76,16 @@ def select_units(task: Task, merit: Merit, aim: float | None = None) -> dict[str
 def select_by_importance(task: Task, aim: float) -> dict[str, Units]:
     """Return what :func:`~spear_deploy.search.removal.remove` leaves at ``aim``, a share of the SynOps.
 
-    Every group keeps what the smallest network has of it.
+    Every group keeps at least as many as in the smallest network.
     """
     space, cost = task.space, task.cost
     return remove(task.importance, cost, aim * cost.total, space.smallest, space.fits)
 
 
 def select_uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
-    """Return the units of most importance at the largest common ratio that is predicted to be within the target.
+    """Return the most important units at the largest common ratio that is predicted to be within the target.
 
-    With an ``aim``, that is the share of SynOps right after the cut, at unpruned rates.
+    With an ``aim``, the SynOps right after pruning, at unpruned firing rates, are within that share instead.
     """
 
     def is_within(counts: KeepCounts) -> bool:

@@ -1,4 +1,4 @@
-"""A method that works out one network by itself and proposes that."""
+"""Base class of methods that propose a single network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spear_deploy.search.protocol import Outcome, Proposal, Task
 
 
 class SingleProposal:
-    """Asked once, it proposes what :meth:`propose` returns; what it is told changes nothing."""
+    """Proposes what :meth:`propose` returns, once; its outcome changes nothing."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -24,24 +24,24 @@ class SingleProposal:
         raise NotImplementedError
 
     def ask(self) -> Proposal | None:
-        """Return the network, then None."""
+        """Return the proposal, then None."""
         if self._is_asked:
             return None
         self._is_asked = True
         return self.propose()
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Take the outcome."""
+        """Ignore the outcome."""
 
     def merit(self, proposal: Proposal, outcome: Outcome) -> float:
         """Return the score."""
         return outcome.score
 
     def figures(self) -> Mapping[str, Any]:
-        """Return the method's own figures: what :meth:`propose` put down, if anything."""
+        """Return the figures that :meth:`propose` has set, if any."""
         return self._figures
 
 
 def all_units(task: Task) -> dict[str, Units]:
-    """Return all units of each group, for a network that keeps them."""
+    """Return all units of each group, for a network that keeps every unit."""
     return {name: np.arange(units) for name, units in task.space.units.items()}

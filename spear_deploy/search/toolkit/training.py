@@ -1,6 +1,6 @@
-"""What methods that train share: as many batches, at the rates, of the closing fine-tuning, and its loss on labels.
+"""The training loop of methods that train: the batches and learning rates of the closing fine-tuning, and its loss.
 
-Batches are shuffled by the run's seed; nothing random is drawn from a global state.
+Batches are shuffled by the run's seed; global random states are not used.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from spear_deploy.train.passes import Pass, Passes
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """The ``positions`` (B,) of a step's samples in the training split; ``done`` is the share of all steps before it.
+    """One training step: the ``positions`` (B,) of its samples in the training split.
 
-    ``rate`` is the learning rate by the closing fine-tuning's schedule, half a cosine down to zero.
+    ``rate`` is its learning rate in the closing fine-tuning's schedule, half a cosine down to zero; ``done`` is the
+    share of all steps before it.
     """
 
     positions: NDArray[np.intp]
@@ -43,7 +44,7 @@ def rate_at(task: Task, step: int) -> float:
 
 
 def batches(task: Task) -> Iterator[Batch]:
-    """Yield the training split's batches, epoch after epoch, as many as a method may train on."""
+    """Yield all batches that a method may train on, epoch after epoch."""
     rng, total, split = np.random.default_rng(task.execution.seed), steps_of(task), task.data.train
     for step, positions in enumerate(split.drawn(task.training.batch, rng, total)):
         yield Batch(positions, rate_at(task, step), step / total)
@@ -51,9 +52,9 @@ def batches(task: Task) -> Iterator[Batch]:
 
 
 class GradientAccumulator:
-    """Adds up gradients of the loss of a simulator's network, in as many passes as memory asks for.
+    """Accumulates gradients of the loss of a simulator's network, in as many passes as memory requires.
 
-    Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.
+    Raises :class:`InputError` (E019) if memory does not even hold a pass of one sample.
     """
 
     def __init__(self, task: Task, simulator: NetworkSimulator) -> None:
@@ -62,11 +63,11 @@ class GradientAccumulator:
         self._passes = Passes(simulator, task.data.train, task.training, task.execution, task.execution.seed)
 
     def add_gradients(self, batch: Batch) -> None:
-        """Go back from the mean cross-entropy of a batch under the decision rule to all leaves."""
+        """Backpropagate the mean cross-entropy of a batch under the decision rule."""
         for part in self.passes(batch):
             scores = logits(self._rule, self._simulator(part.inputs)[self._output])
             (part.share * functional.cross_entropy(scores, part.labels)).backward()
 
     def passes(self, batch: Batch) -> Iterator[Pass]:
-        """Yield the passes that a batch goes in."""
+        """Yield the passes into which a batch is split."""
         return self._passes.of(batch.positions)

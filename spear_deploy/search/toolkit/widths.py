@@ -1,7 +1,6 @@
-"""Widths and their SynOps without a network: what methods that propose counts have in common.
+"""Widths (keep counts) and their SynOps, computed without building a network.
 
-A group's units are kept in the order of their importance, so that counts alone tell which units are left, and prefix
-sums over that order what they cost.
+A group keeps its most important units, so that counts determine the units, and prefix sums in that order their cost.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from spear_deploy.search.space import KeepCounts, keep_count
 
 _SMALLEST = 1e-12
 _HALVINGS = 14
-"""Of an interval of log ratios of at most 4: to 2.4e-4, finer than the units of any group."""
+"""Bisections of an interval of log ratios of at most 4: to 2.4e-4, finer than one unit of any group."""
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Prefix sums of one projection: ``sent`` by the first units of the source, ``share`` of those of the target."""
+    """Prefix sums of one projection: ``sent`` by the first source units, ``share`` of the first target units."""
 
     source: str | None
     target: str | None
@@ -34,7 +33,7 @@ class _Sums:
 
 
 class Widths:
-    """SynOps of widths, as shares of the unpruned network's."""
+    """The SynOps of widths, as shares of the unpruned network's."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.space = task, task.space
@@ -47,13 +46,13 @@ class Widths:
 
     @property
     def importance_share(self) -> dict[str, float]:
-        """The part of all importance that each group holds."""
+        """The share of all importance that each group holds."""
         held = {name: float(np.sum(self.task.importance[name])) for name in self.order}
         total = max(sum(held.values()), _SMALLEST)
         return {name: value / total for name, value in held.items()}
 
     def share(self, counts: KeepCounts) -> float:
-        """Return the share of the SynOps before fine-tuning, as ``task.cost`` has it for the most important units."""
+        """Return the share of the SynOps before fine-tuning, by ``task.cost`` of the most important units."""
         terms = (_upto(t.sent, t.source, counts) * _upto(t.share, t.target, counts) for t in self._terms)
         return sum(terms) / self._total
 
@@ -62,7 +61,7 @@ class Widths:
         return self.task.predict(Proposal(counts), Outcome(0.0, self.share(counts)))
 
     def saved(self, counts: KeepCounts) -> dict[str, float]:
-        """Return the share that each group's least important unit takes, beside the others that are kept."""
+        """Return the share of SynOps saved by removing the least important kept unit of each group."""
         saved = dict.fromkeys(counts, 0.0)
         for term in self._terms:
             last_sent, last_share = _last(term.sent, term.source, counts), _last(term.share, term.target, counts)
@@ -75,18 +74,18 @@ class Widths:
         return {name: value / self._total for name, value in saved.items()}
 
     def is_within(self, counts: KeepCounts) -> bool:
-        """Whether these widths are predicted to meet the target, and fit."""
+        """Whether these widths are predicted to meet the target, and their placement fits."""
         return self.predicted(counts) <= self.task.target and self.space.fits(counts)
 
     def widest(self, positions: Mapping[str, float], fixed: KeepCounts | None = None) -> tuple[float, KeepCounts]:
-        """Return the largest ``shift`` of all positions whose SynOps meet the target, and its widths.
+        """Return the largest common ``shift`` of all positions that meets the target, and the widths there.
 
-        ``fixed`` groups keep their counts.  Where even the lowest ratios are beyond it, those are returned.
+        ``fixed`` groups keep their counts.  If even the lowest ratios exceed the target, those are returned.
         """
         return self._bisect(lambda counts: self.predicted(counts) <= self.task.target, positions, 1.0, fixed)
 
     def widest_that_fits(self, positions: Mapping[str, float]) -> KeepCounts:
-        """Return the same widths, or, where a budget of the placement binds, the widest below that fit."""
+        """Return the same widths, or, if their placement does not fit, the widest below that do."""
         shift, counts = self.widest(positions)
         return counts if self.space.fits(counts) else self._bisect(self.space.fits, positions, shift)[1]
 
@@ -111,16 +110,16 @@ class Widths:
         return low, best
 
     def shifted(self, positions: Mapping[str, float], shift: float, fixed: KeepCounts | None = None) -> KeepCounts:
-        """Return the widths at these positions, all moved by one shift."""
+        """Return the widths at these positions, all moved by the same shift."""
         return {**self.at({name: each + shift for name, each in positions.items()}), **(fixed or {})}
 
     def at(self, positions: Mapping[str, float]) -> KeepCounts:
-        """Return the widths at positions between the lowest ratio (0) and all units (1), evenly in its logarithm."""
+        """Return the widths at positions from the lowest ratio (0) to all units (1), linear in log ratio."""
         units, depth = self.space.units, -log(max(self.space.lowest, _SMALLEST))
         return {n: keep_count(units[n], exp(-depth * (1 - min(1.0, max(0.0, p))))) for n, p in positions.items()}
 
     def positions(self, counts: KeepCounts) -> dict[str, float]:
-        """Return the positions of widths (the inverse of :meth:`at`, but for rounding)."""
+        """Return the positions of widths (the inverse of :meth:`at`, up to rounding)."""
         units, depth = self.space.units, max(_SMALLEST, -log(max(self.space.lowest, _SMALLEST)))
         return {n: min(1.0, max(0.0, 1 + log(count / units[n]) / depth)) for n, count in counts.items()}
 
@@ -131,9 +130,9 @@ class Widths:
 
 @dataclass(frozen=True)
 class Removals:
-    """A path from the unpruned network to the smallest: the group that loses its least important unit, step by step.
+    """A path from the unpruned network to the smallest: at each step one of ``groups`` loses its least important unit.
 
-    ``worths`` are the importances that go with the units, for each share of the SynOps that they save.
+    ``worths`` are the importances lost at the steps, per share of the SynOps saved.
     """
 
     units: Mapping[str, int]
@@ -141,20 +140,20 @@ class Removals:
     worths: tuple[float, ...]
 
     def after(self, steps: int) -> KeepCounts:
-        """Return the widths after so many steps."""
+        """Return the widths after a number of steps."""
         gone = self.groups[:steps]
         return {name: count - gone.count(name) for name, count in self.units.items()}
 
     def multiplier(self, steps: int) -> float:
-        """Return the least Lagrangian multiplier that removes so many: the largest worth among them."""
+        """Return the smallest Lagrangian multiplier that takes these steps: the largest worth among them."""
         return max(self.worths[:steps], default=0.0)
 
 
 def removals(widths: Widths) -> Removals:
-    """Return the path on which each step removes the unit that takes least of its group's importance for what it saves.
+    """Return the path on which each step removes the unit with the least importance lost per SynOp saved.
 
-    How much it takes (:func:`~spear_deploy.search.importance_share.importance_lost`) changes only where its own group
-    loses a unit; what it saves depends on the groups at the other ends of its projections too.
+    The importance lost (:func:`~spear_deploy.search.importance_share.importance_lost`) changes only when its own group
+    loses a unit; the SynOps saved depend on the groups at the other ends of its projections too.
     """
     task, counts, smallest = widths.task, dict(widths.space.units), widths.space.smallest
     ordered = {name: np.asarray(task.importance[name])[order] for name, order in widths.order.items()}
@@ -175,14 +174,14 @@ def removals(widths: Widths) -> Removals:
 
 
 def cheapest_widths(widths: Widths) -> KeepCounts:
-    """Return the first widths on the path of :func:`removals` that are within the target, or else its last."""
+    """Return the first widths on the path of :func:`removals` that are within the target, or else the last."""
     path = removals(widths)
     steps = range(len(path.groups))
     return path.after(bisect_left(steps, True, key=lambda done: widths.is_within(path.after(done))))
 
 
 def starting_widths(widths: Widths) -> Iterator[KeepCounts]:
-    """Yield widths to start from, without repetition: those known, the cheapest by importance, the unpruned network."""
+    """Yield distinct widths to start from: those known, the cheapest by importance, the unpruned network."""
     seen: list[KeepCounts] = []
     for counts in (*widths.task.known, cheapest_widths(widths), widths.space.units):
         if dict(counts) not in seen and widths.space.fits(counts):

@@ -1,9 +1,9 @@
-"""The agent: one of Stable-Baselines3's, with AMC's exploration and rewards that can be judged anew.
+"""The agent: one of Stable-Baselines3's, with AMC's exploration and rewards that can be recomputed.
 
-When LRE is refitted or TAR's weight moves, rewards already in the replay buffer are computed again, so that the agent
-does not learn from stale verdicts.  Every step of an episode is given the episode's reward and ends there: the critic
-learns what networks with such a decision were worth (a Monte Carlo return), instead of passing the last step's reward
-back along the walk by bootstrapping, for which a search has too few episodes.
+When LRE is refitted or TAR's weight changes, rewards in the replay buffer are recomputed, so that the agent never
+learns from stale ones.  Every step of an episode gets the episode's reward and is terminal: the critic learns the Monte
+Carlo return of each decision, instead of bootstrapping the final reward back along the walk, for which a search has too
+few episodes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Transition = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]
 class Algorithm:
     """A class of Stable-Baselines3 and how it is used.
 
-    ``is_noisy`` says whether noise is added to its actions.  Between episodes the critic learns ``gradient_steps``, and
-    the actor every ``policy_delay``-th of them.  ``options`` are for the class.
+    With ``is_noisy``, noise is added to its actions.  Between episodes the critic takes ``gradient_steps``, and the
+    actor every ``policy_delay``-th of them.  ``options`` are passed to the class.
     """
 
     name: str
@@ -44,21 +44,21 @@ class Algorithm:
 
 
 # AMC's actor learns at a tenth of the critic's rate; here it takes every fourth step.  With every step DDPG's actor
-# runs ahead of its critic, and saturates at an end of the range on one seed of four.
+# outruns its critic, and saturates at an end of the range for one seed in four.
 ALGORITHMS: Mapping[str, Algorithm] = {
     "ddpg": Algorithm("DDPG", is_noisy=True, gradient_steps=8, policy_delay=4),
     "td3": Algorithm("TD3", is_noisy=True, gradient_steps=8, policy_delay=4),
     "sac": Algorithm("SAC", is_noisy=False, gradient_steps=6, options={"ent_coef": "auto_0.1", "target_entropy": -2.0}),
 }
-"""What may learn, by name: Lillicrap et al. 2016, Fujimoto et al. 2018, Haarnoja et al. 2018."""
+"""Algorithms by name: Lillicrap et al. 2016, Fujimoto et al. 2018, Haarnoja et al. 2018."""
 
 
 class DecayingNoise:
-    """Gaussian exploration noise whose width shrinks by a factor with every episode.
+    """Gaussian exploration noise whose width decays with every episode.
 
-    AMC (He et al. 2018, section 4.1) draws from a truncated Gaussian of width 0.5 that shrinks by 0.95.  Here it is 0.3
-    wide, for actions that are measured from what meets the target, shrinks by 0.98, is not truncated, and never below
-    0.05: a search of 160 episodes, not 800, whose actions are clipped to their range anyhow.
+    AMC (He et al. 2018, section 4.1) uses a truncated Gaussian of width 0.5 that decays by 0.95.  Here the width is
+    0.3, since actions are relative to the target; it decays by 0.98, not below 0.05, since a search has 160 episodes, not
+    800; and it is not truncated, since actions are clipped to their range anyway.
     """
 
     def __init__(self, seed: int, width: float = 0.3, decay: float = 0.98, least: float = 0.05) -> None:
@@ -75,10 +75,10 @@ class DecayingNoise:
 
 
 class Agent:
-    """An agent that is asked for the actions of an episode, and told its reward.
+    """Chooses the actions of an episode, and learns from its reward.
 
-    The first ``random_episodes`` are drawn at random.  Stable-Baselines3 draws from global random states: here they
-    are the agent's own.
+    The first ``random_episodes`` are random.  Stable-Baselines3 uses global random states, for which the agent
+    substitutes its own.
     """
 
     def __init__(
@@ -102,11 +102,11 @@ class Agent:
                 device="cpu",
                 **self.algorithm.options,
             )
-        self._model.policy_delay = self.algorithm.policy_delay  # an option of TD3's class alone, which DDPG inherits
+        self._model.policy_delay = self.algorithm.policy_delay  # DDPG's constructor has no such option
         self._model.set_logger(Logger(folder=None, output_formats=[]))
 
     def walk(self, walk: Walk, widening: float = 1.0) -> list[Transition]:
-        """Decide all groups; return the steps.  Exploration is ``widening`` times as wide as usual."""
+        """Decide all groups; return the steps.  The noise is ``widening`` times as wide as usual."""
         return _transitions(walk, lambda observation: self._action(observation, widening))
 
     def remember(self, steps: Sequence[Transition]) -> None:
@@ -154,13 +154,13 @@ def _transitions(walk: Walk, act: Callable[[NDArray[np.float32]], float]) -> lis
 
 
 class _Spaces(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """What the agent observes and does; Stable-Baselines3 takes spaces of an environment only."""
+    """The spaces of observations and actions; Stable-Baselines3 takes them from an environment only."""
 
     def __init__(self) -> None:
         self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
         self.observation_space = spaces.Box(-1.0, 2.0, (OBSERVATIONS,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        """Return a first observation: nothing is ever run here."""
+        """Return a first observation; the environment is never run."""
         super().reset(seed=seed)
         return np.zeros(OBSERVATIONS, np.float32), {}

@@ -59,7 +59,7 @@ class Spear:
         return None
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
-        """Move TAR's weight; all rewards in the replay buffer follow, and the agent learns from them."""
+        """Update TAR's weight and all rewards in the replay buffer, and let the agent learn from them."""
         self.told.append((proposal, outcome))
         self.tar = self.tar.after_episode(self.task.predict(proposal, outcome))
         self.agent.learn(centred(np.array([self.merit(*each) for each in self.told])))
@@ -69,7 +69,7 @@ class Spear:
         return self.tar.reward(outcome.score, self.task.predict(proposal, outcome))
 
     def figures(self) -> Mapping[str, Any]:
-        """Return reward and distance from the target over the episodes, and the weight that TAR ended with."""
+        """Return reward and distance from the target by episode, and TAR's final weight."""
         rewards = [self.merit(*each) for each in self.told]
         algorithm = self.agent.algorithm.name.lower()
         return {
@@ -85,9 +85,9 @@ class Spear:
 
 
 def centred(rewards: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the rewards as the agent learns them: (episodes,), in standard deviations of the better half of them.
+    """Return the rewards that the agent learns: (episodes,), standardised by the better half of them.
 
-    Most of what tells good networks apart is small beside what bad ones lose: those are cut off, five deviations below.
+    Differences between good networks are small compared with those to bad ones, which are clipped at five deviations.
     """
     better = np.sort(rewards)[len(rewards) // 2 :]
     scaled = (rewards - better.mean()) / max(float(better.std()), _LEAST_DEVIATION)

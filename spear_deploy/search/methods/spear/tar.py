@@ -5,15 +5,15 @@ SPEAR's own formula is not public.  Ours, with d = log(predicted / target) (obje
     R = score - weight * d^2 / (d^2 + width^2),     width = 0.1 for d > 0, 0.4 for d < 0
 
 It is bounded (within weight of the score), two-sided, and steeper above the target, where a budget is missed, than
-below, where it is wasted.  With an unbounded penalty above the target alone, and absolute ratios as actions, 1 to 11 of
-160 episodes ended within 12 % of the target, and the agent collapsed to the smallest networks (docs/methods/spear.md
-tells what mends that).
+below, where it is partly unused.  With an unbounded penalty above the target only, and absolute ratios as actions, 1 to
+11 of 160 episodes ended within 12 % of the target, and the agent collapsed to the smallest networks (see
+docs/methods/spear.md).
 
-The weight adapts by dual ascent on the search's own episodes, within bounds and by bounded steps::
+The weight adapts by dual ascent over the episodes, within bounds and by bounded steps::
 
     weight <- clip(weight + step * clip(d, -1, 1), minimum, maximum)
 
-so that it is as large as the score gained by overspending makes necessary.
+so that it is just large enough that exceeding the target does not pay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from spear_deploy.search.toolkit.objective import distance, reward
 
 @dataclass(frozen=True)
 class TAR:
-    """The reward with its present weight; ``target`` is a share of the unpruned network's SynOps."""
+    """The reward with its current weight; ``target`` is a share of the unpruned network's SynOps."""
 
     target: float
     weight: float = 1.0
@@ -38,6 +38,6 @@ class TAR:
         return reward(score, predicted, self.target, self.weight)
 
     def after_episode(self, predicted: float) -> TAR:
-        """Return the reward after an episode that ended at ``predicted``."""
+        """Return the reward with the weight updated after an episode that ended at ``predicted``."""
         moved = self.weight + self.step * min(1.0, max(-1.0, distance(predicted, self.target)))
         return replace(self, weight=min(self.maximum, max(self.minimum, moved)))

@@ -1,15 +1,15 @@
-"""An episode: a walk over the groups that chooses how much of each to keep.
+"""An episode: a walk over the groups that decides how many units each keeps.
 
-A group's *position* is 0 at the lowest keep ratio and 1 at all units, evenly in the ratio's logarithm.  Its *need* is
-the one position for it and all groups behind it at which the SynOps that LRE predicts meet the target, given what was
-decided before.  An action a in [-1, 1] is measured from there::
+A group's *position* is 0 at the lowest keep ratio and 1 at all units, linear in log ratio.  Its *need* is the common
+position of it and all later groups at which the SynOps that LRE predicts meet the target, given earlier decisions.  An
+action a in [-1, 1] is measured from there::
 
     position = need + a (1 - need)   for a >= 0
                need + a need         for a <  0
 
-so that a = 0 spends on a group what the rest of the network would get too, and later groups make up for earlier ones.
-The observation describes the group, what it costs, and what has been decided so far, in the manner of AMC (He et al.
-2018), and its need.  Budgets that a placement tells clip what is kept.
+so that a = 0 treats a group like the rest of the network, and later groups compensate for earlier ones.  As in AMC (He
+et al. 2018), the observation describes the group, its cost and the decisions so far; added is its need.  Counts are
+clipped so that the placement fits.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from spear_deploy.search.space import KeepCounts, PrunableGroup, keep_count
 from spear_deploy.search.toolkit.widths import Widths
 
 OBSERVATIONS = 10
-"""Numbers that describe a group."""
+"""Size of an observation."""
 
 
 class Walk:
-    """Decides one group after the other."""
+    """Decides the groups in order."""
 
     def __init__(self, widths: Widths) -> None:
         self.widths, self.space = widths, widths.space
@@ -39,7 +39,7 @@ class Walk:
 
     @property
     def counts(self) -> KeepCounts:
-        """What the groups decided so far keep."""
+        """Counts of the groups decided so far."""
         return dict(self._decided)
 
     def decide(self, action: float) -> None:
@@ -51,7 +51,7 @@ class Walk:
         self._need = self._needed()
 
     def action_for(self, counts: KeepCounts) -> float:
-        """Return the action that keeps of the next group what ``counts`` do."""
+        """Return the action that gives the next group its count in ``counts``."""
         name = self.space.groups[len(self._decided)].name
         position = self.widths.positions({name: counts[name]})[name]
         room = 1 - self._need if position > self._need else self._need
@@ -78,7 +78,7 @@ class Walk:
         return low
 
     def observation(self) -> NDArray[np.float32]:
-        """Describe the next group, or the last one where all are decided: (OBSERVATIONS,)."""
+        """Return the observation of the next group, or the last one once all are decided: (OBSERVATIONS,)."""
         groups, importance = self.space.groups, self.widths.importance_share
         index = min(len(self._decided), len(groups) - 1)
         group = groups[index]
