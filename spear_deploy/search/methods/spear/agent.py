@@ -57,8 +57,8 @@ class DecayingNoise:
     """Gaussian exploration noise whose width decays with every episode.
 
     AMC (He et al. 2018, section 4.1) uses a truncated Gaussian of width 0.5 that decays by 0.95.  Here the width is
-    0.3, since actions are relative to the target; it decays by 0.98, not below 0.05, since a search has 160 episodes, not
-    800; and it is not truncated, since actions are clipped to their range anyway.
+    0.3, since actions are relative to the target; it decays by 0.98 and not below 0.05, since a search has 160 episodes
+    instead of 800; and it is not truncated, since actions are clipped to their range anyway.
     """
 
     def __init__(self, seed: int, width: float = 0.3, decay: float = 0.98, least: float = 0.05) -> None:
