@@ -33,7 +33,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether a path leads to a folder, in the same way."""
+    """Whether a path leads to a folder, in the same way."""
     try:
         return path.is_dir()
     except OSError:
@@ -41,7 +41,7 @@ def is_folder(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is anything at a path, in the same way."""
+    """Whether there is anything at a path, in the same way."""
     try:
         return path.exists()
     except OSError:

@@ -109,7 +109,7 @@ class Resource:
         return Asked(self, meant, relative)
 
     def allows(self, value: float, limit: float) -> bool:
-        """Return whether a value keeps a limit."""
+        """Whether a value keeps a limit."""
         return value <= limit if self.sense == "at most" else value >= limit
 
     def _cannot_mean(self, value: object, why: str) -> InputError:
@@ -161,5 +161,5 @@ class Budget:
         return self.measured(performance) if bound is None else bound(performance.activity, confidence)
 
     def allows(self, value: float) -> bool:
-        """Return whether a value keeps the limit."""
+        """Whether a value keeps the limit."""
         return self.resource.allows(value, self.limit)

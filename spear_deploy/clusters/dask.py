@@ -199,7 +199,7 @@ class _Piece:
         return found
 
     def ended(self) -> bool:
-        """Return whether there is a result, or its worker is lost."""
+        """Whether there is a result, or its worker is lost."""
         self._listen()
         if self.future.cancelled() and not self._workers:  # it waited for what is shared, which went with all workers
             self.future = self._submit(self)

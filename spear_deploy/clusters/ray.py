@@ -190,7 +190,7 @@ class _Piece:
         return found
 
     def ended(self) -> bool:
-        """Return whether there is a result, or its node or process is lost."""
+        """Whether there is a result, or its node or process is lost."""
         return self.has_ended
 
     def result(self) -> Any:

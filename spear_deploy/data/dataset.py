@@ -223,7 +223,7 @@ def network_findings(
 
 
 def _gets_height(found: Shape, wanted: Shape) -> bool:
-    """Return whether samples (C, L) are for one-dimensional convolutions, whose maps have a height of 1."""
+    """Whether samples (C, L) are for one-dimensional convolutions, whose maps have a height of 1."""
     return len(found) == 2 and wanted == (found[0], 1, found[1])
 
 

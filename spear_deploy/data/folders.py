@@ -63,7 +63,7 @@ class Tree:
 
 
 def holds(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Return whether a folder holds files of these suffixes where :func:`scan` looks for them."""
+    """Whether a folder holds files of these suffixes where :func:`scan` looks for them."""
     if not is_folder(folder):
         return False
     return any(_suffixed(path, suffixes) for path in _walk(folder, 3))

@@ -62,7 +62,7 @@ def _arrays(data: object) -> dict[str, NDArray[Any]]:
 
 
 def is_collection(value: object) -> bool:
-    """Return whether a value is a torch Dataset or DataLoader: torch need not be imported to ask."""
+    """Whether a value is a torch Dataset or DataLoader: torch need not be imported to ask."""
     kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(value).__mro__}
     return bool(kinds & {("torch", "Dataset"), ("torch", "DataLoader")})
 

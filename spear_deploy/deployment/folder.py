@@ -170,7 +170,7 @@ def refuse_folder(folder: Path) -> None:
 
 
 def _is_report_alone(folder: Path, held: set[str]) -> bool:
-    """Return whether a folder has only what a run with an unreachable budget leaves."""
+    """Whether a folder has only what a run with an unreachable budget leaves."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         return held <= {REPORT, PAGE, PROJECT} and "confidence" in report
@@ -179,7 +179,7 @@ def _is_report_alone(folder: Path, held: set[str]) -> bool:
 
 
 def _is_weights(folder: Path) -> bool:
-    """Return whether a folder has only files that a run puts there."""
+    """Whether a folder has only files that a run puts there."""
     return (
         folder.is_dir()
         and not folder.is_symlink()

@@ -17,7 +17,7 @@ _IMPORTERS = ("snntorch", "spikingjelly", "norse", "sinabs")
 
 
 def is_module(value: object) -> bool:
-    """Return whether a value is a torch module: torch need not be imported to ask."""
+    """Whether a value is a torch module: torch need not be imported to ask."""
     return any(
         kind.__module__.partition(".")[0] == "torch" and kind.__name__ == "Module" for kind in type(value).__mro__
     )

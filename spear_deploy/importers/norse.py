@@ -83,7 +83,7 @@ def _with_states(model: nn.Module) -> Callable[[Tensor], object]:
 
 
 def _reads(layer: Any, norse: Any) -> bool:
-    """Say whether a cell never fires."""
+    """Whether a cell never fires."""
     return isinstance(layer, norse.LIBoxCell | norse.LICell)
 
 

@@ -310,7 +310,7 @@ class _Follower(TorchFunctionMode):
 
 
 def _ends_in(y: Tensor, shape: Shape) -> bool:
-    """Say whether a tensor has these axes behind one of batch or time, at least."""
+    """Whether a tensor has these axes behind one of batch or time, at least."""
     return y.ndim > len(shape) and tuple(y.shape[y.ndim - len(shape) :]) == shape
 
 

@@ -131,7 +131,7 @@ def pooled_first(ops: Sequence[LinearOp]) -> int:
 
 
 def is_disjoint(op: LinearOp) -> bool:
-    """Return whether an operation is a pooling whose windows share no cell."""
+    """Whether an operation is a pooling whose windows share no cell."""
     return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
 
 
@@ -181,7 +181,7 @@ def _is_channelwise(first: ConvShape, shape: Shape) -> bool:
 
 
 def _is_depthwise(second: ConvShape, first: ConvShape) -> bool:
-    """Return whether the second of two convolutions keeps the first one's channels apart, one to one."""
+    """Whether the second of two convolutions keeps the first one's channels apart, one to one."""
     return second.groups == second.weight[0] == first.weight[0]
 
 

@@ -69,7 +69,7 @@ class Neuron:
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
     def is_alike(self, other: Neuron) -> bool:
-        """Return whether the other computes the same: all parameters are equal, arrays in every element."""
+        """Whether the other computes the same: all parameters are equal, arrays in every element."""
         return all(np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
 
     def take(self, units: NDArray[np.intp]) -> Neuron:

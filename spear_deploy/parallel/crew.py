@@ -28,7 +28,7 @@ class Piece(Protocol):
         """Return its messages since the last call."""
 
     def ended(self) -> bool:
-        """Return whether there is a result, or will never be one."""
+        """Whether there is a result, or will never be one."""
 
     def result(self) -> Any:
         """Return the result of a piece that has ended, or :class:`Lost`; raise what it raised."""

@@ -138,7 +138,7 @@ class Reach:
         return of_map
 
     def _of_matrix(self, cuts: Sequence[Cut]) -> Counts:
-        """Return whether a part (row) is reached by a neuron (column), as 0 and 1."""
+        """Whether a part (row) is reached by a neuron (column), as 0 and 1."""
         cut = _joint(cuts)
         order = slice(None) if not cut.order else np.array(cut.order)
         starts = np.cumsum((0, *cut.sizes[:-1]))

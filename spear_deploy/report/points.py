@@ -56,7 +56,7 @@ class Point:
     error: str | None = None
 
     def loses_at_most(self, points: float) -> bool | None:
-        """Return whether the drop on the validation samples is small enough; None where there is no network."""
+        """Whether the drop on the validation samples is small enough; None where there is no network."""
         return None if self.val is None else self.val.drop <= points
 
 
@@ -75,7 +75,7 @@ class Level:
     best: str
 
     def loses_at_most(self, points: float) -> bool:
-        """Return whether every seed kept its budgets and the mean drop on the validation samples is small enough."""
+        """Whether every seed kept its budgets and the mean drop on the validation samples is small enough."""
         return self.within and self.drop <= points
 
 

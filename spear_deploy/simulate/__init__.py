@@ -1,1 +1,1 @@
-"""Trainable float simulation, as the frameworks' own: the network that a file describes."""
+"""Trainable simulation of a network in float, equivalent to the frameworks' own."""

@@ -21,7 +21,7 @@ SURROGATE_SLOPE = 2.0
 
 
 class CellState(NamedTuple):
-    """Neurons between two steps: synaptic current, membrane, and what was sent last."""
+    """State of neurons between two steps: synaptic current, membrane, and last output."""
 
     current: Tensor
     v: Tensor
@@ -38,7 +38,7 @@ class Cell(nn.Module):
             self.register_buffer(name, torch.tensor(_collapse(array)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scan summed input (T, B, *shape); return what is sent, of the same shape."""
+        """Scan summed input (T, B, *shape); return the output, of the same shape."""
         if not self.can_be_fused(x):
             return self.scan(x)[0]
         arguments = (as_rows(x), in_order(self._scan_parameters, x), SURROGATE_SLOPE)
@@ -46,17 +46,17 @@ class Cell(nn.Module):
         return from_rows(spikes, x)
 
     def can_be_fused(self, x: Tensor) -> bool:
-        """Say whether the fused scans cover these neurons, where ``x`` is."""
+        """Whether the fused scans support these neurons, on the device of ``x``."""
         return x.device.type == "cpu" and not self.neuron.is_readout
 
     def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair]) -> Tensor:
-        """Scan neurons that a convolution, of a stride and padding, of (T, B, C, H, W) feeds."""
+        """Scan neurons fed by a convolution of ``x`` (T, B, C, H, W); ``geometry`` is its stride and padding."""
         arguments = (x, weight, bias, geometry, self._scan_parameters, SURROGATE_SLOPE)
         spikes: Tensor = ConvolvedScan.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Scan neurons that feed back to themselves, a step later, through ``weight @ s + bias``."""
+        """Scan neurons with feedback ``weight @ s + bias`` of their spikes, one step later."""
         arguments = (x.flatten(2), weight, bias, self._scan_parameters, SURROGATE_SLOPE)
         spikes: Tensor = FusedLoop.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes.view(x.shape)
@@ -74,7 +74,7 @@ class Cell(nn.Module):
         return Parameters(alpha, beta, gain, bias, threshold, reset, start, *kind, several, floor)
 
     def scan(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Scan step by step in torch: every kind of neuron, every device.  Returns what is sent, and membranes."""
+        """Scan step by step in torch: any neuron on any device.  Returns outputs and membranes, (T, B, *shape)."""
         state, outputs, membranes = self.start(x[0]), [], []
         for arriving in x:
             state, out = self.step(state, arriving)
@@ -83,7 +83,7 @@ class Cell(nn.Module):
         return torch.stack(outputs), torch.stack(membranes)
 
     def start(self, like: Tensor) -> CellState:
-        """Return the state before the first step, for inputs (B, *shape) like this one."""
+        """Return the state before the first step, for inputs like this one, (B, *shape)."""
         buffers: Any = self
         first: Tensor = buffers.reset_value if self.neuron.start_value is None else buffers.start_value
         return CellState(torch.zeros_like(like), first.expand_as(like), torch.zeros_like(like))
@@ -93,7 +93,7 @@ class Cell(nn.Module):
         return state.v
 
     def step(self, state: CellState, arriving: Tensor) -> tuple[CellState, Tensor]:
-        """Integrate one step's summed input (B, *shape); return the new state and what is sent."""
+        """Integrate one step of summed input (B, *shape); return the new state and the output."""
         buffers: Any = self
         current = buffers.alpha * state.current + arriving if self.neuron.has_current else arriving
         v = buffers.beta * state.v + buffers.gain * current + buffers.bias
@@ -141,13 +141,13 @@ class Spike(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient that the surrogate gives."""
+        """Return the surrogate gradient."""
         (distance,) = ctx.saved_tensors
         slope = np.pi / 2 * SURROGATE_SLOPE
         return gradients[0] * (SURROGATE_SLOPE / 2) / (1 + (slope * distance) ** 2), None
 
 
 def _collapse(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return one value where all are equal: broadcasting it is faster than a full array."""
+    """Return a single value if all are equal: broadcasting it is faster than a full array."""
     first = array.reshape(-1)[:1]
     return first if np.all(array == first) else array

@@ -1,7 +1,8 @@
-"""Convolutions in training, by what is fastest on a CPU: oneDNN, but for the gradient of a strided one's input.
+"""Convolutions in training, as fast as possible on a CPU: oneDNN, except for the input gradient of strided ones.
 
-For that it takes 2.5 us a map of 9x8x8, of stride 2 to 19x4x4, and 8.9 of 16x17x17.  A product with the weights, which
-gives the gradient of each window, and adding those up take 0.6 and 6.0 us.  With 64 channels both take as long.
+For that gradient oneDNN takes 2.5 us per map of 9x8x8 (stride 2, to 19x4x4), and 8.9 us of 16x17x17.  A product with the
+weights, which gives the gradient of each window, and adding up the windows take 0.6 and 6.0 us.  With 64 channels both
+ways take equally long.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from spear_deploy.simulate.products import product
 from spear_deploy.simulate.vectors import whole_vectors
 
 _WINDOW_BYTES = 1 << 21
-"""Windows that are held at a time: they stay in a processor's cache."""
+"""Bytes of windows held at a time: they stay in a processor's cache."""
 
 Pair = tuple[int, int]
 
@@ -26,7 +27,7 @@ Pair = tuple[int, int]
 def conv2d(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair, dilation: Pair, groups: int
 ) -> Tensor:
-    """Return what torch's function of that name returns, with gradients; on a CPU with channels last in memory."""
+    """Convolve as torch's function of that name, with gradients; on a CPU with channels last in memory."""
     x, weight = with_channels_last(x), with_channels_last(weight)
     is_plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and dilation == (1, 1)
     if is_plain and max(stride) > 1 and groups == 1:
@@ -36,11 +37,11 @@ def conv2d(
 
 
 class _Strided(torch.autograd.Function):
-    """A convolution of a stride beyond 1, in single precision on a CPU."""
+    """A convolution of stride > 1, in single precision on a CPU."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: Pair, padding: Pair) -> Tensor:
-        """Convolve, and keep both factors."""
+        """Convolve, and save both factors."""
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding = stride, padding
         ctx.biases = None if bias is None else [len(bias)]
@@ -48,7 +49,7 @@ class _Strided(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
-        """Return the gradients that are asked for."""
+        """Return the requested gradients."""
         (x, weight), grad = ctx.saved_tensors, with_channels_last(gradients[0])
         wanted = (False, *ctx.needs_input_grad[1:3])
         of_x = _of_input(grad, weight, x.shape, ctx.stride, ctx.padding) if ctx.needs_input_grad[0] else None

@@ -26,7 +26,7 @@ _PARTS = 8
 
 
 def suits_convolution(x: Tensor, weight: Tensor) -> bool:
-    """Say whether one pass is faster for values (T, B, C, H, W) on a CPU, by what is sent in the middle step."""
+    """Whether one pass is faster for values (T, B, C, H, W) on a CPU, by what is sent in the middle step."""
     if x.dtype != torch.float32 or x.stride(0) == 0 or weight.numel() > LARGEST:
         return False
     return fires_little(x[len(x) // 2])

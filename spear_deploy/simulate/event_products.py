@@ -1,6 +1,6 @@
-"""Products of matrices by what is not zero in one of them, on a CPU: faster than a library's where little is.
+"""Matrix products over the nonzero values of one factor, on a CPU: faster than a library where few are nonzero.
 
-Sums have one order, whatever threads there are.
+The order of summation does not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from spear_deploy.simulate.tiles import add_runs, list_nonzero
 from spear_deploy.simulate.vectors import LENGTH, LINE, aligned, whole_vectors
 
 _NARROWEST = 64
-"""Outputs from which on adding rows of weights is faster than finding what is not zero."""
+"""Outputs above which adding rows of weights outweighs finding the nonzero values."""
 _WORTH = 1 << 26
-"""Multiplications from which on it is worth what it takes beside: parts, and weights in another order."""
+"""Multiplications above which the overhead (partial sums, reordered weights) pays off."""
 LARGEST = 1 << 18
-"""Weights from which on they do not stay in a cache."""
+"""Number of weights above which they do not stay in a cache."""
 _BUSIEST = 0.2
-"""Share of values up to which going through those that are not zero is faster than a library."""
+"""Share of nonzero values up to which iterating over them is faster than a library."""
 _SEEN = 64
-"""Rows that are looked at to tell."""
+"""Rows inspected to estimate that share."""
 _PARTS = 4
-"""Parts of the rows, whose gradients of weights are summed for themselves."""
+"""Parts of the rows with separate partial sums of the weights' gradients."""
 
 
 def suits_events(x: Tensor, outputs: int) -> bool:
-    """Say whether rows (N, K) have so few values that are not zero that a product with so many outputs goes by them."""
+    """Whether rows (N, K) are so sparse that a product with that many outputs should use the nonzero values."""
     weights = outputs * x.shape[1]
     if outputs < _NARROWEST or weights > LARGEST or weights * len(x) < _WORTH:
         return False
@@ -36,7 +36,7 @@ def suits_events(x: Tensor, outputs: int) -> bool:
 
 
 def fires_little(values: Tensor) -> bool:
-    """Say whether so few values are not zero that going through these alone is faster than a library."""
+    """Whether so few values are nonzero that iterating over them is faster than a library."""
     return int(torch.count_nonzero(values)) <= _BUSIEST * values.numel()
 
 

@@ -1,7 +1,7 @@
-"""How maps lie in memory while they are trained on a CPU: channels last, as oneDNN's convolutions are fastest on.
+"""Memory layout of maps in training on a CPU: channels last, for which oneDNN's convolutions are fastest.
 
-So the gradient of the input of a convolution of stride 2 takes a quarter of the time, its forward pass three quarters.
-Neurons take maps as they lie: a scan goes over each neuron for itself, and its parameters are put in that order.
+The gradient of the input of a convolution of stride 2 takes a quarter of the time, its forward pass three quarters.
+Scans of neurons accept either layout: they treat each neuron alone, with its parameters in the order of memory.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def maps_with_channels_last(x: Tensor) -> Tensor:
 
 
 def has_channels_last(x: Tensor) -> bool:
-    """Say whether (T, B, C, H, W) lies so in memory."""
+    """Whether (T, B, C, H, W) has channels last in memory."""
     return x.dim() == 5 and not x.is_contiguous() and x.permute(0, 1, 3, 4, 2).is_contiguous()
 
 
@@ -39,12 +39,12 @@ def as_rows(x: Tensor) -> Tensor:
 
 
 def as_row(values: Tensor, like: Tensor) -> Tensor:
-    """Return a value of each neuron (*shape) as (n,), in the order of :func:`as_rows`."""
+    """Return values of neurons (*shape) as (n,), in the order of :func:`as_rows` of a tensor ``like`` this."""
     return (values.permute(1, 2, 0) if has_channels_last(like) else values).reshape(-1)
 
 
 def from_rows(rows: Tensor, like: Tensor) -> Tensor:
-    """Return what :func:`as_rows` made (T, B, n) in the shape, and as it lies, of the tensor that it made it of."""
+    """Undo :func:`as_rows`: return (T, B, n) in the shape and memory layout of the original tensor."""
     if not has_channels_last(like):
         return rows.view(like.shape)
     steps, batch, channels, *extents = like.shape

@@ -1,9 +1,9 @@
-"""What a pass of a network through its samples takes of memory, and how many samples therefore go together.
+"""Memory of a pass of a network over samples, and the number of samples that can therefore go together.
 
-It is counted, not guessed: a sample of few steps is run, and what its pass leaves for the backward pass, or for whom
-it is run, is seen through torch's hooks.  All of it but the weights grows with the steps.  On top comes what lives for
-one layer at a time, so many times the largest array: measured over the benchmarks' networks, in float and as a chip
-computes.  ``tests/simulate/test_memory.py`` holds the sum against the peaks of processes.
+It is measured, not guessed: a sample of few steps is run, and torch's hooks show what is kept for the backward pass.
+All of it except the weights grows with the steps.  Temporary arrays of one layer at a time are added as a multiple of
+the largest array, measured on the benchmarks' networks in float and with a chip's arithmetic.
+``tests/simulate/test_memory.py`` compares the sum with the peak memory of processes.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from spear_deploy.simulate.simulator import NetworkSimulator
 from spear_deploy.sizes import bytes_as_text
 
 _PROBED = (5, 10)
-"""Steps of the two passes from whose difference it is told what grows with the steps."""
+"""Steps of two short passes, whose difference gives the memory that grows with the steps."""
 _OF_LARGEST_TRAINED, _OF_LARGEST_RUN = 5, 3
-"""Arrays as large as the largest of a layer that live for a moment (measured: at most 4.6 and 2.9)."""
+"""Temporary arrays, as multiples of a layer's largest array (measured: at most 4.6 and 2.9)."""
 _OF_WEIGHTS = 10
-"""Weights, gradients, Adam's two means, masks, rounded copies: so many of each parameter at most."""
+"""Copies of each parameter at most: weights, gradients, Adam's two means, masks, rounded copies."""
 
 
 @dataclass(frozen=True)
 class PassMemory:
-    """Bytes that a pass takes: of ``weights``, and of each ``sample`` in it; a sample has ``steps`` steps."""
+    """Bytes of a pass: for the ``weights``, and for each ``sample`` of ``steps`` steps."""
 
     weights: int
     sample: int
     steps: int
 
     def together(self, execution: Execution, most: int) -> int:
-        """Return how many samples, ``most`` at most, go together within the execution's bound.
+        """Return how many samples, at most ``most``, fit together within the execution's memory bound.
 
-        Raises :class:`InputError` (E019) where not even one does.
+        Raises :class:`InputError` (E019) if not even one does.
         """
         room = execution.room - self.weights
         if self.sample > room:
@@ -54,24 +54,24 @@ class PassMemory:
         return min(most, room // max(1, self.sample))
 
     def peak(self, execution: Execution, most: int) -> int:
-        """Return the bytes that the process takes at most while ``most`` samples, or as many as fit, go together."""
+        """Return the peak bytes of the process while ``most`` samples, or as many as fit, go together."""
         return execution.memory - execution.room + self.weights + self.together(execution, most) * self.sample
 
 
 def memory_of_training(simulator: NetworkSimulator, steps: int) -> PassMemory:
-    """Return what a forward and backward pass takes."""
+    """Return the memory of a forward and backward pass."""
     return _grown(simulator, steps, _OF_LARGEST_TRAINED, _left_by_training)
 
 
 def memory_of_running(simulator: NetworkSimulator, steps: int) -> PassMemory:
-    """Return what a forward pass takes, with what all populations send."""
+    """Return the memory of a forward pass that keeps the outputs of all populations."""
     return _grown(simulator, steps, _OF_LARGEST_RUN, _left_by_running)
 
 
 def _grown(
     simulator: NetworkSimulator, steps: int, momentary: int, probe: Callable[[NetworkSimulator, int], list[Tensor]]
 ) -> PassMemory:
-    """Return the memory by what two passes of few steps left; ``momentary`` arrays like the largest come on top."""
+    """Return the memory from what two short passes left; ``momentary`` arrays of the largest size are added."""
     few, more = (probe(simulator, count) for count in _PROBED)
     kept = (_held(more) - _held(few)) / (_PROBED[1] - _PROBED[0])
     largest = max(each.untyped_storage().nbytes() for each in more if each.shape[:1] == _PROBED[1:]) / _PROBED[1]
@@ -89,7 +89,7 @@ def _left_by_training(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
     left: list[Tensor] = []
 
     def keep(saved: Tensor) -> None:
-        # Neither graph nor list may hold what leads back to them: the network's weights would never be freed again.
+        # Detached: a reference cycle between graph and list would keep the weights from ever being freed.
         left.append(saved.detach())
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda none: none):
@@ -102,7 +102,7 @@ def _left_by_running(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
 
 
 def _run(simulator: NetworkSimulator, steps: int) -> list[Tensor]:
-    """Run one silent sample; return inputs and all that is sent."""
+    """Run one silent sample; return inputs and all outputs."""
     parameter = next(simulator.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
     silence = {port.name: torch.zeros(steps, 1, *port.shape, device=device) for port in simulator.structure.inputs}

@@ -1,4 +1,4 @@
-"""What a float network does on an input, population by population."""
+"""Recording a float network on an input: spikes and membranes of every population."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.simulate.tensors import to_tensor
 
 _BATCH_VALUES = 1 << 25
-"""Values that one batch may take over all populations and steps: 128 MiB in single precision."""
+"""Values of one batch over all populations and steps: 128 MiB in single precision."""
 
 
 def simulate(
     network: Network, x: NDArray[Any] | Mapping[str, NDArray[Any]], execution: Execution | None = None
 ) -> Recording:
-    """Run a float network on ``x`` (steps, samples, *shape): for a network of several inputs, one by name.
+    """Run a float network on ``x`` (steps, samples, *shape); for several inputs, a mapping by name.
 
     Returns spikes and membranes of every population, (steps, samples, *shape), by name.
     Raises :class:`~spear_deploy.errors.InputError` (E005) as :func:`~spear_deploy.recording.as_inputs` does.

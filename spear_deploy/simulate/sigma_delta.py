@@ -1,8 +1,8 @@
-"""Sigma-delta networks in real numbers: what they would do if no message were rounded.
+"""Sigma-delta networks in real numbers: their behaviour if no message were rounded.
 
-Everything is in units of the input's integers, so that weights are those of the file over 2^state_exp; the equations
-are those of :mod:`spear_deploy.network.sigma_delta`.  Float64 throughout: without binary places of states, where
-messages lose nothing, the numbers are those of the integers.
+All values are in units of the input's integers, so weights are those of the file over 2^state_exp; the equations are in
+:mod:`spear_deploy.network.sigma_delta`.  Everything is float64: if states have no fractional bits, so that messages
+lose nothing, the results equal those of the integers.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from spear_deploy.recording import Recording
 
 
 def simulate_sigma_delta(network: SigmaDeltaNetwork, x: NDArray[Any]) -> Recording:
-    """Run integers ``x`` (steps, samples, *shape): values, or messages where the network has no encoder.
+    """Run integers ``x`` (steps, samples, *shape): values, or messages if the network has no encoder.
 
-    Returns messages as ``spikes``, and as ``membrane`` what every population has added up, or an encoder holds, by
-    name: (steps, samples, *shape), float64, in units of the input's integers.
+    Returns messages as ``spikes``, and as ``membrane`` the accumulated sum of every population (or the value of an
+    encoder), by name: (steps, samples, *shape), float64, in units of the input's integers.
     """
     places = 0 if network.encoder is not None else network.populations[0].spike_exp
     sent = torch.as_tensor(np.array(x, np.float64)) / (1 << places)
@@ -42,7 +42,7 @@ def simulate_sigma_delta(network: SigmaDeltaNetwork, x: NDArray[Any]) -> Recordi
 
 
 def _arriving(synapses: Synapses, sent: Tensor, population: SigmaDeltaPopulation) -> Tensor:
-    """Return what a population is sent, one step later: (T, B, *shape)."""
+    """Return the summed input of a population, one step later: (T, B, *shape)."""
     frames = torch.cat([torch.zeros_like(sent[:1]), sent[:-1]]).flatten(0, 1)
     weight = torch.as_tensor(np.asarray(synapses.weight, np.float64) / (1 << population.state_exp))
     if isinstance(synapses, ConvSynapses):
@@ -54,7 +54,7 @@ def _arriving(synapses: Synapses, sent: Tensor, population: SigmaDeltaPopulation
 
 
 def _changes(population: SigmaDeltaPopulation, held: Tensor) -> Tensor:
-    """Return the messages of neurons that hold (T, B, *shape)."""
+    """Return the messages of neurons for their accumulated input (T, B, *shape)."""
     acts = held
     if population.kind == "sigma_delta":
         acts = held + torch.as_tensor(np.array(population.bias))

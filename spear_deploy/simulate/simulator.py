@@ -1,7 +1,7 @@
-"""Trainable simulation of a network in torch, with surrogate gradients: in float, or as a target computes.
+"""Trainable simulation of a network in torch, with surrogate gradients: in float, or with a target's arithmetic.
 
-Layer by layer over the whole time axis: synapses see time folded into the batch, neurons scan over time.
-Populations that feed each other in a loop are run together, step by step.
+It runs layer by layer over the whole time axis: synapses see time folded into the batch, neurons scan over time.
+Populations in a loop are run together, step by step.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class NetworkSimulator(nn.Module):
     ``forward`` takes the input populations' values, each (T, B, *shape), and returns for every population
     with neurons its output (T, B, *shape): spikes, or the membrane for a readout.
 
-    ``chains`` are the modules of the projections, ``cells`` those of the populations, by name: what they compute with
-    tells one simulator from another.  A chain maps (T, B, *source) to (T, B, *target), has a ``matrix()`` where its
-    operations are a single Linear, and ``to_ops()``; a cell has the methods of
+    ``chains`` are the modules of the projections, ``cells`` those of the populations, by name; simulators differ only
+    in these.  A chain maps (T, B, *source) to (T, B, *target), and has ``to_ops()`` and, if its operations are a single
+    Linear, ``matrix()``; a cell has the methods of
     :class:`~spear_deploy.simulate.cell.Cell`.  ``counted`` names the inputs whose payloads are numbers of spikes.
     """
 
@@ -55,14 +55,14 @@ class NetworkSimulator(nn.Module):
         self.structure = network
         self._chains: dict[str, Any] = dict(chains)
         self._cells: dict[str, Any] = dict(cells)
-        # Modules are registered by number: names of populations may hold dots, which torch does not take.
+        # Modules are registered by number: names of populations may contain dots, which torch does not allow.
         self.synapses = nn.ModuleDict({str(index): chain for index, chain in enumerate(self._chains.values())})
         self.cells = nn.ModuleDict({str(index): cell for index, cell in enumerate(self._cells.values())})
 
     def forward(self, inputs: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Simulate; see the class.
 
-        ``membranes``, where given, receives every population's membrane at the end of each step, (T, B, *shape).
+        ``membranes``, if given, receives every population's membrane at the end of each step, (T, B, *shape).
         """
         known: dict[str, Tensor] = dict(inputs)
         for component in self.structure.components:
@@ -76,11 +76,11 @@ class NetworkSimulator(nn.Module):
         return {name: value for name, value in known.items() if name not in inputs}
 
     def payloads(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Return what the inputs send when they are fed these values, (T, B, *shape)."""
+        """Return the payloads that the inputs send for these values, (T, B, *shape)."""
         return inputs
 
     def fan_outs(self) -> tuple[FanOut, ...]:
-        """Return how many synaptic operations a spike of each neuron causes."""
+        """Return the fan-out of each projection: synaptic operations per spike of each neuron."""
         return self._fan_outs
 
     @cached_property
@@ -88,7 +88,7 @@ class NetworkSimulator(nn.Module):
         return fan_outs(self.structure.synapses, self.structure.shapes)
 
     def arriving(self, target: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Return the sum of what the ``known`` populations send to a target, biases included: (T, B, *shape)."""
+        """Return the summed input of a target from the ``known`` outputs, biases included: (T, B, *shape)."""
         first = next(iter(known.values()))
         total: Tensor | None = None
         for projection in self.structure.into(target):
@@ -99,11 +99,11 @@ class NetworkSimulator(nn.Module):
         return torch.zeros(shape, device=first.device) if total is None else total
 
     def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Return what a population that is in no loop sends where the ``known`` ones do: (T, B, *shape)."""
+        """Return the output of a population outside loops, given ``known`` outputs: (T, B, *shape)."""
         return self.sent(name, self.arriving(name, known))
 
     def sent(self, name: str, arriving: Tensor) -> Tensor:
-        """Return what a population that is in no loop sends where this arrives: (T, B, *shape) both."""
+        """Return the output of a population outside loops for its summed input: (T, B, *shape) both."""
         sent: Tensor = self._cells[name](arriving)
         return sent
 
@@ -114,7 +114,7 @@ class NetworkSimulator(nn.Module):
         outside = {name: self.arriving(name, known) for name in members}
         inner = {name: [p for p in self.structure.into(name) if p.source in members] for name in members}
         neuron: Any = self.structure[members[0]]
-        # A product of a count and a weight rounds otherwise in a matrix product: that may differ in training alone.
+        # With several spikes per step, a matrix product rounds otherwise than the step-by-step sum: in training only.
         rounds_alike = neuron.neuron.spikes == "binary" or torch.is_grad_enabled()
         is_fused = membranes is None and _is_fused_loop(members, inner) and rounds_alike
         if is_fused and self._cells[members[0]].can_be_fused(outside[members[0]]):
@@ -156,7 +156,7 @@ class NetworkSimulator(nn.Module):
                 parameter.copy_(torch.from_numpy(arrays[name]))
 
     def to_network(self) -> Network:
-        """Return the network with the present weights and biases."""
+        """Return the network with the current weights and biases."""
         projections = tuple(
             replace(projection, ops=self._chains[projection.name].to_ops()) for projection in self.structure.projections
         )
@@ -164,7 +164,7 @@ class NetworkSimulator(nn.Module):
 
 
 class FloatSimulator(NetworkSimulator):
-    """Runs a network in float, as the frameworks do."""
+    """Runs a network in float, like the frameworks."""
 
     def __init__(self, network: Network) -> None:
         chains = {projection.name: Chain(projection.ops) for projection in network.projections}
@@ -172,7 +172,7 @@ class FloatSimulator(NetworkSimulator):
         super().__init__(network, chains, cells)
 
     def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Return what a population sends; of neurons behind a single convolution in one pass, where that suits both."""
+        """Return the output of a population; a convolution and its neurons run in one pass where that is faster."""
         projections = self.structure.into(name)
         if len(projections) != 1 or not self._chains[projections[0].name].ends_in_convolution:
             return super().outputs(name, known)
@@ -202,7 +202,7 @@ class Chain(nn.Module):
                 self.register_buffer(f"factor{index}", torch.tensor(op.factor))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map what a source sends, (T, B, *source), to (T, B, *target)."""
+        """Map the output of a source, (T, B, *source), to the input of the target, (T, B, *target)."""
         return self.end(self.front(x))
 
     def front(self, x: Tensor) -> Tensor:
@@ -210,7 +210,7 @@ class Chain(nn.Module):
         return over_time(partial(self._operate_some, range(len(self.ops) - 1)), x)
 
     def end(self, x: Tensor) -> Tensor:
-        """Apply the last operation to what comes through those in front of it."""
+        """Apply the last operation to the result of those before it."""
         return over_time(partial(self._operate_some, range(len(self.ops))[-1:]), x)
 
     def _operate_some(self, indices: range, x: Tensor) -> Tensor:
@@ -253,7 +253,7 @@ class Chain(nn.Module):
         return isinstance(op, Conv2d) and op.groups == 1 and op.dilation == (1, 1)
 
     def convolution(self) -> tuple[Tensor, Tensor | None, tuple[Pair, Pair]]:
-        """Return weight, bias, and stride and padding of a convolution that the chain ends in."""
+        """Return weight, bias, and (stride, padding) of the convolution at the end of the chain."""
         op, index = self.ops[-1], len(self.ops) - 1
         assert isinstance(op, Conv2d)
         return self._weight(index), self._bias(index), (op.stride, op.padding)
@@ -264,7 +264,7 @@ class Chain(nn.Module):
         return weight, torch.zeros(len(weight)) if bias is None else bias
 
     def to_ops(self) -> tuple[LinearOp, ...]:
-        """Return the operations with the present weights."""
+        """Return the operations with the current weights."""
         return tuple(self._to_op(index, op) for index, op in enumerate(self.ops))
 
     def _to_op(self, index: int, op: LinearOp) -> LinearOp:
@@ -275,7 +275,7 @@ class Chain(nn.Module):
 
 
 def over_time(operate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply what maps (N, *source) to (N, *target) to each step of (T, B, *source).
+    """Apply a map from (N, *source) to (N, *target) to each step of (T, B, *source).
 
     A constant input, expanded over time, is computed once.
     """
@@ -290,15 +290,15 @@ def over_time(operate: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def existing_weights(op: Conv2d | Linear) -> Tensor | None:
     """Return a mask of the weights that are synapses, 1.0 or 0.0 in the weight's shape; None if all are, or none is.
 
-    A weight of exactly 0 is no synapse, and training adds none: weights are multiplied by the mask, so that none of the
-    gradient arrives at one that is 0.  Where nothing but zeros is given there is no structure to keep.
+    A weight of exactly 0 is not a synapse, and training adds none: weights are multiplied by the mask, so that zeros
+    get no gradient.  If all weights are zero there is no structure to keep.
     """
     exists = op.weight != 0
     return None if exists.all() or not exists.any() else torch.tensor(exists, dtype=torch.float32)
 
 
 def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection]]) -> bool:
-    """Say whether a loop is one population that feeds back to itself through a matrix, a step later."""
+    """Whether a loop is one population that feeds back to itself through a matrix, one step later."""
     projections = inner[members[0]]
     if len(members) > 1 or len(projections) != 1 or projections[0].delay != 1:
         return False
@@ -306,7 +306,7 @@ def _is_fused_loop(members: tuple[str, ...], inner: Mapping[str, list[Projection
 
 
 def _dampen(spikes: Tensor) -> Tensor:
-    """Return the spikes; only a share of the gradient goes back through them."""
+    """Return the spikes, with the gradient through them scaled down (by ``DAMPENING``)."""
     return spikes.detach() + DAMPENING * (spikes - spikes.detach()) if spikes.requires_grad else spikes
 
 

@@ -237,7 +237,7 @@ class _Objective:
 
 
 def may_run_away(network: Network) -> bool:
-    """Return whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    """Whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
     looped = [network[name] for loop in network.loops for name in loop]
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 

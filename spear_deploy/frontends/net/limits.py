@@ -34,7 +34,7 @@ def range_problem(*blocks: NDArray[np.integer]) -> str:
 
 
 def bits_problem(*blocks: NDArray[np.integer]) -> str:
-    """Say whether weights within the range need more than the 8 bits of a synapse, or nothing.
+    """Whether weights within the range need more than the 8 bits of a synapse, or nothing.
 
     netx loads and simulates them; hardware does not hold them.
     """

@@ -45,7 +45,7 @@ _MAX_VALUE = (1 << 19) - 1
 
 
 def is_sigma_delta(layers: Sequence[NetLayer]) -> bool:
-    """Say whether a file has sigma-delta neurons."""
+    """Whether a file has sigma-delta neurons."""
     return any(_kind(layer) == _KIND for layer in layers)
 
 
@@ -259,5 +259,5 @@ def _population(name: str, shape: Shape, values: Values, kind: Kind) -> SigmaDel
 
 
 def _is_decoder(values: Values) -> bool:
-    """Say whether netx makes a decoder of a layer: it asks for the field, not for what it holds."""
+    """Whether netx makes a decoder of a layer: it asks for the field, not for what it holds."""
     return "neuron/sigma_output" in values

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def is_package_graph(value: object) -> bool:
-    """Say whether a value is a graph of the package, which need not be installed to ask."""
+    """Whether a value is a graph of the package, which need not be installed to ask."""
     kinds = type(value).__mro__
     return any(kind.__name__ == "NIRGraph" and kind.__module__.partition(".")[0] == "nir" for kind in kinds)
 

@@ -40,7 +40,7 @@ def silent_findings(graph: NirGraph) -> Iterator[Finding]:
 
 
 def _is_output(name: str, graph: NirGraph, targets: dict[str, list[str]]) -> bool:
-    """Say whether a node is an Output, or a former subgraph's port that leads to nothing else."""
+    """Whether a node is an Output, or a former subgraph's port that leads to nothing else."""
     if graph.nodes[name].type != IDENTITY:
         return graph.nodes[name].type == "Output"
     return bool(targets[name]) and all(_is_output(target, graph, targets) for target in targets[name])

@@ -108,14 +108,14 @@ class _Pair:
 
 
 def _is_fitted(projection: Projection) -> bool:
-    """Say whether the weights of a projection's last operation can be fitted."""
+    """Whether the weights of a projection's last operation can be fitted."""
     last = projection.ops[-1] if projection.ops else None
     is_plain = isinstance(last, Linear) or (isinstance(last, Conv2d) and last.groups == 1)
     return is_plain and bool(np.any(getattr(last, "weight", 0)))
 
 
 def _is_as_before(network: Network, projection: Projection, rows: Tensor | None) -> bool:
-    """Say whether nothing changed in front of a target: the same weights on an input."""
+    """Whether nothing changed in front of a target: the same weights on an input."""
     before = next((p for p in network.projections if p.name == projection.name), None)
     if before is None or projection.source not in {port.name for port in network.inputs}:
         return False

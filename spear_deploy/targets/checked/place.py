@@ -39,7 +39,7 @@ class Load:
         return {name: has / limit for name, (has, limit) in pairs.items() if has is not None and limit is not None}
 
     def fits(self, most: Load) -> bool:
-        """Return whether it is within limits."""
+        """Whether it is within limits."""
         return all(share <= 1 for share in self.shares(most).values())
 
     def beside(self, other: Load) -> Load:

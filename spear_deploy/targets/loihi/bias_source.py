@@ -17,7 +17,7 @@ from spear_deploy.targets.loihi.layer import Layer
 
 
 def can_be_fed(layer: Layer) -> bool:
-    """Return whether biases feed a synaptic current that outlasts its step, alike in all of a channel.
+    """Whether biases feed a synaptic current that outlasts its step, alike in all of a channel.
 
     Those of a population that was trained on integers stay on the membrane, as they were in training.
     """

@@ -119,7 +119,7 @@ class Layer:
 
 
 def is_on_grid(ops: Sequence[LinearOp]) -> bool:
-    """Return whether a projection's synapses are the weights of its last operation, each once in a sum.
+    """Whether a projection's synapses are the weights of its last operation, each once in a sum.
 
     Training keeps these on the chip's grid; those that are composed otherwise are rounded anew in every pass.
     """

@@ -272,7 +272,7 @@ def _fires_within(population: LoihiPopulation, steps: int) -> bool:
 
 
 def _overlap(projections: Sequence[LoihiProjection]) -> bool:
-    """Return whether two matrices have a weight at the same place."""
+    """Whether two matrices have a weight at the same place."""
     return len(projections) > 1 and bool(np.any(sum((p.synapses.weight != 0).astype(int) for p in projections) > 1))
 
 

@@ -97,7 +97,7 @@ def _broadcasts(shape: Shape, to: Shape) -> bool:
 
 
 def _fits(synapses: Synapses, source: Shape, target: Shape) -> bool:
-    """Return whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
+    """Whether a weight joins populations of these shapes; raise :class:`ShapeError` if no window fits."""
     if isinstance(synapses, DenseSynapses):
         return synapses.weight.shape == (prod(target), prod(source))
     steps = (*synapses.stride, *synapses.dilation, synapses.groups)

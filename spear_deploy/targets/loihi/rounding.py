@@ -171,17 +171,17 @@ def to_population(layer: Layer, integers: Integers, depth: int, registers: Regis
 
 
 def is_special(layer: Layer) -> bool:
-    """Return whether neurons are not the built-in ones: a program of their own compares as they do."""
+    """Whether neurons are not the built-in ones: a program of their own compares as they do."""
     return layer.theta is not None and (layer.neuron.reset == "subtract" or layer.neuron.reset_delay)
 
 
 def fires_otherwise(layer: Layer, integers: Integers) -> bool:
-    """Return whether neurons should fire at their threshold, and the chip's do not."""
+    """Whether neurons should fire at their threshold, and the chip's do not."""
     return layer.theta is not None and layer.neuron.compare == "ge" and not (is_special(layer) or integers.one_less)
 
 
 def _is_whole(du: NDArray[np.int64], dv: NDArray[np.int64], bias: NDArray[np.int64], registers: Registers) -> bool:
-    """Return whether v is always a multiple of the shifted unit: nothing decays, and so is the bias."""
+    """Whether v is always a multiple of the shifted unit: nothing decays, and so is the bias."""
     decays = bool(np.any(du != registers.arithmetic.decay_unit - 1) or np.any(dv))
     return not decays and not np.any(bias % (1 << registers.arithmetic.shift))
 

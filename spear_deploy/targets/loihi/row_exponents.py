@@ -25,7 +25,7 @@ _MOST_ROWS = 4096
 
 
 def can_be_split(layer: Layer, registers: Registers) -> bool:
-    """Return whether a layer's projections may have several exponents.
+    """Whether a layer's projections may have several exponents.
 
     Weights that training rounds anew in every pass have one, and so has what a ``.net`` file is to hold.
     """
@@ -67,7 +67,7 @@ def split(layer: Layer, per_unit: Array, registers: Registers) -> Scale:
 
 
 def is_exact(layer: Layer, integers: Integers) -> bool:
-    """Return whether integers are the weights at their scale, not rounded."""
+    """Whether integers are the weights at their scale, not rounded."""
     scaled = [layer.rows(integers.scale.per_unit, weight) * weight for weight in layer.weights]
     return all(np.all(np.abs(a - b) < _EXACT) for a, b in zip(scaled, integers.weights(), strict=True))
 

@@ -68,7 +68,7 @@ class Chosen:
     trial: Trial
 
     def is_good(self, layer: Layer) -> bool:
-        """Return whether the layer loses next to nothing, and so does each unit with a threshold that is rounded up."""
+        """Whether the layer loses next to nothing, and so does each unit with a threshold that is rounded up."""
         beside = rounded_up(layer, self.integers.scale).reshape(layer.units, -1).any(axis=1)
         return self.trial.error <= _SMALL_LOSS and bool(np.all(self.trial.errors[beside] <= _SMALL_LOSS))
 
@@ -137,7 +137,7 @@ def _split_rows(layer: Layer, first: Chosen, setting: Setting) -> Chosen:
 
 
 def _holds_all(layer: Layer, scale: Scale, setting: Setting) -> bool:
-    """Return whether registers hold, at this scale, all currents and membranes that were seen."""
+    """Whether registers hold, at this scale, all currents and membranes that were seen."""
     seen, bound = setting.observation, setting.registers.arithmetic.current_bound
     gain = np.where(layer.neuron.gain == 0, 1, np.abs(layer.neuron.gain))
     reached = np.maximum(seen.membranes[layer.name] / gain, seen.currents[layer.name])

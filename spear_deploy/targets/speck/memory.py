@@ -18,7 +18,7 @@ class Words(NamedTuple):
     bias: int
 
     def fits(self, core: Words) -> bool:
-        """Return whether a core has as many."""
+        """Whether a core has as many."""
         return all(need <= have for need, have in zip(self, core, strict=True))
 
     def beyond(self, core: Words) -> Words:

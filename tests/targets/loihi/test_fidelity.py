@@ -21,7 +21,7 @@ NETWORKS = int(os.environ.get("SPEAR_DEPLOY_FIDELITY_NETWORKS", "80"))
 
 
 def follows(network: Network, x: np.ndarray, bits: int) -> tuple[bool, set[str]]:
-    """Say whether counts of each population are within 5 % and 98 % of the decisions equal; and what was noted."""
+    """Whether counts of each population are within 5 % and 98 % of the decisions equal; and what was noted."""
     options = LoweringOptions(weight_bits=bits)
     lowered = compiler_for(load_chip("loihi2"), {"in": InputRange.of(x)}, options).lower(network)
     recording = lowered.emulate(x)

@@ -58,7 +58,7 @@ def as_bytes(weight: NDArray[np.integer[Any]]) -> Bytes | None:
 
 @cache
 def bytes_are_exact() -> bool:
-    """Return whether this processor and torch multiply bytes exactly, and have the instructions that make it fast."""
+    """Whether this processor and torch multiply bytes exactly, and have the instructions that make it fast."""
     if not (getattr(torch, "_int_mm", None) and getattr(torch.cpu, "_is_vnni_supported", bool)()):
         return False
     rng = np.random.default_rng(0)

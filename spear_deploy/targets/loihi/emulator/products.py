@@ -91,5 +91,5 @@ class Product:
 
 
 def wraps(synapses: Synapses, reach: int, exponent: int, bound: int) -> bool:
-    """Return whether Lava may wrap a sum, exponent included, at ``bound``: it does so in convolutions only."""
+    """Whether Lava may wrap a sum, exponent included, at ``bound``: it does so in convolutions only."""
     return isinstance(synapses, ConvSynapses) and reach << exponent >= bound

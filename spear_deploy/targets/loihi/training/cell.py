@@ -65,7 +65,7 @@ class IntegerCell(nn.Module):
         return out if self._neurons.fires else self._to_float(out)
 
     def can_be_fused(self, x: Tensor) -> bool:
-        """Return whether the fused loop covers these neurons, where ``x`` is."""
+        """Whether the fused loop covers these neurons, where ``x`` is."""
         return x.device.type == "cpu" and self._neurons.fires
 
     def feed_back(self, x: Tensor, weight: Tensor, _: None) -> Tensor:
