@@ -19,7 +19,7 @@ def plain_lines(text: object) -> str:
 
 
 def cells(*texts: object) -> tuple[Text, ...]:
-    """Return the cells of a table's row: what they hold is no markup, and no line obeys."""
+    """Return the cells of a table's row: what they hold is not markup, and no line obeys."""
     from rich.text import Text  # half of the time that --help takes
 
     return tuple(Text(plain_lines(text)) for text in texts)

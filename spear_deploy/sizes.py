@@ -15,13 +15,13 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", re.ASCII)
 def bytes_of(size: str | SupportsIndex) -> int:
     """Return the bytes of a size: a number of them, or text such as ``512MiB``, ``4GiB`` or ``8GB``.
 
-    Raises :class:`ValueError` for what is no size of at least one byte, :class:`TypeError` for other kinds of values.
+    Raises :class:`ValueError` for text that is not a size of at least one byte, :class:`TypeError` for other types.
     """
     found = _SIZE.fullmatch(size if isinstance(size, str) else str(index(size)))
     unit = _UNITS.get(found[2].upper()) if found else None
     count = float(found[1]) * unit if found and unit else 0.0
     if not 0.5 < count < math.inf or isinstance(size, bool):
-        raise ValueError(f"{size!r} is no size of memory")
+        raise ValueError(f"{size!r} is not a size of memory")
     return round(count)
 
 

@@ -27,7 +27,7 @@ def rehash(folder: Path) -> None:
     path.write_text(json.dumps(manifest))
 
 
-# Bundles: every one of these is no bundle any more
+# Bundles: every one of these is not a bundle any more
 
 
 def samples(folder: Path, rng: Random) -> str:

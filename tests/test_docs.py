@@ -111,7 +111,7 @@ NOT_RUN = {
     "python -m benchmarks.speck --data-dir DATA --network-dir NETWORKS --reference SCRIPTS": (
         "needs the scripts, and tells of speed alone"
     ),
-    "python -m benchmarks.training": "a minute on idle cores; what it prints is no test",
+    "python -m benchmarks.training": "a minute on idle cores; what it prints is not a test",
     "pytest -m slow tests/targets/loihi/test_net_export.py tests/frontends/net/test_net_file.py": "make slow does",
     "pip install -c constraints.txt .": "backend install lava, and xylo, do",
     "python -m benchmarks.xylo --programs 400": "minutes; tests/backends/test_xylo.py compares a slice",

@@ -71,5 +71,5 @@ def test_every_call_looks_at_its_input(tiny_nir: Path) -> None:
         for call in (imported.simulate, lowered.emulate, lambda x: spear_deploy.lower(imported, calibration=x)):
             with pytest.raises(InputError, match="E005 input"):
                 call(x)
-    with pytest.raises(InputError, match="E001 lower: Network is no imported network"):
+    with pytest.raises(InputError, match="E001 lower: Network is not an imported network"):
         spear_deploy.lower(imported.network)

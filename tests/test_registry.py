@@ -72,7 +72,7 @@ def test_other_distributions_add_entries(table, monkeypatch):
         ("no_such_module:entry", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("math:no_such_entry", "AttributeError"),
         ("json:", ""),
-        ("this is no location", ""),
+        ("this is not a location", ""),
         ("tests.broken_entry:entry", "ZeroDivisionError: division by zero"),
     ],
 )
@@ -127,7 +127,7 @@ def test_asking_for_names_imports_nothing():
 
 
 def test_an_entry_whose_package_is_missing_names_it() -> None:
-    """E065 with the package, where it is another's; a fault of our own is no user's."""
+    """E065 with the package, where it is another's; a fault of our own is not a user's."""
     table = Registry("method", {"far": "json.nowhere_at_all:X", "own": "spear_deploy.nowhere:X"}, group="none")
     with pytest.raises(PluginError, match=r"needs the package json\.nowhere_at_all"):
         table.get("far")

@@ -20,7 +20,7 @@ from tests.tampering import contradictions, tampered_bundle, tampered_profile, t
 
 MANY = int(os.environ.get("SPEAR_DEPLOY_TAMPERINGS", "60"))
 SLOWEST = 5.0
-"""Seconds of processor time, children's included: a loaded machine is no fault of a file's."""
+"""Seconds of processor time, children's included: a loaded machine is not a fault of a file's."""
 
 
 @pytest.fixture(scope="module")

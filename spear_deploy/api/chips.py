@@ -117,13 +117,13 @@ def check_chips(
     Raises :class:`~spear_deploy.errors.InputError` (E001, E008, E011).
     """
     if not isinstance(imported, Imported):
-        message = f"{type(imported).__name__} is no imported network"
+        message = f"{type(imported).__name__} is not an imported network"
         raise InputError.of("E001", "check_chips", message, "give what load() returns")
     if isinstance(chips, str | PathLike):
         chips = None if chips == ALL else (chips,)
     if chips is not None and not isinstance(chips, Iterable):
         fix = 'give a list of names, such as ["loihi2"]'
-        raise InputError.of("E008", "check_chips", f"{chips!r} is no list of chips", fix)
+        raise InputError.of("E008", "check_chips", f"{chips!r} is not a list of chips", fix)
     ranges = input_ranges(imported.network.inputs, calibration)
     profiles = [
         chip if isinstance(chip, ChipProfile) else load_chip(chip)

@@ -237,7 +237,7 @@ def _read(model: Any, settings: Settings) -> Imported:
     if isinstance(model, str | PathLike) or is_package_graph(model):
         return load(model, settings.get("semantics"))
     fix = "give a file, what load() returned, a nir.NIRGraph or a module"
-    raise InputError.of("E001", "model", f"{type(model).__name__} is no network", fix)
+    raise InputError.of("E001", "model", f"{type(model).__name__} is not a network", fix)
 
 
 def _import(module: Any, data: Dataset, settings: Settings) -> Imported:

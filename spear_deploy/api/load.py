@@ -37,7 +37,7 @@ def load(
         return read_graph(from_package(source), "graph", stated, overrides)
     if not isinstance(source, str | PathLike):
         fix = "give the path of a .nir or .net file, or a nir.NIRGraph"
-        raise InputError.of("E001", "load", f"{type(source).__name__} is no file", fix)
+        raise InputError.of("E001", "load", f"{type(source).__name__} is not a file", fix)
     return frontends.load(Path(source), stated, overrides)
 
 

@@ -35,7 +35,7 @@ def lower(
     """
     if not isinstance(imported, Imported):
         raise InputError.of(
-            "E001", "lower", f"{type(imported).__name__} is no imported network", "give what load() returns"
+            "E001", "lower", f"{type(imported).__name__} is not an imported network", "give what load() returns"
         )
     profile = chip if isinstance(chip, ChipProfile) else load_chip(chip)
     ranges = input_ranges(imported.network.inputs, calibration)

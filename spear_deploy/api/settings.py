@@ -168,7 +168,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
         is_one = isinstance(value, str) and value in names
         return () if is_one else (Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(names)),)
     if name in _NAMES and not isinstance(value, str):
-        return (Finding("E008", f"{name} {value!r}", "is no name", f"give a name, such as {_NAMES[name]}"),)
+        return (Finding("E008", f"{name} {value!r}", "is not a name", f"give a name, such as {_NAMES[name]}"),)
     if hint is bool and not isinstance(value, bool):
         return (Finding("E007", f"{name} {value!r}", "is neither True nor False", "give True or False"),)
     if name in _NUMBERS and not _NUMBERS[name].allows(value):
@@ -284,7 +284,7 @@ def augmentations(named: str | Sequence[str] | None) -> tuple[str, ...]:
         return ()
     names = [name.strip() for name in named.split(",")] if isinstance(named, str) else named
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-        raise InputError.of("E008", f"augment {named!r}", "is no name", f"give {','.join(AUGMENTATIONS.names())}")
+        raise InputError.of("E008", f"augment {named!r}", "is not a name", f"give {','.join(AUGMENTATIONS.names())}")
     for name in names:
         AUGMENTATIONS.get(name)
     return tuple(names)

@@ -86,7 +86,7 @@ def sweep(
     """Deploy a network under every budget with every seed, and say which budget is worth taking.
 
     ``model``, ``data``, ``chip`` and the keywords are those of :func:`spear_deploy.deploy`; ``budgets`` are those of
-    SynOps a sample, as numbers or percentages.  ``max_drop`` (1 point unless given) is no budget of the deployments
+    SynOps a sample, as numbers or percentages.  ``max_drop`` (1 point unless given) is not a budget of the deployments
     here, but the question: the smallest budget that loses at most so many points on the validation samples.  Each
     deployment is a bundle in a folder of its own in ``output``; with ``resume`` those that are done are taken from
     there, and further budgets and seeds may be added; with ``force`` an earlier sweep is removed from ``output``.  With

@@ -63,7 +63,7 @@ def plan_of(
         if settings.get(name) is not None
     ]
     no_lists = [
-        Finding("E007", name, f"{values!r} is no list", f"give {name}=[{_LISTS[name]}]")
+        Finding("E007", name, f"{values!r} is not a list", f"give {name}=[{_LISTS[name]}]")
         for name, values in (("budgets", budgets), ("seeds", seeds))
         if isinstance(values, str | bytes) or not isinstance(values, Iterable)
     ]
@@ -74,10 +74,10 @@ def plan_of(
     if not wanted:
         findings.append(Finding("E007", "budgets", "none was given", "give some, such as 60%,40%,20%"))
     if not seeds or any(isinstance(seed, bool) or not isinstance(seed, int) for seed in seeds):
-        findings.append(Finding("E007", "seeds", f"{list(seeds)!r} are no seeds", "give whole numbers, such as 0,1,2"))
+        findings.append(Finding("E007", "seeds", f"{list(seeds)!r} are not seeds", "give whole numbers, such as 0,1,2"))
     most = settings.get("max_drop")
     if most is not None and (isinstance(most, bool) or not isinstance(most, int | float) or not -100 <= most <= 100):
-        findings.append(Finding("E007", "max_drop", f"{most!r} is no number of points", "give 1, or 0.5"))
+        findings.append(Finding("E007", "max_drop", f"{most!r} is not a number of points", "give 1, or 0.5"))
     findings += _where_findings(settings, cluster)
     names = [point_name(budget, 0) for budget in wanted]
     if len(set(names)) < len(names):
@@ -91,7 +91,7 @@ def _where_findings(settings: Settings, address: str | None) -> Iterator[Finding
     """Yield what is wrong with the places where the points should run."""
     jobs = settings.get("jobs", 1)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
-        yield Finding("E007", "jobs", f"{jobs!r} is no number of processes", "give 1, or 4")
+        yield Finding("E007", "jobs", f"{jobs!r} is not a number of processes", "give 1, or 4")
         return
     if address is None:
         return

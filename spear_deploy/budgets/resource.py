@@ -95,7 +95,7 @@ class Resource:
             raise self._cannot_mean(value, "lies below 0" if is_negative else "is not a number")
         number, relative = float(match[1]), bool(match[2])
         if (PERCENTAGE if relative else AMOUNT) not in self.takes:
-            raise self._cannot_mean(value, "is a percentage" if relative else "is no percentage")
+            raise self._cannot_mean(value, "is a percentage" if relative else "is not a percentage")
         meant = number / 100 if relative else number
         if meant > self.largest or math.isinf(meant):
             raise self._cannot_mean(value, "is more than 100 %" if self.largest == 1 else "is too large")

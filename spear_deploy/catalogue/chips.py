@@ -21,7 +21,7 @@ CHIPS: dict[str, tuple[str, str]] = {
         ),
     ),
     "E072": (
-        "synapses that are no matrix",
+        "synapses that are not a matrix",
         "The chip has a synapse for each pair of neurons, and no kernels that are shared over a map.",
     ),
     "E073": (

@@ -14,7 +14,7 @@ from spear_deploy.errors import Finding, InputError
 Table: TypeAlias = Mapping[str, object]
 
 _TEXTS = ("name", "title", "target", "sources")
-"""Fields of :class:`ChipProfile` that are no figures."""
+"""Fields of :class:`ChipProfile` that are not figures."""
 
 
 def parse_profile(name: str, table: Table, where: str, schema: type[ChipProfile]) -> ChipProfile:

@@ -15,7 +15,7 @@ from spear_deploy.cli.main import console_for, ended_by
 def doctor_command(needs: tuple[str, ...], json_output: bool) -> int:
     """Look at the environment, extras, frameworks and backends: what is missing, and the command that mends it.
 
-    What is optional and missing is no error, unless --need names it. Example: spear-deploy doctor --need search
+    What is optional and missing is not an error, unless --need names it. Example: spear-deploy doctor --need search
     --need lava
     """
     from rich.table import Table

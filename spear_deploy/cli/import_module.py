@@ -14,7 +14,7 @@ from spear_deploy.errors import InputError
 def _shape(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     words = [word.strip() for word in value.split(",")]
     if not all(word.isdecimal() and int(word) for word in words):
-        raise InputError.of("E007", "--input", f"{value!r} is no shape", "give 784, or 1,28,28")
+        raise InputError.of("E007", "--input", f"{value!r} is not a shape", "give 784, or 1,28,28")
     return tuple(map(int, words))
 
 

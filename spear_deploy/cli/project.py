@@ -39,7 +39,7 @@ def read_project(
         fix = "write one, or name another; docs/project.md shows one"
         raise InputError.of("E001", path, f"cannot be read: {error.strerror}", fix) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError.of("E049", path, f"is no TOML: {error}", "mend it there") from error
+        raise InputError.of("E049", path, f"is not TOML: {error}", "mend it there") from error
     known = {str(each.name): each for each in parameters if each.name not in OF_ONE_RUN}
     values: dict[str, Any] = {}
     findings = []
@@ -76,7 +76,7 @@ def _converted(parameter: click.Parameter, value: Any, context: click.Context) -
     """Return a value as the command line would; raise :class:`click.BadParameter` for what it cannot be."""
     is_flag = isinstance(parameter, click.Option) and parameter.is_flag
     if is_flag != isinstance(value, bool):
-        raise click.BadParameter("give true or false" if is_flag else "it is no flag")
+        raise click.BadParameter("give true or false" if is_flag else "it is not a flag")
     if not isinstance(value, str | int | float):
         raise click.BadParameter("it is neither text nor a number")
     return parameter.process_value(context, value if is_flag else str(value))

@@ -48,7 +48,7 @@ def _budgets(ctx: click.Context, param: click.Parameter, value: str) -> tuple[st
 def _seeds(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     words = _words(ctx, param, value)
     if not words or not all(word.isdecimal() for word in words):
-        raise InputError.of("E007", "--seeds", f"{value!r} is no list of whole numbers", "give 0, or 0,1,2")
+        raise InputError.of("E007", "--seeds", f"{value!r} is not a list of whole numbers", "give 0, or 0,1,2")
     return tuple(map(int, words))
 
 

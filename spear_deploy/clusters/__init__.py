@@ -31,7 +31,7 @@ def cluster_at(address: str) -> Cluster:
     """
     scheme, separator, place = str(address).partition("://")
     if not scheme or not separator or not place:
-        message = "is no address of a cluster"
+        message = "is not an address of a cluster"
         fix = "give tcp://HOST:8786 for a scheduler of Dask, ray://HOST:10001 for the head of a Ray cluster"
         raise InputError.of("E007", f"--cluster {address!r}", message, fix)
     return CLUSTERS.get(scheme)

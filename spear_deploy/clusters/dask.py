@@ -78,7 +78,7 @@ def _connected(address: str) -> Iterator[Client]:
         fix = "give the address that dask scheduler prints, not its dashboard's (8787), and see that it is not stopped"
         raise silent(address, _WHO, PATIENCE, fix) from error
     except (OSError, ValueError, MemoryError) as error:  # what another protocol says may be read as any length
-        message = f"what answers is no scheduler of Dask: {' '.join(str(error).split())}"
+        message = f"what answers is not a scheduler of Dask: {' '.join(str(error).split())}"
         raise BackendError.of("E069", f"--cluster {address}", message, fix) from error
     try:
         yield client

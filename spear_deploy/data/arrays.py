@@ -153,4 +153,4 @@ def _readable(path: Path, read: Any) -> Any:
     except FileNotFoundError as error:
         raise InputError.of("E001", path, "no such file", "check the path") from error
     except (OSError, UnreadableError) as error:
-        raise InputError.of("E005", path, f"is no usable .npz: {error}", _NUMBERS) from error
+        raise InputError.of("E005", path, f"is not a usable .npz: {error}", _NUMBERS) from error

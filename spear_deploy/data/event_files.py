@@ -38,7 +38,7 @@ def _read_bin(file: Path) -> Events:
     """
     data = np.fromfile(file, np.uint8)
     if len(data) % _BYTES:
-        raise UnreadableFileError(f"{len(data)} bytes are no events of 5")
+        raise UnreadableFileError(f"{len(data)} bytes are not events of 5")
     x, y, high, middle, low = data.reshape(-1, _BYTES).T
     is_overflow = y == _OVERFLOW_Y
     t = (high.astype(np.int64) & 127) << 16 | middle.astype(np.int64) << 8 | low
@@ -63,8 +63,8 @@ def _read_aedat4(file: Path) -> Events:
                 raise UnreadableFileError("its packets claim more events than are believed of its size")
     except (KeyboardInterrupt, SystemExit, MemoryError, UnreadableFileError):
         raise
-    except BaseException as error:  # a panic of its Rust code is no Exception
-        raise UnreadableFileError(f"is no AEDAT4 file with events, or damaged: {error}") from error
+    except BaseException as error:  # a panic of its Rust code is not an Exception
+        raise UnreadableFileError(f"is not an AEDAT4 file with events, or damaged: {error}") from error
     events = np.concatenate(packets) if packets else np.zeros(0, faery.EVENTS_DTYPE)
     if len(events) and int(events["t"].max()) >= 1 << 62:
         raise UnreadableFileError("times are beyond 2**62 microseconds")

@@ -46,7 +46,7 @@ def _type_finding(y: Array, where: str) -> Finding:
     odd = y[~(np.isfinite(y) & (y == np.rint(y)))]
     if not len(odd):
         return Finding("E006", where, f"{message}, whole numbers throughout", "give y.astype(int)")
-    message = f"{message}, and {len(odd)} of {len(y)} values are no classes, the first is {odd[0]:g}"
+    message = f"{message}, and {len(odd)} of {len(y)} values are not classes, the first is {odd[0]:g}"
     return Finding("E006", where, message, "labels are the integers 0 .. outputs-1; a regression has no accuracy")
 
 

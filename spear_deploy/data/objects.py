@@ -38,7 +38,7 @@ def as_dataset(data: object, options: DataOptions) -> Dataset:
 def arrays_of(data: object, where: str) -> dict[str, NDArray[Any]]:
     """Return what a user has as arrays by the names of a file: of x, y, or of x_train, y_train, x_test, y_test.
 
-    ``where`` names its place in findings.  Raises :class:`InputError` (E005) for what is no arrays.
+    ``where`` names its place in findings.  Raises :class:`InputError` (E005) for what is not arrays.
     """
     try:
         return _arrays(data)
@@ -100,5 +100,5 @@ def _array(value: Any) -> NDArray[Any]:
         message = f"{type(value).__name__} cannot be read as an array: {error}"
         raise InputError.of("E005", "data", message, "give dense arrays of numbers, of one shape") from error
     if array.dtype == object:
-        raise InputError.of("E005", "data", f"{type(value).__name__} is no array of numbers", _ACCEPTED)
+        raise InputError.of("E005", "data", f"{type(value).__name__} is not an array of numbers", _ACCEPTED)
     return array

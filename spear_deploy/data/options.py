@@ -47,7 +47,8 @@ def sensor_size(value: object) -> tuple[int, int] | None:
     try:
         width, height = (int(word) for word in words)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
-        raise InputError.of("E007", f"sensor {value!r}", "is no width and height", "give W,H, such as 34,34") from error
+        fix = "give W,H, such as 34,34"
+        raise InputError.of("E007", f"sensor {value!r}", "is not a width and height", fix) from error
     if not (0 < width <= 1 << 14 and 0 < height <= 1 << 14):
-        raise InputError.of("E007", f"sensor {value!r}", "is no sensor's size", "give W,H, each of 1 to 16384")
+        raise InputError.of("E007", f"sensor {value!r}", "is not a sensor's size", "give W,H, each of 1 to 16384")
     return width, height

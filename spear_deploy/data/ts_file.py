@@ -91,4 +91,4 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
                 if is_data and refused:
                     raise UnreadableSeriesError(", ".join(refused))
     except UnicodeDecodeError as error:
-        raise UnreadableSeriesError("is no text") from error
+        raise UnreadableSeriesError("is not text") from error

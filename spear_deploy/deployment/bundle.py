@@ -180,7 +180,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             raise ValueError("unknown target or files")
         decide = manifest["origin"].get("decide")
         if decide is not None and not isinstance(decide, str):
-            raise TypeError("decide is no name")
+            raise TypeError("decide is not a name")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError.of("E010", path, "is damaged", "compile again") from error
     return manifest

@@ -38,9 +38,9 @@ def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
 
 
 def as_folder(path: object) -> Path:
-    """Return the path of an output folder; raise :class:`InputError` (E009) for what is no path."""
+    """Return the path of an output folder; raise :class:`InputError` (E009) for what is not a path."""
     if not isinstance(path, str | PathLike):
-        raise InputError.of("E009", "output", f"{type(path).__name__} is no path", "give the path of a folder")
+        raise InputError.of("E009", "output", f"{type(path).__name__} is not a path", "give the path of a folder")
     if "\0" in fspath(path):
         raise InputError.of("E009", "output", f"{path!r} holds a null character", "give the path of a folder")
     return Path(path)
@@ -101,7 +101,7 @@ def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
 def refuse_earlier(folder: Path, *, resume: bool) -> str:
     """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy.
 
-    The bundle of a run that did not succeed is no loss: what it lacks is returned (:func:`shortfall`).
+    The bundle of a run that did not succeed is not a loss: what it lacks is returned (:func:`shortfall`).
     """
     has_journal, lacking = is_file(folder / JOURNAL), shortfall(folder)
     if (resume and has_journal) or lacking:

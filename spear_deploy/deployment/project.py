@@ -54,7 +54,7 @@ def _path_in(name: str, value: str, folder: Path) -> str:
 def write_project(path: Path, options: Mapping[str, Any], unnamed: Sequence[str] = ()) -> None:
     """Write a project file that repeats a run of these options; raise :class:`InputError`, E009.
 
-    ``unnamed`` are those that were objects in Python: the file says that it lacks them, and values that are no UTF-8.
+    ``unnamed`` are those that were objects in Python: the file says that it lacks them, and values that are not UTF-8.
     """
     held = dict(_held(options, path.parent))
     unnamed = [*unnamed, *(name for name, value in held.items() if not _is_utf8(value))]
@@ -62,7 +62,7 @@ def write_project(path: Path, options: Mapping[str, Any], unnamed: Sequence[str]
     if unnamed:
         head = [
             f"# This run was given what no file like this can name: {', '.join(unnamed)}.",
-            "# They were objects of Python, or paths that are no UTF-8.  With others, here or as options, repeat it by",
+            "# They were Python objects, or paths that are not UTF-8.  With others, here or as options, repeat it by",
             "# spear-deploy build spear.toml -o elsewhere/",
         ]
     lines = [f"{name} = {_in_toml(value)}" for name, value in held.items() if name not in unnamed]

@@ -137,7 +137,7 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
 
 
 def check_fields(values: Mapping[str, Any], where: str) -> None:
-    """Raise :class:`InputError` (E008) listing every name that is no field of semantics, or whose value is none."""
+    """Raise :class:`InputError` (E008) listing every name that is not a field of semantics, or whose value is none."""
     hints = get_type_hints(Semantics)
     findings = []
     for key, value in values.items():
@@ -147,7 +147,7 @@ def check_fields(values: Mapping[str, Any], where: str) -> None:
         elif not _fits(value, hints[key]):
             texts = " or ".join(repr(c) for c in get_args(hints[key]) if isinstance(c, str))
             choices = texts or ("true or false" if hints[key] is bool else "a number")
-            findings.append(Finding("E008", f"{where}: {key}", f"{value!r} is no possible value", f"use {choices}"))
+            findings.append(Finding("E008", f"{where}: {key}", f"{value!r} is not a valid value", f"use {choices}"))
     if findings:
         raise InputError(findings)
 
@@ -178,9 +178,9 @@ def from_json(text: str, where: str) -> Semantics:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError.of("E003", where, f"its stored semantics are no JSON: {error}") from error
+        raise InputError.of("E003", where, f"its stored semantics are not JSON: {error}") from error
     if not isinstance(values, dict):
-        raise InputError.of("E003", where, "its stored semantics are no table")
+        raise InputError.of("E003", where, "its stored semantics are not a table")
     names = {stored: name for name, stored in _STORED_NAMES.items()}
     return from_mapping({names.get(str(key), str(key)): value for key, value in values.items()}, where)
 

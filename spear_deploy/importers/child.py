@@ -35,7 +35,7 @@ def _module(value: Any, where: str) -> Any:
         value = value()
     if not is_module(value):
         fix = "name a module, or a function without arguments that returns one"
-        raise InputError.of("E048", where, f"{type(value).__name__} is no torch module", fix)
+        raise InputError.of("E048", where, f"{type(value).__name__} is not a torch module", fix)
     return value
 
 

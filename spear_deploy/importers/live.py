@@ -80,7 +80,7 @@ def full(value: Tensor, shape: Sequence[int], where: str) -> Tensor:
 
 
 def _refuse_nan(module: nn.Module) -> None:
-    """Refuse parameters that are no numbers; an infinite one may be the threshold that switches a neuron off."""
+    """Refuse parameters that are not numbers; an infinite one may be the threshold that switches a neuron off."""
     findings: list[Finding] = []
     for name, layer in module.named_modules():
         own = {key: value.detach().cpu().double().numpy() for key, value in layer.named_parameters(recurse=False)}

@@ -103,7 +103,7 @@ def plain_problems(layer: nn.Module, taken: Shape | None = None) -> Iterator[tup
     if isinstance(layer, nn.AdaptiveAvgPool2d) and taken is not None:
         sizes = _output_size(layer, taken)
         if np.any(np.array(taken[1:]) % sizes):
-            message = f"pools maps of {taken[1:]} to {tuple(sizes.tolist())}, which their size is no multiple of"
+            message = f"pools maps of {taken[1:]} to {tuple(sizes.tolist())}, which their size is not a multiple of"
             yield message, "use AvgPool2d and retrain"
 
 

@@ -52,7 +52,7 @@ def _names(kinds: tuple[type, ...]) -> str:
 def _leaves(
     model: nn.Module, known: tuple[type, ...], stateful: tuple[type, ...], prefix: str = ""
 ) -> Iterator[tuple[str, nn.Module]]:
-    """Layers that compute something: known and stateful ones, whatever they hold, and what is no container."""
+    """Layers that compute something: known and stateful ones, whatever they hold, and what is not a container."""
     for name, layer in model.named_children():
         has_parts = any(True for _ in layer.children())
         opens = _package(type(layer)) == "torch" or any(isinstance(part, known) for part in [*layer.modules()][1:])

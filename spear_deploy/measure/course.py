@@ -121,7 +121,7 @@ def _population(
 
 
 def _counts(spikes: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
-    """Return the spikes of each neuron, (T, B, n); values that are no whole numbers count as one spike."""
+    """Return the spikes of each neuron, (T, B, n); values that are not whole numbers count as one spike."""
     flat = spikes[name].reshape(*spikes[name].shape[:2], -1)
     is_count: bool = flat.dtype.kind in "bui" or np.array_equal(flat, np.floor(flat))
     counts: NDArray[Any] = np.abs(flat)

@@ -49,7 +49,7 @@ def shape_of_one_conv(ops: Sequence[LinearOp], shape: Shape) -> ConvShape | None
     if len(shape) != 3:
         return None
     if len(ops) == 1 and isinstance(ops[0], Conv2d):
-        return ConvShape.of(ops[0])  # as it is: the zeros between the taps of a dilated kernel are no synapses
+        return ConvShape.of(ops[0])  # as it is: the zeros between the taps of a dilated kernel are not synapses
     shapes = chain_shapes(tuple(ops), shape)
     result: ConvShape | None = ConvShape((shape[0], 1, 1, 1), groups=shape[0])
     for op, current in zip(ops, shapes, strict=False):
@@ -107,7 +107,7 @@ def _op_weight(op: LinearOp, shape: Shape) -> Array:
         case Scale():
             return op.factor[:, :1, :1, None].astype(np.float64)
         case _:
-            raise AssertionError(f"{type(op).__name__} is no convolution")
+            raise AssertionError(f"{type(op).__name__} is not a convolution")
 
 
 def pool_as_conv(op: SumPool2d | AvgPool2d, channels: int) -> Conv2d:

@@ -3,7 +3,7 @@
 The fan-out of a neuron is exact: borders, stride, dilation and groups are counted by a transposed
 convolution; pooling has been composed into the synapses behind it.  Two counts are kept apart: *all*
 synapses (structure) and *nonzero* synapses (what a sparse core executes; on integer weights a zero is no
-synapse).  Biases and neuron updates are no synaptic operations.  A graded spike counts as one spike.
+synapse).  Biases and neuron updates are not synaptic operations.  A graded spike counts as one spike.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Network:
     """A spiking network; it may be recurrent.
 
     ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is what
-    the NIR file said beside the graph; it is no part of the content hash.
+    the NIR file said beside the graph; it is not part of the content hash.
 
     Arrays of another type, lists and tensors are taken as float32.
 

@@ -14,7 +14,7 @@ def name_problem(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        return "is no Unicode text"
+        return "is not Unicode text"
     return ""
 
 

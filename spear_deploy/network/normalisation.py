@@ -102,7 +102,7 @@ def _mean_and_std(given: Any, findings: list[Finding]) -> tuple[tuple[float, ...
         halves = _halves(given) if isinstance(given, str) else given
         mean, std = (tuple(map(float, np.ravel(np.asarray(part, np.float64)))) for part in halves)
     except (TypeError, ValueError):
-        findings.append(Finding("E016", where, "is no mean and standard deviation", _FIX))
+        findings.append(Finding("E016", where, "is not a mean and standard deviation", _FIX))
         return (0.0,), (1.0,)
     if len(mean) != len(std) or not mean or not np.all(np.isfinite([*mean, *std])) or min(std) <= 0:
         message = f"{len(mean)} means and {len(std)} standard deviations, which must be as many and above 0"
@@ -125,7 +125,7 @@ def _scale_factor(given: str | float, findings: list[Finding]) -> float:
     except (ValueError, ZeroDivisionError):
         factor = np.nan
     if not 0 < factor < np.inf:
-        message = "is no factor above 0"
+        message = "is not a factor above 0"
         fix = "give a number or a fraction, such as 1/255"
         findings.append(Finding("E016", f"--input-scale {given}", message, fix))
     return factor

@@ -47,7 +47,7 @@ def _single(name: str, given: Any) -> Any:
         array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
         kind = array.dtype.kind
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} is no array of numbers") from error
+        raise ValueError(f"{name} is not an array of numbers") from error
     if kind not in "fiub":
         raise ValueError(f"{name} holds {array.dtype.name}, no real numbers")
     with np.errstate(over="ignore"):  # what is infinite then is told by name

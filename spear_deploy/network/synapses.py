@@ -1,6 +1,6 @@
 """The synapses of a projection: its chain of linear operations composed.
 
-Pooling, flattening and scaling are no synapses of their own: they are composed into one convolution where
+Pooling, flattening and scaling are not synapses of their own: they are composed into one convolution where
 that is exact, and into one dense matrix otherwise.  All arithmetic is float64, and what needs none is not copied.
 """
 

@@ -95,7 +95,7 @@ def keep_units(network: Network, kept: Mapping[str, Units]) -> Network:
     selection: dict[str, Units] = {}
     for name, units in kept.items():
         if name not in groups:
-            raise ValueError(f"{name!r} is no prunable group")
+            raise ValueError(f"{name!r} is not a prunable group")
         if not len(units):
             raise ValueError(f"group {name!r} would lose all its units")
         selection |= dict.fromkeys(groups[name].populations, units)

@@ -199,7 +199,7 @@ def _joint(cuts: Sequence[Cut]) -> Cut:
 def arrived(synapses: Synapses, shapes: Mapping[str, Shape], fired: Counts) -> Counts:
     """Return the SynOps at each neuron of a projection's target: (neurons,).
 
-    ``fired`` are the spikes of each neuron of its source; a weight of zero is no synapse.
+    ``fired`` are the spikes of each neuron of its source; a weight of zero is not a synapse.
     """
     if isinstance(synapses, DenseSynapses):
         return np.array([fired[row != 0].sum() for row in synapses.weight], np.int64)

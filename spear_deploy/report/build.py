@@ -37,7 +37,7 @@ from spear_deploy.versions import versions
 
 SYNOPS_DEFINITION = (
     "one spike arriving at one existing synapse; per sample, summed over time steps; exact fan-out, pooling composed "
-    "into the following synapses, zero integer weights are no synapses, bias and neuron updates not counted"
+    "into the following synapses, zero integer weights are not synapses, bias and neuron updates not counted"
 )
 
 

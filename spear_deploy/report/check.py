@@ -38,7 +38,7 @@ def read_report(path: Path) -> dict[str, Any]:
     except (OSError, *_DAMAGE) as error:
         raise InputError.of("E010", path, f"is damaged: {plain(error)}", "deploy again") from error
     if not isinstance(report, dict) or report.get("schema") != VERSION:
-        raise InputError.of("E010", path, "is no report of this version", "deploy again")
+        raise InputError.of("E010", path, "is not a report of this version", "deploy again")
     if departures := list(_departures(report)) or list(_too_fine(report)):
         more = [f"and {len(departures) - _SHOWN} more"] if len(departures) > _SHOWN else []
         message = "; ".join(["does not follow the schema", *departures[:_SHOWN], *more])

@@ -83,7 +83,7 @@ def point_of(report: Mapping[str, Any], budget: str, folder: str) -> Point:
     """Return the point of a finished deployment from its report."""
     (limit,) = (row["limit"] for row in report["budgets"] if row["resource"] == "synops")
     for note in report["notes"]:
-        if note["code"] == "E041":  # the unpruned network was delivered, which is no point of this budget
+        if note["code"] == "E041":  # the unpruned network was delivered, which is not a point of this budget
             return Point(budget, report["seed"], folder, limit, error=f"E041 {note['where']}: {note['message']}")
     decided, accuracy, synops = report["on_validation"], report["accuracy"], report["synops"]["measured"]["mean"]
     deployed, told = decided["deployed"], verdict(report)

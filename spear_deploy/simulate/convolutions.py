@@ -1,8 +1,8 @@
 """Convolutions in training, as fast as possible on a CPU: oneDNN, except for the input gradient of strided ones.
 
-For that gradient oneDNN takes 2.5 us per map of 9x8x8 (stride 2, to 19x4x4), and 8.9 us of 16x17x17.  A product with the
-weights, which gives the gradient of each window, and adding up the windows take 0.6 and 6.0 us.  With 64 channels both
-ways take equally long.
+For that gradient oneDNN takes 2.5 us per map of 9x8x8 (stride 2, to 19x4x4), and 8.9 us of 16x17x17.  A product with
+the weights, which gives the gradient of each window, and adding up the windows take 0.6 and 6.0 us.  With 64 channels
+both ways take equally long.
 """
 
 from __future__ import annotations

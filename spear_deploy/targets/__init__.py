@@ -67,7 +67,7 @@ def load_chip(name_or_path: str | PathLike[str]) -> ChipProfile:
     Raises as :func:`spear_deploy.chips.load_profile` does.
     """
     if not isinstance(name_or_path, str | PathLike):
-        message = f"{type(name_or_path).__name__} is no chip"
+        message = f"{type(name_or_path).__name__} is not a chip"
         raise InputError.of("E008", "chip", message, "give the name of a chip, or the path of a profile")
     return load_profile(fspath(name_or_path), lambda target: TARGETS.get(target).profile)
 
@@ -99,7 +99,7 @@ def compiler_for(chip: ChipProfile, inputs: Mapping[str, InputRange], options: L
     bits = options.weight_bits
     if bits is not None and (isinstance(bits, bool) or not isinstance(bits, Integral)):
         raise InputError.of(
-            "E007", f"weight_bits {bits!r}", "is no whole number", "give one, or None: what the chip has"
+            "E007", f"weight_bits {bits!r}", "is not a whole number", "give one, or None: what the chip has"
         )
     is_text = isinstance(options.keep_to, str)
     if options.keep_to is not None and not (is_text and options.keep_to in target.exporters):

@@ -109,7 +109,7 @@ class InputPort:
     def encode(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the integer payloads of values ``x`` (T, ...); a view that is constant over T stays one.
 
-        Raises :class:`InputError` (E039) for values outside min_value..max_value, over scale, or that are no integers
+        Raises :class:`InputError` (E039) for values outside min_value..max_value, over scale, or that are not integers
         where the program takes spikes or counts.
         """
         if len(x) > 1 and x.strides[0] == 0:
@@ -118,7 +118,7 @@ class InputPort:
         scaled = x if self.scale == 1.0 else np.asarray(x, dtype=np.float64) * self.scale
         integers = scaled if counts else np.rint(scaled)
         if self.scale == 1.0 and not counts and np.any(integers != x):
-            message = "values are no integers, but the program was compiled for spikes or counts"
+            message = "values are not integers, but the program was compiled for spikes or counts"
             raise InputError.of("E039", f"input {self.name!r}", message, "code the data as for compiling")
         if self.largest is not None:
             integers = np.where(x <= self.largest, np.minimum(integers, self.max_value), integers)

@@ -38,7 +38,7 @@ def subgroup(group: Group, *names: str) -> Group:
     for name in names:
         member = group.members[name]
         if not isinstance(member, Group):
-            raise KeyError(f"{name} is no group")
+            raise KeyError(f"{name} is not a group")
         group = member
     return group
 

@@ -12,9 +12,9 @@ the multiplier from winding up where a target is out of reach.
 A batch that does not fit the execution's memory in one pass goes in parts, about equally large, whose gradients add up;
 ``g`` is then each part's own, weighted like its loss.
 
-Training that runs away ends at once, and begins anew at a quarter of the rate: where gradients are no numbers any more,
-or SynOps grow to four times of both the target, if there is one, and what the first batch spent.  At a sixteenth it is
-given up, and the network is what it was.  Each time is told in the result (:class:`RunAway`).
+Training that runs away is stopped and restarted at a quarter of the learning rate: when gradients are no longer finite,
+or SynOps exceed four times both the target, if there is one, and those of the first batch.  If it runs away at a
+sixteenth of the rate too, the network is left unchanged.  Each restart is reported (:class:`RunAway`).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class RunAway:
     allowed: float | None
 
     def __str__(self) -> str:
-        found = "gradients are no numbers"
+        found = "gradients are not numbers"
         if self.spent is not None and self.allowed is not None:
             found = f"{self.spent:,.0f} SynOps a sample, where {self.allowed:,.0f} are allowed"
         return f"at a learning rate of {self.rate:.3g}, after {self.batches} batches: {found}"

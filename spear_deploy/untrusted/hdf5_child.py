@@ -48,7 +48,7 @@ def main() -> None:
     except MemoryError:
         _fail(f"it is damaged: reading it takes more than {memory >> 20} MiB of memory")
     except Exception as error:  # HDF5 reports damage in many ways, and to the caller they are one
-        _fail(f"it is damaged or truncated ({error})" if h5py.is_hdf5(path) else "it is no HDF5 file")
+        _fail(f"it is damaged or truncated ({error})" if h5py.is_hdf5(path) else "it is not an HDF5 file")
     os._exit(0)  # tearing down takes longer than reading
 
 

@@ -43,7 +43,7 @@ def read(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray
                 except _DAMAGE as error:
                     reasons.append(f"{name}: {error}")
     except (*_DAMAGE, zipfile.BadZipFile) as error:
-        reasons.append(f"it is no .npz file, or damaged ({error})")
+        reasons.append(f"it is not a .npz file, or damaged ({error})")
     if reasons:
         raise UnreadableError("; ".join(reasons))
     return arrays
@@ -54,7 +54,7 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
     Raises :class:`UnreadableError` for what is no ``.npz``; :class:`OSError` if there is no such file.
     """
-    path.stat()  # a missing file is no damage
+    path.stat()  # a missing file is not damage
     claimed: dict[str, tuple[int, ...]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -66,13 +66,13 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
                     shape = ()
                 claimed[info.filename.removesuffix(_SUFFIX)] = shape
     except (*_DAMAGE, zipfile.BadZipFile) as error:
-        raise UnreadableError(f"it is no .npz file, or damaged ({error})") from error
+        raise UnreadableError(f"it is not a .npz file, or damaged ({error})") from error
     return claimed
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> NDArray[Any]:
     if info.compress_type not in _METHODS or not info.filename.endswith(_SUFFIX):
-        raise ValueError("is no array that numpy.savez wrote")
+        raise ValueError("is not an array that numpy.savez wrote")
     with archive.open(info) as stream:
         version = npy.read_magic(stream)
         if version not in _HEADERS:

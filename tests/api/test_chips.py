@@ -91,7 +91,7 @@ def test_what_is_no_network_or_chip(digits: Imported) -> None:
         spear_deploy.check_chips(digits.network)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="E008 truenorht.*\n.*did you mean truenorth"):
         spear_deploy.check_chips(digits, ["truenorht"])
-    with pytest.raises(InputError, match="E008 check_chips: 1.5 is no list of chips"):
+    with pytest.raises(InputError, match="E008 check_chips: 1.5 is not a list of chips"):
         spear_deploy.check_chips(digits, 1.5)  # type: ignore[arg-type]
     (alone,) = spear_deploy.check_chips(digits, "truenorth")
     assert alone == spear_deploy.check_chips(digits, ["truenorth"])[0]
@@ -102,7 +102,7 @@ def test_what_is_no_network_or_chip(digits: Imported) -> None:
 @pytest.mark.parametrize("bits", ["8", 8.5, np.float32(8), True, np.ones(2)], ids=lambda bits: type(bits).__name__)
 def test_lowering_takes_whole_numbers_of_bits(digits: Imported, bits: Any) -> None:
     """E007 for others, and E008 for a format whose name is none."""
-    with pytest.raises(InputError, match="E007 weight_bits .*is no whole number"):
+    with pytest.raises(InputError, match="E007 weight_bits .*is not a whole number"):
         spear_deploy.lower(digits, weight_bits=bits)
     with pytest.raises(InputError, match="E008 keep_to .*there is no such export format"):
         spear_deploy.lower(digits, keep_to=[])  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def test_what_fell_short_gives_way(
 def test_folders_that_nothing_can_be_saved_in(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A place below a file or in the bundle itself, a value that is no path, a full disk: all E009."""
+    """A place below a file or in the bundle itself, a value that is not a path, a full disk: all E009."""
     (tmp_path / "file").write_text("mine")
     for place in (tmp_path / "file", tmp_path / "file" / "below", deployment.folder / "inside", 3, "a\0b"):
         with pytest.raises(InputError, match="E009"):
@@ -153,7 +153,7 @@ def test_a_chips_profile_is_a_chip(imported: Imported, tiny_data: Dataset) -> No
         lambda: spear_deploy.lower(imported, 3),
         lambda: spear_deploy.deploy(imported, tiny_data, 3, synops=5),
     ):
-        with pytest.raises(InputError, match="E008 chip: int is no chip"):
+        with pytest.raises(InputError, match="E008 chip: int is not a chip"):
             call()
 
 

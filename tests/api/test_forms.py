@@ -36,7 +36,7 @@ def test_models(tiny_nir: Path, arrays: tuple[np.ndarray, np.ndarray], wanted: s
     imported = spear_deploy.load(tiny_nir)
     for model in (str(tiny_nir), imported, imported.to_nir()):
         assert spear_deploy.deploy(model, arrays, **QUICK).network.content_hash == wanted
-    with pytest.raises(InputError, match="E001 model: int is no network"):
+    with pytest.raises(InputError, match="E001 model: int is not a network"):
         spear_deploy.deploy(7, arrays, **QUICK)
 
 

@@ -90,7 +90,7 @@ def test_names_that_the_system_takes_for_no_file(suffix: str, path: Path) -> Non
 @pytest.mark.parametrize("source", [None, 3, [1], b"model.nir"])
 def test_sources_that_are_no_file(source: object) -> None:
     """What is neither a path nor a graph is E001; semantics that are no such thing are E008."""
-    with pytest.raises(InputError, match="E001 load: .* is no file"):
+    with pytest.raises(InputError, match="E001 load: .* is not a file"):
         spear_deploy.load(source)
     with pytest.raises(InputError, match="E008 semantics: int says nothing"):
         spear_deploy.load("model.nir", 3)

@@ -94,8 +94,8 @@ def test_truths(name: str, value: Any) -> None:
 @pytest.mark.parametrize("name", ["device", "keep_to"])
 @pytest.mark.parametrize("value", [3, 10**400, ["net"], np.ones(2)], ids=lambda value: type(value).__name__)
 def test_names_that_are_looked_up_later(name: str, value: Any) -> None:
-    """E008 for what is no text."""
-    with pytest.raises(InputError, match=rf"E008 {name} .*is no name"):
+    """E008 for what is not text."""
+    with pytest.raises(InputError, match=rf"E008 {name} .*is not a name"):
         check_settings({name: value})
 
 

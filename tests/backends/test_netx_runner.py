@@ -430,7 +430,7 @@ def test_thirty_networks_after_one_another(runner: Runner) -> None:
     layers = _recurrent(random)
     x = _spikes(random, 30, 5, 12)
     run = runner.start_net(write_net(runner.folder / "model.net", (12,), layers), x)
-    status, event = run.end(5 * SOON)  # ten seconds on an idle machine, and this is no test of speed
+    status, event = run.end(5 * SOON)  # ten seconds on an idle machine, and this is not a test of speed
     assert status == 0, event
     with h5py.File(runner.output) as file:
         for index, expected in enumerate(evaluate(layers, x)):
@@ -472,7 +472,7 @@ def test_files_that_are_refused(runner: Runner, changes: Mapping[str, Any], mess
 
 
 def test_file_of_another_kind(runner: Runner) -> None:
-    """A file that is no HDF5, and one that is missing."""
+    """A file that is not HDF5, and one that is missing."""
     path = runner.folder / "model.net"
     for _ in range(2):
         assert "not a .net file" in runner.refusal(path, np.ones((1, 1, 12), np.uint8))

@@ -1,4 +1,4 @@
-"""``--augment``: images change at random in fine-tuning; what is no image is refused before the work starts."""
+"""``--augment``: images change at random in fine-tuning; what is not an image is refused before the work starts."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ def test_missing_data(refuse: Refuse, spear: Run, tiny_nir: Path, tmp_path: Path
 
 
 def test_nan_in_the_weights(refuse: Refuse, tiny_nir: Path, tmp_path: Path) -> None:
-    """A weight that is no number: 2, with the node and the field."""
+    """A weight that is not a number: 2, with the node and the field."""
     weight = nir_file.read(tiny_nir).nodes["to_hidden1"].values["weight"].copy()
     weight[0, 0] = np.nan
     path = written(tmp_path / "nan.nir", changed(tiny_nir, "to_hidden1", NirNode("Linear", {"weight": weight})))
@@ -253,13 +253,13 @@ def test_a_chip_that_no_pruning_fits(spear: Run, tiny_nir: Path, tiny_npz: Path,
 
 @pytest.mark.parametrize("samples", ["\u00b2", "some", "0", "-1", "1.5", "", "9" * 5000])
 def test_numbers_of_samples(samples: str, refuse: Refuse) -> None:
-    """What is no positive number, nor ``all``: 2."""
+    """What is not a positive number, nor ``all``: 2."""
     refuse(2, "E007", "--samples", "or all", samples=samples)
 
 
 @pytest.mark.parametrize("memory", ["much", "0", "-1GiB", "4GB of it"])
 def test_sizes_of_memory(memory: str, refuse: Refuse) -> None:
-    """What is no size, or none of at least a byte: 2."""
+    """What is not a size, or none of at least a byte: 2."""
     refuse(2, "E007", "memory", "4GiB", memory=memory)
 
 

@@ -118,7 +118,7 @@ def test_all_that_is_wrong_is_told_with_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["model = ", "model = 'a'\nmodel = 'b'", "\x00", "a = " + "[" * 5000])
 def test_what_is_no_toml(text: str, tmp_path: Path) -> None:
     """Told with what the parser says of it."""
-    with pytest.raises(InputError, match="E049 .* is no TOML"):
+    with pytest.raises(InputError, match="E049 .* is not TOML"):
         held_in(text, tmp_path)
 
 

@@ -202,7 +202,7 @@ def test_report_page(compiled: tuple[Done, Path], spear: Run, tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", ["{", "", "\xff"])
 def test_damaged_report(content: str, spear: Run, tmp_path: Path) -> None:
-    """A report that is no JSON is E010, exit 2."""
+    """A report that is not JSON is E010, exit 2."""
     (tmp_path / "report.json").write_bytes(content.encode("latin-1"))
     done = spear("report", tmp_path)
     assert done.code == 2

@@ -40,7 +40,7 @@ def saved(folder: Path, **arrays: Any) -> Path:
         ({"x": X, "y": Y + 1}, ["E006", "labels start at 1", "y - 1"]),
         ({"x": X, "y": np.arange(60) % 7}, ["E006", "(7 classes)", "3 outputs"]),
         ({"x": X, "y": Y[:50]}, ["E006", "y has 50 labels, x has 60 samples"]),
-        ({"x": X, "y": Y / 7}, ["E006", "values are no classes"]),
+        ({"x": X, "y": Y / 7}, ["E006", "values are not classes"]),
         ({"x": np.where(X, np.inf, 0), "y": Y}, ["E005", "NaN or infinite values, in 60 of 60 samples"]),
         ({"x": X[:0], "y": Y[:0]}, ["E005", "x is empty: its shape is (0, 6, 12)"]),
         ({"x": X[:, 0], "y": Y}, ["E005", "x has shape (60, 12)", "--steps T"]),

@@ -38,7 +38,7 @@ def invented(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_what_is_missing_and_what_mends_it(spear: Run) -> None:
-    """Without a backend's environment the command that installs it is named; that is no error unless it is needed."""
+    """Without a backend's environment the command that installs it is named; no error unless it is needed."""
     done = spear("doctor")
     assert done.code == 0
     assert done.out.splitlines()[-1].startswith("ready to deploy on emulated chips, proofs by ")

@@ -103,7 +103,7 @@ def test_inspect_with_two_inputs(spear: Run, tiny_nir: Path, tiny_npz: Path, tmp
 
 
 def test_inspect_shows_names_as_they_are(spear: Run, tiny_nir: Path, tmp_path: Path) -> None:
-    """Node names with brackets are no markup."""
+    """Node names with brackets are not markup."""
     graph = nir_file.read(tiny_nir)
     renamed = {"hidden1": "conv[relu]", "to_hidden1": "odd[bold]"}
     nodes = {renamed.get(name, name): node for name, node in graph.nodes.items()}

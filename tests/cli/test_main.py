@@ -258,7 +258,7 @@ def test_output_on_a_full_disk() -> None:
 
 
 def test_every_finding_is_shown_as_it_is(spear: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All findings appear with place, message and fix; brackets are no markup, long paths are not broken."""
+    """All findings appear with place, message and fix; brackets are not markup, long paths are not broken."""
     path = "/long" * 60
     findings = [
         Finding("E003", f"{path}/model.nir", "field [bold]weight[/bold] has shape (3,)", "use [1, 2] or [/]"),

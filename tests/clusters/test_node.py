@@ -82,7 +82,7 @@ def test_what_is_not_wanted_any_more_ends(workload: Workload) -> None:
 
 
 def test_other_versions() -> None:
-    """Every node that differs, with both versions and what mends it; none is no error."""
+    """Every node that differs, with both versions and what mends it; none is not an error."""
     here = {"spear-deploy": "1.0", "python": "3.11.7", "torch": "2.13.0+cpu", "sources of spear-deploy": "ab"}
     nodes = {
         "same": here,

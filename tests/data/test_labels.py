@@ -1,4 +1,4 @@
-"""Labels that are no integers for each sample, and labels that a network has no outputs for."""
+"""Labels that are not integers for each sample, and labels that a network has no outputs for."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_integers_are_labels(dtype: Any) -> None:
         (np.zeros((12, 3, 2)), "y has shape (12, 3, 2)", "one integer for each"),
         (Y > 0, "y has type bool", "y.astype(int)"),
         (Y.astype(float), "whole numbers throughout", "y.astype(int)"),
-        (Y + 0.25, "12 of 12 values are no classes, the first is 0.25", "regression"),
-        (np.where(Y > 1, np.nan, Y), "4 of 12 values are no classes, the first is nan", "regression"),
+        (Y + 0.25, "12 of 12 values are not classes, the first is 0.25", "regression"),
+        (np.where(Y > 1, np.nan, Y), "4 of 12 values are not classes, the first is nan", "regression"),
         (np.array(["a", "b", "c"])[Y], "y has type <U1", "numpy.unique"),
         (Y.astype(object), "y has type object", "numpy.unique"),
         (Y.astype(complex), "y has type complex128", ""),

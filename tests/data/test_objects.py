@@ -110,7 +110,7 @@ ODD: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("data", "told"), ODD.values(), ids=ODD.keys())
 def test_oddities_are_told(data: Any, told: str) -> None:
-    """What is no pair of arrays of one shape is E005, with what it is; nothing of the frameworks' comes through."""
+    """What is not a pair of arrays of one shape is E005, with what it is; nothing of the frameworks' comes through."""
     with pytest.raises(InputError, match=told) as caught:
         as_dataset(data, DataOptions())
     assert [finding.code for finding in caught.value.findings] == ["E005"]
@@ -135,7 +135,7 @@ def test_labels_that_are_no_integers(labels: np.ndarray) -> None:
 
 @pytest.mark.parametrize("data", [3, None, (SPIKES,), (SPIKES, LABELS, SPIKES), object(), [object(), object()]])
 def test_anything_else_is_refused(data: Any) -> None:
-    """What is no data is E005, with what would be."""
+    """What is not data is E005, with what would be."""
     with pytest.raises(InputError, match="DataLoader") as caught:
         as_dataset(data, DataOptions())
     assert [finding.code for finding in caught.value.findings] == ["E005"]

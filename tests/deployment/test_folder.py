@@ -249,5 +249,5 @@ def test_folders_are_paths(tmp_path: Path) -> None:
     """Text and paths; anything else is E009."""
     assert as_folder(str(tmp_path)) == as_folder(tmp_path) == tmp_path
     for value in (3, b"build", None, "a\0b"):
-        with pytest.raises(InputError, match="E009 output: .* (is no path|holds a null character)"):
+        with pytest.raises(InputError, match="E009 output: .* (is not a path|holds a null character)"):
             as_folder(value)

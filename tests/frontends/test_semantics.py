@@ -78,7 +78,7 @@ def test_toml_mistakes_are_listed_at_once(tmp_path: Path) -> None:
     ("text", "code"), [("reset = ", "E008"), ("preset = 3", "E008"), ("preset = [1]", "E008"), ("\xff", "E008")]
 )
 def test_unusable_toml(text: str, code: str, tmp_path: Path) -> None:
-    """Broken syntax, wrong encoding and presets that are no names are refused, not raised."""
+    """Broken syntax, wrong encoding and presets that are not names are refused, not raised."""
     path = tmp_path / "s.toml"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError) as caught:
@@ -105,7 +105,7 @@ def test_stored_names_are_those_of_files_in_the_field() -> None:
 
 @pytest.mark.parametrize("text", ["{", "[]", "3", "null"])
 def test_damaged_stored_semantics(text: str) -> None:
-    """Metadata that is no table of semantics is a damaged file, E003."""
+    """Metadata that is not a table of semantics is a damaged file, E003."""
     with pytest.raises(InputError) as caught:
         from_json(text, "file.nir")
     assert codes(caught.value) == ["E003"]

@@ -670,7 +670,7 @@ def test_mixed_conventions() -> None:
 
 
 def test_layer_used_twice() -> None:
-    """Two places that share one state are no two populations."""
+    """Two places that share one state are not two populations."""
     shared = snn.Leaky(beta=0.9, **HIDDEN)
     net = nn.Sequential(nn.Linear(20, 30), shared, nn.Linear(30, 30), shared)
     assert "layer '1': runs 2 times a step: two places would share one state" in str(refused(net))
@@ -701,7 +701,7 @@ def test_samples_that_the_module_cannot_take(shape) -> None:
 
 @pytest.mark.parametrize("sample", [None, 3, np.zeros((1, 2, 8, 8)), torch.zeros(8), torch.zeros(0, 2, 8, 8)])
 def test_samples_that_are_none(sample) -> None:
-    """What is no tensor with a batch axis, or is empty, is E005."""
+    """What is not a tensor with a batch axis, or is empty, is E005."""
     with pytest.raises(InputError, match="E005 sample: is "):
         spear_deploy.from_snntorch(convolutional(), sample)
 

@@ -128,7 +128,7 @@ def test_what_is_named_has_to_be_a_module(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="E048.*there is no 'c'"):
         named_in_file(tmp_path / "mynet3.py", "a.c")
     for value in (3, lambda: 3):
-        with pytest.raises(InputError, match="E048.*int is no torch module"):
+        with pytest.raises(InputError, match="E048.*int is not a torch module"):
             child._module(value, "mynet.py:net")
 
 

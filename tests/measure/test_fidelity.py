@@ -95,7 +95,7 @@ def test_an_exact_network_is_faithful():
 
 
 def test_weights_lost_to_an_outlier():
-    """Beside 100, steps are as wide as 100/127, beside 50 half that: of eight weights that are no zeros four vanish."""
+    """Beside 100, steps are as wide as 100/127, beside 50 half that: four of eight nonzero weights vanish."""
     weight = np.array([[100.0, 0.2, 0.0, -0.3], [0.1, 0.2, 50.0, -0.1], [0.0, 0.0, 0.0, 0.1]], np.float32)
     found = measure_fidelity(network := layers(weight), lower(network), random_split(np.random.default_rng(0), (4,)))
     (row,) = found.populations

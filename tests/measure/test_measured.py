@@ -32,7 +32,7 @@ def test_the_whole_is_the_chips_unless_quantisation_changed_it(in_float: float, 
 
 
 def test_an_adapted_network_has_the_chips_work_and_loses_against_the_one_given() -> None:
-    """It was trained as the chip computes, so that its float run is no yardstick, neither of SynOps nor of accuracy."""
+    """It was trained as the chip computes, so its float run is no yardstick, of SynOps or of accuracy."""
     in_float, on_chip, given, test = (SimpleNamespace(mean_synops=value) for value in (1000, 400, 700, 650))
     nothing: Any = None
     activities: Any = (in_float, on_chip, test, test)

@@ -1,4 +1,4 @@
-"""Weights that are no numbers are told before anything is computed, all at once."""
+"""Weights that are not numbers are told before anything is computed, all at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def broken() -> Network:
 
 
 def test_every_projection_is_told():
-    """With the parameter, how many values are no numbers, and where the first one is."""
+    """With the parameter, how many values are not numbers, and where the first one is."""
     assert Imported(network(), preset("nir")).network.neurons
     with pytest.raises(InputError) as caught:
         Imported(broken(), preset("nir"))
@@ -52,7 +52,7 @@ def test_every_projection_is_told():
 
 
 def test_floor_of_neurons():
-    """The only parameter of a neuron that is no array."""
+    """The only parameter of a neuron that is not an array."""
     whole = network()
     population = whole.populations[-1]
     neuron = replace(population.neuron, floor=float("nan"))

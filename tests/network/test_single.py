@@ -78,7 +78,7 @@ def test_narrow_types_keep_their_values(dtype: type) -> None:
     [
         (Linear(np.ones((5, 4), complex)), "weight holds complex128, no real numbers"),
         (Linear(np.full((5, 4), "a")), "weight holds str"),
-        (Linear([[1.0, 2.0], [3.0]]), "weight is no array of numbers"),  # type: ignore[arg-type]
+        (Linear([[1.0, 2.0], [3.0]]), "weight is not an array of numbers"),  # type: ignore[arg-type]
         (Linear(np.ma.masked_greater(np.ones((5, 4)), 0)), "weight has masked values"),
         (Linear(np.ones(4)), r"weight has shape \(4,\) instead of 2 axes"),
         (Linear(np.ones((5, 4)), np.ones(4)), r"bias has shape \(4,\), its weight 5 outputs"),

@@ -130,7 +130,7 @@ def test_what_no_convolution_expresses_becomes_a_matrix(ops):
 
 
 def test_dilated_kernel_is_kept_as_it_is():
-    """The gaps of a dilated convolution are no synapses: they are not stored as zeros."""
+    """The gaps of a dilated convolution are not synapses: they are not stored as zeros."""
     op = Conv2d(kernel(3, 2), None, (1, 1), (2, 2), (2, 2))
     synapses = composed((2, 8, 8), op)
     assert isinstance(synapses, ConvSynapses)

@@ -55,7 +55,7 @@ def test_the_most_accurate_is_taken() -> None:
 
 
 def test_within_a_standard_error_fewer_synops_are() -> None:
-    """One sample of a hundred is chance; a twentieth of the SynOps is no reason either."""
+    """One sample of a hundred is chance; a twentieth of the SynOps is not a reason either."""
     assert taken(candidate(activity(90)), candidate(activity(89, 80.0))) == 1
     assert taken(candidate(activity(90)), candidate(activity(89, 97.0))) == 0
 

@@ -78,7 +78,7 @@ def test_samples_of_several_inputs_are_of_the_same_runs(steps: int, samples: int
 
 @pytest.mark.parametrize("b", [ones(20, 4, 5), ones(20, 4, 4)[:, :, :, None], np.full((20, 4, 4), np.nan)])
 def test_samples_fit_their_input(b: np.ndarray):
-    """E005 for another shape, and for what is no number."""
+    """E005 for another shape, and for what is not a number."""
     with pytest.raises(InputError, match="E005 input 'b'"):
         lower_two(a=ones(20, 4, 3), b=b)
 

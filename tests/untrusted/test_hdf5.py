@@ -236,7 +236,7 @@ def test_refused_content(content: Callable[[h5py.File], None], text: str, path: 
 def test_other_files(content: bytes, path: Path) -> None:
     """A file that is not HDF5 is said to be none."""
     path.write_bytes(content)
-    assert reason(path) == "it is no HDF5 file"
+    assert reason(path) == "it is not an HDF5 file"
 
 
 def test_file_that_cannot_be_opened(path: Path) -> None:

@@ -63,7 +63,7 @@ def test_every_bad_member_is_named(tmp_path: Path) -> None:
         archive.writestr("squeezed.npy", header((1,)) + bytes(8), compress_type=zipfile.ZIP_LZMA)
     found = reason(path)
     expected = ("pickled: holds pickled objects", "text: holds <U1", "fields: ", "huge: claims to hold", "negative: ")
-    expected += ("short: holds 8 bytes instead of 32", "note.txt: is no array", "squeezed: is no array")
+    expected += ("short: holds 8 bytes instead of 32", "note.txt: is not an array", "squeezed: is not an array")
     assert all(text in found for text in expected)
     assert "good" not in found
 
@@ -86,7 +86,7 @@ def test_only_what_is_wanted_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"text", b"\x89HDF\r\n\x1a\n", b"PK\x05\x06" + bytes(10)])
 def test_other_files(content: bytes, tmp_path: Path) -> None:
-    """A file that is no archive is said to be none."""
+    """A file that is not an archive is said to be none."""
     path = tmp_path / "other.npz"
     path.write_bytes(content)
     assert "no .npz file" in reason(path)

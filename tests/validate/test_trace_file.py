@@ -111,7 +111,7 @@ def test_equal_arrays_of_one_population(network: Network, tmp_path: Path) -> Non
 
 
 def test_all_that_is_wrong(network: Network, tmp_path: Path) -> None:
-    """Unknown names, wrong shapes and values that are no spikes are said at once."""
+    """Unknown names, wrong shapes and values that are not spikes are said at once."""
     path = saved(tmp_path, x=X.astype(float) + np.nan, n1=HIDDEN[..., 1:], output=OUTPUT * 0.5, other=OUTPUT)
     found = "\n".join(messages(path, network))
     expected = ("'x' holds NaN", "'n1' has shape (3, 5, 2, 4, 3)", "'output' holds other values", "'other' names no")

@@ -102,7 +102,7 @@ def _refusals(layer: NetLayer, *, is_last: bool) -> Iterator[tuple[str, str, str
         yield "E021", f"{message}; supported are {', '.join(_LAYERS)}", "train without it"
         return
     if (kind := _kind(layer)) not in (_KIND, ""):
-        message = f"its neurons are {kind}, beside sigma-delta ones: their spikes are no messages"
+        message = f"its neurons are {kind}, beside sigma-delta ones: their spikes are not messages"
         yield "E021", message, "train all layers with sigma-delta neurons"
         return
     if values.get("neuron/activation", "relu") != "relu":

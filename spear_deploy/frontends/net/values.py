@@ -39,7 +39,7 @@ def convolution_of(values: Values) -> tuple[Integers, Geometry]:
     stride, padding, dilation = (pair_of(values, key, low) for key, low in least.items())
     groups = int(single(values, "groups"))
     if not 1 <= groups <= MAX_GEOMETRY or weight.shape[0] % groups or max(weight.shape[2:]) > MAX_GEOMETRY:
-        raise BadLayerError(f"{groups} groups and a weight of shape {weight.shape} are no convolution of netx")
+        raise BadLayerError(f"{groups} groups and a weight of shape {weight.shape} are not a convolution of netx")
     return weight, (stride, padding, dilation, groups)
 
 
@@ -86,5 +86,5 @@ def integers_of(values: Values, key: str) -> Integers:
         raise BadLayerError(f"{key} holds values beyond {_MAX_INTEGER}")
     broken = np.count_nonzero(numbers != np.rint(numbers)) if numbers.dtype.kind == "f" else 0
     if broken:
-        raise BadLayerError(f"{key} holds {broken} values that are no integers; netx would cut off their fractions")
+        raise BadLayerError(f"{key} holds {broken} values that are not integers; netx would cut off their fractions")
     return numbers.astype(np.int64)

@@ -133,7 +133,7 @@ class NetworkBuilder:
                 self.findings += findings or [Finding("E023", "graph", "the file does not imply a time step", fix)]
             self.semantics = replace(self.semantics, dt=implied)
         elif not 0 < self.semantics.dt < float("inf"):
-            self._error("E024", "dt", f"{self.semantics.dt} is no time step", "give a positive --dt")
+            self._error("E024", "dt", f"{self.semantics.dt} is not a time step", "give a positive --dt")
 
     def _leave_out_unfed(self) -> None:
         """Find each node's sources, without nodes into which neither an Input nor a neuron leads."""
@@ -255,7 +255,7 @@ class NetworkBuilder:
         if len(sources) > 1:
             message = f"it is the sum of {', '.join(map(repr, sources))}; a membrane without memory adds them"
         else:
-            message = f"{sources[0]!r} is no neuron; its value is read as a membrane without memory"
+            message = f"{sources[0]!r} is not a neuron; its value is read as a membrane without memory"
             if any(isinstance(p, Population) and not p.neuron.is_readout for p in self.populations.values()):
                 message += " (snnTorch's and sinabs' exporters lose the last neuron behind a residual sum)"
         self._note("N006", f"node {name!r}", message)

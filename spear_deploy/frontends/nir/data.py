@@ -51,7 +51,7 @@ def _observables(graph: Group, prefix: str) -> Iterator[tuple[str, Group]]:
     for name, node in _members(graph, "nodes").items():
         full = prefix + name
         if not isinstance(node, Group) or _kind(node) not in ("NIRGraphData", "NIRNodeData"):
-            raise UnreadableError(f"node {full!r} is no NIRNodeData")
+            raise UnreadableError(f"node {full!r} is not NIRNodeData")
         if _kind(node) == "NIRGraphData":
             yield from _observables(node, f"{full}.")
             continue
@@ -100,7 +100,7 @@ def _events_to_grid(name: str, group: Group, dt: float | None) -> Array:
 def _array(name: str, group: Group, key: str, ndim: int) -> Array:
     value = group.members.get(key)
     if not isinstance(value, np.ndarray) or value.ndim != ndim or value.dtype == object:
-        raise UnreadableError(f"node {name!r}: {key!r} is no array of numbers with {ndim} axes")
+        raise UnreadableError(f"node {name!r}: {key!r} is not an array of numbers with {ndim} axes")
     return value
 
 
@@ -108,5 +108,5 @@ def _number(group: Group, key: str) -> float:
     value = group.attrs.get(key)
     number = float(value) if isinstance(value, np.number) else np.nan
     if not 0 < number < np.inf:
-        raise UnreadableError(f"attribute {key!r} is no positive number")
+        raise UnreadableError(f"attribute {key!r} is not a positive number")
     return number

@@ -36,7 +36,7 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
     implied: dict[str, float] = {}
     for name, node in sorted(graph.nodes.items()):
         try:
-            with np.errstate(all="ignore"):  # of parameters that are no neuron's
+            with np.errstate(all="ignore"):  # of parameters that no neuron could have
                 step = implied_dt(node)
         except (TypeError, ValueError):
             continue  # the node's own finding will say why

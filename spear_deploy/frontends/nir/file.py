@@ -117,10 +117,10 @@ def _read_file(file: Group) -> NirGraph:
 def _read_graph(root: Group, where: str, version: str) -> NirGraph:
     stored, edges = root.members["nodes"], root.members["edges"]
     if not isinstance(stored, Group) or len(stored.members) > _MAX_NODES:
-        raise _MalformedError(f"{where}/nodes is no group of nodes")
+        raise _MalformedError(f"{where}/nodes is not a group of nodes")
     nodes = {name: _read_node(f"{where}/nodes/{name}", node, version) for name, node in stored.members.items()}
     if not isinstance(edges, np.ndarray) or (edges.size and (edges.dtype != object or edges.shape[1:] != (2,))):
-        raise _MalformedError(f"{where}/edges is no table of pairs of names")
+        raise _MalformedError(f"{where}/edges is not a table of pairs of names")
     pairs = tuple((str(a), str(b)) for a, b in edges.reshape(-1, 2))
     metadata = root.members.get("metadata")
     further = {key: item for key, item in root.members.items() if key not in _OF_GRAPH}

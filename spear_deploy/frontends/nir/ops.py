@@ -201,7 +201,7 @@ def _array(values: Values, key: str, ndim: int) -> NDArray[np.float32]:
     try:
         array = _single_precision(np.asarray(values[key], dtype=np.float64), key)
     except (TypeError, ValueError) as error:
-        raise BadFieldError(f"field {key!r} is no array of numbers") from error
+        raise BadFieldError(f"field {key!r} is not an array of numbers") from error
     if array.size == 0:
         raise BadFieldError(f"{key} has shape {array.shape}: it is empty")
     if array.ndim != ndim:

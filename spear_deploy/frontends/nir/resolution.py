@@ -38,7 +38,7 @@ def with_resolutions(network: Network, stored: Any) -> Network:
     for name, value in sorted(held.items()):
         problem = f"there is no population {name!r}"
         if name in network.shapes:
-            given[name], problem = _array(value), "its resolution is no number"
+            given[name], problem = _array(value), "its resolution is not a number"
             if given[name] is not None:
                 problem = resolution_problem(given[name], network[name].shape)
         if problem:

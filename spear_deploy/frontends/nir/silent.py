@@ -18,7 +18,7 @@ THRESHOLD = "v_threshold"
 
 
 def silent_findings(graph: NirGraph) -> Iterator[Finding]:
-    """Yield a finding (E003) for every node with infinite thresholds that is no readout."""
+    """Yield a finding (E003) for every node with infinite thresholds that is not a readout."""
     targets: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
         if source in targets and target in targets:  # others are findings of their own

@@ -158,7 +158,7 @@ def _neuron(population: LoihiPopulation, *, is_map: bool) -> dict[str, Any]:
 
 
 def _chain_findings(program: LoihiProgram, stages: Sequence[_Stage]) -> Iterator[Finding]:
-    """Find where the program is no chain of layers."""
+    """Find where the program is not a chain of layers."""
     for port in program.inputs[1:]:
         yield _finding("input", port.name, "it is a second input; a .net file has one")
     for name in program.shapes:
@@ -191,7 +191,7 @@ def _neuron_findings(program: LoihiProgram) -> Iterator[Finding]:
             message = f"it resets {how}{when}; netx's neuron resets to zero in the step of the spike"
             yield _finding("population", population.name, message, "compile with --adapt, or train with that reset")
         if np.any(bias % (1 << BIAS_EXPONENT)):
-            message = f"its bias is no multiple of {1 << BIAS_EXPONENT}, the unit of a .net file"
+            message = f"its bias is not a multiple of {1 << BIAS_EXPONENT}, the unit of a .net file"
             yield _finding("population", population.name, message, "compile with --net")
         elif np.abs(bias >> BIAS_EXPONENT).max() > MAX_BIAS_MANTISSA:
             message = f"its bias exceeds {MAX_BIAS_MANTISSA} * {1 << BIAS_EXPONENT}"

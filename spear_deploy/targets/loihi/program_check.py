@@ -31,7 +31,7 @@ def check_program(program: LoihiProgram) -> None:
     if len(shapes) != len(program.inputs) + len(program.populations):
         raise ValueError("a population is listed twice")
     if not set(program.outputs) <= targets:
-        raise ValueError(f"an output of {program.outputs} is no population with neurons")
+        raise ValueError(f"an output of {program.outputs} is not a population with neurons")
     for name, shape in shapes.items():
         if not shape or min(shape) < 1 or prod(shape) > _MOST_NEURONS:
             raise ValueError(f"population {name!r} has shape {shape}")
@@ -56,7 +56,7 @@ def _check_population(population: LoihiPopulation, arithmetic: Arithmetic) -> No
     if not _broadcasts(population.scale.shape, population.shape):
         raise ValueError(f"scale of population {name!r} does not fit its shape")
     if not np.all(np.isfinite(population.scale)) or np.any(population.scale <= 0):
-        raise ValueError(f"scale of population {name!r} is no positive number")
+        raise ValueError(f"scale of population {name!r} is not a positive number")
     if not 0 <= population.depth <= _MOST_STEPS:
         raise ValueError(f"population {name!r} lags {population.depth} steps behind the input")
     ranges: Mapping[str, tuple[int, int]] = {

@@ -62,7 +62,7 @@ def write_program(path: Path, program: LoihiProgram) -> None:
 def read_program(path: Path) -> LoihiProgram:
     """Read ``program.h5``, in a process of its own (:mod:`spear_deploy.untrusted.hdf5`).
 
-    Raises :class:`InputError` (E010) if it is no program or is damaged.
+    Raises :class:`InputError` (E010) if it is not a program or is damaged.
     """
     with refusing_damage(path):
         root = hdf5.read(path, _MAX_WEIGHT_BYTES)

@@ -149,7 +149,7 @@ class LoihiTarget:
 
     name = "loihi"
     profile = LoihiProfile
-    emulated = "follows the fixed-point equations of Lava's CPU models bit for bit, which is no proof for silicon"
+    emulated = "follows the fixed-point equations of Lava's CPU models bit for bit, which is not proof for silicon"
     counts_zeros = False
     exporters: Mapping[str, Exporter] = MappingProxyType({"net": NetExporter()})
 

@@ -56,7 +56,7 @@ def _write_layer(group: h5py.Group, layer: SpeckLayer) -> None:
 def read_program(path: Path) -> SpeckProgram:
     """Read ``program.h5``, in a process of its own (:mod:`spear_deploy.untrusted.hdf5`).
 
-    Raises :class:`InputError` (E010) if it is no program or is damaged.
+    Raises :class:`InputError` (E010) if it is not a program or is damaged.
     """
     with refusing_damage(path):
         root = hdf5.read(path, _MAX_BYTES)
@@ -73,7 +73,7 @@ def _check(program: SpeckProgram) -> None:
     """Check that every kernel joins the populations at its ends, and that nothing is fed by what comes later."""
     shapes: dict[str, Shape] = {port.name: port.shape for port in program.inputs}
     if not set(program.outputs) <= {layer.name for layer in program.populations}:
-        raise ValueError(f"an output of {program.outputs} is no population")
+        raise ValueError(f"an output of {program.outputs} is not a population")
     for layer in program.populations:
         kernel = Conv2d(layer.originals.weight, None, layer.stride, layer.padding)
         if layer.weight.ndim != 4 or min(layer.stride) < 1 or min(layer.padding) < 0 or layer.threshold < 1:

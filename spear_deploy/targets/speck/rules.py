@@ -263,7 +263,7 @@ def input_is_events(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Br
     """The input is events: numbers of spikes."""
     for port in subject.network.inputs:
         if not subject.inputs.get(port.name, InputRange()).integral:
-            yield Breach(f"input {port.name!r}", "the data hold values that are no whole numbers")
+            yield Breach(f"input {port.name!r}", "the data hold values that are not whole numbers")
 
 
 @rule("N003", severity="note")

@@ -63,7 +63,7 @@ class SpeckCompiler:
     def place(self, network: Network) -> Placement:
         """Place a network by its shapes alone.
 
-        Raises :class:`UnsupportedError` for what is no layer of the chip and has no size on it.
+        Raises :class:`UnsupportedError` for what is not a layer of the chip and has no size on it.
         """
         return place(_sizes(network, self._checked(network)[0]), self.chip)
 

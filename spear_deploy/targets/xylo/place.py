@@ -32,7 +32,7 @@ class CoreUse:
 
     @classmethod
     def of(cls, order: Sequence[str], shapes: Mapping[str, Shape], synapses: Sequence[Synapses]) -> CoreUse:
-        """Return what the populations ``order`` take; others are inputs, where they are no targets, and outputs."""
+        """Return what the populations ``order`` take; others are inputs, where they are not targets, and outputs."""
         start, size = {}, 0
         for name in order:
             start[name], size = slice(size, size + int(np.prod(shapes[name]))), size + int(np.prod(shapes[name]))

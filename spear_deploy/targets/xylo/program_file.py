@@ -49,7 +49,7 @@ def write_program(path: Path, program: XyloProgram) -> None:
 def read_program(path: Path) -> XyloProgram:
     """Read ``program.h5``, in a process of its own (:mod:`spear_deploy.untrusted.hdf5`).
 
-    Raises :class:`InputError` (E010) if it is no Xylo program or is damaged.
+    Raises :class:`InputError` (E010) if it is not a Xylo program or is damaged.
     """
     with refusing_damage(path):
         root = hdf5.read(path)

@@ -151,7 +151,7 @@ def payloads_are_counts(subject: NetworkToLower, limits: XyloProfile) -> Iterato
     for port in subject.network.inputs:
         values = subject.inputs.get(port.name, InputRange())
         if not values.integral:
-            yield Breach(f"input {port.name!r}", "the data hold values that are no numbers of events")
+            yield Breach(f"input {port.name!r}", "the data hold values that are not numbers of events")
         elif values.maximum > most:
             yield Breach(f"input {port.name!r}", f"counts reach {values.maximum:g}", values.maximum, most)
 

@@ -90,7 +90,7 @@ class XyloTarget:
 
     name = "xylo"
     profile = XyloProfile
-    emulated = "follows the integer equations of xylosim 0.1.3 bit for bit, which is no proof for silicon"
+    emulated = "follows the integer equations of xylosim 0.1.3 bit for bit, which is not proof for silicon"
     counts_zeros = False
     exporters: Mapping[str, Exporter] = MappingProxyType({})
 

@@ -81,7 +81,7 @@ class XyloSimulator(NetworkSimulator):
         return out
 
     def fan_outs(self) -> tuple[FanOut, ...]:
-        """Return how many synaptic operations a spike of each neuron causes; what rounds to 0 is no synapse."""
+        """Return how many synaptic operations a spike of each neuron causes; what rounds to 0 is not a synapse."""
         return self._settle().fan_outs
 
     def _settle(self) -> XyloProgram:

@@ -123,7 +123,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         load_data(str(folder), DataOptions())
     told = " / ".join(finding.message + finding.fix for finding in caught.value.findings)
     assert [finding.code for finding in caught.value.findings] == ["E005"] * 2
-    for part in ("3 of 12", "7 bytes are no events of 5", "holds no events", "far.bin", "reach 201,101"):
+    for part in ("3 of 12", "7 bytes are not events of 5", "holds no events", "far.bin", "reach 201,101"):
         assert part in told
     for name in ("cut", "empty"):
         (folder / "a" / f"{name}.bin").unlink()

@@ -24,7 +24,7 @@ def test_data_set_without_its_folder(tmp_path: Path) -> None:
     ids=["text", "too short", "truncated", "empty"],
 )
 def test_damaged_images(content: bytes, tmp_path: Path) -> None:
-    """Files of Fashion-MNIST that are no gzip, too short or truncated are refused."""
+    """Files of Fashion-MNIST that are not gzip, too short or truncated are refused."""
     for prefix in ("train", "t10k"):
         for kind in ("images-idx3", "labels-idx1"):
             (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(content)

@@ -80,7 +80,7 @@ def test_the_options_of_arrays_hold(file: Path) -> None:
 
 
 def test_what_goes_wrong_is_told(file: Path) -> None:
-    """No such file, name or module, an own mistake, what is no data: coded, with the place."""
+    """No such file, name or module, an own mistake, what is not data: coded, with the place."""
     folder = file.parent
     (folder / "fails.py").write_text("1 / 0")
     (folder / "ends.py").write_text("import os; os._exit(0)")

@@ -308,7 +308,7 @@ def test_fields_that_change_nothing(harmless: dict[str, Any], tmp_path: Path) ->
         ([dense(ONE, shape=[1 << 22, 4, 4])], "neither (N,) nor (C, H, W)"),
         ([dense(ONE, "dense_rec")], "weight_rec is missing"),
         ([dense(ONE, "dense_rec", weight_rec=[[1, 2]])], "weight_rec has shape (1, 2)"),
-        ([dense(ONE / 2)], "1 values that are no integers"),
+        ([dense(ONE / 2)], "1 values that are not integers"),
         ([dense(ONE * np.nan)], "weight holds values beyond"),
         ([dense(ONE * 0)], "all its weights are zero"),
         ([dense(ONE * 100)], "weights 300 to 400 lie outside"),
@@ -378,7 +378,7 @@ def pickled(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [renumbered, untyped, linked, boastful, truncated, pickled])
 def test_damaged_files(damage: Any, tmp_path: Path) -> None:
-    """Files that are no .net files, refer to others or claim to hold more than they do are E013, and fast."""
+    """Files that are not .net files, refer to others or claim to hold more than they do are E013, and fast."""
     path = store(tmp_path / "file.net", dense(ONE))
     damage(path)
     with pytest.raises(InputError) as raised:

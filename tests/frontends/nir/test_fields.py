@@ -98,7 +98,7 @@ def test_fields_in_a_file(tmp_path: Path) -> None:
 
 
 def test_attributes_of_a_graph_in_memory() -> None:
-    """What was set on a node of the nir package is no field of its class."""
+    """What was set on a node of the nir package is not a field of its class."""
     lif_node = nir.LIF(tau=np.ones(2), r=np.ones(2), v_leak=np.zeros(2), v_threshold=np.ones(2))
     lif_node.refractory_time = 2.0
     nodes = {"i": nir.Input(np.array([2])), "n": lif_node, "o": nir.Output(np.array([2]))}

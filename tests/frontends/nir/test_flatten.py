@@ -57,7 +57,7 @@ def test_a_nested_layer_is_the_flat_one(name: str) -> None:
 
 
 def test_graphs_in_graphs() -> None:
-    """Nesting of any depth gives dotted names, and ports that only pass on are no operations."""
+    """Nesting of any depth gives dotted names, and ports that only pass on are not operations."""
     inner, _ = INNER["as documented"]
     passing = {"in": port("Input", 3), "sub": nested(inner), "out": port("Output", 3)}
     network = convert(outer(joined(passing, "in>sub sub>out")), LITERAL).network

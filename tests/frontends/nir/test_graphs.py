@@ -166,7 +166,7 @@ JUNK = (
 
 @pytest.mark.parametrize("name", ["every node", "every other node"])
 def test_any_value_in_any_field(name: str) -> None:
-    """Whatever stands in a field, the graph is read or refused with a coded finding, and absent is no exception."""
+    """Whatever stands in a field, the graph is read or refused with a coded finding, and absent is not an exception."""
     graph = GRAPHS[name]()
     refused = 0
     for at, item in graph.nodes.items():

@@ -126,7 +126,7 @@ def test_delays_are_whole_steps(steps: list[int], dt: float) -> None:
 
 
 def test_delays_between_steps_are_rounded() -> None:
-    """A delay that is no whole number of steps is rounded, with a note that says from what."""
+    """A delay that is not a whole number of steps is rounded, with a note that says from what."""
     network, notes = delayed(np.full(3, 1.4))
     assert delays(network) == {"b": 1}
     assert any("1.4 steps is rounded to 1" in note.message for note in notes)

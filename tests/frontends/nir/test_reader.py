@@ -468,7 +468,7 @@ def test_maps_that_meet_a_matrix(kind: str, shape: tuple[int, ...], columns: int
     ],
 )
 def test_damaged_convolutions(change: dict[str, object], message: str) -> None:
-    """Geometry that is no convolution is E003 at its node."""
+    """Geometry that is not a convolution is E003 at its node."""
     whole = conv(2, 1, (3, 3))
     (finding,) = findings(chain(NirNode("Conv2d", {**whole.values, **change}), shape=(1, 8, 8)))
     assert (finding.code, finding.where) == ("E003", "node 'n0'")

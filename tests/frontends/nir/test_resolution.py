@@ -40,7 +40,7 @@ def test_resolutions_are_read_back(resolution):
         ({"p1": np.array(-1.0)}, "not positive"),
         ({"p1": np.array([1.0, np.nan, 1.0])[:, None, None]}, "not positive and finite"),
         ({"p1": np.ones(5)}, r"shape \(5,\), the population \(3, 4, 4\)"),
-        ({"p1": "many"}, "is no number"),
+        ({"p1": "many"}, "is not a number"),
         ({"p7": np.array(1.0)}, "no population 'p7'"),
         (np.array(3.0), "no population 'resolution'"),
     ],

@@ -109,7 +109,7 @@ def test_splitters_are_asked_for() -> None:
 
 
 def test_two_targets_on_one_core_are_one_destination() -> None:
-    """What shares a core is reached at once: inputs are no neurons, and have as many destinations as they like."""
+    """What shares a core is reached at once: inputs are not neurons, and have as many destinations as they like."""
     checked = CHECKED.check(TRUENORTH, chain((8,), matrix(100, 8), matrix(50, 100), matrix(50, 50)))
     assert checked.findings == ()
 

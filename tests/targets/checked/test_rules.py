@@ -150,7 +150,7 @@ def test_shapes_of_kernels_and_matrices() -> None:
 
 
 def test_delays_beyond_what_a_place_asks() -> None:
-    """A step in a loop is no delay; what waits longer is held against the limit, where there is one."""
+    """A step in a loop is not a delay; what waits longer is held against the limit, where there is one."""
     network = with_everything()
     assert [name for name, _ in NetworkToCheck(network).delays()] == ["flat"]
     slow = replace(network, projections=tuple(replace(p, delay=16) for p in network.projections))

@@ -270,7 +270,7 @@ def test_layout_of_recurrence_and_delays(tmp_path: Path) -> None:
 
 
 def test_lists_all_findings_at_once(tmp_path: Path) -> None:
-    """A graph that is no chain, readouts and values: one error names them all."""
+    """A graph that is not a chain, readouts and values: one error names them all."""
     matrix = np.ones((4, 4), np.int16)
     program = chain(
         InputPort("in", (5, 1, 1), 1),

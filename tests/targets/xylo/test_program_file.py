@@ -1,4 +1,4 @@
-"""``program.h5`` of a Xylo program: what is written is read, and what is no program is refused."""
+"""``program.h5`` of a Xylo program: what is written is read, and what is not a program is refused."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_damage_is_refused(change: Callable[[h5py.File], None], tmp_path: Path) 
 
 
 def test_another_targets_program_is_refused(tmp_path: Path) -> None:
-    """A file that is no HDF5 at all, too."""
+    """A file that is not HDF5 at all, too."""
     (tmp_path / "x.h5").write_bytes(b"nothing")
     with pytest.raises(InputError, match="E010"):
         read_program(tmp_path / "x.h5")

@@ -60,7 +60,7 @@ class LoihiSimulator(NetworkSimulator):
         return {name: to_tensor(payload, inputs[name].device) for name, payload in coded.items()}
 
     def fan_outs(self) -> tuple[FanOut, ...]:
-        """Return how many synaptic operations a spike of each neuron causes; what rounds to 0 is no synapse."""
+        """Return how many synaptic operations a spike of each neuron causes; what rounds to 0 is not a synapse."""
         self._settle()
         synapses = [self._chains[projection.name].to_synapses() for projection in self.structure.projections]
         return fan_outs(synapses, self.structure.shapes)

@@ -116,7 +116,7 @@ def untried():
 
 @pytest.mark.usefixtures("untried")
 def test_a_library_that_saturates_is_found_out(monkeypatch):
-    """Sums of two products that stop at 16 bits, as those of processors without VNNI do, are no products."""
+    """Sums of two products that stop at 16 bits, as those of processors without VNNI do, are not products."""
 
     def saturating(a, b, *, out):
         shifted = a.to(torch.int64) + 128  # unsigned, as these processors want it
