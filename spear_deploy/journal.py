@@ -65,7 +65,7 @@ class Journal:
         for number, entry in enumerate(entries[1:], start=2):
             if not _is_whole(entry):
                 message = f"record {number} is not as a run writes it"
-                raise InputError.of("E012", self._path, message, "start anew, without --resume")
+                raise InputError.of("E012", self._path, message, "start over, without --resume")
             self._records[json.dumps([entry["kind"], entry["key"]], sort_keys=True)] = entry["value"]
         if not text.endswith("\n"):
             self._write("\n")  # ends a line whose write was interrupted

@@ -100,7 +100,7 @@ class Deployment:
         target = as_folder(folder)
         source = real_path(self.folder)
         if source in real_path(target).parents:
-            raise InputError.of("E009", target, "lies in the folder that is to be copied", "choose another folder")
+            raise InputError.of("E009", target, "is inside the folder to copy", "choose another folder")
         if real_path(target) == source:
             return target
         refuse_folder(target)

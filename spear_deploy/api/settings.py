@@ -166,7 +166,7 @@ def _faults(name: str, value: Any, hint: Any) -> Sequence[Finding]:
     if name in _CHOICES:
         names = _CHOICES[name]()
         is_one = isinstance(value, str) and value in names
-        return () if is_one else (Finding("E008", f"{name} {value}", "there is none of this name", ", ".join(names)),)
+        return () if is_one else (Finding("E008", f"{name} {value}", "there is no such name", ", ".join(names)),)
     if name in _NAMES and not isinstance(value, str):
         return (Finding("E008", f"{name} {value!r}", "is not a name", f"give a name, such as {_NAMES[name]}"),)
     if hint is bool and not isinstance(value, bool):
@@ -253,7 +253,7 @@ def deploy_options(settings: Mapping[str, Any], output: Path) -> DeployOptions:
         search = replace(search, finish=FinetuneConfig(epochs=settings["epochs"]))
     search = search.training(decide=given("decide"), augment=augmentations(given("augment")))
     if given("resume") and given("force"):
-        message = "--resume goes on with an earlier run, --force replaces it"
+        message = "--resume continues an earlier run, --force replaces it"
         raise InputError.of("E007", "--resume --force", message, "give one of them")
     backend = given("backend")
     if backend is not None and not BACKENDS.get(backend).is_independent:

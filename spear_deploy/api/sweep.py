@@ -56,7 +56,7 @@ class Sweep:
         """The error that keeps it from answering: E068 for lost points, E046 if no budget loses so little."""
         lost = [point for point in self.points if point.error is not None and point.error.startswith("E068")]
         if lost:
-            fix = "--resume with the same command goes on with it; with fewer --jobs where memory ran out"
+            fix = "--resume with the same command continues it; use fewer --jobs if memory ran out"
             raised = [Finding("E068", point.folder, str(point.error).partition(": ")[2], fix) for point in lost]
             return InputError(raised)
         if smallest(self.points, self.result["max_drop"]) is not None:
@@ -187,7 +187,7 @@ def _side_by_side(
         board.done(name)
 
     def again(name: str, lost: Lost) -> None:
-        progress.say(f"{name}: its process ended ({lost.how}), the point is begun once more")
+        progress.say(f"{name}: its process ended ({lost.how}), the point is started once more")
 
     with cluster.crew(record.plan.cluster or "", workload, progress.say) as crew, board.shown():
         carry_out(crew, workload.pieces, heard=board.heard, done=done, again=again)

@@ -92,7 +92,7 @@ class Resource:
         match = _NUMBER.fullmatch(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
         if match is None:
             is_negative = _NUMBER.fullmatch(text.strip().removeprefix("-")) is not None
-            raise self._cannot_mean(value, "lies below 0" if is_negative else "is not a number")
+            raise self._cannot_mean(value, "is below 0" if is_negative else "is not a number")
         number, relative = float(match[1]), bool(match[2])
         if (PERCENTAGE if relative else AMOUNT) not in self.takes:
             raise self._cannot_mean(value, "is a percentage" if relative else "is not a percentage")

@@ -47,7 +47,7 @@ def _schema(table: Table, path: Path, schema_of: Callable[[str], type[ChipProfil
     target = table.get("target")
     if not isinstance(target, str):
         problem = "must be a text" if "target" in table else "is missing"
-        fix = 'name the chip family, as in target = "loihi", or take over a profile, as in inherits = "loihi2"'
+        fix = 'name the chip family, as in target = "loihi", or inherit a profile, as in inherits = "loihi2"'
         raise InputError.of("E011", f"{path.name}: target", problem, fix)
     try:
         return schema_of(target)

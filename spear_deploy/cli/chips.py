@@ -95,7 +95,7 @@ def standing(chip: ChipProfile) -> str:
     """Return what can be done for a chip, as a sentence."""
     if is_emulated(chip):
         return "Emulated: networks are deployed, run and validated."
-    return "Checked, not emulated: inspect tells what rules a network breaks and counts cores; nothing is deployed."
+    return "Checked, not emulated: inspect reports broken rules and counts cores; nothing is deployed."
 
 
 def in_text(value: Any) -> str:

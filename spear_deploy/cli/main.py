@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("report", "Show a bundle's report, and write it as a page."),
     "diff": ("diff", "Compare two reports; a gate for continuous integration."),
     "backend": ("backend", "List, install and check backends."),
-    "doctor": ("doctor", "Look at the environment: what is missing, and the command that mends it."),
+    "doctor": ("doctor", "Check the environment: what is missing, and the command that installs it."),
     "explain": ("explain", "Explain an error code."),
     "demo": ("demo", "Deploy the embedded digits example."),
 }

@@ -43,7 +43,7 @@ def compare(imported: Imported, ranges: Mapping[str, InputRange], document: Docu
 
 
 def print_checks(checks: Sequence[ChipCheck], console: Console) -> None:
-    """Print the table, and below it what stands in the way, nearest first."""
+    """Print the table, and below it what is in the way, nearest first."""
     for part in (_table(checks), *_reasons(checks)):
         console.print(Page(part), crop=console.is_terminal)
 
@@ -94,7 +94,7 @@ def _reasons(checks: Sequence[ChipCheck]) -> Iterator[Text | Padding]:
             said = tuple(replace(finding, value=None, limit=None) for finding in each.findings)
             groups.setdefault((each.answer, said, each.unmade), []).append(each)
     if groups:
-        yield Text("\nwhat stands in the way, nearest first", style="bold")
+        yield Text("\nwhat is in the way, nearest first", style="bold")
     for same in groups.values():
         first = same[0]
         names = ", ".join(plain(each.chip) for each in same)
@@ -130,7 +130,7 @@ def _none(checks: Sequence[ChipCheck]) -> Finding:
     if adapted:
         fix = f"deploy with --adapt for one of: {', '.join(adapted)}"
     elif nearest is not None:
-        fix = f"spear-deploy inspect MODEL --chip {nearest.chip} tells all that keeps it from the nearest"
+        fix = f"spear-deploy inspect MODEL --chip {nearest.chip} lists everything that keeps it from the nearest"
     else:
         fix = "give the figures that are missing in a profile of your own (docs/howto/chip.md)"
     return Finding("E097", "network", f"none of {len(checks)} chips takes it as it is", fix)

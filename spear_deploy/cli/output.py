@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spear_deploy.progress import Progress
 
 VERBOSE_OPTION = click.option(
-    "-v", "--verbose", is_flag=True, help="Explain what is decided on the way, and say how to mend what is noted."
+    "-v", "--verbose", is_flag=True, help="Explain every decision, and how to fix what is noted."
 )
 OUTPUT_OPTIONS = (
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but the verdict and errors."),
@@ -74,7 +74,7 @@ def opened(*, quiet: bool, verbose: bool, log: Path | None, folder: Path, stderr
     if quiet and verbose:
         raise click.UsageError("-q and -v are of opposite minds: give one of them.")
     if log is not None and real_path(log).parent == real_path(folder):
-        raise InputError.of("E009", log, f"lies in {folder}, which holds a run's files alone", "log to another folder")
+        raise InputError.of("E009", log, f"lies in {folder}, which is for the files of runs", "log to another folder")
     usual = console_for(stderr=stderr)
     console = Console(quiet=True) if quiet else usual
     details = usual if verbose else None

@@ -39,7 +39,7 @@ def read_project(
         fix = "write one, or name another; docs/project.md shows one"
         raise InputError.of("E001", path, f"cannot be read: {error.strerror}", fix) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError.of("E049", path, f"is not TOML: {error}", "mend it there") from error
+        raise InputError.of("E049", path, f"is not TOML: {error}", "fix it there") from error
     known = {str(each.name): each for each in parameters if each.name not in OF_ONE_RUN}
     values: dict[str, Any] = {}
     findings = []

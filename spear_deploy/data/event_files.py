@@ -17,7 +17,7 @@ Array = NDArray[Any]
 _BYTES = 5
 _OVERFLOW_Y, _OVERFLOW_US = 240, 1 << 13
 _LEAST = 1 << 20
-"""Events that are believed of any AEDAT4 file, whose packets are compressed, beside one for each of its bytes."""
+"""Events that are allowed of any AEDAT4 file, whose packets are compressed, beside one for each of its bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ def _read_aedat4(file: Path) -> Events:
             packets.append(packet)
             most -= len(packet)
             if most < 0:
-                raise UnreadableFileError("its packets claim more events than are believed of its size")
+                raise UnreadableFileError("its packets claim more events than a file of its size can hold")
     except (KeyboardInterrupt, SystemExit, MemoryError, UnreadableFileError):
         raise
     except BaseException as error:  # a panic of its Rust code is not an Exception

@@ -76,7 +76,7 @@ def scan(folder: Path, suffixes: tuple[str, ...]) -> Tree:
     errors = []
     if roots and len(within) > len(roots):
         others = ", ".join(sorted(set(within) - set(roots)))
-        message = f"train and test lie beside other folders: {others}"
+        message = f"train and test are beside other folders: {others}"
         errors.append(Finding("E005", str(folder), message, "keep train and test alone, or neither"))
     elif len(roots) == 1:
         message = f"there is {next(iter(roots))} without {'test' if 'train' in roots else 'train'}"
@@ -119,7 +119,7 @@ def read_each(tree: Tree, read: Callable[[Path], _T], failure: str, fix: str) ->
 def beyond_belief(files: Iterable[Path], claimed: int) -> str:
     """Return what is to be said where arrays of ``claimed`` bytes are more than files of their size can hold, or ""."""
     most = believed(sum(file.stat().st_size for file in files))
-    return f"{claimed} bytes, {most} of which are believed" if claimed > most else ""
+    return f"{claimed} bytes; {most} are allowed" if claimed > most else ""
 
 
 def told(files: list[Path], folder: Path, words: list[str] | None = None) -> str:

@@ -29,7 +29,7 @@ def value_findings(x: Array, options: DataOptions, where: str) -> Iterator[Findi
     if not np.all(np.isfinite(x)):
         count = len(x) - int(np.isfinite(x).reshape(len(x), -1).all(axis=1).sum())
         message = f"x holds NaN or infinite values, in {count} of {len(x)} samples"
-        yield Finding("E005", where, message, "leave these samples out, or mend what made them")
+        yield Finding("E005", where, message, "leave these samples out, or fix what made them")
     elif float(x.min(initial=0)) < 0 and not (options.signed or options.transform.is_normalised):
         yield _negative(x, where)
 

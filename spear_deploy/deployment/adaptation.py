@@ -1,7 +1,6 @@
-"""Give a network the chip's own neuron, and repair the effect by fine-tuning.
+"""Adaptation: give a network the chip's own neuron, and repair the effect by fine-tuning.
 
-Reading a network without what its neurons do changes its activity by a factor at times, so the effect is measured and
-reported, never silent.
+Replacing neurons can change a network's activity severalfold, so the effect is always measured and reported.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ from spear_deploy.train.finetune import RunAway, finetune
 from spear_deploy.train.teacher import Teacher
 
 CURED = frozenset({"E027", "E030", "E031", "E032", "E070", "E071", "E086"})
-"""Codes of what a network's neurons do and the chip's own do not: what giving it those cures."""
+"""Codes of findings on a network's neurons that the chip's own neurons cure."""
 
 _RATED = 512
-"""Training samples that the source's SynOps are taken from."""
+"""Training samples on which the source's SynOps are measured."""
 _RUN_AWAY = 1.5
-"""So many times the source's SynOps tell a training that ran away: one that did not is within a fifth."""
+"""Multiple of the source's SynOps above which a training ran away: others stay within a fifth."""
 _LOWER = (1.0, 0.25, 0.0625)
-"""What the learning rate is multiplied by, one after the other: short runs do not show that a long one runs away."""
+"""Factors of the learning rate, tried in turn: short runs do not show that a long one runs away."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Accuracy of a float network on the test samples, and spikes a sample of all its neurons."""
+    """Accuracy of a float network on the test samples, and spikes per sample of all its neurons."""
 
     accuracy: float
     spikes: float
@@ -49,7 +48,7 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Behaviour as trained, as read with the chip's neuron, and after fine-tuning; ``changed`` names populations."""
+    """Behaviour as trained, with the chip's neuron, and after fine-tuning; ``changed`` lists populations."""
 
     changed: tuple[str, ...]
     source: Behaviour
@@ -65,10 +64,10 @@ def foreign_neurons(network: Network, compiler: Compiler, imported: Imported) ->
 
 @dataclass(frozen=True, eq=False)
 class Retraining:
-    """A network with the chip's own neurons, fine-tuned as the chip computes.
+    """Fine-tuning of a network with the chip's own neurons and arithmetic.
 
-    It distils from itself as it was trained, within the SynOps of that where neurons fire several times a step.
-    ``decide`` names the decision rule that both are read by.
+    The teacher is the network as it was trained; where neurons fire several times per step, its SynOps are the limit.
+    ``decide`` names the decision rule of both.
     """
 
     imported: Imported
@@ -85,7 +84,7 @@ class Retraining:
 
     @cached_property
     def source_synops(self) -> float:
-        """SynOps a training sample of the network as it was trained."""
+        """SynOps per training sample of the network as it was trained."""
         return measure_float(self.imported.network, self.data.train.some(_RATED), self.execution).mean_synops
 
     @cached_property
@@ -120,7 +119,7 @@ class Retraining:
         return tuned
 
     def _runs_away(self, tuned: Network) -> tuple[float, float] | None:
-        """Return the SynOps a sample of a network that does far more on the chip than it might, and those it might."""
+        """Return the SynOps per sample and their limit, if the network far exceeds it on the chip."""
         bound = _bound(self, tuned)
         if bound is None:
             return None
@@ -152,9 +151,9 @@ def adapt(retraining: Retraining, config: FinetuneConfig, tick: Tick) -> tuple[I
 
 
 def _bound(retraining: Retraining, adapted: Network) -> float | None:
-    """Return the SynOps a sample that training may spend: the source's, where neurons fire several times a step.
+    """Return the limit of SynOps per sample in training: the source's, if neurons fire several times per step.
 
-    Nothing else keeps these from firing ever more: training runs away where the loss alone decides.
+    Nothing else keeps these from firing ever more: with the loss alone, training runs away.
     """
     if not any(population.neuron.spikes == "integer" for population in adapted.neurons):
         return None
@@ -164,7 +163,7 @@ def _bound(retraining: Retraining, adapted: Network) -> float | None:
 def effect(
     imported: Imported, compiler: Compiler, data: Dataset, execution: Execution, decide: str | None = None
 ) -> Finding:
-    """Measure what reading a network with the chip's own neuron does to it (N007)."""
+    """Measure the effect of the chip's own neuron on a network (N007)."""
     network = imported.network
     adapted, _ = compiler.adapt(network, imported.semantics)
     before, after = (behaviour(each, data.test, execution, decide) for each in (network, adapted))
@@ -177,7 +176,7 @@ def effect(
 def behaviour(
     network: Network, split: Split, execution: Execution | None = None, decide: str | None = None
 ) -> Behaviour:
-    """Run a float network, whose output is read by the rule that ``decide`` names."""
+    """Measure a float network; ``decide`` names the decision rule."""
     return _behaviour(network, measure_float(network, split, execution, decide=decide))
 
 

@@ -1,4 +1,4 @@
-"""The bundle: a directory with all that a backend needs, and the proof of what it holds.
+"""The bundle: a folder with everything that a backend needs, and hashes of its files.
 
 program.h5      integers for the chip (the target's own file)
 model.nir       the pruned float network, readable by any NIR tool
@@ -37,7 +37,7 @@ SCHEMA = 2
 PROGRAM, MODEL, SAMPLES, MANIFEST = "program.h5", "model.nir", "samples.npz", "manifest.json"
 REPORT, PAGE = "report.json", "report.html"
 _STAGING = ".bundle.part"
-"""Folder in which all files are written before they replace an earlier bundle's."""
+"""Folder in which files are written before they replace those of an earlier bundle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,14 +52,14 @@ class Bundle:
 
     @property
     def decide(self) -> str | None:
-        """The decision rule that it was deployed with; None: the output's usual one."""
+        """The decision rule of the deployment; None: the output's usual one."""
         named = self.manifest["origin"].get("decide")
         return None if named is None else str(named)
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The origin of a program: the float network, its semantics, the units that each group kept, and facts."""
+    """The origin of a program: the float network, its semantics, the units kept by each group, and facts of the run."""
 
     network: Network
     semantics: Semantics
@@ -70,10 +70,10 @@ class Origin:
 def write_bundle(
     folder: Path, program: Program, samples: tuple[NDArray[Any], NDArray[np.int64]], origin: Origin
 ) -> Bundle:
-    """Write all files aside, then put them in place of an earlier bundle and its report, the manifest last.
+    """Write all files to a staging folder, then replace an earlier bundle and its report, the manifest last.
 
-    A folder without a manifest holds no bundle.  Raises :class:`InputError` (E009) if there is no room: an earlier
-    bundle is then as it was.
+    A folder without a manifest holds no bundle.  Raises :class:`InputError` (E009) if the disk is full; an earlier
+    bundle is then unchanged.
     """
     staging = folder / _STAGING
     try:
@@ -147,9 +147,9 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def source_units(folder: Path) -> dict[str, list[int]]:
-    """Return which unit of the network as it was imported each unit is, by population; nothing without ``model.nir``.
+    """Return, by population, the unit of the imported network that each unit was; {} without ``model.nir``.
 
-    Raises :class:`InputError` (E010) where the file does not say so of all its units.
+    Raises :class:`InputError` (E010) if the file does not say so for all its units.
     """
     path = folder / MODEL
     if not is_file(path):
@@ -169,7 +169,7 @@ def source_units(folder: Path) -> dict[str, list[int]]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    """Return the manifest; raise :class:`InputError` (E010) for one that no run wrote."""
+    """Return the manifest; raise :class:`InputError` (E010) for a damaged one."""
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         files = dict(manifest["files"])
@@ -187,20 +187,20 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _problems_of_ends(program: Program) -> Iterator[str]:
-    """Yield what keeps a program from being run on samples."""
+    """Yield why a program cannot be run on samples."""
     if len(program.inputs) != 1 or len(program.outputs) != 1:
         yield f"has {len(program.inputs)} inputs and {len(program.outputs)} outputs; a bundle's has one of each"
 
 
 def _problems_of_manifest(manifest: Mapping[str, Any], program: Program) -> Iterator[str]:
-    """Yield where the manifest and the program say something else."""
+    """Yield contradictions between manifest and program."""
     for name, is_one in (("target", program.target), ("chip", program.chip)):
         if manifest.get(name) != is_one:
             yield f"says the {name} is {manifest.get(name)!r}; the program's is {is_one!r}"
 
 
 def _problems_of_samples(program: Program, x: NDArray[Any], y: NDArray[Any]) -> Iterator[str]:
-    """Yield why samples and labels are none for a program of one input and one output."""
+    """Yield why samples and labels do not fit a program of one input and one output."""
     (port,), outputs = program.inputs, prod(program.shapes[program.outputs[0]])
     if x.ndim < 2 or x.shape[2:] != port.shape or not x.size:
         yield f"x has shape {x.shape}, the program takes (N, T, {', '.join(map(str, port.shape))})"

@@ -1,4 +1,4 @@
-"""A network that collapses on the chip (E066) ends the deployment, unless that is allowed; then it is a note."""
+"""Collapse (E066): a network that loses its accuracy on the chip ends the deployment, unless that is allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spear_deploy.targets import Compiler, InputRange, Lowered, LoweringOptions,
 
 
 def collapse_of(fidelity: Fidelity, lowered: Lowered, compiler: Compiler) -> tuple[Finding, ...]:
-    """Return what the unpruned network lost on its way to the chip's integers (E066)."""
+    """Return findings (E066) on what the unpruned network lost in the chip's integers."""
     order = [population.name for population in lowered.program.populations]
     ranges = {port.name: InputRange() for port in lowered.program.inputs}
     most = compiler_for(compiler.chip, ranges, LoweringOptions()).weight_bits
@@ -23,8 +23,8 @@ def collapse_of(fidelity: Fidelity, lowered: Lowered, compiler: Compiler) -> tup
 def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
     """Raise :class:`UnsupportedError` (E066) for a network that collapses; return the findings if that is allowed.
 
-    One that was adapted was trained as the chip computes: that it does otherwise in float says nothing against it, as
-    long as the chip keeps nine tenths of the accuracy of the network as it came in.
+    An adapted network was trained with the chip's arithmetic, so it may behave differently in float, as long as the
+    chip keeps nine tenths of the given network's accuracy.
     """
     assert work.lowered is not None
     assert work.compiler is not None
@@ -39,15 +39,15 @@ def refuse_collapse(work: Work, fidelity: Fidelity) -> tuple[Finding, ...]:
 
 
 def _lost_by_adapting(given: Activity, fidelity: Fidelity) -> Finding:
-    """Return what an adapted network lost of the one that came in, and what helps: it has been retrained already."""
+    """Return the finding on an adapted network that is much less accurate than the given one."""
     message = (
-        f"with the chip's own neurons, and fine-tuned, it decides {fidelity.on_chip.accuracy:.2%} of "
-        f"{fidelity.samples} samples rightly on the chip, {given.accuracy:.2%} as it came in; "
-        f"{AGREEMENT:.0%} of that at least is asked for"
+        f"with the chip's own neurons, and fine-tuned, it classifies {fidelity.on_chip.accuracy:.2%} of "
+        f"{fidelity.samples} samples correctly on the chip, {given.accuracy:.2%} before; "
+        f"{AGREEMENT:.0%} of that is required"
     )
     fix = (
         "give a larger --epochs (epochs=), or a chip that has its neurons (inspect --chip all); "
-        "deploy --allow-loss (allow_loss=True) goes on all the same"
+        "deploy --allow-loss (allow_loss=True) continues anyway"
     )
     least = AGREEMENT * given.accuracy
     return Finding("E066", "network", message, fix, value=fidelity.on_chip.accuracy, limit=least, at_least=True)

@@ -7,11 +7,11 @@ from spear_deploy.errors import Finding, InputError, UnsupportedError
 from spear_deploy.network import Network
 
 _LOOKED_AT = 64
-"""Samples that are looked at together for one that is not 0."""
+"""Samples read at a time in search of one that is not 0."""
 
 
 def fit_data(network: Network, data: Dataset) -> Dataset:
-    """Return the data as the network takes them.
+    """Return the data in the shape of the network's input.
 
     Raises :class:`UnsupportedError` (E021) for a network of more than one input or output, and :class:`InputError` for
     data of another shape (E006), or that are all 0 (E005).

@@ -1,6 +1,6 @@
-"""The output folder of a deployment: what it may contain, who holds its lock, and whether it can be written.
+"""The output folder of a deployment: what it may contain, its lock, and whether it can be written.
 
-One run at a time holds a lock on the folder itself, which the kernel releases when its process ends, however it ends.
+One run at a time locks the folder itself; the kernel releases the lock when the process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from spear_deploy.storage import is_file, is_folder, real_path, writing
 
 JOURNAL = "search.jsonl"
 WEIGHTS = "search.weights"
-"""Folder of what an interrupted run has trained; there is none once the bundle is written."""
+"""Folder of checkpoints of an interrupted run; removed once the bundle is written."""
 _OURS = {PROGRAM, MODEL, SAMPLES, MANIFEST, REPORT, PAGE, JOURNAL, PROJECT}
 
 
@@ -33,12 +33,12 @@ def refuse_sources_inside(folder: Path, sources: Iterable[Path]) -> None:
     """Raise :class:`InputError` (E009) if an input file is inside the output folder."""
     for source in sources:
         if is_file(source) and real_path(source).parent == real_path(folder):
-            message = f"{source.name} lies in it and would be overwritten"
+            message = f"{source.name} is in it and would be overwritten"
             raise InputError.of("E009", folder, message, "choose another folder")
 
 
 def as_folder(path: object) -> Path:
-    """Return the path of an output folder; raise :class:`InputError` (E009) for what is not a path."""
+    """Return an output folder as a path; raise :class:`InputError` (E009) for other values."""
     if not isinstance(path, str | PathLike):
         raise InputError.of("E009", "output", f"{type(path).__name__} is not a path", "give the path of a folder")
     if "\0" in fspath(path):
@@ -48,9 +48,9 @@ def as_folder(path: object) -> Path:
 
 @contextmanager
 def held_folder(folder: Path) -> Iterator[None]:
-    """Lock a folder against other runs while the block runs; remove it if it was made for that and is still empty.
+    """Lock a folder while the block runs; remove it afterwards if it was created here and is still empty.
 
-    Raises :class:`InputError`: E017, with the process, if another run holds it; E009 if it cannot be made.
+    Raises :class:`InputError`: E017, with the process, if another run holds it; E009 if it cannot be created.
     """
     with writing(folder):
         made = [each for each in (folder, *folder.absolute().parents) if not each.exists()]
@@ -74,7 +74,7 @@ def _lock(folder: Path, descriptor: int) -> None:
 
 
 def _holder(inode: int) -> str:
-    """Name the process that has a lock on the file of this number, where the system tells (Linux)."""
+    """Name the process that locks the file of this inode, where the system tells (Linux)."""
     try:
         locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
         pid = next(fields[4] for fields in locks if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"))
@@ -93,7 +93,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 
 def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
-    """Say which failed run's bundle will be replaced; raise as :func:`refuse_earlier`."""
+    """Announce the bundle of a failed run that will be replaced; raise as :func:`refuse_earlier`."""
     if lacking := refuse_earlier(folder, resume=resume):
         progress.say(f"{plain(folder)} holds the bundle of an earlier run, which {lacking}: it is replaced")
 
@@ -101,7 +101,7 @@ def take_over(folder: Path, progress: Progress, *, resume: bool) -> None:
 def refuse_earlier(folder: Path, *, resume: bool) -> str:
     """Raise :class:`InputError` (E018) if an earlier run's result or journal would be lost by a run or a copy.
 
-    The bundle of a run that did not succeed is not a loss: what it lacks is returned (:func:`shortfall`).
+    The bundle of a run that did not succeed may be replaced: its :func:`shortfall` is returned.
     """
     has_journal, lacking = is_file(folder / JOURNAL), shortfall(folder)
     if (resume and has_journal) or lacking:
@@ -110,15 +110,15 @@ def refuse_earlier(folder: Path, *, resume: bool) -> str:
         fix = "--force replaces it (from Python: force=True), or choose another folder"
         raise InputError.of("E018", folder, "holds the bundle of an earlier run", fix)
     if has_journal:
-        fix = "--resume goes on with it, --force starts anew (from Python: resume=True, force=True)"
+        fix = "--resume continues it, --force starts over (from Python: resume=True, force=True)"
         raise InputError.of("E018", folder, "holds a run that was interrupted", fix)
     return ""
 
 
 def shortfall(folder: Path) -> str:
-    """Say, as "it ...", what kept the finished run of a folder from success; nothing where none fell short.
+    """Return why the finished run of a folder was no success (a phrase after "it"), or "".
 
-    A report that cannot be read says nothing, and what it may stand for is kept.
+    A report that cannot be read counts as a success: its bundle is kept.
     """
     if not _is_finished(folder):
         return ""
@@ -136,24 +136,24 @@ def shortfall(folder: Path) -> str:
 
 
 def _is_finished(folder: Path) -> bool:
-    """Whether the last run into a folder finished: a run that was started since has weights there."""
+    """Whether the last run into a folder has finished: a run started since then has checkpoints there."""
     is_begun = is_file(folder / JOURNAL) and is_folder(folder / WEIGHTS)
     return not is_begun and all(is_file(folder / name) for name in (MANIFEST, REPORT, PAGE))
 
 
 def with_what_is_kept(error: InputError, folder: Path) -> InputError:
-    """Return the error of a run that could not write on (E009) with what is kept of it."""
+    """Return an error of writing (E009) with the fix to resume, if a journal is kept."""
     if not is_file(folder / JOURNAL):
         return error
-    kept = f"; {folder / JOURNAL} keeps what was found: the same command with --resume goes on"
+    kept = f"; {folder / JOURNAL} keeps what was found: the same command with --resume continues"
     return type(error)(replace(each, fix=each.fix + kept) if each.code == "E009" else each for each in error.findings)
 
 
 def refuse_folder(folder: Path) -> None:
-    """Raise :class:`InputError` (E009) for a folder that cannot be written, or holds other files than a run's."""
+    """Raise :class:`InputError` (E009) for a folder that cannot be written, or has files that no run wrote."""
     with writing(folder):
         if folder.is_symlink() and not folder.exists():
-            raise InputError.of("E009", folder, "is a link that leads nowhere", "choose another folder")
+            raise InputError.of("E009", folder, "is a dead link", "choose another folder")
         parent = next(each for each in (folder, *folder.absolute().parents) if each.exists())
         with TemporaryDirectory(prefix=".spear-deploy", dir=parent):
             pass
@@ -179,7 +179,7 @@ def _is_report_alone(folder: Path, held: set[str]) -> bool:
 
 
 def _is_weights(folder: Path) -> bool:
-    """Whether a folder has only files that a run puts there."""
+    """Whether a folder has only files of checkpoints."""
     return (
         folder.is_dir()
         and not folder.is_symlink()
@@ -188,7 +188,7 @@ def _is_weights(folder: Path) -> bool:
 
 
 def clear_weights(folder: Path) -> None:
-    """Remove the checkpoints of a run that is done; raises :class:`InputError`, E009."""
+    """Remove the checkpoints of a finished run; raises :class:`InputError`, E009."""
     weights = folder / WEIGHTS
     with writing(weights):
         if _is_weights(weights):
@@ -210,7 +210,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def clear_results(folder: Path) -> None:
-    """Remove an earlier run's bundle and report, once there are new ones to write; raises :class:`InputError`, E009."""
+    """Remove an earlier run's bundle and report before new ones are written; raises :class:`InputError`, E009."""
     with writing(folder):
         for name in (MANIFEST, PROGRAM, MODEL, SAMPLES, REPORT, PAGE, PROJECT):
             (folder / name).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a run would take, estimated from its first steps without writing anything."""
+"""Forecast of a run (``--dry-run``), from its first steps and without writing anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spear_deploy.train.finetune import finetune
 from spear_deploy.train.teacher import Teacher
 
 _BATCHES = 4
-"""Batches that are trained to learn the pace, behind one that compiles what is compiled at first use."""
+"""Batches trained to measure the speed, after one that triggers compilation."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Forecast:
 
 
 def forecast(work: Work) -> Forecast:
-    """Foretell the search of a run whose baseline is measured, from a few batches of training."""
+    """Forecast the search of a run whose baseline is measured, from a few batches of training."""
     goal, baseline, compiler = work.goal, work.baseline, work.compiler
     options, train = work.options, work.data.train
     assert goal is not None
@@ -44,7 +44,7 @@ def forecast(work: Work) -> Forecast:
     aims = Aims(Teacher(baseline.network, train, decide=options.search.decide, execution=options.execution))
 
     def seconds(simulator: Callable[[Network], NetworkSimulator], batches: int) -> float:
-        """Return how long some batches of training take."""
+        """Return the seconds of some batches of training."""
         config, start = options.search.finish.lasting(batches), time.perf_counter()
         finetune(baseline.network, train, config, seed=0, execution=options.execution, aims=aims, simulator=simulator)
         return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""The memory that a run will take, predicted before anything is measured."""
+"""The peak memory of a run, predicted before anything is measured."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spear_deploy.sizes import bytes_as_text
 from spear_deploy.targets import Compiler
 
 _HELD_OF_WEIGHT = 100
-"""Bytes that a search holds of each weight beside the network in a pass.
+"""Bytes that a search holds per weight, beside the network in a pass.
 
 A network and its program are six bytes: some ten stages of the path and as many candidates; then arrays by which
 weights are ranked.  VGG16 (17 million weights) took 2.04 GiB where 3.7 were foretold, and 2.2 without this part.
@@ -35,14 +35,14 @@ class MemoryOutlook:
 
 
 def held_by_search(network: Network) -> int:
-    """Return the bytes of all that a search keeps of a network while one is trained."""
+    """Return the bytes that a search holds of a network's weights while one network is trained."""
     return _HELD_OF_WEIGHT * sum(weight.size for weight in weights_of(network).values())
 
 
 def memory_outlook(compiler: Compiler, network: Network, steps: int, options: DeployOptions) -> MemoryOutlook:
-    """Return the peak of training the unpruned network on samples of ``steps`` steps, the most that a run takes.
+    """Return the peak of training the unpruned network on samples of ``steps`` steps, which is that of the run.
 
-    Raises :class:`~spear_deploy.errors.InputError` (E019) where that is more than the bound allows, or than is free.
+    Raises :class:`~spear_deploy.errors.InputError` (E019) if it exceeds the bound, or the free memory.
     """
     execution, batch = options.execution, options.search.finish.batch
     memory = memory_of_training(compiler.trainable(network).to(execution.device), steps)
@@ -52,9 +52,9 @@ def memory_outlook(compiler: Compiler, network: Network, steps: int, options: De
 
 
 def runs_together(outlook: MemoryOutlook, execution: Execution, jobs: int, *, bounded: bool) -> int:
-    """Return how many of the jobs, at least one, fit into memory at a time if each takes what was predicted.
+    """Return how many of the jobs (at least one) fit into memory at a time if each takes what was predicted.
 
-    It holds what is free; where the bound is of them all (``bounded``), what that leaves beside this process.
+    The limit is the free memory, and, if ``bounded``, what the bound leaves beside this process.
     """
     free = free_memory()
     limits = [execution.room] if bounded else []

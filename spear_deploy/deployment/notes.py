@@ -1,4 +1,4 @@
-"""What a deployment notices by itself and a user should know: notes, which keep nothing from being delivered."""
+"""Notes of a deployment: what it noticed by itself and a user should know.  They do not stop a delivery."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from spear_deploy.search.loop import SearchResult
 from spear_deploy.train.finetune import RunAway
 
 _KNOWN = 3.0
-"""Standard errors by which validation samples are answered better than test samples that the network seems to know."""
+"""Standard errors by which validation accuracy exceeds test accuracy if the network seems to know the samples."""
 
 
 def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
-    """Note that the network seems to have been trained on the validation samples (N043), which it decides better.
+    """Note that the network seems to have been trained on the validation samples (N043).
 
-    What a smaller network loses there first is what was memorised, which no new sample needs.
+    A smaller network first loses what was memorised of them, which new samples do not need.
     """
     val, test = baseline.float_val, baseline.float_test
     error = hypot(val.accuracy_error, test.accuracy_error) or 1 / len(test.labels)
@@ -30,16 +30,16 @@ def known_samples(baseline: Baseline) -> tuple[Finding, ...]:
     if ahead <= _KNOWN * error:
         return ()
     message = (
-        f"the network as it came in answers {val.accuracy:.2%} of the validation samples rightly and "
+        f"the given network classifies {val.accuracy:.2%} of the validation samples correctly and "
         f"{test.accuracy:.2%} of the test samples, {ahead / error:.1f} standard errors apart: it was probably trained "
-        "on them, for they are drawn from the training samples; what pruning loses there is partly what was memorised"
+        "on them, since they are drawn from the training samples; pruning partly loses what was memorised"
     )
-    fix = "give training samples that it has not seen, or allow a larger --max-drop: test tells what new samples lose"
+    fix = "give training samples that it has not seen, or a larger --max-drop: the test samples show the real loss"
     return (Finding("N043", "validation samples", message, fix, "note"),)
 
 
 def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:
-    """Note which network a budget in per cent refers to, if it makes a difference (N010)."""
+    """Note which network a percentage refers to, if it makes a difference (N010)."""
     relative = [asked for asked in work.options.budgets if asked.relative and asked.resource.percentage_of is not None]
     if baseline.works_alike or not relative:
         return ()
@@ -52,15 +52,15 @@ def shares_taken(work: Work, baseline: Baseline) -> tuple[Finding, ...]:
 
 
 def noticed_on_test(work: Work) -> tuple[Finding, ...]:
-    """Return what the test samples of the deployed network show that a user should know (N024, N045)."""
+    """Return the notes on the deployed network's test samples (N024, N045)."""
     assert work.on_test is not None
     return (*at_chance(work.on_test), *beyond_on_test(work))
 
 
 def at_chance(on_test: Performance) -> tuple[Finding, ...]:
-    """Note that a network decides no more samples correctly than guessing would (N045).
+    """Note that a network is no more accurate than guessing (N045).
 
-    Guessing is the better of one class alone, the commonest, and of any class with the same probability.
+    Guessing means always the most common class, or all classes with equal probability, whichever is better.
     """
     activity = on_test.activity
     labels, classes = activity.labels, activity.scores.shape[1]
@@ -73,49 +73,47 @@ def at_chance(on_test: Performance) -> tuple[Finding, ...]:
     if activity.accuracy > chance + NOTABLE_ERRORS * error:
         return ()
     message = (
-        f"{activity.accuracy:.2%} of {len(labels)} test samples are answered rightly; the commonest class is "
-        f"{commonest:.2%} of them, and one of {classes} by lot {1 / classes:.2%}: that is chance, within "
-        f"{NOTABLE_ERRORS:g} standard errors of {error:.2%}; the network as it came in: {on_test.in_float.accuracy:.2%}"
+        f"{activity.accuracy:.2%} of {len(labels)} test samples are classified correctly; the most common class is "
+        f"{commonest:.2%} of them, and one of {classes} at random {1 / classes:.2%}: this is chance, within "
+        f"{NOTABLE_ERRORS:g} standard errors of {error:.2%}; the given network: {on_test.in_float.accuracy:.2%}"
     )
-    fix = "look at --semantics, --decide and the labels; where it did better as it came in, give a larger budget"
+    fix = "check --semantics, --decide and the labels; if the given network did better, give a larger budget"
     return (Finding("N045", "accuracy", message, fix, "note"),)
 
 
 def beyond_on_test(work: Work) -> tuple[Finding, ...]:
-    """Note which budgets are met by their bound while the test samples are a little above (N024)."""
+    """Note the budgets whose bound is met while the test samples are slightly above (N024)."""
     findings = []
     for row in budget_rows(work):
         if row.within and not row.budget.allows(row.measured):
             measured, limit = distinguishable(row.measured, row.budget.limit, row.budget.resource.digits)
-            message = (
-                f"measured {measured} on the test samples, the budget is {limit}: no more than chance, by their number"
-            )
+            message = f"measured {measured} on the test samples, the budget is {limit}: within chance for their number"
             fix = "give a higher --confidence, or more validation samples"
             findings.append(Finding("N024", row.budget.resource.name, message, fix, "note"))
     return tuple(findings)
 
 
 def ended_by_time(work: Work) -> tuple[Finding, ...]:
-    """Note that a time limit ended the search (E067), and how far it got."""
+    """Note that the time limit ended the search (E067), and how far it got."""
     assert work.search is not None
     steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
     message = (
         f"the search was ended after {work.options.time_limit:g} s: networks judged: {work.search.episodes}, measured: "
         f"{len(work.search.compared)}; batches that the best of them was fine-tuned for: {steps}"
     )
-    fix = "give a larger --time-limit and --resume, which goes on from here"
+    fix = "give a larger --time-limit and --resume to continue from here"
     return (Finding("E067", "--time-limit", message, fix, "note"),)
 
 
 def from_scratch(search: SearchResult, asked: str) -> tuple[Finding, ...]:
-    """Report that the delivered network keeps none of the weights that were given (N047), unless that was ``asked``."""
+    """Note that the delivered network keeps none of the given weights (N047), unless that method was ``asked`` for."""
     option = search.candidate.option
     if not option.proposal.untrained or option.of == asked:
         return ()
     own = [each for each in search.compared if not each.option.proposal.untrained]
     message = (
-        "the delivered network has uniform widths and weights drawn anew, trained from scratch: what pruning left of "
-        "the network's own weights did no better"
+        "the delivered network has uniform widths and new weights, trained from scratch: what pruning left of "
+        "the network's own weights was no better"
     )
     if own:
         name, best = max(((each.option.of, each.measured.val.accuracy) for each in own), key=lambda entry: entry[1])
@@ -125,7 +123,7 @@ def from_scratch(search: SearchResult, asked: str) -> tuple[Finding, ...]:
 
 
 def still_rising(rising: float) -> tuple[Finding, ...]:
-    """Say that the closing fine-tuning ended while accuracy was still rising on the validation samples (N046)."""
+    """Note that accuracy was still rising when the closing fine-tuning ended (N046)."""
     if rising <= 0:
         return ()
     message = (
@@ -137,11 +135,11 @@ def still_rising(rising: float) -> tuple[Finding, ...]:
 
 
 def run_aways(found: Sequence[RunAway]) -> tuple[Finding, ...]:
-    """Note how often fine-tuning ran away (N044), and by how much at most."""
+    """Note how often fine-tuning ran away (N044), and how far at worst."""
     if not found:
         return ()
     worst = max(found, key=lambda each: float("inf") if each.spent is None else each.spent / (each.allowed or 1.0))
     times = "once" if len(found) == 1 else f"{len(found)} times, most"
-    message = f"a training ran away {times} {worst}; it was begun anew at a quarter of the rate, or given up"
+    message = f"a training ran away {times} {worst}; it was restarted at a quarter of the rate, or given up"
     fix = "lower weights within loops, or train the network with a bound on its spikes"
     return (Finding("N044", "fine-tuning", message, fix, "note"),)

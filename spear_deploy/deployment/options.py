@@ -25,14 +25,22 @@ STEP_NAMES = ("check", "adapt", "baseline", "search", "bundle", "validate")
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """A whole deployment: where to, under which budgets, proven on which backend.
+    """The options of a whole deployment.
 
-    ``backend`` None: none is run, and the emulator's word stands.  ``validate_samples`` None: all test samples.
-    ``adapt``: give the network the chip's own neuron first.  ``allow_loss``: go on with a network that collapses on the
-    chip.  ``resume``: go on with an earlier run in the folder; ``force``: replace it.  ``until``: stop after the step
-    of that name.  ``confidence``: with which budgets of activity shall hold on samples not seen.
-    ``time_limit``: seconds after which the best network measured so far is delivered.  ``place``: by which name of
-    :data:`~spear_deploy.placement.placers.PLACERS` the deployed network is put on cores.
+    Attributes:
+        output: the folder of the bundle.
+        budgets: what the network has to meet.
+        lowering: how it is quantised.
+        backend: the simulator that validates it; None: only the emulator runs.
+        validate_samples: test samples to validate on; None: all.
+        backend_timeout: seconds; None: no limit.
+        adapt: give the network the chip's own neuron first.
+        allow_loss: continue with a network that collapses on the chip.
+        resume, force: continue an earlier run in the folder, or replace it.
+        until: stop after the step of this name.
+        confidence: with which budgets of activity hold on unseen samples.
+        time_limit: seconds after which the best network measured so far is delivered.
+        place: a placer's name in :data:`~spear_deploy.placement.placers.PLACERS`.
     """
 
     output: Path

@@ -1,4 +1,4 @@
-"""Whether a placer can be used, and how the target's own rule would have placed the deployed network."""
+"""The placer of a run: whether it can be used, and the placement by the target's own rule beside it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from spear_deploy.targets import Compiler, Recutter
 
 
 def refuse_placer(name: str, compiler: Compiler) -> None:
-    """Raise :class:`InputError` (E008) for a placement that there is not, or that a chip leaves no choice for."""
+    """Raise :class:`InputError` (E008) for an unknown placer, or a chip without any choice of placement."""
     if not keeps_rule(name) and not isinstance(compiler, Recutter):
         message = f"{compiler.chip.name} holds every population whole: there is nothing to choose"
         raise InputError.of("E008", f"place {name}", message, "leave it out")
 
 
 def with_own_rule(work: Work) -> Work:
-    """Return the work, with the placement by the target's own rule kept if another placer was asked for."""
+    """Return the work with the placement by the target's own rule as ``ruled``, if another placer was asked for."""
     compiler, measured = work.compiler, work.measured
     assert measured is not None
     if keeps_rule(work.options.place) or not isinstance(compiler, Recutter):

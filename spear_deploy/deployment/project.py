@@ -1,4 +1,4 @@
-"""Writing ``spear.toml``, which repeats a run: what its keys are, and which of them are paths."""
+"""Writing ``spear.toml``, which repeats a run: its keys, and which of them are paths."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from spear_deploy.storage import atomic, exists, real_path
 
 NEEDED = ("model", "chip", "data", "output")
-"""Keys that no run can do without."""
+"""Keys that every run needs."""
 OF_ONE_RUN = frozenset(
     {"help", "json_output", "resume", "force", "until", "dry_run", "quiet", "verbose", "log", "jobs"}
 )
-"""Options that say how to go about one run, not what is to be made."""
+"""Options of one run that do not affect its result."""
 PATHS = ("model", "output", "data_dir")
 PATHS_OR_NAMES = ("data", "chip", "semantics")
-"""What names a file, or something built in."""
+"""Options that name a file, or something built in."""
 _CODE = re.compile(r"(?P<file>.+\.py):[^:]+")
 
 

@@ -1,4 +1,4 @@
-"""The verdict on a deployment: each budget with its measurement, and the error that it ends with."""
+"""The verdict on a deployment: each budget with its measurement, and the error with which it ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _FIX_FLOOR = "allow a lower accuracy, or give a larger budget of SynOps or cores
 class Row:
     """One budget as measured.
 
-    ``judged`` is what decides, on the validation samples: for what grows with activity, the value that samples not seen
-    stay below with the confidence asked for.  ``measured`` is what was then measured on the test samples, and ``least``
-    what these leave the value above with the same confidence (None without such bounds).  Accuracy is judged on the
-    test samples alone.
+    ``judged`` is the value that decides, from the validation samples: for resources that grow with activity, an upper
+    bound that holds on unseen samples with the confidence asked for.  ``measured`` is the value on the test samples,
+    and ``least`` its lower bound with the same confidence (None without bounds).  Accuracy is judged on the test
+    samples alone.
     """
 
     budget: Budget
@@ -30,12 +30,12 @@ class Row:
 
     @property
     def is_refuted(self) -> bool:
-        """Whether the test samples contradict the promise, beyond what their number explains."""
+        """Whether the test samples contradict the judgement by more than chance."""
         return self.least is not None and not self.budget.allows(self.least)
 
     @property
     def within(self) -> bool:
-        """Whether the limit is kept."""
+        """Whether the budget is met."""
         return self.budget.allows(self.judged) and not self.is_refuted
 
 
@@ -56,7 +56,7 @@ def budget_rows(work: Work) -> list[Row]:
 
 
 def error_of(work: Work) -> SpearError | None:
-    """Return what keeps a deployment from being done, if anything: E06x before E050 before E040."""
+    """Return the error of a deployment, if any: E06x before E050 before E040."""
     if work.unreachable is not None:
         return work.unreachable
     if work.failure is not None:
@@ -76,7 +76,7 @@ def error_of(work: Work) -> SpearError | None:
 
 
 def _at_less_accuracy(work: Work) -> str:
-    """Return which compared network meets all budgets but those of accuracy, and how to get it delivered."""
+    """Return the compared network that misses only budgets of accuracy, and how to get it delivered."""
     if work.search is None or work.goal is None:
         return ""
     goal = work.goal
@@ -95,7 +95,7 @@ def _at_less_accuracy(work: Work) -> str:
 
 
 def _nearest(budget: Budget, value: float) -> str:
-    """Return the strictest limit that allows a value, as an argument."""
+    """Return the strictest limit that allows a value, as text for the command line."""
     digits = budget.resource.digits
     if budget.resource.sense == "at most":
         return _rounded_up(value, digits)
@@ -123,7 +123,7 @@ def _rounded_up(value: float, digits: int) -> str:
 
 
 def distinguishable(value: float, limit: float, digits: int) -> tuple[str, str]:
-    """Return both with as many decimals as it takes to see that they differ."""
+    """Return both numbers with enough decimals to show that they differ."""
     for decimals in range(digits, digits + 6):
         shown = f"{value:,.{decimals}f}", f"{limit:,.{decimals}f}"
         if shown[0] != shown[1]:

@@ -1,4 +1,4 @@
-"""The state of a deployment: what its steps have found so far."""
+"""The state of a deployment: the request and the results of its steps."""
 
 from __future__ import annotations
 
@@ -28,17 +28,26 @@ from spear_deploy.validate.run import BackendRun
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Work:
-    """The request, and what the steps made of it; None where a step has not run.
+    """The request, and the results of the steps; None for steps that have not run.
 
-    ``rule`` is how classes are read from the output; ``memory`` says how much will be taken; ``lowered`` is the
-    unpruned network on the chip; ``given`` is what the network did in float, on the test samples, before it was
-    adapted, where it was; ``search`` is None too where none was needed; ``on_test`` is what the deployed network did on
-    the test samples, which are touched once; ``kept`` lists the units that each group keeps; ``unreachable`` is why no
-    search was begun and the unpruned network is delivered; ``failure`` is why a backend gave no proof; ``seconds`` is
-    what each step took. ``fidelity`` is that of the unpruned network, ``deployed`` and ``distributions`` are of the
-    deployed one, as is its ``course`` over the time steps; ``ruled`` is where the target's own rule would put it, where
-    another placement was asked for; ``reference`` is the unpruned network fine-tuned as long;
-    ``notes`` are what the run noticed itself.
+    Attributes:
+        imported, data, chip, options: the request; the steps may replace them (folded input, adapted neurons).
+        rule: how classes are read from the output.
+        memory: the predicted peak.
+        lowered: the unpruned network on the chip.
+        adaptation, given: what ``--adapt`` did, and the float activity on the test samples before it.
+        baseline, goal, fidelity: the unpruned network as measured, the budgets, and float beside chip.
+        search: its result; None if none was needed.
+        measured, on_test: the delivered network, and its single run on the test samples.
+        kept: the units that each group keeps.
+        ruled: its placement by the target's own rule, if another placer was asked for.
+        reference: the unpruned network, fine-tuned as long.
+        deployed, distributions, course: fidelity, weights and membranes, and time course of the delivered network.
+        notes: what the run noticed itself.
+        bundle, proof: the files written, and the comparison with a backend.
+        unreachable: why no search was begun, and the unpruned network is delivered.
+        failure: why a backend gave no proof.
+        done, seconds: the steps that have run, and the time that each took.
     """
 
     imported: Imported
@@ -73,7 +82,7 @@ class Work:
 
     @property
     def told(self) -> tuple[Finding, ...]:
-        """All that was noticed on the way to what is delivered."""
+        """All notes on what is delivered."""
         lowered = self.measured.lowered.notes if self.measured is not None else ()
         unreachable = self.unreachable.findings if self.unreachable is not None else ()
         return (*self.imported.notes, *self.data.notes, *lowered, *self.notes, *unreachable)

@@ -1,4 +1,4 @@
-"""Reading a network from a file of any format."""
+"""Reading a network from a file of any supported format."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from spear_deploy.frontends.semantics import Semantics
 
 
 def load(path: Path | str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None) -> Imported:
-    """Read a NIR file, or lava-dl's ``.net``, which says itself how its neurons compute.
+    """Read a NIR file, or a ``.net`` file of lava-dl, which defines its own semantics.
 
-    ``semantics`` is omitted for files that this tool wrote: they carry them.  ``overrides`` replaces single fields of
-    either.  Raises what :func:`nir_reader.load` and :func:`net_reader.read_net` raise, and :class:`InputError` (E024)
-    for semantics given with a ``.net`` file.
+    Files that this tool wrote need no ``semantics``: they contain them.  ``overrides`` replaces single fields.  Raises
+    what :func:`nir_reader.load` and :func:`net_reader.read_net` raise, and :class:`InputError` (E024) for semantics
+    given with a ``.net`` file.
     """
     path = Path(path)
     if path.suffix != ".net":
         return replace(nir_reader.load(path, semantics, overrides), name=path.stem)
     if semantics is not None or overrides:
-        message = "a .net file says how its neurons compute"
-        raise InputError.of("E024", path, message, "leave out --semantics, --dt and what overrides them")
+        message = "a .net file defines its own semantics"
+        raise InputError.of("E024", path, message, "leave out --semantics, --dt and other overrides")
     return replace(net_reader.read_net(path), name=path.stem)

@@ -1,4 +1,4 @@
-"""A network as it came in, with the semantics that it was read with."""
+"""An imported network with the semantics with which it was read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a NIR file is to be read: what NIR itself does not carry, stated explicitly.
+"""Semantics: how a NIR file is to be read, that is, what NIR itself does not define.
 
 NIR has no dt, no integrator, no reset kind or time, no comparison and no spike count (facts: the NIR
 paper's N-MNIST network fires 19,088 or 82,424 spikes a sample depending on them, at equal accuracy).
@@ -41,9 +41,9 @@ class Semantics:
         if_gain: the same for IF and I: ``literal`` r * dt, ``unit`` 1.
         reset: ``value`` to v_reset, ``zero`` to 0, ``subtract`` the threshold.
         reset_delay: the reset acts in the step after the spike (snnTorch's ``reset_delay=True``).  A late reset to zero
-            blanks that step; of LIF and IF that do not feed themselves it is an immediate one (snnTorch's Leaky).
+            blanks that step; for LIF and IF without feedback it is an immediate one (snnTorch's Leaky).
         compare: a spike at v > threshold (``gt``) or v >= threshold (``ge``).
-        spikes: at most one a step (``binary``), or floor(v / threshold) (``integer``).
+        spikes: at most one per step (``binary``), or floor(v / threshold) (``integer``).
         floor: lowest membrane value, or None.
         start: the membrane before the first step: what a ``reset`` sets it to (0 if that subtracts), or ``leak``:
             v_leak, of neurons that have one (Norse).
@@ -68,7 +68,7 @@ class Semantics:
 
 
 _STORED_NAMES = {"reset_delay": "late"}
-"""Fields that format 1 of the metadata calls otherwise: files in the field hold the old names."""
+"""Fields with another name in format 1 of the metadata, which existing files have."""
 
 PRESETS: dict[str, tuple[Semantics, str]] = {
     "nir": (
@@ -113,7 +113,7 @@ PRESETS: dict[str, tuple[Semantics, str]] = {
         "Lava's LIF process: unit gains, reset to 0 in the same step; needs --dt where the file does not imply it",
     ),
 }
-"""Preset name to semantics and a line of help."""
+"""Presets by name: semantics and a line of help."""
 
 
 def preset(name: str) -> Semantics:
@@ -137,7 +137,7 @@ def from_mapping(values: Mapping[str, Any], where: str) -> Semantics:
 
 
 def check_fields(values: Mapping[str, Any], where: str) -> None:
-    """Raise :class:`InputError` (E008) listing every name that is not a field of semantics, or whose value is none."""
+    """Raise :class:`InputError` (E008) listing every unknown field and every invalid value."""
     hints = get_type_hints(Semantics)
     findings = []
     for key, value in values.items():
@@ -153,7 +153,7 @@ def check_fields(values: Mapping[str, Any], where: str) -> None:
 
 
 def resolve_semantics(name: str) -> Semantics:
-    """Return a preset, or what the TOML file of that path says; raise :class:`InputError` (E001, E008) for neither."""
+    """Return a preset, or the semantics in a TOML file of that path; raise :class:`InputError` (E001, E008)."""
     path = Path(name)
     names_file = name not in PRESETS and (path.suffix == ".toml" or exists(path))
     return from_toml(path) if names_file else preset(name)

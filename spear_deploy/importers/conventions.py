@@ -29,7 +29,7 @@ def common_semantics(semantics: Mapping[str, Semantics], name: str) -> Semantics
         told = ", ".join(f"{key} {getattr(other, key)} instead of {getattr(first, key)}" for key in differing)
         if told:
             message = f"its neurons follow another convention: {told}"
-            findings.append(Finding("E021", f"layer {layer!r}", message, "make all neuron layers alike in this"))
+            findings.append(Finding("E021", f"layer {layer!r}", message, "make all neuron layers equal in this"))
     raise UnsupportedError(findings)
 
 

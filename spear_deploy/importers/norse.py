@@ -68,7 +68,7 @@ def from_norse(module: nn.Module, sample: Tensor, *, seed: int = 0) -> Imported:
 def _over_time(norse: Any) -> dict[type, str]:
     """Say how to write the layers that compute all steps in a call: by the cells that they are made of."""
     cells = {norse.LIF: "LIFCell", norse.IAF: "IAFCell", norse.LI: "LICell"}
-    fix = "with the same parameters, which computes a step a call: nothing is to be trained anew"
+    fix = "with the same parameters, which computes one step per call: nothing has to be retrained"
     return {layer: f"use {cell} {fix}" for layer, cell in cells.items()}
 
 

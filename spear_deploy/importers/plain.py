@@ -24,7 +24,7 @@ _AVERAGE = "use AvgPool2d or a strided convolution and retrain"
 _REPLACEMENTS = (
     (("MaxPool", "AdaptiveMaxPool", "FractionalMaxPool", "LPPool"), _AVERAGE),
     (("AdaptiveAvgPool", "AvgPool1d", "AvgPool3d", "Mean"), "use AvgPool2d, or a convolution with equal weights"),
-    (("LayerNorm", "GroupNorm", "InstanceNorm", "LocalResponseNorm"), "use BatchNorm behind a Linear or a convolution"),
+    (("LayerNorm", "GroupNorm", "InstanceNorm", "LocalResponseNorm"), "use BatchNorm after a Linear or a convolution"),
     (("ConvTranspose", "Conv3d", "Upsample", "Bilinear"), "use Conv2d or Linear and retrain"),
     (
         ("Softmax", "LogSoftmax"),
@@ -99,7 +99,7 @@ def plain_problems(layer: nn.Module, taken: Shape | None = None) -> Iterator[tup
         if np.any(layer.padding) and not layer.count_include_pad:
             yield "leaves the padding out of its mean", "use count_include_pad=True"
         if layer.divisor_override is not None:
-            yield "has a divisor of its own", "use divisor_override=None, and scale the weights behind it"
+            yield "has a divisor of its own", "use divisor_override=None, and scale the weights after it"
     if isinstance(layer, nn.AdaptiveAvgPool2d) and taken is not None:
         sizes = _output_size(layer, taken)
         if np.any(np.array(taken[1:]) % sizes):

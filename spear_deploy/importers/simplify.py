@@ -92,7 +92,7 @@ def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -
         before = sources[name]
         if before is None or norm.running_mean is None:
             message = "batch normalisation that does not follow a linear or convolutional layer of its own"
-            findings.append(Finding("E021", f"layer {name!r}", message, "use it with running statistics, behind one"))
+            findings.append(Finding("E021", f"layer {name!r}", message, "use it with running statistics, after one"))
             continue
         _fold(before, norm)
         _take_out(model, name)

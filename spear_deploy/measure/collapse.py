@@ -120,10 +120,10 @@ def _causes(row: PopulationFidelity, notes: Sequence[Finding]) -> str:
 def _spoken(row: PopulationFidelity) -> str:
     if row.float_spikes is None or row.chip_spikes is None:
         error = "" if row.readout_error is None else f": its membranes are off by {row.readout_error:.1%}"
-        return f"the cause lies in readout {row.name!r}{error}"
+        return f"the cause is readout {row.name!r}{error}"
     moved = f"; neuron by neuron {row.moved:.1%} are too many or too few" if row.departure > row.deviation else ""
     spikes = f"{row.chip_spikes:,.4g} spikes a sample, {row.float_spikes:,.4g} in float"
-    return f"the cause lies in {row.name!r}: {spikes}{moved}"
+    return f"the cause is {row.name!r}: {spikes}{moved}"
 
 
 def _fix(row: PopulationFidelity | None, more_bits: int | None) -> str:
@@ -138,4 +138,4 @@ def _fix(row: PopulationFidelity | None, more_bits: int | None) -> str:
         remedy = f"retrain with membranes that stay smaller: {smaller}"
     else:
         remedy = "retrain with the chip's integers in view"
-    return f"{remedy}; deploy --allow-loss (allow_loss=True) goes on all the same"
+    return f"{remedy}; deploy --allow-loss (allow_loss=True) continues anyway"

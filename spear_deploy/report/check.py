@@ -44,7 +44,7 @@ def read_report(path: Path) -> dict[str, Any]:
         message = "; ".join(["does not follow the schema", *departures[:_SHOWN], *more])
         raise InputError.of("E010", path, message, "deploy again")
     if contradictions := [*_contradictions(report), *_beside(report, path.parent)]:
-        fix = "trust none of it: deploy again"
+        fix = "do not trust it: deploy again"
         raise InputError(Finding("E053", str(path), contradiction, fix) for contradiction in contradictions)
     return report
 

@@ -184,7 +184,7 @@ def _finding(row: Mapping[str, Any]) -> Finding:
         return Finding("E047", row["title"], "one of the reports has no such figure", "leave this tolerance out")
     shown = f"{show(row, 'a')} -> {show(row, 'b')}"
     message = f"{shown}, worse by more than the {show(row, 'tolerance')} that are tolerated"
-    return Finding("E047", row["title"], message, "mend the second, or tolerate more")
+    return Finding("E047", row["title"], message, "fix the second, or tolerate more")
 
 
 def show(row: Mapping[str, Any], key: str) -> str:

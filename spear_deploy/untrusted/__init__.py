@@ -7,7 +7,7 @@ _BYTES, _BYTES_FOR_EACH = 1 << 30, 128
 
 
 def believed(size: int) -> int:
-    """Return how many bytes of arrays are believed of files of ``size`` bytes.
+    """Return how many bytes of arrays are allowed of files of ``size`` bytes.
 
     A GiB of any, and 128 for each byte: of a spike in 1,000 values an array is a hundredth.
     """

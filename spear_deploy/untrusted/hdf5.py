@@ -88,7 +88,7 @@ class Limits:
 def read(path: Path, least: int = 64 * _MIB) -> Group:
     """Return the root group of an HDF5 file, with all that it holds.
 
-    ``least`` bytes of content are believed of a file however small: see :meth:`Limits.of`.
+    ``least`` bytes of content are allowed of a file however small: see :meth:`Limits.of`.
     Links other than hard ones, groups that are reached twice, data outside the file, and types other than
     numbers and text are refused.  Raises :class:`UnreadableError`; :class:`OSError` for a file that cannot be opened.
     """

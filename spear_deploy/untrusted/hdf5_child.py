@@ -158,7 +158,7 @@ class _Walk:
 
     def _claim(self, where: str, size: int) -> None:
         if size > self.left:
-            raise _RefusedError(f"{where} claims to hold {size} bytes, {self.left} of which are believed")
+            raise _RefusedError(f"{where} claims to hold {size} bytes; {self.left} are allowed")
         self.left -= size
 
 

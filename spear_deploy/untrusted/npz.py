@@ -82,7 +82,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> NDArr
             raise ValueError(f"holds {'pickled objects' if dtype.hasobject else dtype} instead of numbers")
         size = prod(shape) * dtype.itemsize
         if min(shape, default=0) < 0 or size > limit:
-            raise ValueError(f"claims to hold {size} bytes, {limit} of which are believed")
+            raise ValueError(f"claims to hold {size} bytes; {limit} are allowed")
         data, held = bytearray(size), 0
         with memoryview(data) as view:  # block by block: zipfile copies what is asked for
             while count := stream.readinto(view[held : held + _BLOCK]):  # type: ignore[attr-defined]

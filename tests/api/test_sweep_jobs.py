@@ -159,7 +159,7 @@ def test_points_that_are_killed(begun: subprocess.Popen[str], arguments: list[st
     told, _ = begun.communicate(timeout=90)
     assert len(killed) == 2
     assert begun.returncode == 2, told
-    assert "50pct_seed_0: its process ended (SIGKILL(-9)), the point is begun once more" in told
+    assert "50pct_seed_0: its process ended (SIGKILL(-9)), the point is started once more" in told
     assert "E068 50pct_seed_0: its process ended twice before the point was done, at last by SIGKILL" in told
     first, second = json.loads((tmp_path / "points" / "sweep.json").read_text())["points"]
     assert first["error"] is None

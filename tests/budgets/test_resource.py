@@ -95,8 +95,8 @@ def test_a_share_is_not_taken_for_an_operation() -> None:
         (CORES, "1e400", "is too large"),
         (CORES, "50%", "is a percentage"),
         (MEAN, "many", "is not a number"),
-        (MEAN, -5, "lies below 0"),
-        (MEAN, "-5%", "lies below 0"),
+        (MEAN, -5, "is below 0"),
+        (MEAN, "-5%", "is below 0"),
     ],
 )
 def test_each_resource_has_bounds_of_its_own(resource: Resource, text: str, why: str) -> None:

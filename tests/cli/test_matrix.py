@@ -35,7 +35,7 @@ def test_all_chips(spear: Run) -> None:
     assert table["speck2e"][:5] == ["with", "adaptation", "emulator", "4", "9"]
     assert table["spinnaker1"][:5] == ["cannot", "say", "rules", "alone", "17"]
     assert table["brainscales2"][:5] == ["no", "rules", "alone", "5", "1"]
-    reasons = done.out.split("what stands in the way, nearest first\n")[1]
+    reasons = done.out.split("what is in the way, nearest first\n")[1]
     assert "brainscales2: pruning may cure it\n  E035 network: it takes 5 cores. The chip has 1 core" in reasons
     assert "speck2e, speck2f: deploy --adapt gives it the chip's own neurons" in reasons
     assert "not checked, for want of a published figure: synapses.fan_in" in reasons

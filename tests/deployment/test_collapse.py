@@ -65,7 +65,7 @@ def test_validation_samples_that_the_network_knows_are_told(allowed: Work) -> No
     assert known_samples(replace(allowed.baseline, float_val=right(180), float_test=right(170))) == ()
     (note,) = known_samples(replace(allowed.baseline, float_val=right(190), float_test=right(160)))
     assert (note.code, note.severity) == ("N043", "note")
-    assert "95.00% of the validation samples rightly and 80.00% of the test samples" in note.message
+    assert "95.00% of the validation samples correctly and 80.00% of the test samples" in note.message
     assert known_samples(replace(allowed.baseline, float_val=right(160), float_test=right(190))) == ()
 
 

@@ -34,7 +34,7 @@ def test_clipped_values_are_counted():
 
 def test_no_value_is_minus_zero():
     """What a message says of values is what they are called."""
-    with pytest.raises(InputError, match="values -1 to 0 lie outside 0 to 1"):
+    with pytest.raises(InputError, match="values -1 to 0 are outside 0 to 1"):
         InputPort("in", (2,), 1).encode(np.array([-1.0, -0.0]))
 
 
@@ -87,7 +87,7 @@ def test_samples_that_are_not_used_are_told():
     """Where one of two inputs has none."""
     (note,) = [note for note in lower_two(a=ones(20, 4, 3), b=None).notes if note.code == "N009"]
     assert note.where == "input 'a'"
-    assert note.message.startswith("its samples are not used, for there are none of 'b'")
+    assert note.message.startswith("its samples are not used, since there are none of 'b'")
     for samples in (ones(20, 4, 3), None):
         other = None if samples is None else ones(20, 4, 4)
         assert not [note for note in lower_two(a=samples, b=other).notes if note.code == "N009"]

@@ -92,7 +92,7 @@ def test_lists_are_believed_as_much_as_arrays(path: Path, monkeypatch: pytest.Mo
     for name in ("rows", "long"):
         if name == "long":
             monkeypatch.setattr(Limits, "of", lambda size, least=0: Limits(20_000, 1 << 28, 5.0))
-        with pytest.raises(UnreadableError, match=f"/{name} claims to hold .* are believed"):
+        with pytest.raises(UnreadableError, match=f"/{name} claims to hold .* are allowed"):
             hdf5.read_columns(path, (name,))
 
 

@@ -73,7 +73,7 @@ def _nmnist(options: DataOptions) -> Dataset:
 
 def _folder(name: str, options: DataOptions) -> Path:
     if options.folder is None:
-        raise InputError.of("E001", f"--data {name}", "this data set lies in a folder", "give it with --data-dir")
+        raise InputError.of("E001", f"--data {name}", "this data set is read from a folder", "give it with --data-dir")
     for candidate in (options.folder / name, options.folder):
         if candidate.is_dir() and (
             candidate.name == name or any(candidate.glob("*.gz")) or any(candidate.glob("*.npz"))

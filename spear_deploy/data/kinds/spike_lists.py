@@ -149,7 +149,7 @@ def _wrong(times: Lists, units: Lists, channels: int, where: str) -> Iterator[Fi
     if units.values.dtype.kind not in "iu":
         yield Finding("E005", where, f"spikes/units has type {units.values.dtype}", "write integers, from 0")
     elif len(units.values) and not 0 <= units.values.min() <= units.values.max() < channels:
-        message = f"units {units.values.min()} to {units.values.max()} lie outside 0 to {channels - 1}"
+        message = f"units {units.values.min()} to {units.values.max()} are outside 0 to {channels - 1}"
         yield Finding("E005", where, message, "give --sensor N,1 with the number N of channels")
 
 

@@ -53,7 +53,7 @@ def field_problems(
     known = {*LAYER_FIELDS[kind], *(f"neuron/{key}" for key in (*of_neurons, *_OF_TRAINING, *_NEUTRAL))}
     unknown = sorted(key for key in values if key not in known)
     if unknown:
-        message = f"netx has no {listed(unknown)} of a {kind} layer: left out, what the network does might change"
+        message = f"netx has no {listed(unknown)} of a {kind} layer: ignoring it might change what the network does"
         yield "E026", message, "remove what changes nothing; train without the rest"
     for key, (most, what, fix) in _NEUTRAL.items():
         value = values.get(f"neuron/{key}")

@@ -170,7 +170,7 @@ def _neuron(values: Values, shape: Shape) -> Neuron:
     current, membrane = (per_neuron(values, key, shape) for key in ("neuron/iDecay", "neuron/vDecay"))
     for key, decay in (("iDecay", current), ("vDecay", membrane)):
         if decay.min() < 0 or decay.max() > _FULL_DECAY:
-            raise BadLayerError(f"{key} {decay.min()} to {decay.max()} lies outside 0 to {_FULL_DECAY}")
+            raise BadLayerError(f"{key} {decay.min()} to {decay.max()} is outside 0 to {_FULL_DECAY}")
     threshold = per_neuron(values, "neuron/vThMant", shape)
     if threshold.min() < 1:
         raise BadLayerError(f"vThMant is {threshold.min()}, not positive")
@@ -197,7 +197,7 @@ def _delay(values: Values, weight: Integers) -> Integers:
         return np.zeros(weight.shape, np.int64)
     delay = integers_of(values, "delay")
     if delay.min() < 0 or delay.max() > MAX_DELAY:
-        raise BadLayerError(f"delays {delay.min()} to {delay.max()} lie outside 0 to {MAX_DELAY}: netx clamps them")
+        raise BadLayerError(f"delays {delay.min()} to {delay.max()} are outside 0 to {MAX_DELAY}: netx clamps them")
     if delay.shape == weight.shape[:1]:
         delay = delay[:, None]
     return np.broadcast_to(delay, weight.shape)

@@ -40,7 +40,7 @@ def bits_problem(*blocks: NDArray[np.integer]) -> str:
     """
     low, high = min(int(b.min()) for b in blocks), max(int(b.max()) for b in blocks)
     if low < 0 <= high and max(high, -low - 1) > 127 and any(np.any(b % 2) for b in blocks):
-        return "odd weights beyond 127 beside negative ones need 9 bits, a synapse has 8"
+        return "odd weights above 127 together with negative ones need 9 bits, a synapse has 8"
     return ""
 
 

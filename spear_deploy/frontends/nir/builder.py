@@ -1,7 +1,7 @@
 """From a flat NIR graph and its semantics to a :class:`~spear_deploy.network.Network`.
 
-Nodes without neurons between two neurons become projections, one for each path, so that several edges into a node
-are a sum.  All findings of a graph are gathered.
+Nodes between two populations become the operations of projections, one projection for each path, so that several edges
+into a node are a sum.  All findings of a graph are collected.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from spear_deploy.untrusted import MAX_NEURONS
 
 @dataclass
 class NetworkBuilder:
-    """Gathers populations, the steps between them and findings of a flat graph; then joins them."""
+    """Collects populations, the operations between them, and findings of a flat graph; then builds the network."""
 
     graph: NirGraph
     semantics: Semantics
@@ -57,7 +57,7 @@ class NetworkBuilder:
     outputs: list[str] = field(default_factory=list)
 
     def build(self) -> None:
-        """Gather all; :meth:`network` may be called if none of the ``findings`` is an error."""
+        """Collect everything; :meth:`network` may be called if none of the ``findings`` is an error."""
         self._check_edges()
         self._check_values()
         self.findings += silent_findings(self.graph)
@@ -79,7 +79,7 @@ class NetworkBuilder:
             self._error("E004", "graph", message, fix)
 
     def network(self) -> Network:
-        """Join what was gathered, in order of name; populations that reach no output are left out.
+        """Build the network, ordered by name, without populations that reach no output.
 
         The order must not depend on the names of linear nodes: the writer gives them new ones.
         """
@@ -136,7 +136,7 @@ class NetworkBuilder:
             self._error("E024", "dt", f"{self.semantics.dt} is not a time step", "give a positive --dt")
 
     def _leave_out_unfed(self) -> None:
-        """Find each node's sources, without nodes into which neither an Input nor a neuron leads."""
+        """Find the sources of each node, leaving out nodes that no Input or neuron feeds."""
         targets: dict[str, list[str]] = {name: [] for name in self.graph.nodes}
         for source, target in self.graph.edges:
             targets[source].append(target)
@@ -151,10 +151,10 @@ class NetworkBuilder:
             if source in fed:
                 self.sources[target].append(source)
         for name in sorted(set(self.graph.nodes) - fed):
-            self._note("N006", f"node {name!r}", "nothing leads into it; it was left out")
+            self._note("N006", f"node {name!r}", "nothing feeds it; it was left out")
 
     def _infer(self) -> None:
-        """Find the shape of every node: from what feeds it, whichever source is known first, or its own parameters."""
+        """Infer the shape of every node: from the first source whose shape is known, or from its own parameters."""
         targets: dict[str, list[str]] = {name: [] for name in self.sources}
         for name, sources in self.sources.items():
             for source in sources:
@@ -171,7 +171,7 @@ class NetworkBuilder:
                     waiting += targets[name] if name in self.shapes else []
             uncertain = [name for name, node in left.items() if node.type in NEURON_TYPES]
             if not uncertain or self._has_errors():
-                break  # what is left lies behind a node that has a finding
+                break  # the rest comes after a node that has a finding
             waiting.append(uncertain[0])
 
     def _visit(self, name: str, node: NirNode, feeds_itself: bool) -> None:
@@ -223,13 +223,13 @@ class NetworkBuilder:
 
     def _set_shape(self, name: str, shape: Shape) -> None:
         if prod(shape) > MAX_NEURONS:
-            message = f"its shape {shape} has {prod(shape)} elements; {MAX_NEURONS} are believed"
+            message = f"its shape {shape} has {prod(shape)} elements; at most {MAX_NEURONS} are allowed"
             self._error("E004", f"node {name!r}", message)
         else:
             self.shapes[name] = shape
 
     def _check_sums(self) -> None:
-        """Refuse nodes whose sources have different shapes, or another one than the neurons."""
+        """Refuse nodes whose sources differ in shape from each other or from the neurons."""
         for name, sources in self.sources.items():
             known = {source: self.shapes[source] for source in sources if source in self.shapes}
             own = self.populations.get(name)
@@ -257,7 +257,7 @@ class NetworkBuilder:
         else:
             message = f"{sources[0]!r} is not a neuron; its value is read as a membrane without memory"
             if any(isinstance(p, Population) and not p.neuron.is_readout for p in self.populations.values()):
-                message += " (snnTorch's and sinabs' exporters lose the last neuron behind a residual sum)"
+                message += " (snnTorch's and sinabs' exporters lose the last neuron after a residual sum)"
         self._note("N006", f"node {name!r}", message)
         shape = self.shapes[sources[0]]
         self._add(Population(readout, shape, identity_readout(shape)))
@@ -265,7 +265,7 @@ class NetworkBuilder:
         self.outputs.append(readout)
 
     def _behind_ports(self, name: str) -> str:
-        """Return the node that a chain of ports of former subgraphs passes on."""
+        """Return the node before a chain of ports of former subgraphs."""
         while self.graph.nodes[name].type == IDENTITY and len(self.sources[name]) == 1:
             (name,) = self.sources[name]
         return name
@@ -301,7 +301,7 @@ class NetworkBuilder:
                 self._note("N006", f"node {name!r}", message)
 
     def _closing_edges(self) -> frozenset[tuple[str, str]]:
-        """Return the edges that take a step because they close a loop, and say so."""
+        """Return the edges that take a step because they close a loop, with a note on each."""
         edges = [(source, target) for target, sources in self.sources.items() for source in sources]
         ports = {kind: [n for n, node in self.graph.nodes.items() if node.type == kind] for kind in ("Input", "Output")}
         delayed = [n for n, step in self.steps.items() if isinstance(step, Delays) and step.steps.min() > 0]

@@ -28,7 +28,7 @@ _MAX_BINS = 1 << 27
 
 
 def read(path: Path, dt: float | None = None) -> dict[str, Array]:
-    """Return what each node did, (samples, steps, neurons): its observable ``spikes``, or the only one.
+    """Return the recording of each node, (samples, steps, neurons): its observable ``spikes``, or its only one.
 
     Nodes of nested graphs are named ``outer.inner``.  Events are counted, valued ones summed, on a grid of the
     other recordings' time step, or ``dt``.

@@ -1,4 +1,4 @@
-"""The time step that a NIR file gives away, and the exporters that it fits.
+"""Recovering the time step that a NIR file implies.
 
 NIR has no dt, but exporters that scale weights to a unit gain leave it in the resistance::
 
@@ -52,9 +52,9 @@ def recover_dt(graph: NirGraph) -> tuple[float | None, list[Finding]]:
 
 
 def default_dt(graph: NirGraph, semantics: Semantics, preset: str) -> list[Finding]:
-    """Return a note (N008) on a preset's dt, a mere default, that nothing in a flat graph confirms.
+    """Return a note (N008) on a preset's default dt that nothing in a flat graph confirms.
 
-    Raises :class:`InputError` (E023) where the graph implies another one.
+    Raises :class:`InputError` (E023) if the graph implies another one.
     """
     implied, _ = recover_dt(graph)
     dt = semantics.dt
@@ -71,7 +71,7 @@ def default_dt(graph: NirGraph, semantics: Semantics, preset: str) -> list[Findi
 
 
 def _times_in_steps(graph: NirGraph, dt: float) -> list[str]:
-    """Say how many steps the graph's times are, by field."""
+    """Return the graph's times in steps, as text by field."""
     held: dict[str, list[Float64]] = {}
     for _, node in sorted(graph.nodes.items()):
         for key in TIMES:
@@ -125,12 +125,12 @@ def _numbers(node: NirNode, key: str) -> Float64 | None:
 
 
 def _common(values: Float64) -> float | None:
-    """Return the value that all share, or None."""
+    """Return the value shared by all, or None."""
     middle = float(np.median(values))
     return middle if middle > 0 and np.all(np.abs(values - middle) <= _UNIFORM * middle) else None
 
 
 def _is_round(value: float) -> bool:
-    """Whether two digits say the value, to the precision of float32 parameters."""
+    """Whether two digits give the value, to the precision of float32 parameters."""
     unit = 10.0 ** (floor(log10(value)) - 1)
     return abs(value / unit - round(value / unit)) * unit <= _ROUND * value

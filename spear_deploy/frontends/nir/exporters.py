@@ -1,6 +1,6 @@
-"""Which exporters write neurons like those of a file: a hint for the user, never acted on.
+"""Recognising the exporter of a file by its neurons: a hint for the user, never acted on.
 
-An exporter leaves marks: the types of its neurons, and how it scales r, tau and w_in.
+The marks of an exporter are the types of its neurons, and how it scales r, tau and w_in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Fields: TypeAlias = Mapping[str, Float64]
 
 
 def likely_exporters(graph: NirGraph) -> list[str]:
-    """Return the presets whose exporters write such neurons, of a flat graph; none if their fields are damaged."""
+    """Return the presets whose exporters write neurons like those of a flat graph; [] if fields are damaged."""
     neurons = [node for node in graph.nodes.values() if node.type in NEURON_TYPES]
     try:
         marked = [(node.type, _fields(node)) for node in neurons]
@@ -87,7 +87,7 @@ _MARKS: dict[str, Callable[[str, Fields], bool]] = {
 
 
 EXPORTERS = tuple(_MARKS)
-"""Presets whose exporters leave marks."""
+"""Presets whose exporters can be recognised."""
 
 
 def _unit_gain(fields: Fields, dt: float) -> bool:

@@ -1,6 +1,6 @@
-"""The fields that a node may have: those that are read, and those that say nothing here.
+"""The fields that a node may have: those that are read, and those without meaning here.
 
-Whatever else a node stores is refused by name: left out it would change what the network does, without a word.
+Other fields are refused by name: ignoring them could silently change what the network does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 """NIR's node types and the fields of each, after nir 1.0.8."""
 
 SAYING_NOTHING = ("input_type", "output_type", "input_shape", "metadata", "type", "version")
-"""Fields that any node may have: shapes are inferred instead, since exporters and nir itself store wrong ones."""
+"""Fields that any node may have; stored shapes are ignored and inferred, since exporters and nir write wrong ones."""
 
 _FIXES = {
     ("Linear", "bias"): "store the node as an Affine, which has a bias",
@@ -66,7 +66,7 @@ _FIXES_ANYWHERE = {
 def unknown_fields(graph: NirGraph, prefix: str = "") -> Iterator[Finding]:
     """Yield a finding (E026) for every node, nested ones included, with fields that are not read.
 
-    Nodes of types that do not exist are left to others.
+    Nodes of unknown types are reported elsewhere.
     """
     where = f"node {prefix.removesuffix('.')!r}" if prefix else "graph"
     yield from _findings(where, "NIRGraph", graph.values)
@@ -81,7 +81,7 @@ def _findings(where: str, kind: str, values: Mapping[str, Any]) -> Iterator[Find
     known = {*FIELDS[kind], *SAYING_NOTHING}
     names = sorted(key for key, value in values.items() if key not in known and value is not None)
     if names:
-        message = f"{kind} has no {listed(names)} in NIR: left out, what the network does might change"
+        message = f"{kind} has no {listed(names)} in NIR: ignoring it might change what the network does"
         yield Finding("E026", where, message, "; ".join(dict.fromkeys(_fix(kind, name) for name in names[:MOST_NAMES])))
 
 

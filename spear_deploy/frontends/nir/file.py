@@ -1,4 +1,4 @@
-"""The HDF5 layout of NIR: reading a file that is not trusted, and writing one atomically.
+"""The HDF5 layout of NIR: reading an untrusted file, and writing one atomically.
 
 Layout (NIR 1.0.8)::
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NIR_VERSION = "1.0.8"
 _MAX_NODES = 10_000
 _SHAPES = ("shape", "input_shape", "input_type", "kernel_size", "stride", "padding", "dilation")
-"""Fields with a number for each axis."""
+"""Fields with one number per axis."""
 _MAX_AXES = 8
 _OF_GRAPH = ("type", "nodes", "edges", "metadata")
 
@@ -55,7 +55,7 @@ class NirNode:
 class NirGraph:
     """A graph as stored: nodes by name, directed edges, metadata as nested dictionaries.
 
-    ``values`` holds whatever else is stored beside them, which NIR has no such fields for.
+    ``values`` holds anything else that is stored, for which NIR has no fields.
     """
 
     nodes: Mapping[str, NirNode]
@@ -95,7 +95,7 @@ def write(path: Path, graph: NirGraph) -> None:
 
 
 def unique_name(name: str, *taken: Collection[str]) -> str:
-    """Return a name, with a number behind it if ``taken`` holds it."""
+    """Return a name, with a number appended if it is in ``taken``."""
     candidate, count = name, 1
     while any(candidate in names for names in taken):
         count += 1
@@ -144,7 +144,7 @@ def _read_node(where: str, node: Group | Value, version: str) -> NirNode:
 
 
 def _values(group: Group) -> dict[str, Any]:
-    """Return what a group holds by name, its attributes included: NIR has none, so nothing may hide there."""
+    """Return the members of a group by name, with its attributes: NIR has none, so none may be ignored."""
     held = {key: _values(item) if isinstance(item, Group) else item for key, item in group.members.items()}
     return {**group.attrs, **held}
 

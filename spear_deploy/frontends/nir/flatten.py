@@ -1,4 +1,4 @@
-"""Nested NIR graphs as one flat graph.
+"""Flattening nested NIR graphs.
 
 Node ``n`` of subgraph ``s`` becomes ``s.n``.  The ports of a subgraph become nodes of the type ``Identity``; edges
 to the subgraph go to its only Input, edges from it leave its only Output.  Their stored shapes are ignored: exporters
@@ -16,7 +16,7 @@ from spear_deploy.frontends.nir.file import NirGraph, NirNode
 from spear_deploy.frontends.nir.neurons import NEURON_TYPES
 
 IDENTITY = "Identity"
-"""Type of a node that passes its input on; NIR has none in files."""
+"""Type of a node that passes on its input; it does not occur in files."""
 
 _PORTS = ("Input", "Output")
 
@@ -24,9 +24,9 @@ _PORTS = ("Input", "Output")
 def flatten(graph: NirGraph) -> tuple[NirGraph, list[Finding]]:
     """Return the graph without nested ones, with notes on repairs (N006) and errors (E004).
 
-    Repaired are departures with one reading: an edge of a subgraph that names its only unused node otherwise, a
-    subgraph without Input or Output but with one node to enter or leave it by, and edges that still name a subgraph
-    of which a flat graph only has the nodes.
+    Errors with only one possible meaning are repaired: an edge of a subgraph that misnames its only unused node, a
+    subgraph without Input or Output but with only one node to enter or leave it by, and edges that name a subgraph of
+    which a flat graph only has the nodes.
     """
     flat = _Flat()
     _inline(graph, "", flat)
@@ -41,7 +41,7 @@ def flatten(graph: NirGraph) -> tuple[NirGraph, list[Finding]]:
 
 @dataclass
 class _Flat:
-    """What has been flattened so far; ``entries`` and ``exits`` say by which node a subgraph is entered and left."""
+    """The result so far; ``entries`` and ``exits`` are the nodes by which subgraphs are entered and left."""
 
     nodes: dict[str, NirNode] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class _Flat:
 
 
 def _inline(graph: NirGraph, prefix: str, flat: _Flat) -> None:
-    """Add the nodes and edges of a graph, and those of its subgraphs, under a prefix."""
+    """Add the nodes and edges of a graph and its subgraphs under a prefix."""
     renamed = _true_names(graph, prefix, flat) if prefix else {}
     for name, node in graph.nodes.items():
         full = prefix + name
@@ -78,7 +78,7 @@ def _inline(graph: NirGraph, prefix: str, flat: _Flat) -> None:
 
 
 def _true_names(graph: NirGraph, prefix: str, flat: _Flat) -> dict[str, str]:
-    """Return the true name of the one node that a subgraph's edges call otherwise."""
+    """Return the true name of the one node that a subgraph's edges misname."""
     named = {end for edge in graph.edges for end in edge}
     unknown = [name for name in sorted(named - set(graph.nodes)) if name.split(".")[0] not in graph.nodes]
     unused = sorted(set(graph.nodes) - named)
@@ -91,7 +91,7 @@ def _true_names(graph: NirGraph, prefix: str, flat: _Flat) -> dict[str, str]:
 
 
 def _port(graph: NirGraph, kind: str, name: str, flat: _Flat) -> str | None:
-    """Return the node by which a subgraph is entered (``kind`` Input) or left (Output), if there is but one."""
+    """Return the node by which a subgraph is entered (``kind`` Input) or left (Output), if there is only one."""
     ports = sorted(inner for inner, node in graph.nodes.items() if node.type == kind)
     if len(ports) == 1:
         return ports[0]
@@ -106,7 +106,7 @@ def _port(graph: NirGraph, kind: str, name: str, flat: _Flat) -> str | None:
 
 
 def _end(name: str, kind: str, flat: _Flat, names: Sequence[str]) -> str:
-    """Return the flat node that an edge's end means, of a subgraph its port; ``names`` of all nodes are sorted."""
+    """Return the flat node of an edge's end, or of a subgraph its port; ``names`` are all nodes, sorted."""
     ends = flat.entries if kind == "Input" else flat.exits
     while name not in flat.nodes and name in ends:
         name = ends[name]

@@ -1,8 +1,8 @@
-"""Where the delay of a loop sits, which NIR does not say.
+"""The position of the delay in a loop, which NIR does not define.
 
 The edge that leaves a neuron and closes a loop takes one step (``neuron -> w_rec`` in ``neuron -> w_rec -> neuron``),
-so that recurrent biases act from the first step on: what reproduces snnTorch's recurrent layers bit for bit.
-A loop through a Delay node of a step or more is closed by that node alone.
+so that recurrent biases act from the first step: this reproduces snnTorch's recurrent layers bit for bit.  A loop
+through a Delay node of at least one step needs no further delay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Edge = tuple[str, str]
 
 
 def loops_without_neuron(edges: Collection[Edge], neurons: Collection[str]) -> list[tuple[str, ...]]:
-    """Return the loops that pass no neuron: they have no meaning within a time step."""
+    """Return the loops without a neuron: they have no meaning within a time step."""
     links = [Link(a, b, 1) for a, b in edges if a not in neurons and b not in neurons]
     names = sorted({end for link in links for end in link[:2]})
     return sorted(loops(components(names, links), links))
@@ -32,9 +32,9 @@ def closing_edges(
 ) -> frozenset[Edge]:
     """Return the edges, out of neurons, that take a step so that every loop has one.
 
-    ``delayed`` names the nodes that delay what leaves them.  Nodes are executed once all that they wait for are done;
-    where none is left, the loop is closed at the node by which it is entered: nearest to the inputs, then farthest
-    from the outputs, then first by name.
+    ``delayed`` names the nodes that delay their output.  Nodes are executed once all their sources are done; when none
+    is ready, the loop is closed at the node by which it is entered: the one nearest to the inputs, then farthest from
+    the outputs, then first by name.
     """
     waits_for: dict[str, set[str]] = {end: set() for edge in sorted(edges) for end in edge}
     for source, target in edges:
@@ -59,7 +59,7 @@ def closing_edges(
 
 
 def self_feeding_neurons(edges: Collection[Edge], neurons: Collection[str]) -> frozenset[str]:
-    """Return the neurons from which nodes without neurons lead back to them."""
+    """Return the neurons that feed themselves through nodes without neurons."""
     sources: dict[str, set[str]] = {end: set() for edge in edges for end in edge}
     for source, target in edges:
         sources[target].add(source)
@@ -68,7 +68,7 @@ def self_feeding_neurons(edges: Collection[Edge], neurons: Collection[str]) -> f
 
 
 def _nodes_waiting_for_loop(waits_for: Mapping[str, set[str]]) -> list[str]:
-    """Return, sorted, the nodes that cannot be executed because they wait for a loop."""
+    """Return the nodes that cannot be executed because they wait for a loop, sorted."""
     left = {name: len(sources) for name, sources in waits_for.items()}
     targets: dict[str, list[str]] = {name: [] for name in waits_for}
     for name, sources in waits_for.items():
@@ -84,7 +84,7 @@ def _nodes_waiting_for_loop(waits_for: Mapping[str, set[str]]) -> list[str]:
 
 
 def _edges_into(entry: str, loop: set[str], waits_for: Mapping[str, set[str]], neurons: Collection[str]) -> list[Edge]:
-    """Return the edges out of neurons of ``loop`` from which only nodes without neurons lead to ``entry``."""
+    """Return the edges out of neurons of ``loop`` that reach ``entry`` through nodes without neurons only."""
     found, seen, waiting = [], {entry}, [entry]
     while waiting:
         target = waiting.pop()
@@ -98,7 +98,7 @@ def _edges_into(entry: str, loop: set[str], waits_for: Mapping[str, set[str]], n
 
 
 def _distances(edges: Iterable[Edge], starts: Collection[str], neurons: Collection[str]) -> dict[str, int]:
-    """Return how many neurons lie on the shortest way from ``starts`` to each node, itself included."""
+    """Return the number of neurons on the shortest path from ``starts`` to each node, the node included."""
     ahead: dict[str, list[str]] = {}
     for source, target in edges:
         ahead.setdefault(source, []).append(target)

@@ -1,4 +1,4 @@
-"""Names of nodes that a file can hold: graphs in memory may have others, with slashes for one."""
+"""Names of nodes that a file can hold: names of graphs in memory may contain slashes, for example."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spear_deploy.network import writable_name
 
 
 def with_writable_names(graph: NirGraph, prefix: str = "") -> tuple[NirGraph, list[Finding]]:
-    """Return the graph, nested ones included, with names that files can hold, and a note (N006) on each new one."""
+    """Return the graph (and nested graphs) with names that files can hold, and a note (N006) on each new name."""
     renamed: dict[str, str] = {}
     nodes: dict[str, NirNode] = {}
     findings: list[Finding] = []

@@ -152,7 +152,7 @@ def _parameters(node: NirNode, incoming: Shape | None) -> tuple[dict[str, Float6
     raw = _raw(node)
     stored = common_shape(raw)
     if stored is None and incoming is None:
-        raise ValueError("they are scalars and nothing leads into the node: its shape is unknown")
+        raise ValueError("they are scalars and nothing feeds the node: its shape is unknown")
     shape = _population_shape(stored, incoming)
     if len(shape) not in (1, 3):
         raise ValueError(f"shape {shape} is neither (N,) nor (C, H, W)")
@@ -288,7 +288,7 @@ def _oddities(kind: str, params: dict[str, Float64], semantics: Semantics) -> li
     if _never_fires(params):
         notes.append(("N006", "its threshold is infinite: it never fires, and is read by its membrane, as a readout"))
     if "v_threshold" in params and "v_leak" in params and np.any(params["v_leak"] > params["v_threshold"]):
-        notes.append(("N006", "v_leak lies above v_threshold: it fires without input"))
+        notes.append(("N006", "v_leak is above v_threshold: it fires without input"))
     if kind == "IF" and semantics.if_gain == "literal":
         gain = params["r"] * (semantics.dt or 0.0)
         if not np.allclose(gain, 1.0, rtol=1e-3):

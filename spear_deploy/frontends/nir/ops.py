@@ -77,7 +77,7 @@ def _linear(values: Values, shape: Shape, _dt: float, note: Note) -> Linear:
 def _given_a_map(weight: Shape, shape: Shape) -> MisfitError:
     size = prod(shape)
     columns = "" if size == weight[1] else f", and give it a weight of {size} columns"
-    message = f"its weight {weight} takes a vector, and what leads into it is a map of shape {_stored(shape)}"
+    message = f"its weight {weight} takes a vector, but its input is a map of shape {_stored(shape)}"
     return MisfitError(message, f"put a Flatten in front of it{columns}")
 
 
@@ -111,9 +111,7 @@ def _refuse_channels(values: Values, weight: Shape, shape: Shape) -> None:
     if groups < 1 or (len(shape) == 3 and shape[0] == weight[1] * groups):
         return
     of_groups = f" in each of {groups} groups" if groups > 1 else ""
-    message = (
-        f"its weight {weight} takes {weight[1]} channels{of_groups}, and what leads into it has shape {_stored(shape)}"
-    )
+    message = f"its weight {weight} takes {weight[1]} channels{of_groups}, but its input has shape {_stored(shape)}"
     raise MisfitError(message, f"give it maps of {weight[1] * groups} channels, or a weight for those that there are")
 
 

@@ -88,7 +88,7 @@ def missing_semantics(where: object, fix: str) -> SpearError:
 def _choice(graph: NirGraph) -> str:
     """List the presets, and those that fit the file."""
     presets = "\n".join(f"       {name:<13} {text}" for name, (_, text) in PRESETS.items())
-    fitting = ", ".join(_plausible_presets(graph)) or "none of them for certain"
+    fitting = ", ".join(_plausible_presets(graph)) or "none of them with certainty"
     return f"give --semantics with a preset or a TOML file:\n{presets}\n     the file's parameters fit: {fitting}"
 
 

@@ -42,7 +42,7 @@ def with_resolutions(network: Network, stored: Any) -> Network:
             if given[name] is not None:
                 problem = resolution_problem(given[name], network[name].shape)
         if problem:
-            fix = "remove it from the metadata: the resolution is then chosen anew"
+            fix = "remove it from the metadata: the resolution is then chosen again"
             findings.append(Finding("E003", f"metadata spear_deploy/{KEY}/{name}", problem, fix))
     if findings:
         raise InputError(findings)

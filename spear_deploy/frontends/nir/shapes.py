@@ -66,7 +66,7 @@ def common_shape(arrays: Mapping[str, Float64]) -> Shape | None:
     except ValueError as error:
         raise ValueError(f"they have different shapes {sorted(shapes)}") from error
     if prod(shape) > MAX_NEURONS:
-        raise ValueError(f"they have the shape {shape} together; {MAX_NEURONS} neurons are believed")
+        raise ValueError(f"they have the shape {shape} together; {MAX_NEURONS} neurons are allowed")
     return shape
 
 

@@ -76,7 +76,7 @@ def rates(report: Mapping[str, Any], sheet: Sheet = WIDE) -> Drawing | None:
     body += [text(x.at(value), bottom + 12, short(value), "tick", "middle") for value in x.ticks()]
     body.append(text((left + x.end) / 2, bottom + 32, "time step", "quiet-text", "middle"))
     ends = [f"{each['name']} {each['rates_float'][-1]:.3g} and {each['rates_chip'][-1]:.3g}" for each in populations]
-    caption = "Spikes of a neuron in a step, the mean of test samples; beside each row the largest value of its scale."
+    caption = "Spikes of a neuron in a step, the mean of test samples; at each row the largest value of its scale."
     told = f"rates at the end in float and on the chip: {'; '.join(ends)}"
     return Drawing("rates", "Rates over time", told, bottom + 42, tuple(body), _LEGEND, caption, sheet)
 

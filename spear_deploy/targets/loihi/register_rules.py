@@ -253,7 +253,7 @@ def samples_are_of_all_inputs(subject: CodedInput, limits: Registers) -> Iterato
     """What a network reaches is measured on samples of all its inputs together, or on random input."""
     if subject.lacking and subject.port.name not in subject.lacking:
         names = ", ".join(map(repr, subject.lacking))
-        yield Breach(f"input {subject.port.name!r}", f"its samples are not used, for there are none of {names}")
+        yield Breach(f"input {subject.port.name!r}", f"its samples are not used, since there are none of {names}")
 
 
 INPUT_RULES = (inputs_are_kept, samples_are_of_all_inputs)

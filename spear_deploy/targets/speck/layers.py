@@ -110,7 +110,7 @@ class _Reader:
         match op:
             case Flatten():
                 if self.kernel is not None and as_map(made) != given and given[1:] != (1, 1):
-                    self.odd.append("a Flatten behind the weights")
+                    self.odd.append("a Flatten after the weights")
             case Scale():
                 self._scale(op)
             case SumPool2d() | AvgPool2d() if self.kernel is None:
@@ -121,7 +121,7 @@ class _Reader:
                 self.is_matrix = True
                 self.kernel = Conv2d(op.weight.reshape(len(op.weight), *self.pooled), op.bias)
             case _:
-                self.odd.append(f"a {name} behind the weights")
+                self.odd.append(f"a {name} after the weights")
 
     def folded(self) -> Conv2d | None:
         """Return the kernel with the factors around it in its weights, in float32 as sinabs computes."""

@@ -146,7 +146,7 @@ def thresholds_are_steps(subject: SpeckProgram, limits: SpeckProfile) -> list[Br
     ]
 
 
-@rule("N035", severity="note", fix="retrain with a smaller bias, lower limit or threshold beside the weights")
+@rule("N035", severity="note", fix="retrain with a smaller bias, lower limit or threshold relative to the weights")
 def the_weights_set_the_scale(subject: SpeckProgram, limits: SpeckProfile) -> list[Breach]:
     """A layer has one scale: a bias beyond {weight_bits} bits of it, or a threshold beyond {threshold_bits}, takes
     levels from the weights."""

@@ -97,7 +97,7 @@ def few_destinations(subject: LayersToLower, limits: SpeckProfile) -> Iterator[B
 
 @rule("E081", fix="use a smaller, square kernel")
 def kernels_are_small_and_square(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
-    """A kernel is square and {kernel_max} cells a side at most; a matrix behind a map is a kernel as large as the
+    """A kernel is square and {kernel_max} cells a side at most; a matrix after a map is a kernel as large as the
     map."""
     most = limits.layers.kernel_max.value
     for feed in subject.feeds:
@@ -107,7 +107,7 @@ def kernels_are_small_and_square(subject: LayersToLower, limits: SpeckProfile) -
         if max(height, width) > most:
             yield Breach(_at(feed), f"its kernel is {height} x {width}", max(height, width), most)
         elif height != width:
-            kind = "a matrix behind a map" if feed.is_matrix else "its kernel is"
+            kind = "a matrix after a map" if feed.is_matrix else "its kernel is"
             yield Breach(_at(feed), f"{kind} of {height} x {width}")
 
 
@@ -174,7 +174,7 @@ def maps_are_addressed(subject: LayersToLower, limits: SpeckProfile) -> Iterator
 # Neurons
 
 
-@rule("E086", fix="let the output fire: put integrate-and-fire neurons behind its weights")
+@rule("E086", fix="let the output fire: put integrate-and-fire neurons after its weights")
 def the_readout_fires(subject: LayersToLower, limits: SpeckProfile) -> Iterator[Breach]:
     """Every population fires; what is read of the output are its spikes."""
     for population in subject.network.neurons:

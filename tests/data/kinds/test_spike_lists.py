@@ -97,7 +97,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         load_data(str(tmp_path), DataOptions(sensor=(600, 1)))
     told = " / ".join(finding.message + finding.fix for finding in caught.value.findings)
     assert [finding.code for finding in caught.value.findings] == ["E005", "E005", "E005", "E006"]
-    for part in ("type int64 instead of seconds", "lie outside 0 to 599", "--sensor N,1", "are not classes"):
+    for part in ("type int64 instead of seconds", "are outside 0 to 599", "--sensor N,1", "are not classes"):
         assert part in told
 
 

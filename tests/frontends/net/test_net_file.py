@@ -206,7 +206,7 @@ def test_network_of_a_file(tmp_path: Path) -> None:
 
 
 def test_geometry_of_a_file(tmp_path: Path) -> None:
-    """Pairs are (y, x) as in PyTorch, a matrix behind a map reads it in the order C, H, W, an encoder scales."""
+    """Pairs are (y, x) as in PyTorch, a matrix after a map reads it in the order C, H, W, an encoder scales."""
     network = read_net(store(tmp_path / "file.net", *maps())).network
     first, second = (p.ops[0] for p in network.projections[:2])
     assert isinstance(first, Conv2d)

@@ -404,7 +404,7 @@ def test_a_graph_without_neurons() -> None:
         ([node("I", r=np.full(3, np.inf))], "E003", "infinite"),
         ([NirNode("LIF", {**lif(3).values, "r": np.full(3, np.inf)})], "E003", "infinite"),
         ([NirNode("LIF", {**lif(3).values, "tau": np.full(3, 1 + 2j)})], "E003", "complex"),
-        ([conv(2, 3, (3, 3))], "E004", "takes 3 channels, and what leads into it has shape (3,)"),
+        ([conv(2, 3, (3, 3))], "E004", "takes 3 channels, but its input has shape (3,)"),
         ([node("Scale")], "E003", "'scale' is missing"),
         ([node("Scale", scale="big")], "E003", "wrong type"),
         ([node("Scale", scale=np.ones(4))], "E004", "does not fit"),
@@ -432,7 +432,7 @@ def test_channels_that_a_kernel_does_not_take(shape: tuple[int, ...], size: tupl
     weight = np.ones((4, 3, *size))
     kernel = node(f"Conv{len(size)}d", weight=weight, bias=np.zeros(4), stride=1, padding=0, dilation=1, groups=2)
     (finding,) = findings(chain(kernel, lif(4), shape=shape))
-    told = f"its weight {weight.shape} takes 3 channels in each of 2 groups, and what leads into it has shape {shape}"
+    told = f"its weight {weight.shape} takes 3 channels in each of 2 groups, but its input has shape {shape}"
     assert (finding.code, finding.message) == ("E004", told)
     assert finding.fix.startswith("give it maps of 6 channels")
 
