@@ -71,17 +71,6 @@ def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     return leanest if saves else surest
 
 
-def may_win(candidate: Candidate, leader: Candidate, known: Mapping[str, Candidate]) -> bool:
-    """Whether a briefly fine-tuned candidate may still overtake the leader with more training.
-
-    The leader may have been trained for longer before.  Untrained weights are compared with the same widths cut from
-    the trained network (``known`` as "uniform"): if those are no head start, they may be a handicap.
-    """
-    if candidate.option.proposal.untrained and "uniform" in known:
-        return gain(known["uniform"].measured.val, candidate.measured.val) <= _BEHIND
-    return gain(leader.measured.val, candidate.measured.val) <= _FAR_BEHIND
-
-
 def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     """Return the candidate to deliver: the most accurate of those that meet the goal, or else miss it least.
 
@@ -103,8 +92,6 @@ def _most_accurate(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
 
 
-_FAR_BEHIND, _BEHIND = 3.0, 1.0
-"""Standard errors behind which a candidate no longer overtakes; the second for untrained weights."""
 _SAVING = 0.95
 """A network with less than this share of another's SynOps is preferred: fine-tuning changes less than that."""
 _REACHABLE = 0.25

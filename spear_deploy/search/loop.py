@@ -18,8 +18,9 @@ from typing import Any
 
 from spear_deploy.errors import PluginError
 from spear_deploy.progress import Progress, Tick
-from spear_deploy.search.candidate import Candidate, Option, best_of, may_win, press, start, to_deliver
+from spear_deploy.search.candidate import Candidate, Option, best_of, to_deliver
 from spear_deploy.search.closing import close
+from spear_deploy.search.comparison import Comparison
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.feasible import check_feasible
 from spear_deploy.search.goal import Goal
@@ -106,7 +107,9 @@ class _Search:
             chosen = self._choose(method)
         options = [*self._beside(chosen), *(self._option(*entry) for entry in chosen)]
         with progress.step("compare") as tick:
-            compared = tuple(self._compare(options, tick))
+            compared = tuple(self._comparison().candidates(options, tick))
+        for candidate in compared:
+            self._learn(candidate)
         running = tuple(each for each in compared if not each.given_up)
         best = best_of(running, self.goal, self.options.method)
         for each in compared:
@@ -206,7 +209,7 @@ class _Search:
         known: dict[str, Callable[[], Option]] = {
             "gradual": self._gradual,
             "uniform": partial(self._widths, "uniform", self.uniform),
-            "scratch": self._anew,
+            "scratch": partial(self._untrained, "scratch", self.uniform),
         }
         taken = [dict(proposal.counts) for proposal, _ in chosen if proposal.network is None]
         options = (known[name]() for name in beside)
@@ -224,12 +227,17 @@ class _Search:
         proposal = Proposal(counts)
         return replace(self._option(proposal, self.evaluator.outcome(proposal)), of=of)
 
-    def _anew(self) -> Option:
-        """Return uniform widths with weights drawn anew."""
+    def _untrained(self, of: str, counts: KeepCounts) -> Option:
+        """Return these widths with weights drawn anew."""
         evaluator = self.evaluator
-        kept = evaluator.kept_units(self.uniform)
+        kept = evaluator.kept_units(counts)
         proposal = with_new_weights(evaluator.baseline.network, kept, evaluator.execution.seed)
-        return replace(self._option(proposal, evaluator.outcome(proposal)), of="scratch")
+        return replace(self._option(proposal, evaluator.outcome(proposal)), of=of)
+
+    def _with_widths(self, option: Option, counts: KeepCounts) -> Option:
+        """Return an option made in the same way with other widths."""
+        build = self._untrained if option.proposal.untrained else self._widths
+        return build(option.of, counts)
 
     def _option(self, proposal: Proposal, outcome: Outcome) -> Option:
         kept = proposal.kept if proposal.network is not None else self.evaluator.kept_units(proposal.counts)
@@ -237,27 +245,11 @@ class _Search:
         network, predicted = self.evaluator.network_of(proposal), self._predict(proposal, outcome)
         return Option(self.options.method, proposal, network, listed, outcome, predicted, proposal.steps)
 
-    def _compare(self, options: Sequence[Option], tick: Tick) -> list[Candidate]:
-        """Fine-tune all options briefly; those pruned at once then get the batches that stages had, if they may win."""
+    def _comparison(self) -> Comparison:
         config = replace(self.options.compare, learning_rate=self.rate)
-        compared = []
-        for done, option in enumerate(options, start=1):
-            compared.append(start(option, self.evaluator, self.goal, config))
-            tick(done, len(options))
-            if self.evaluator.execution.deadline.passed:
-                break
-        known = {each.option.of: each for each in compared}
-        leader = max(compared, key=lambda each: each.measured.val.accuracy)
-        for index, candidate in enumerate(compared):
-            missing = self.path.end.steps - candidate.option.steps
-            goes_on = candidate.option.proposal.tunes and may_win(candidate, leader, known)
-            if len(options) > 1 and missing > 0 and goes_on:
-                compared[index] = press(candidate, self.evaluator, self.goal, config.lasting(missing), attempt=0)
-            elif candidate.option.proposal.untrained and candidate.option.of != self.options.method and not goes_on:
-                compared[index] = replace(candidate, given_up=True)
-        for candidate in compared:
-            self._learn(candidate)
-        return compared
+        return Comparison(
+            self.evaluator, self.goal, self.space, config, self.path.end.steps, self.uniform, self._with_widths
+        )
 
     def _learn(self, candidate: Candidate) -> None:
         """Add a candidate's SynOps before and after fine-tuning to the pairs of LRE."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spear_deploy.search.candidate import Candidate, best_of, may_win, press, to_deliver
+from spear_deploy.search.candidate import Candidate, best_of, press, to_deliver
 from spear_deploy.search.loss import calibrated_loss
 from spear_deploy.train.config import FinetuneConfig
 
@@ -122,23 +122,6 @@ def test_the_loss_tells_equal_accuracies_apart() -> None:
     assert calibrated_loss(good) < calibrated_loss(poor)
     nothing = SimpleNamespace(scores=np.zeros((60, 3)), labels=labels)
     assert calibrated_loss(nothing) == pytest.approx(np.log(3))
-
-
-def test_what_is_far_behind_is_not_trained_further() -> None:
-    """Three standard errors: of nine samples that one of them alone decides rightly, ten are more than three."""
-    leader = candidate(activity(90))
-    assert may_win(candidate(activity(81), of="uniform"), leader, {})
-    assert not may_win(candidate(activity(80), of="uniform"), leader, {})
-
-
-def test_new_weights_are_held_against_those_that_were_cut() -> None:
-    """However far the leader is ahead, which was trained for longer: a head start of a standard error ends them."""
-    leader, cut = candidate(activity(90)), candidate(activity(30), of="uniform")
-    known = {"uniform": cut, "asked": leader}
-    assert may_win(candidate(activity(29), untrained=True), leader, known)
-    assert may_win(candidate(activity(40), untrained=True), leader, known)
-    assert not may_win(candidate(activity(28), untrained=True), leader, known)
-    assert not may_win(candidate(activity(40), untrained=True), leader, {"asked": leader})
 
 
 @pytest.mark.parametrize(("right", "distillation"), [(70, 1.0), (81, 1.0), (85, 0.0)])

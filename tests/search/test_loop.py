@@ -20,7 +20,7 @@ from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.measure.runs import measure_program
 from spear_deploy.network import Linear, Network, Projection
 from spear_deploy.network.units import unit_groups
-from spear_deploy.search import closing, loop
+from spear_deploy.search import closing, comparison, loop
 from spear_deploy.search.candidate import Candidate, press
 from spear_deploy.search.closing import Closed
 from spear_deploy.search.evaluator import Evaluator
@@ -218,7 +218,7 @@ def test_new_weights_that_are_no_better_are_never_delivered(
     run_deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However little they spend: a network that has learnt nothing keeps any budget, and all others may miss it."""
-    monkeypatch.setattr(loop, "may_win", lambda candidate, *_: candidate.option.of != "scratch")
+    monkeypatch.setattr(comparison, "may_win", lambda candidate, *_: candidate.option.of != "scratch")
     monkeypatch.setattr(loop, "to_deliver", lambda candidates, goal: given(candidates))
 
     def given(candidates: Any) -> Candidate:
@@ -227,4 +227,4 @@ def test_new_weights_that_are_no_better_are_never_delivered(
         return candidates[0]
 
     found = run_deploy(tmp_path / "build").search
-    assert [each.option.of for each in found.compared if each.given_up] == ["scratch"]
+    assert {each.option.of for each in found.compared if each.given_up} == {"scratch"}

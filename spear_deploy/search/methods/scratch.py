@@ -27,7 +27,7 @@ from spear_deploy.search.toolkit.single_proposal import SingleProposal
 class FromScratch(SingleProposal):
     """Proposes uniform widths with newly drawn weights, which the closing fine-tuning trains.
 
-    The widths are the most even of the known ones, or else computed here.
+    The widths are the most even of the known ones, of several as even the last, or else computed here.
     """
 
     def propose(self) -> Proposal:
@@ -40,7 +40,7 @@ class FromScratch(SingleProposal):
 
     def _kept(self) -> dict[str, Units]:
         if self.task.known:
-            return best_units(self.task.importance, min(self.task.known, key=self._unevenness))
+            return best_units(self.task.importance, min(reversed(self.task.known), key=self._unevenness))
         return select_uniform(self.task)
 
     def _unevenness(self, counts: KeepCounts) -> float:
