@@ -1,7 +1,7 @@
-"""The fields that a layer of a ``.net`` file may have: what netx reads, and what lava-dl writes beside it.
+"""The fields that a layer of a ``.net`` file may have: those that netx reads, and others that lava-dl writes.
 
-netx leaves out whatever it does not know, without a word.  A field of neither kind is refused by name; one that lava-dl
-writes and netx leaves out may only hold the value that changes nothing (lava-dl 0.6.0).
+netx silently ignores fields that it does not know.  Fields of neither kind are refused by name; a field that lava-dl
+writes and netx ignores must have the value that changes nothing (lava-dl 0.6.0).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NEURON_FIELDS = ("type", "iDecay", "vDecay", "vThMant")
 """Of CUBA neurons."""
 SIGMA_DELTA_FIELDS = ("type", "activation", "vThMant", "sigma_output")
 _OF_TRAINING = ("theta", "tauRho", "scaleRho")
-"""What lava-dl's predecessor writes: the surrogate gradient, and 64 times the threshold."""
+"""Fields of lava-dl's predecessor: the surrogate gradient, and 64 times the threshold."""
 
 _NEUTRAL: Mapping[str, tuple[int, str, str]] = {
     "refDelay": (1, "netx leaves a refractory delay out", "train without a refractory delay"),
@@ -39,13 +39,13 @@ _NEUTRAL: Mapping[str, tuple[int, str, str]] = {
     "wgtExp": (0, "netx leaves it out, its weights would be wrong by a power of two", "train without"),
     "weight_exp": (0, "netx leaves it out, its weights would be wrong by a power of two", "train without"),
 }
-"""Fields of neurons with the largest value that changes nothing, what a larger one means, and what to do instead."""
+"""Fields of neurons: the largest value without effect, the meaning of a larger one, and what to do instead."""
 
 
 def field_problems(
     kind: str, values: Mapping[str, Any], of_neurons: tuple[str, ...] = NEURON_FIELDS
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield a code, a message and a fix for every field that would be left out: E026, or E021 where its value matters.
+    """Yield a code, a message and a fix for every field that netx ignores: E026, or E021 if its value matters.
 
     ``kind`` is one of :data:`LAYER_FIELDS`; ``values`` are fields by path, as in ``neuron/vDecay``; ``of_neurons`` are
     those that netx reads of their kind of neurons.

@@ -1,4 +1,4 @@
-"""The HDF5 layout of lava-dl's ``.net`` files: reading a file that is not trusted, and writing one atomically.
+"""The HDF5 layout of lava-dl's ``.net`` files: reading an untrusted file, and writing one atomically.
 
 Layout (lava-dl 0.6.0)::
 
@@ -86,7 +86,7 @@ def _values(item: Group | Value, prefix: str = "") -> Iterator[tuple[str, Value]
 
 
 def _plain(value: Value) -> Value:
-    """Return a single text as such: lava-dl stores it as an array of one."""
+    """Return a text, which lava-dl stores as an array of one."""
     if isinstance(value, np.ndarray) and value.dtype == object and value.size == 1:
         return str(value.item())
     return value

@@ -1,6 +1,6 @@
-"""The layers of a lava-dl ``.net`` file as operations and neurons of a network, each read for itself.
+"""Reading single layers of a lava-dl ``.net`` file as operations and neurons of a network.
 
-A layer is refused where netx does not run it, or would change its numbers on loading.
+A layer is refused if netx does not run it, or would change its numbers on loading.
 Source: netx/hdf5.py and netx/blocks/process.py of lava-dl 0.6.0.
 """
 
@@ -31,7 +31,7 @@ from spear_deploy.network import Conv2d, Neuron, identity_readout
 from spear_deploy.network.ops import Shape
 
 UNIT = 64.0
-"""What lava-dl stores for 1."""
+"""The integer that lava-dl stores for 1."""
 SUPPORTED = tuple(LAYER_FIELDS)
 _CUBA = ("CUBA", "LOIHI")
 _NOT_IN_NETX = ("pool", "convT", "unpool", "average", "concat", "dense_comp")
@@ -40,13 +40,13 @@ _FIXES = {
     "average": "leave the layer out, and average the counts of its inputs",
 }
 _FULL_DECAY = 1 << 12
-"""What lava-dl stores for a decay of 1."""
+"""The integer that lava-dl stores for a decay of 1."""
 _MAX_DELAYED_WEIGHTS = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
 class InputLayer:
-    """An input layer; ``neuron`` is None where events are fed into the first synapses."""
+    """An input layer; ``neuron`` is None if events are fed into the first synapses."""
 
     where: str
     shape: Shape
@@ -56,7 +56,7 @@ class InputLayer:
 
 @dataclass(frozen=True, eq=False)
 class FlattenLayer:
-    """A layer that makes a vector of the map before it."""
+    """A layer that flattens the map before it."""
 
     where: str
 
@@ -187,12 +187,12 @@ def _neuron(values: Values, shape: Shape) -> Neuron:
 
 
 def _integrator(shape: Shape) -> Neuron:
-    """Return what netx makes of a layer without neurons: it sums its input and never fires."""
+    """Return netx's reading of a layer without neurons: it sums its input and never fires."""
     return replace(identity_readout(shape), beta=np.ones(shape, np.float32))
 
 
 def _delay(values: Values, weight: Integers) -> Integers:
-    """Return the delay of each weight: the file has one for all, for each output, each input, or each pair."""
+    """Return the delay of each weight; the file has one for all, per output, per input, or per pair."""
     if "delay" not in values:
         return np.zeros(weight.shape, np.int64)
     delay = integers_of(values, "delay")
@@ -204,7 +204,7 @@ def _delay(values: Values, weight: Integers) -> Integers:
 
 
 def delays_of(weight: NDArray[Any], delay: Integers) -> list[int]:
-    """Return the different delays that there are synapses of."""
+    """Return the distinct delays of synapses."""
     return [int(steps) for steps in np.unique(delay[weight != 0])]
 
 

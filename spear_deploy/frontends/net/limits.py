@@ -1,7 +1,7 @@
-"""What lava-dl's netx can load from a ``.net`` file and run as it stands there (lava-dl 0.6.0, lava-nc 0.10.0).
+"""What lava-dl's netx can load from a ``.net`` file and run unchanged (lava-dl 0.6.0, lava-nc 0.10.0).
 
-netx stores the weights of a dense layer shifted to fill 8 bits, with one exponent and a number of bits for all of
-them, and Lava clips and truncates each matrix to these.  Some matrices do not survive it.
+netx shifts the weights of a dense layer to fill 8 bits, with one exponent and one number of bits for all of them, and
+Lava clips and truncates each matrix accordingly.  Some matrices are changed by that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BITS = 8
 
 
 def range_problem(*blocks: NDArray[np.integer]) -> str:
-    """Say what is wrong with the range of a layer's weights (all its matrices), or nothing.
+    """Return what is wrong with the range of a layer's weights (all its matrices), or "".
 
     Weights of both signs go up to 254, excitatory ones to 255.
     """
@@ -34,9 +34,9 @@ def range_problem(*blocks: NDArray[np.integer]) -> str:
 
 
 def bits_problem(*blocks: NDArray[np.integer]) -> str:
-    """Whether weights within the range need more than the 8 bits of a synapse, or nothing.
+    """Return why weights within the range need more than the 8 bits of a synapse, or "".
 
-    netx loads and simulates them; hardware does not hold them.
+    netx loads and simulates them; hardware cannot hold them.
     """
     low, high = min(int(b.min()) for b in blocks), max(int(b.max()) for b in blocks)
     if low < 0 <= high and max(high, -low - 1) > 127 and any(np.any(b % 2) for b in blocks):
@@ -45,7 +45,7 @@ def bits_problem(*blocks: NDArray[np.integer]) -> str:
 
 
 def loading_problem(*blocks: NDArray[np.integer]) -> str:
-    """Say which weight of a dense layer's matrices, (out, any), netx would change on loading, or nothing.
+    """Return which weight of a dense layer's matrices, (out, any), netx would change on loading, or "".
 
     For matrices without a :func:`range_problem`.  Source: ``optimize_weight_bits`` of netx, ``clip_weights`` and
     ``truncate_weights`` of lava-nc.
@@ -54,7 +54,7 @@ def loading_problem(*blocks: NDArray[np.integer]) -> str:
     low, high = int(joined.min()), int(joined.max())
     if low == high == 0:
         return "all its weights are zero, which netx cannot load"
-    mixed = low < 0 <= high  # that zero counts as positive here, but not in Lava, is why some do not survive
+    mixed = low < 0 <= high  # zero counts as positive here but not in Lava, which is why some matrices are changed
     shift = int(np.floor(np.log2(_room(low, high)))) + mixed
     grain = max(n for n in range(_BITS + 1) if not np.any(joined % (1 << n)))
     for block in blocks:
@@ -68,7 +68,7 @@ def loading_problem(*blocks: NDArray[np.integer]) -> str:
 
 
 def _room(low: int, high: int) -> float:
-    """Return by how much netx may scale weights of this range up, before the sign bit."""
+    """Return the factor by which netx may scale up weights of this range, before the sign bit."""
     if low >= 0:
         return 255 / high
     if high < 0:
@@ -82,5 +82,5 @@ def _as_lava_loads(stored: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
     low, high = (0, 255) if excitatory else (-255, 0) if inhibitory else (-256, 255)
     magnitude = np.clip(stored, low, high) * (-1 if inhibitory and not excitatory else 1)
     cut = _BITS - bits + (not excitatory and not inhibitory)
-    kept = (magnitude >> cut) << cut if cut >= 0 else np.zeros_like(magnitude)  # numpy shifts by less than 0 to 0
+    kept = (magnitude >> cut) << cut if cut >= 0 else np.zeros_like(magnitude)  # numpy returns 0 for negative shifts
     return kept * (-1 if inhibitory and not excitatory else 1)

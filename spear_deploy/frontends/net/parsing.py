@@ -1,4 +1,4 @@
-"""Layers of a ``.net`` file read one by one, whatever is made of them: all findings at once."""
+"""Reading the layers of a ``.net`` file one by one, with all findings at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Refusals = Iterable[tuple[str, str, str]]
 Parsed = TypeVar("Parsed")
 
 AGAIN = "export it again with lava-dl"
-"""What mends a file whose layers netx would not run as they stand."""
+"""The fix for a file whose layers netx would not run unchanged."""
 
 
 def parse_layers(
@@ -22,7 +22,7 @@ def parse_layers(
     refusals: Callable[[int, NetLayer], Refusals],
     parse: Callable[[int, str, NetLayer], Parsed],
 ) -> tuple[list[Parsed], list[Finding]]:
-    """Return what ``parse`` makes of each layer, given its number and what findings call it, and all findings."""
+    """Return the results of ``parse`` on each layer, given its number and its name in findings, and all findings."""
     parsed, findings = list[Parsed](), list[Finding]()
     for index, layer in enumerate(stored):
         where = f"layer {index} ({layer.type})"
@@ -40,7 +40,7 @@ def parse_layers(
 
 
 def error_of(findings: Iterable[Finding]) -> SpearError:
-    """Return the error for findings: of a damaged file, or of one that is not supported."""
+    """Return the error for findings: a damaged file, or an unsupported one."""
     findings = list(findings)
     damaged = any(finding.code == "E013" for finding in findings)
     return (InputError if damaged else UnsupportedError)(findings)

@@ -1,7 +1,7 @@
-"""From a stored lava-dl ``.net`` file to a :class:`~spear_deploy.network.Network`.
+"""Reading a lava-dl ``.net`` file as a :class:`~spear_deploy.network.Network`.
 
-lava-dl trains on multiples of 1/64 and stores 64 times that; netx runs those integers.  The network has them again as
-multiples of 1/64, so that a chip's scale of 64 gives back each integer of the file::
+lava-dl trains on multiples of 1/64 and stores 64 times that; netx runs these integers.  In the network they are
+multiples of 1/64 again, so that a chip's scale of 64 restores each integer of the file::
 
     weight, threshold, bias     n / 64                 the bias acts on the membrane, whatever the current's decay
     alpha, beta                 1 - iDecay / unit, 1 - vDecay / unit       unit: 12 bits
@@ -40,13 +40,13 @@ from spear_deploy.frontends.semantics import Semantics
 from spear_deploy.network import Flatten, Input, Linear, Network, Neuron, Population, Projection, Scale, ShapeError
 
 NET_SEMANTICS = Semantics(dt=1.0, current_gain="unit", gain="unit", if_gain="unit", reset="zero")
-"""How netx runs a file; the unit of time is a step."""
+"""The semantics of netx; the unit of time is a step."""
 _MAX_THRESHOLD = (1 << 17) - 1
-"""The register's; lava-dl gives it, or one beyond, to an output that shall not fire."""
+"""The register's limit; lava-dl gives at least this threshold to an output that is not to fire."""
 
 
 def read_net(path: Path | str) -> Imported:
-    """Read a ``.net`` file; its semantics are netx's, none need be given.
+    """Read a ``.net`` file with the semantics of netx.
 
     Raises:
         InputError: E001, E013 (unreadable, damaged, or with values that netx would change on loading).
@@ -70,7 +70,7 @@ def _parse(index: int, where: str, layer: NetLayer) -> Layer:
 
 
 class _Chain:
-    """Joins the layers: each is fed by the one before."""
+    """Joins the layers, each fed by the one before."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.findings: list[Finding] = []
@@ -134,7 +134,7 @@ class _Chain:
         size, columns = layer.weight.shape
         is_row = isinstance(self._source, Input) and max(self._source.shape) == self._source.size == columns
         if self._source is None or is_row:
-            self._populations[:] = [Input("input", (columns,))]  # a row of inputs needs no axes
+            self._populations[:] = [Input("input", (columns,))]  # a row of inputs has no spatial axes
         source = self._populations[-1]
         is_map = len(source.shape) == 3
         if columns != source.size:
@@ -159,7 +159,7 @@ class _Chain:
         self._populations.append(Population(layer.name, (size,), neuron))
 
     def _with_readout(self, where: str, neuron: Neuron, *, is_last: bool) -> Neuron:
-        """Return the neuron, without the threshold that keeps a last layer from firing."""
+        """Return the neuron; the threshold that keeps a last layer from firing makes it a readout."""
         largest = 0.0 if neuron.threshold is None else neuron.threshold.max() * UNIT
         if is_last and neuron.threshold is not None and neuron.threshold.min() * UNIT >= _MAX_THRESHOLD:
             message = f"its threshold of {largest:.0f} keeps it from firing; it is read as a readout, by its membrane"

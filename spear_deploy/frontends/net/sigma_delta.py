@@ -1,8 +1,8 @@
-"""From a stored ``.net`` file of sigma-delta neurons to a network of the integers that netx runs.
+"""Reading a ``.net`` file of sigma-delta neurons as a network of the integers that netx runs.
 
-netx makes Lava's Delta of an input layer with neurons, its Sigma of a layer with ``sigma_output`` and its SigmaDelta of
-all others, with 6 binary places for messages and 6 more for states.  What the input layer's ``weight`` and ``bias`` say
-is left to the user, as in netx.  Source: netx/hdf5.py and netx/blocks/process.py of lava-dl 0.6.0.
+netx uses Lava's Delta for an input layer with neurons, its Sigma for a layer with ``sigma_output`` and its SigmaDelta
+for all others, with 6 fractional bits for messages and 6 more for states.  The input layer's ``weight`` and ``bias``
+are left to the user, as in netx.  Source: netx/hdf5.py and netx/blocks/process.py of lava-dl 0.6.0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from spear_deploy.network.synapses import ConvSynapses, DenseSynapses, Synapses
 _KIND = "SDNN"
 _LAYERS = ("input", "conv", "flatten", "dense")
 _MAX_VALUE = (1 << 19) - 1
-"""Of a threshold or bias: with their 12 binary places Lava keeps them in 32 bits."""
+"""Limit of a threshold or bias: Lava keeps them in 32 bits, 12 of them fractional."""
 
 
 def is_sigma_delta(layers: Sequence[NetLayer]) -> bool:
@@ -50,17 +50,17 @@ def is_sigma_delta(layers: Sequence[NetLayer]) -> bool:
 
 
 def _kind(layer: NetLayer) -> str:
-    """Return what a layer's neurons are; nothing where it has none that are read."""
+    """Return the type of a layer's neurons, or "" if it has none that are read."""
     default = "" if layer.type in ("input", "flatten") else "CUBA"
     return str(layer.values.get("neuron/type", default))
 
 
 class SigmaDeltaFileError(UnsupportedError):
-    """A file of sigma-delta neurons was given where a float network of spiking neurons is needed."""
+    """A file of sigma-delta neurons was given where a network of spiking neurons is needed."""
 
 
 def refusal(path: Path) -> SigmaDeltaFileError:
-    """Return what is raised there (E021)."""
+    """Return the error (E021) for a file."""
     message = (
         "its neurons are sigma-delta: their integers are emulated, counted and validated as they stand; nothing "
         "prunes, trains, re-quantises or exports them"
@@ -116,7 +116,7 @@ def _refusals(layer: NetLayer, *, is_last: bool) -> Iterator[tuple[str, str, str
 
 
 def _notes(layer: NetLayer) -> Iterator[Finding]:
-    """Yield what the first layer leaves to the user."""
+    """Yield notes on what the first layer leaves to the user."""
     given = [key for key in ("weight", "bias") if key in layer.values] if layer.type == "input" else []
     if given:
         scale = ", ".join(f"{key} {np.asarray(layer.values[key]).ravel()[0]:g}" for key in given)
@@ -126,7 +126,7 @@ def _notes(layer: NetLayer) -> Iterator[Finding]:
 
 @dataclass(frozen=True, eq=False)
 class _Given:
-    """An input layer; ``encoder`` is None where messages are fed."""
+    """An input layer; ``encoder`` is None if messages are fed."""
 
     where: str
     shape: Shape
@@ -135,7 +135,7 @@ class _Given:
 
 @dataclass(frozen=True, eq=False)
 class _Neurons:
-    """Neurons of the shape that the file declares, behind a matrix, or behind kernels with their ``geometry``."""
+    """Neurons of the declared shape, after a matrix, or after kernels with their ``geometry``."""
 
     where: str
     population: SigmaDeltaPopulation
@@ -144,11 +144,11 @@ class _Neurons:
 
 
 _Layer: TypeAlias = FlattenLayer | _Given | _Neurons
-"""A layer as it stands by itself; ``where`` names it in findings."""
+"""A layer as read; ``where`` names it in findings."""
 
 
 def _parse(where: str, name: str, layer: NetLayer) -> _Layer:
-    """Return a layer; raise :class:`BadLayerError` for what is wrong with it, whatever stands around it."""
+    """Return a layer; raise :class:`BadLayerError` for faults that do not depend on other layers."""
     values = layer.values
     if layer.type == "flatten":
         return FlattenLayer(where)
@@ -172,7 +172,7 @@ def _parse(where: str, name: str, layer: NetLayer) -> _Layer:
 
 
 class _Chain:
-    """Joins the layers: each is fed by the one before; ``findings`` (E013) say where that cannot be."""
+    """Joins the layers, each fed by the one before; ``findings`` (E013) say where that is impossible."""
 
     def __init__(self, layers: Sequence[_Layer]) -> None:
         self.findings: list[Finding] = []
@@ -226,7 +226,7 @@ class _Chain:
     def _add_dense(self, layer: _Neurons) -> None:
         name, columns, source = layer.population.name, layer.weight.shape[1], self._source
         if source is None or (not self._populations and source.size == columns):
-            source = self._input = Input("input", (columns,))  # a row of inputs needs no axes
+            source = self._input = Input("input", (columns,))  # a row of inputs has no spatial axes
         if columns != source.size:
             self._tell(layer.where, f"it reads {columns} values, {source.name!r} has {source.size}")
         elif self._populations and self._flattened != (len(source.shape) == 3):
@@ -259,5 +259,5 @@ def _population(name: str, shape: Shape, values: Values, kind: Kind) -> SigmaDel
 
 
 def _is_decoder(values: Values) -> bool:
-    """Whether netx makes a decoder of a layer: it asks for the field, not for what it holds."""
+    """Whether netx reads a layer as a decoder: the presence of the field decides, not its value."""
     return "neuron/sigma_output" in values

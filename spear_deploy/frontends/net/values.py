@@ -1,6 +1,6 @@
-"""The data sets of a ``.net`` file's layer as integers, pairs, shapes and kernels that netx reads as they stand.
+"""The data sets of a layer of a ``.net`` file as integers, pairs, shapes and kernels that netx reads unchanged.
 
-All raise :class:`BadLayerError` for what is missing, or what netx would not run so.
+All raise :class:`BadLayerError` for a missing field, or one that netx would not run unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_INTEGER = 1 << 23
 
 
 class BadLayerError(Exception):
-    """A field of a layer is missing, or netx would not run it as it stands there; the text says what is wrong."""
+    """A field of a layer is missing, or netx would not run it unchanged; the text says what is wrong."""
 
 
 def convolution_of(values: Values) -> tuple[Integers, Geometry]:
@@ -61,7 +61,7 @@ def pair_of(values: Values, key: str, least: int) -> Pair:
 
 
 def single(values: Values, key: str, default: float | None = None) -> float:
-    """Return a field of one number, or the default where the layer has none."""
+    """Return a field of one number, or the default if it is missing."""
     if key not in values and default is not None:
         return default
     number = integers_of(values, key)

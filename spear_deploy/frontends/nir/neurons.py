@@ -1,4 +1,4 @@
-"""From a NIR neuron and its semantics to the one neuron model, and back.
+"""Converting NIR neurons, read with given semantics, to the neuron model, and back.
 
 Normal form (see :mod:`spear_deploy.network.neuron`) of the literal equations, forward Euler::
 
@@ -7,10 +7,9 @@ Normal form (see :mod:`spear_deploy.network.neuron`) of the literal equations, f
     CubaLI, CubaLIF    alpha = 1 - dt/tau_syn   gain = w_in * dt/tau_syn * r * dt/tau_mem
     Threshold          alpha = beta = 0         gain = 1                   reset to 0
 
-I, LI and CubaLI never fire: they are readouts, as is one of the others whose threshold is infinite.  NIR has no field
-for where a membrane starts: one that starts elsewhere than it is reset to is written into the node's metadata
-(:data:`START_KEY`).  Parameters are rounded to float32; float64 in the file, so that writing and reading again is
-exact.
+I, LI and CubaLI never fire: they are readouts, as are other neurons with an infinite threshold.  NIR has no field for
+the initial membrane: one that differs from the reset value is written into the node's metadata (:data:`START_KEY`).
+Parameters are rounded to float32 and stored as float64, so that writing and reading again is exact.
 """
 
 from __future__ import annotations
@@ -40,13 +39,13 @@ NEURON_TYPES: dict[str, tuple[str, ...]] = {
     "CubaLIF": ("tau_syn", "tau_mem", "r", "v_leak", "v_threshold"),
     "Threshold": ("threshold",),
 }
-"""NIR's neuron types and the fields that they must have."""
+"""NIR's neuron types and their required fields."""
 
 MAY_BE_INFINITE = ("tau", "tau_mem", "tau_syn", "r", "w_in", "v_threshold")
-"""Fields that exporters write as infinite: for a decay of 1 (tau = dt/(1 - decay), r = tau/dt), or never to fire."""
+"""Fields that exporters write as infinite: for a decay of 1 (tau = dt/(1 - decay), r = tau/dt), or to never fire."""
 
 START_KEY = "spear_deploy_v_start"
-"""Name in a node's metadata of the membrane before the first step, of the population's shape."""
+"""Key in a node's metadata of the membrane before the first step, of the population's shape."""
 
 _START = "v_start"
 _OPTIONAL = ("v_reset", "w_in")
@@ -59,8 +58,8 @@ def neuron_of(
 ) -> tuple[Neuron | None, list[Finding]]:
     """Return the neuron parameters of a node and notes, or None with findings (E003, E004, E024).
 
-    ``incoming`` is the shape of what feeds the node; it gives the shape where all fields are scalars.
-    ``feeds_itself`` says that linear nodes lead from the node back to it: that decides what a late reset means.
+    ``incoming`` is the shape of the node's input, which is that of the neurons if all fields are scalars.
+    ``feeds_itself``: linear nodes lead from the node back to it, which decides what a late reset means.
     """
     where = f"node {name!r}"
     missing = [key for key in NEURON_TYPES[node.type] if node.values.get(key) is None]
@@ -75,7 +74,7 @@ def neuron_of(
     damage = _damage(params)
     if damage:
         return None, [Finding("E003", where, message) for message in damage]
-    with np.errstate(over="ignore", invalid="ignore"):  # told by _implausible
+    with np.errstate(over="ignore", invalid="ignore"):  # reported by _implausible
         neuron = _normal_form(node.type, params, semantics, feeds_itself)
     problem = _implausible(neuron, params, semantics)
     if problem:
@@ -86,10 +85,10 @@ def neuron_of(
 
 
 def certain_shape(node: NirNode) -> Shape | None:
-    """Return the shape that the parameters alone say, or None: for all but maps, and what :func:`neuron_of` refuses.
+    """Return the shape given by the parameters alone, or None if it depends on the input.
 
-    Vectors and axes of length 1 may be spread over a map; (1, N) is a vector with a batch axis, or a map of one
-    channel: what feeds the node decides.
+    Vectors and axes of length 1 may be broadcast over a map; (1, N) is a vector with a batch axis or a map of one
+    channel, depending on the node's input.
     """
     try:
         shape = common_shape(_raw(node))
@@ -100,7 +99,7 @@ def certain_shape(node: NirNode) -> Shape | None:
 
 
 def node_of(population: Population, dt: float, *, feeds_itself: bool = False) -> NirNode:
-    """Return the NIR node that reads back, literally with ``dt``, as the population's neuron."""
+    """Return the NIR node that is read as the population's neuron with literal semantics and ``dt``."""
     node = _literal_node(population.neuron, dt, feeds_itself)
     neuron = population.neuron
     starts_at_zero = neuron.is_readout and not neuron.reset_value.any()
@@ -116,7 +115,7 @@ def _literal_node(neuron: Neuron, dt: float, feeds_itself: bool) -> NirNode:
         fields["v_threshold"] = neuron.threshold.astype(np.float64)
         fields["v_reset"] = neuron.reset_value.astype(np.float64)
     gain = neuron.gain.astype(np.float64)
-    # A late reset to a value blanks a step, which a LIF that does not feed itself would not do.
+    # A late reset to a value blanks a step, which a LIF without feedback would not do.
     plain = not neuron.has_current and (feeds_itself or not neuron.reset_delay or neuron.reset == "subtract")
     if plain and is_threshold(neuron):
         return NirNode("Threshold", {"threshold": fields["v_threshold"]})
@@ -133,7 +132,7 @@ def _literal_node(neuron: Neuron, dt: float, feeds_itself: bool) -> NirNode:
 
 
 def is_threshold(neuron: Neuron) -> bool:
-    """Whether it is NIR's Threshold: it fires at once on what arrives, and keeps nothing."""
+    """Whether it is NIR's Threshold: it fires on the input of the same step, and has no memory."""
     plain = not (neuron.beta.any() or neuron.bias.any() or neuron.reset_value.any()) and bool(np.all(neuron.gain == 1))
     kind = (neuron.is_readout, neuron.reset, neuron.reset_delay, neuron.spikes, neuron.floor)
     return plain and kind == (False, "value", False, "binary", None)
@@ -148,7 +147,7 @@ def _raw(node: NirNode) -> dict[str, Float64]:
 
 
 def _parameters(node: NirNode, incoming: Shape | None) -> tuple[dict[str, Float64], list[tuple[str, str]]]:
-    """Return all fields in the population's shape, and what was inferred."""
+    """Return all fields in the population's shape, and notes on what was inferred."""
     raw = _raw(node)
     stored = common_shape(raw)
     if stored is None and incoming is None:
@@ -165,7 +164,7 @@ def _parameters(node: NirNode, incoming: Shape | None) -> tuple[dict[str, Float6
 
 
 def _population_shape(stored: Shape | None, incoming: Shape | None) -> Shape:
-    """Return the shape of what feeds the neurons, over which their parameters must spread, else that of their own.
+    """Return the shape of the neurons: that of their input, over which parameters must broadcast, else their own.
 
     Raises :class:`MisfitError` if they do not.
     """
@@ -189,15 +188,15 @@ def _damage(params: dict[str, Float64]) -> list[str]:
 
 
 def _loss(tau: Float64, semantics: Semantics) -> Float64:
-    """Return what is lost in a step: 1 - decay."""
+    """Return the leak of a step: 1 - decay."""
     ratio = (semantics.dt or 0.0) / tau
     if semantics.integration == "exponential":
         return -np.expm1(-ratio)
-    return np.where((ratio > 1) & (ratio < 1 + 1e-6), 1.0, ratio)  # a decay of 0 that was stored as float32
+    return np.where((ratio > 1) & (ratio < 1 + 1e-6), 1.0, ratio)  # a decay of 0, stored as float32
 
 
 def _literal_gain(resistance: Float64, loss: Float64) -> Float64:
-    """Return r * (1 - decay), 1 where r is infinite: exporters write r = 1/(1 - decay)."""
+    """Return r * (1 - decay), or 1 if r is infinite: exporters write r = 1/(1 - decay)."""
     return np.where(np.isinf(resistance), 1.0, resistance * loss)
 
 
@@ -225,7 +224,7 @@ def _normal_form(kind: str, params: dict[str, Float64], semantics: Semantics, fe
     if "v_threshold" not in params:
         single["reset_value"] = 0 * full if start is None else start
         return replace(identity_readout(full.shape), **_single(single))
-    # A late reset to zero is an immediate one for snnTorch's Leaky, which multiplies before it adds the input.
+    # For snnTorch's Leaky, which decays before it adds the input, a late reset to zero equals an immediate one.
     immediate = semantics.reset == "zero" and kind != "CubaLIF" and not feeds_itself
     if semantics.reset == "value":
         single["reset_value"] = params.get("v_reset", 0 * full)
@@ -248,7 +247,7 @@ def _never_fires(params: dict[str, Float64]) -> bool:
 
 
 def _read(neuron: Neuron) -> Neuron:
-    """Return what neurons that never fire are: a readout, which starts where they do."""
+    """Return neurons that never fire as a readout with the same initial membrane."""
     kept = {name: getattr(neuron, name) for name in ("alpha", "beta", "gain", "bias")}
     return replace(identity_readout(neuron.beta.shape), **kept, reset_value=neuron.start)
 
@@ -259,7 +258,7 @@ def _threshold(threshold: Float64, semantics: Semantics) -> Neuron:
 
 
 def _single(arrays: dict[str, Float64]) -> dict[str, Any]:
-    # Parameters are float32: 1 - dt/tau of a file written as r = tau/dt then gives a gain of exactly 1.
+    # In float32, 1 - dt/tau of a file written with r = tau/dt gives a gain of exactly 1.
     return {key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()}
 
 
@@ -281,7 +280,7 @@ def _implausible(neuron: Neuron, params: dict[str, Float64], semantics: Semantic
 
 
 def _oddities(kind: str, params: dict[str, Float64], semantics: Semantics) -> list[tuple[str, str]]:
-    """Return notes on what is legitimate but seldom meant."""
+    """Return notes on parameters that are valid but seldom intended."""
     notes = []
     if any(np.isinf(params[key]).any() for key in _PAIRED if key in params):
         notes.append(("N006", "an infinite time constant was read as a decay of 1 with a gain of 1"))

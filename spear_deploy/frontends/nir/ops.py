@@ -1,4 +1,4 @@
-"""From NIR's linear nodes to linear operations, and Delay nodes to steps.
+"""Converting NIR's linear nodes to operations, and Delay nodes to steps.
 
 Stored shapes (``input_shape``, ``input_type``) are not used: exporters and nir itself write wrong ones for
 grouped, non-square and 'same' convolutions.  A one-dimensional map (C, L) is the map (C, 1, L) here.
@@ -26,17 +26,17 @@ _MAX_STEPS = 1_000_000
 
 @dataclass(frozen=True, eq=False)
 class Delays:
-    """Steps by which each element of a signal is delayed; of the signal's full shape."""
+    """Delays of each element of a signal in steps, of the signal's full shape."""
 
     steps: NDArray[np.int64]
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Return ``shape``: delays change when, not what."""
+        """Return ``shape``, which delays do not change."""
         return shape
 
 
 Step: TypeAlias = LinearOp | Delays | None
-"""What a node without neurons does: an operation, a delay, or nothing."""
+"""The effect of a node without neurons: an operation, a delay, or none."""
 
 
 class BadFieldError(Exception):
@@ -44,11 +44,11 @@ class BadFieldError(Exception):
 
 
 class NoReadingError(Exception):
-    """A node is valid NIR, but a network has no operation for it (E021)."""
+    """A node is valid NIR, but networks have no such operation (E021)."""
 
 
 def step_of(name: str, node: NirNode, shape: Shape, dt: float) -> tuple[Step, list[Finding]]:
-    """Return what a node does to a signal of ``shape``, and notes on what was repaired.
+    """Return the effect of a node on a signal of ``shape``, and notes on repairs.
 
     Raises :class:`BadFieldError`, :class:`NoReadingError`, :class:`ShapeError` if it does not fit ``shape``, and
     TypeError, ValueError or OverflowError for fields of a wrong type.
@@ -116,7 +116,7 @@ def _refuse_channels(values: Values, weight: Shape, shape: Shape) -> None:
 
 
 def _stored(shape: Shape) -> Shape:
-    """Return a shape as files have it: a map of one dimension without its height of 1."""
+    """Return a shape as in files: one-dimensional maps without their height of 1."""
     return (shape[0], shape[2]) if len(shape) == 3 and shape[1] == 1 else shape
 
 
@@ -216,7 +216,7 @@ def _single_precision(array: NDArray[np.float64], key: str) -> NDArray[np.float3
 
 
 def _matrix(values: Values, note: Note) -> NDArray[np.float32]:
-    """Return a weight of two axes; batch axes of length 1 in front of them are removed."""
+    """Return a weight with two axes, without leading batch axes of length 1."""
     raw: Any = values.get("weight")
     stored = np.shape(raw)
     if len(stored) <= 2:
@@ -228,7 +228,7 @@ def _matrix(values: Values, note: Note) -> NDArray[np.float32]:
 
 
 def _bias(values: Values, size: int, of: str, note: Note) -> NDArray[np.float32] | None:
-    """Return the bias; None for one of zeros, which exporters write where the source has none."""
+    """Return the bias, or None for zeros, which exporters write if there is no bias."""
     if values.get("bias") is None:
         return None
     if np.ndim(values["bias"]) == 0 and not isinstance(values["bias"], str | Mapping):

@@ -1,6 +1,6 @@
-"""Graphs of the ``nir`` package, in memory, from and to graphs as they are stored.
+"""Converting graphs of the ``nir`` package to and from graphs as stored in files.
 
-``nir.write`` is not used on the way in: it refuses scalars and shapes that are not known yet.
+``nir.write`` is not used for that: it refuses scalars and shapes that are not known yet.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def is_package_graph(value: object) -> bool:
-    """Whether a value is a graph of the package, which need not be installed to ask."""
+    """Whether a value is a graph of the package, which need not be installed."""
     kinds = type(value).__mro__
     return any(kind.__name__ == "NIRGraph" and kind.__module__.partition(".")[0] == "nir" for kind in kinds)
 
 
 def from_package(graph: Any) -> NirGraph:
-    """Return a graph of the package as it would be stored, full shapes or not."""
+    """Return a graph of the package as it would be stored, whether or not shapes are known."""
     nodes = {name: _node(node) for name, node in graph.nodes.items()}
     return NirGraph(nodes, tuple(sorted(graph.edges)), _metadata(graph), values=_added(graph))
 
@@ -58,7 +58,7 @@ def _node(node: Any) -> NirNode:
 
 
 def _added(node: Any) -> Mapping[str, Any]:
-    """Return attributes that were set on an object beside the fields of its class."""
+    """Return attributes of an object that are not fields of its class."""
     fields = {field.name for field in dataclasses.fields(node)}
     return {key: value for key, value in vars(node).items() if key not in fields and not key.startswith("_")}
 

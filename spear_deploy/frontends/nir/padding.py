@@ -22,7 +22,7 @@ _MAX_WEIGHTS = 1 << 27
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a kernel moves over a map; ``padding`` is a pair of numbers (y, x), ``"same"`` or ``"valid"``."""
+    """Stride, padding and dilation of a kernel; ``padding`` is a pair of numbers (y, x), ``"same"`` or ``"valid"``."""
 
     stride: Pair
     padding: Pair | str
@@ -30,10 +30,10 @@ class Geometry:
 
 
 def with_symmetric_padding(weight: NDArray[np.float32], geometry: Geometry) -> tuple[NDArray[np.float32], Pair, Pair]:
-    """Return the weight (Cout, Cin/groups, kH, kW) to use, its padding in numbers, and its dilation.
+    """Return the weight (Cout, Cin/groups, kH, kW) to use, with numeric padding and dilation.
 
-    The weight itself is returned unless an even kernel is padded to ``same``: then its dilation along such an axis is
-    written out, with a zero in front.  Raises ValueError for an unknown name, ``same`` with a stride (PyTorch has no
+    The weight is unchanged unless an even kernel is padded to ``same``: then its dilation along that axis is expanded,
+    with a leading zero.  Raises ValueError for an unknown name, ``same`` with a stride (PyTorch has no
     such), and a kernel that would become too large.
     """
     if not isinstance(geometry.padding, str):
@@ -54,12 +54,12 @@ def with_symmetric_padding(weight: NDArray[np.float32], geometry: Geometry) -> t
 
 
 def _reach(weight: NDArray[np.float32], axis: int, dilation: int) -> int:
-    """Return how far the last tap of a kernel lies from its first."""
+    """Return the distance of a kernel's last tap from its first."""
     return dilation * (int(weight.shape[2 + axis]) - 1)
 
 
 def _with_zero_in_front(weight: NDArray[np.float32], axis: int, dilation: int) -> NDArray[np.float32]:
-    """Return a kernel with its dilation along an axis written out, and a zero before its first tap."""
+    """Return a kernel with its dilation along an axis expanded, and a zero before its first tap."""
     shape = list(weight.shape)
     shape[axis] = dilation * (shape[axis] - 1) + 2
     if prod(shape) > _MAX_WEIGHTS:

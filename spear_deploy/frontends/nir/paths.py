@@ -17,7 +17,7 @@ _MAX_PATHS = 1 << 12
 
 @dataclass(frozen=True)
 class Path:
-    """What leads from population ``origin`` to a node: named operations, and a delay in steps in all.
+    """A path from population ``origin`` to a node: its named operations, and its total delay in steps.
 
     ``delays`` names the Delay nodes on it that have no operation.
     """
@@ -40,10 +40,10 @@ def paths_into(
     sources: Mapping[str, Sequence[str]],
     closing: Collection[tuple[str, str]],
 ) -> dict[str, list[Path]]:
-    """Return the paths that end in each population, in an order that depends on names only.
+    """Return the paths into each population, in an order that depends only on names.
 
-    ``sources`` gives each node's predecessors, ``closing`` the edges that take a step.  A bias acts once however many
-    paths lead through its node: the first one keeps it.  A Delay of several different delays gives a path for each,
+    ``sources`` gives each node's predecessors, ``closing`` the edges that take a step.  A bias acts once even if
+    several paths pass its node: the first one keeps it.  A Delay with several different delays gives a path for each,
     with a Scale of zeros and ones.  Raises :class:`UnsupportedError` (E021) for a graph with too many paths.
     """
     through: dict[str, list[Path]] = {}

@@ -1,4 +1,4 @@
-"""Reading NIR files: with which semantics, and what to say where a file or its semantics leave a question open."""
+"""Reading NIR files, and findings where a file or its semantics leave a question open."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ _TRIAL_DT = 1e-9  # below any time constant
 def load(path: Path | str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None) -> Imported:
     """Read a NIR file.
 
-    ``semantics`` is omitted for files that this tool wrote: they carry them.  ``overrides`` replaces single
-    fields of either.
+    Files that this tool wrote need no ``semantics``: they contain them.  ``overrides`` replaces single fields.
 
     Raises:
         InputError: E001..E004 (unreadable, damaged, not executable), E023, E024 (also for semantics that
-            contradict those that the file carries).
+            contradict those in the file).
         UnsupportedError: E020 without semantics, E021, E022 and E026 with every node concerned.
     """
     path = Path(path)
@@ -47,7 +46,7 @@ def load(path: Path | str, semantics: Semantics | None = None, overrides: Mappin
 def read_graph(
     graph: NirGraph, where: str, semantics: Semantics | None = None, overrides: Mapping[str, Any] | None = None
 ) -> Imported:
-    """Read a stored graph as :func:`load` does a file; ``where`` names it in findings."""
+    """Read a stored graph like :func:`load` reads a file; ``where`` names it in findings."""
     carried = _semantics_in_file(graph, where)
     if semantics is not None and carried is not None and semantics != carried:
         message = "the file carries its own semantics, and those given differ"
@@ -71,7 +70,7 @@ def _semantics_in_file(graph: NirGraph, where: str) -> Semantics | None:
 
 
 def _unlikely(preset: str, flat: NirGraph) -> list[Finding]:
-    """Return a note where the file lacks the marks that the preset's exporter leaves."""
+    """Return a note if the file lacks the marks of the preset's exporter."""
     likely = likely_exporters(flat)
     if preset not in EXPORTERS or preset in likely:
         return []
@@ -93,7 +92,7 @@ def _choice(graph: NirGraph) -> str:
 
 
 def _plausible_presets(graph: NirGraph) -> list[str]:
-    """Return the presets whose exporters leave such marks, and with which the file can be read."""
+    """Return the presets whose exporters leave such marks and that can read the file."""
     flat, _ = flatten(graph)
     fitting = []
     for name in likely_exporters(flat):

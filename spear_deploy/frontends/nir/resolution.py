@@ -1,6 +1,6 @@
-"""The resolutions that a network was trained with, in the metadata of its NIR file.
+"""The integer resolutions with which a network was trained, in the metadata of its NIR file.
 
-They make the file lower to the very integers that were trained; other tools leave metadata alone.
+With them the file lowers to exactly the integers that were trained; other tools ignore metadata.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from spear_deploy.network import Network
 from spear_deploy.network.graph import resolution_problem
 
 KEY = "resolution"
-"""Among what this tool keeps in a file's metadata."""
+"""Key in this tool's metadata of a file."""
 
 
 def to_metadata(network: Network) -> dict[str, Any]:
-    """Return what is stored: arrays by the name of an input or population, under :data:`KEY`; nothing without any."""
+    """Return the metadata: arrays by input or population under :data:`KEY`, or nothing."""
     held = {p.name: p.resolution for p in network.populations if p.resolution is not None}
     return {KEY: held} if held else {}
 
 
 def with_resolutions(network: Network, stored: Any) -> Network:
-    """Return the network with the resolutions that :func:`to_metadata` stored, out of a file that is not trusted.
+    """Return the network with the resolutions that :func:`to_metadata` stored, read from an untrusted file.
 
-    Raises :class:`InputError` (E003) with every one that cannot be that of its population.
+    Raises :class:`InputError` (E003) for every resolution that does not fit its population.
     """
     held = stored.get(KEY, {}) if isinstance(stored, Mapping) else {}
     if not isinstance(held, Mapping):

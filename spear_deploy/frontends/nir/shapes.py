@@ -1,9 +1,9 @@
 """Elementwise fields, such as time constants or factors, in the full shape of a signal.
 
-A field may be stored in full, as a single value, with batch axes of length 1 in front, or with axes of length 1 that
-numpy broadcasts: (C, 1, 1) is one value a channel of a map (C, H, W).  A map of one dimension (C, L) is (C, 1, L) here.
-With fewer axes than the map, a field is taken only where numpy's reading, along the last axes, is the only one that
-fits: a vector of C values may have been meant for the channels.
+A field may be stored in full, as a single value, with leading batch axes of length 1, or with axes of length 1 that
+numpy broadcasts:  (C, 1, 1) is one value per channel of a map (C, H, W).  A one-dimensional map (C, L) is (C, 1, L)
+here.  A field with fewer axes than the map is accepted only if numpy's alignment with the last axes is the only one
+that fits: a vector of C values may have been meant for the channels.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MisfitError(ShapeError):
 
 
 def spread(name: str, array: Float64, shape: Shape) -> Float64:
-    """Return a stored field, read-only, in the full ``shape`` of what it belongs to.
+    """Return a stored field, read-only, broadcast to the full ``shape``.
 
     Raises :class:`MisfitError` if it does not fit, or fits in several ways.
     """
@@ -51,9 +51,9 @@ def spread(name: str, array: Float64, shape: Shape) -> Float64:
 
 
 def common_shape(arrays: Mapping[str, Float64]) -> Shape | None:
-    """Return the shape that fields of one node have together, or None where all are single values.
+    """Return the common shape of the fields of a node, or None if all are single values.
 
-    Raises ValueError where they have none, where one is empty, or where it is too large to be believed.
+    Raises ValueError if there is none, if a field is empty, or if the shape is too large.
     """
     empty = [key for key, array in arrays.items() if not array.size]
     if empty:
@@ -86,7 +86,7 @@ def _fits(stored: Shape, shape: Shape) -> bool:
 
 
 def _check_one_reading(name: str, stored: Shape, shape: Shape) -> None:
-    """Check that axes fit a map only where numpy aligns them: with its last ones."""
+    """Check that axes fit a map only as numpy aligns them, with its last axes."""
     along = [axes for axes in combinations(range(len(shape)), len(stored)) if _fits(stored, _pick(shape, axes))]
     meant = tuple(range(len(shape) - len(stored), len(shape)))
     if not along:

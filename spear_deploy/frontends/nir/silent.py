@@ -1,7 +1,6 @@
-"""Neurons whose threshold is infinite: they never fire.
+"""Neurons with an infinite threshold, which never fire.
 
-Before an Output that is how a readout is often written, one that is read by its membrane.  Anywhere else nothing would
-hear of them.
+Before an Output they are a common way to write a readout, read by its membrane.  Anywhere else they have no effect.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def silent_findings(graph: NirGraph) -> Iterator[Finding]:
     """Yield a finding (E003) for every node with infinite thresholds that is not a readout."""
     targets: dict[str, list[str]] = {name: [] for name in graph.nodes}
     for source, target in graph.edges:
-        if source in targets and target in targets:  # others are findings of their own
+        if source in targets and target in targets:  # others have findings of their own
             targets[source].append(target)
     for name, node in sorted(graph.nodes.items()):
         value = node.values.get(THRESHOLD)
@@ -40,7 +39,7 @@ def silent_findings(graph: NirGraph) -> Iterator[Finding]:
 
 
 def _is_output(name: str, graph: NirGraph, targets: dict[str, list[str]]) -> bool:
-    """Whether a node is an Output, or a former subgraph's port that leads to nothing else."""
+    """Whether a node is an Output, or a port of a former subgraph that only leads to one."""
     if graph.nodes[name].type != IDENTITY:
         return graph.nodes[name].type == "Output"
     return bool(targets[name]) and all(_is_output(target, graph, targets) for target in targets[name])

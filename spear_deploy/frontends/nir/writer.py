@@ -1,8 +1,7 @@
-"""From a :class:`~spear_deploy.network.Network` back to a NIR file that any NIR tool can open.
+"""Writing a :class:`~spear_deploy.network.Network` as a NIR file that any NIR tool can open.
 
-The file is written in literal NIR (forward Euler) with the given dt; how the neurons compare and reset is
-stored beside it in the metadata, so that reading it back needs no option; so are the resolutions of a network that was
-trained on integers.
+The file is written in literal NIR (forward Euler) with the given dt.  The metadata has how neurons compare and reset,
+so that reading it back needs no option, and the resolutions of a network that was trained on integers.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from spear_deploy.network import (
 from spear_deploy.network.ops import Shape
 
 _LITERAL = ("dt", "integration", "current_gain", "gain", "if_gain", "start")
-"""Fields of the semantics that are as NIR's own equations have them in what is written."""
+"""Fields of the semantics that are written as in NIR's own equations."""
 
 
 def save(path: Path | str, network: Network, semantics: Semantics, **notes: Any) -> None:
-    """Write ``network``; ``notes`` go into the metadata: texts, numbers, arrays, and mappings of such by name.
+    """Write ``network``; ``notes`` go into the metadata: texts, numbers, arrays, and mappings of these.
 
-    Raises :class:`InputError` (E024) for neurons that these semantics would not give back.
+    Raises :class:`InputError` (E024) for neurons that these semantics cannot express.
     """
     nir_file.write(Path(path), to_graph(network, semantics, **notes))
 
@@ -52,12 +51,11 @@ def save(path: Path | str, network: Network, semantics: Semantics, **notes: Any)
 def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
     """Return the stored form of ``network``; equal networks give equal graphs.
 
-    A delay is a Delay node behind the source.  Delays of a step that close loops are left out, as other tools write
-    recurrent networks, where reading puts them back in the same places.
+    A delay is a Delay node after the source.  One-step delays that close loops are omitted, as in the files of other
+    tools, if reading would put them back in the same places.  Comparison and floor are those of the neurons, by
+    population where they differ.
 
-    What is stored compares and is clipped as the neurons are, each population for itself where they differ.
-
-    Raises :class:`InputError` (E024) with every population whose neurons these semantics would not give back.
+    Raises :class:`InputError` (E024) with every population whose neurons these semantics cannot express.
     """
     _check(network, semantics)
     semantics = population_semantics.with_common_semantics(semantics, network)
@@ -74,7 +72,7 @@ def to_graph(network: Network, semantics: Semantics, **notes: Any) -> NirGraph:
 
 
 def _check(network: Network, semantics: Semantics) -> None:
-    """Raise :class:`InputError` where a neuron resets otherwise than the semantics say."""
+    """Raise :class:`InputError` (E024) if a neuron's reset differs from the semantics."""
     said = "subtract" if semantics.reset == "subtract" else "value"
     findings = []
     for population in network.neurons:
@@ -92,7 +90,7 @@ def _check(network: Network, semantics: Semantics) -> None:
 
 
 def _may_be_implied(projection: Projection, network: Network) -> bool:
-    """Whether reading could give the projection its delay and its name without a Delay node."""
+    """Whether reading restores the projection's delay and name without a Delay node."""
     source, target = projection.source, projection.target
     in_loop = any(source in loop and target in loop for loop in network.loops)
     return projection.delay == 1 and in_loop and bool(projection.ops or projection.name == f"{source}-{target}")
