@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from spear_deploy.catalogue import CATALOGUE
-from spear_deploy.catalogue.examples import MENDED, RAISED, example
+from spear_deploy.catalogue.examples import FIXED, RAISED, example
 from tests.cli.conftest import Done, Run
 
 _BLOCK = re.compile(r"```(python|sh)\n(.*?)```", re.DOTALL)
@@ -71,15 +71,15 @@ SLOW = ("E028", "E048", "E052", "N011")  # each runs a file of its own in a proc
     ],
 )
 def test_examples(code: str, spear: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last command of an example tells its code and no error beside it; mended, all end with 0 and tell it not."""
+    """The last command of an example tells its code and no error beside it; fixed, all end with 0 and tell it not."""
     monkeypatch.chdir(tmp_path)
-    raised, mended = example(code).split(MENDED)
+    raised, fixed = example(code).split(FIXED)
     names: dict[str, Any] = {}
     *earlier, last = run(raised, names, spear)
     assert [done.code for done in earlier] == [0] * len(earlier), earlier
     assert code in _CODE.findall(last.out + last.err), last
     assert code.startswith("N") or errors(last) - BESIDE.get(code, set()) <= {code}, last.err
-    for done in run(mended, names, spear):
+    for done in run(fixed, names, spear):
         assert (done.code, errors(done)) == (0, set()), done.err
         assert code not in _CODE.findall(done.out), done.out
 
@@ -88,7 +88,7 @@ def test_explain_prints_the_example(spear: Run) -> None:
     """Code is indented, as it would be typed; nothing of it is lost or wrapped."""
     printed = spear("explain", "e006").out
     assert "Raised by:" in printed
-    assert "Mended:" in printed
+    assert "Fixed:" in printed
     assert "```" not in printed
     for _, block in _BLOCK.findall(example("E006")):
         assert "\n".join(f"    {line}" if line else "" for line in block.splitlines()) in printed

@@ -1,4 +1,4 @@
-"""One file a code: how it comes about, an example that raises it, and what mends it.
+"""One file per code: its cause, an example that raises it, and one that fixes it.
 
 A file holds Markdown: blocks of Python that write the inputs, and commands.  The tests run them.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-RAISED, MENDED = "Raised by:\n", "Mended:\n"
-"""Lines that begin the example, and its mended form."""
+RAISED, FIXED = "Raised by:\n", "Fixed:\n"
+"""Lines that begin the example, and its fixed form."""
 
 
 def example(code: str) -> str:
-    """Return the example of a code as Markdown; of a code that takes more than inputs, how it comes about in words."""
+    """Return the example of a code as Markdown, or its cause in words where inputs alone do not raise it."""
     return files(__name__).joinpath(f"{code}.md").read_text(encoding="utf-8")
