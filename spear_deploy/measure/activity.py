@@ -1,6 +1,6 @@
 """The activity record: spikes, synaptic operations and decisions, sample by sample.
 
-Arrays of events are reduced as they come, so that memory is bounded by the batch.
+Events are reduced batch by batch, so that memory is bounded by the batch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from spear_deploy.decision import RULES, DecisionRule
 from spear_deploy.network.fan_out import FanOut
 
 NOTABLE_ERRORS = 2.0
-"""A loss of accuracy beyond so many standard errors is no accident."""
+"""A loss of accuracy of more standard errors than this is significant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Activity:
     Attributes:
         synops_all, synops: per projection (N,): over all synapses, and over nonzero ones.
         spikes: per population that spikes (N,): events, inputs included.
-        scores: (N, outputs): what the decision rule makes of the output, such as its spike counts.
+        scores: (N, outputs): the output under the decision rule, for example its spike counts.
         labels: (N,).
-        sent: per population that spikes (neurons,): events of each neuron on all samples together.
+        sent: per population that spikes (neurons,): events of each neuron, summed over all samples.
     """
 
     synops_all: Mapping[str, NDArray[np.int64]]
@@ -46,7 +46,7 @@ class Activity:
 
     @property
     def accuracy(self) -> float:
-        """Share of samples that are answered rightly."""
+        """Share of samples classified correctly."""
         return float(np.mean(self.correct))
 
     @property
@@ -61,7 +61,7 @@ class Activity:
 
     @property
     def mean_synops(self) -> float:
-        """SynOps of a sample over all projections, nonzero synapses: the mean over the samples."""
+        """Mean SynOps per sample over all projections, nonzero synapses."""
         return float(self.total.mean())
 
     @property
@@ -79,8 +79,8 @@ def _sum(parts: Mapping[str, NDArray[np.int64]]) -> NDArray[np.int64]:
 class ActivityRecorder:
     """Reduces batches of events to an :class:`Activity`.
 
-    Any value other than 0 is one spike, but for the populations in ``counted``: their values are numbers of spikes.
-    ``rule`` scores what the ``output`` sent.
+    Any value other than 0 is one spike, except in the populations in ``counted``, whose values are numbers of spikes.
+    ``rule`` scores the ``output``.
     """
 
     fan_outs: Sequence[FanOut]
@@ -92,7 +92,7 @@ class ActivityRecorder:
     def add(
         self, events: Mapping[str, NDArray[np.generic]], sent: NDArray[np.generic], labels: NDArray[np.int64]
     ) -> None:
-        """Add a batch: ``events`` (T, B, *shape) of all that spikes, and what the output ``sent`` (T, B, *shape)."""
+        """Add a batch: ``events`` (T, B, *shape) of all spiking populations, and the output ``sent`` (T, B, *shape)."""
         counts = {name: self._count(name, array.reshape(*array.shape[:2], -1)) for name, array in events.items()}
         self._parts.append(
             Activity(

@@ -1,7 +1,7 @@
-"""When the chip's integers no longer do what the float network does: findings that end a run before the search.
+"""Collapse: the chip's integers no longer do what the float network does.  The findings end a run before the search.
 
-Fine-tuning repairs what pruning breaks; it was not asked to repair quantisation, and a budget in per cent of a network
-that fell silent means nothing.  So each finding names the population that it comes from, with amounts.
+Fine-tuning repairs the effects of pruning, not of quantisation, and a percentage of the SynOps of a silent network
+means nothing.  So each finding names the population that causes the collapse, with amounts.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from spear_deploy.measure.activity import NOTABLE_ERRORS
 from spear_deploy.measure.fidelity import Fidelity, PopulationFidelity
 
 SILENCED = 0.1
-"""A population is silenced that keeps less than this share of its spikes."""
+"""A population that keeps less than this share of its spikes is silenced."""
 AGREEMENT = 0.9
-"""Least share of the samples that float network and chip decide alike."""
+"""Smallest share of samples that float network and chip decide equally."""
 DEPARTS = 0.1
-"""A population that is off by this share departs from float: what lies behind one is not a cause itself."""
+"""A population with this deviation departs from float: later ones are then not causes themselves."""
 _FEWEST_SPIKES = 20
-"""Spikes, over all samples, from which on their absence says something."""
+"""Spikes, over all samples, above which their absence is significant."""
 _FEWEST_DIFFERING = 3
-"""Decisions from which on their difference says something: of nine samples a single one is 11 %."""
+"""Decisions above which their difference is significant: of nine samples a single one is 11 %."""
 _NOTABLE_WEIGHTS = 0.05
 _NOTABLE_CLIPS = 0.001
-"""Shares of weights, and of bins, that are named as a cause."""
+"""Shares of weights, and of bins, above which they are named as a cause."""
 _CAUSES = ("N002", "N003", "N004")
-"""Notes on what a population's integers do otherwise."""
+"""Codes of notes on what a population's integers change."""
 
 
 def collapse_findings(
     fidelity: Fidelity, order: Sequence[str], notes: Sequence[Finding] = (), more_bits: int | None = None
 ) -> tuple[Finding, ...]:
-    """Return what of a network was lost on its way to integers (E066), nothing where it was kept.
+    """Return findings on what quantisation lost of a network (E066); none if it was kept.
 
     Args:
         fidelity: of the unpruned network.
-        order: names of the populations in order of execution: what one of them loses, those behind it miss.
+        order: names of the populations in order of execution; the loss of one affects later ones.
         notes: what lowering noted.
-        more_bits: bits that a weight could have, where it has fewer.
+        more_bits: bits that a weight could have, if it has fewer.
     """
     rows = {row.name: row for row in fidelity.populations}
     order = [name for name in order if name in rows]  # sources of biases are the chip's own
@@ -67,10 +67,10 @@ def collapse_findings(
 
 
 def _allowed_loss(fidelity: Fidelity) -> float:
-    """Return the points that other samples could explain: two standard errors of the accuracy, and of the pairs.
+    """Return the points explained by chance: two standard errors of the accuracy, and of the paired differences.
 
-    Those of the pairs hold where few samples are all decided rightly, those of the accuracy where a few of many
-    samples turn and all to one side.
+    The paired ones matter if few samples are all classified correctly, those of the accuracy if a few of many samples
+    change, all in one direction.
     """
     return NOTABLE_ERRORS * max(fidelity.loss.error, 100 * fidelity.on_chip.accuracy_error)
 
@@ -86,12 +86,12 @@ def _silenced(samples: int, rows: Mapping[str, PopulationFidelity], order: Seque
 
 
 def _cause(in_order: Sequence[PopulationFidelity]) -> PopulationFidelity | None:
-    """Return the first population that departs from its float neurons, or None: later ones follow from it."""
+    """Return the first population that departs from its float neurons, or None."""
     return next((row for row in in_order if row.departure >= DEPARTS), None)
 
 
 def _spread(in_order: Sequence[PopulationFidelity]) -> str:
-    """Return that no single population is the cause, with the one that is off by most."""
+    """Return the finding that no single population is the cause, with the largest deviation."""
     worst = max(in_order, key=lambda row: row.departure)
     return (
         f"the cause is spread over the network: no population is off by {DEPARTS:.0%}, "
@@ -100,7 +100,7 @@ def _spread(in_order: Sequence[PopulationFidelity]) -> str:
 
 
 def _own_losses(row: PopulationFidelity) -> Iterator[str]:
-    """Yield what integers took from this population, rather than what it receives."""
+    """Yield what quantisation changed in this population itself, not in its input."""
     if row.weights.zeroed >= _NOTABLE_WEIGHTS:
         yield f"{row.weights.zeroed:.1%} of its {row.weights.nonzero:,} weights round to zero"
     if row.weights.clipped is not None and row.weights.clipped >= _NOTABLE_WEIGHTS:

@@ -1,6 +1,6 @@
 """The course of a network over its time steps, in float and on the chip: rates, decisions, one sample's spikes.
 
-Measured on some samples of a split, as many as memory is allowed for.
+Measured on as many samples of a split as a bound on memory allows.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from spear_deploy.targets import Lowered
 _MOST_SAMPLES = 256
 _MOST_VALUES = 1 << 24
 _MOST_POINTS = 48
-"""Steps at which rates and accuracy are given: more is not to be seen."""
+"""Largest number of points at which rates and accuracy are given: more would not be visible."""
 _MOST_STEPS, _MOST_NEURONS, _NEURONS_IN_ALL = 128, 24, 192
-"""Of the raster; a population shows 4 neurons at least."""
+"""Bounds of the raster; a population shows at least 4 neurons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class Course:
 def measure_course(
     network: Network, lowered: Lowered, split: Split, rule: DecisionRule, execution: Execution | None = None
 ) -> Course:
-    """Run a float network of one input, and what it was lowered to, over some samples of a split."""
+    """Run a float network of one input, and its program, on some samples of a split."""
     steps = split.samples.steps
     a_sample = steps * sum(population.size for population in network.populations)
     runs = FloatRun(network, execution), ProgramRun(lowered.program, execution)
@@ -94,7 +94,7 @@ def in_order(network: Network, lowered: Lowered) -> list[str]:
 
 
 def _accuracy(sent: NDArray[Any], labels: NDArray[np.int64], rule: DecisionRule, points: Sequence[int]) -> list[float]:
-    """Return the accuracy by the first steps of what the output sent, (T, B, *shape)."""
+    """Return the accuracy after the first steps of the output, (T, B, *shape)."""
     scores = (rule.score(sent[:count]).reshape(len(labels), -1) for count in points)
     return [float(np.mean(each.argmax(axis=1) == labels)) for each in scores]
 

@@ -18,9 +18,9 @@ from spear_deploy.targets import Grid, Lowered
 
 _MOST_SAMPLES = 32
 _MOST_VALUES = 1 << 23
-"""Membranes, over all populations and steps, that are recorded at once; one sample is always run."""
+"""Bound on membrane values recorded at once, over all populations and steps; at least one sample is run."""
 _MOST_SORTED = 1 << 20
-"""Values of a population that its percentiles are taken from; the least and the largest are those of all."""
+"""Values of a population from which percentiles are computed; minimum and maximum are of all."""
 _QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 

@@ -1,7 +1,7 @@
-"""How faithful the chip's integers are: the float network beside its program, population by population.
+"""Fidelity of the chip's integers: the float network compared with its program, population by population.
 
-Agreement of emulator and backend proves the last arrow alone; this measures the one before it.  Both run on the same
-samples, batch by batch, so that memory is bounded by the batch.
+Agreement of emulator and backend proves only the last step of the way; this measures quantisation, the step before.
+Both run on the same samples, batch by batch, so that memory is bounded by the batch.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PopulationFidelity:
 
     @property
     def deviation(self) -> float:
-        """How far the population is off, 0..1: the share of spikes lost or added, or a readout's error."""
+        """Deviation of the population, 0..1: the share of spikes lost or added, or a readout's error."""
         if self.float_spikes is None or self.chip_spikes is None:
             return min(1.0, self.readout_error or 0.0)
         most = max(self.float_spikes, self.chip_spikes)
@@ -82,7 +82,7 @@ class PopulationFidelity:
 
     @property
     def departure(self) -> float:
-        """How far its neurons are off one by one, 0..1: the deviation, or more where too many and too few balance."""
+        """Deviation of single neurons, 0..1: at least :attr:`deviation`, more where excess and lack cancel."""
         return max(self.deviation, min(1.0, self.moved or 0.0))
 
 
@@ -105,12 +105,12 @@ class Fidelity:
 
     @property
     def differing(self) -> int:
-        """Samples that the two decide differently."""
+        """Number of samples that the two decide differently."""
         return int(np.count_nonzero(self.in_float.scores.argmax(axis=1) != self.on_chip.scores.argmax(axis=1)))
 
     @property
     def agreement(self) -> float:
-        """Share of the samples that the two decide alike."""
+        """Share of samples that the two decide equally."""
         return 1 - self.differing / self.samples
 
     @property
@@ -121,9 +121,9 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Loss:
-    """Points of accuracy that one network loses against another on the same samples; negative for a gain.
+    """Percentage points of accuracy that one network loses against another on the same samples; negative for a gain.
 
-    ``error`` is its standard error, that of the pairs: samples that both decide rightly, or both wrongly, say nothing.
+    ``error`` is the standard error of the paired difference: samples on which both agree contribute nothing.
     """
 
     points: float
@@ -131,9 +131,9 @@ class Loss:
 
     @classmethod
     def between(cls, before: Activity, after: Activity) -> Loss:
-        """Compare what two networks did on the same samples."""
+        """Compare the activities of two networks on the same samples."""
         lost = before.correct.astype(np.int64) - after.correct.astype(np.int64)
-        # Of the null hypothesis: the deviation of the differences themselves would be 0 where all of few samples fail.
+        # Under the null hypothesis: the sample deviation would be 0 if all of a few samples fail.
         return cls(100 * float(lost.mean()), 100 * sqrt(float(np.square(lost).sum())) / len(lost))
 
 
@@ -146,10 +146,10 @@ def measure_fidelity(
     tick: Tick | None = None,
     decide: str | None = None,
 ) -> Fidelity:
-    """Run a float network of one input and what it was lowered to over a split, side by side.
+    """Run a float network of one input and its program on a split, and compare them.
 
-    ``decide`` names the decision rule (None: the output's usual one); raises :class:`InputError` (E008, E015) for one
-    that there is not, or that the output does not suit.
+    ``decide`` names the decision rule (None: the output's usual one); raises :class:`InputError` (E008, E015) for an
+    unknown rule, or one that does not suit the output.
     """
     program = lowered.program
     in_float, on_chip = FloatRun(network, execution), ProgramRun(program, execution)
@@ -194,7 +194,7 @@ def _clipped(weight: NDArray[Any], grid: Grid) -> int:
 
 @dataclass
 class _Tally:
-    """Sums over the batches what one population does; ``grid`` tells what a readout's integers stand for."""
+    """Accumulates the figures of one population over batches; ``grid`` maps a readout's integers to values."""
 
     grid: Grid | None
     float_counts: NDArray[np.float64] | None = None

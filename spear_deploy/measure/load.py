@@ -1,4 +1,4 @@
-"""The activity of a measured program's neurons as load on cores, and the placement chosen by it."""
+"""The load of cores by a measured program, and the placement chosen by it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spear_deploy.targets import Compiler, Lowered, Program, Recutter
 
 
 def placed_by(name: str, compiler: Compiler, lowered: Lowered, load: Callable[[], Load]) -> Lowered:
-    """Return what was lowered on the cores that a way of placing, by its name, chooses for a ``load``, if it asks."""
+    """Return the lowered network placed by the named placer, which may ask for the ``load``."""
     placer = PLACERS.get(name)
     if keeps_rule(name) or not isinstance(compiler, Recutter):
         return lowered
@@ -26,7 +26,7 @@ def placed_by(name: str, compiler: Compiler, lowered: Lowered, load: Callable[[]
 def expected_load(program: Program, sent: Mapping[str, NDArray[np.int64]], steps: int) -> Load:
     """Return the load of a program that was not run, from the spikes ``sent`` of each neuron, by population or port.
 
-    A neuron of which none are told sends none.  ``steps`` are those of all samples together.
+    A neuron without an entry sends none.  ``steps`` is the total of all samples.
     """
     fired = {name: counts for name, counts in sent.items() if name in program.shapes}
     at = {each.name: np.zeros(each.size, np.int64) for each in program.populations}

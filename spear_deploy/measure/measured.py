@@ -11,8 +11,8 @@ from spear_deploy.targets import Lowered
 
 @dataclass(frozen=True, eq=False)
 class Performance:
-    """What a lowered network did on the samples of one split, beside a float network on the same ones: on the test
-    samples the one as it came in.
+    """The activity of a lowered network on one split, with that of a float network on the same samples: on the test
+    samples, the network as given.
     """
 
     lowered: Lowered
@@ -22,7 +22,7 @@ class Performance:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A network lowered to the chip, and its activity on the validation samples, by which all is decided."""
+    """A network lowered to the chip, and its activity on the validation samples, on which decisions are based."""
 
     network: Network
     lowered: Lowered
@@ -30,17 +30,16 @@ class Measured:
 
 
 _ALIKE = 0.1
-"""Float network and chip do the same work if their SynOps differ by no more than this share."""
+"""Float network and chip do the same work if their SynOps differ by at most this share."""
 
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """The unpruned network and what it does, in float and on the emulated chip.
+    """The unpruned network and its activity, in float and on the emulated chip.
 
-    ``rounded_val`` is its mean SynOps on the validation samples in the chip's integers as the family's own simulator
-    computes; None: it was not measured, and is taken to be the chip's.
-    ``given`` is what the network as it came in did on the test samples, in float, where the unpruned one is that with
-    the chip's own neurons.
+    ``rounded_val`` is its mean SynOps on the validation samples in the chip's integers, computed by the family's own
+    simulator; None: not measured, and taken to be the chip's.  ``given`` is the float activity of the given network on
+    the test samples, if the unpruned one was adapted to the chip's own neurons.
     """
 
     network: Network
@@ -54,35 +53,35 @@ class Baseline:
 
     @property
     def as_given(self) -> Activity:
-        """The imported network in float on the test samples, which losses are relative to."""
+        """The float activity of the given network on the test samples, the reference of losses."""
         return self.float_test if self.given is None else self.given
 
     @property
     def measured(self) -> Measured:
-        """The unpruned network as one that was measured."""
+        """The unpruned network as a :class:`Measured`."""
         return Measured(self.network, self.lowered, self.chip_val)
 
     def on_val(self, measured: Measured) -> Performance:
-        """Return what a network did on the validation samples."""
+        """Return a network's performance on the validation samples."""
         return Performance(measured.lowered, measured.val, self.float_val)
 
     def on_test(self, lowered: Lowered, activity: Activity) -> Performance:
-        """Return what a network did whose ``activity`` on the test samples was measured."""
+        """Return a network's performance on the test samples, from its measured ``activity``."""
         return Performance(lowered, activity, self.as_given)
 
     @property
     def answers_alike(self) -> bool:
-        """Whether the chip loses no more accuracy than two standard errors: what holds in float then holds of it."""
+        """Whether the chip loses at most two standard errors of accuracy, so that float results hold for it."""
         lost = self.float_val.accuracy - self.chip_val.accuracy
         return lost <= NOTABLE_ERRORS * self.float_val.accuracy_error
 
     @property
     def works_alike(self) -> bool:
-        """Whether the chip's integers do the float network's work: SynOps that differ by a tenth of it at most.
+        """Whether the SynOps of the chip's integers differ from the float network's by at most a tenth.
 
-        Where the chip handles event by event, and so does other work than time steps show, the integers are held
-        against the float network in time steps: that work is the chip's own, and no loss of quantisation.  A network
-        that was trained as the chip computes has no other work than the chip's.
+        If the chip works event by event, its integers are compared in time steps: the rest of the difference is the
+        chip's own way of working, not a loss by quantisation.  For a network trained with the chip's arithmetic, the
+        chip's work is the reference itself.
         """
         if self.given is not None:
             return True
@@ -92,8 +91,8 @@ class Baseline:
 
     @property
     def whole(self) -> Activity:
-        """The activity that a budget in per cent refers to.
+        """The activity to which a percentage refers.
 
-        That of the chip, on the validation samples; of the float network where quantisation changed it.
+        That of the chip on the validation samples, or of the float network if quantisation changed it.
         """
         return self.chip_val if self.works_alike else self.float_val

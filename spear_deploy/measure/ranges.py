@@ -1,4 +1,4 @@
-"""The range of values that a data set feeds into a network, with training samples for the compiler to measure on."""
+"""The range of values of a data set, with training samples for the compiler to measure on."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from spear_deploy.targets.ports import InputPort
 from spear_deploy.targets.protocol import Emulator
 
 _LARGEST_BATCH = 128
-"""Samples that a float network runs at once at most."""
+"""Largest number of samples that a float network runs at once."""
 
 
 def measure_float(
@@ -41,10 +41,10 @@ def measure_float(
 ) -> Activity:
     """Run the float network over a split; ``decide`` names the decision rule (None: the output's usual one).
 
-    ``counted`` names inputs whose values are numbers of spikes where the network is to run: see
+    ``counted`` names inputs whose values are numbers of spikes on the target: see
     :attr:`~spear_deploy.targets.Program.counted`.
 
-    Raises :class:`InputError` (E008, E015) for a rule that there is not, or that the output does not suit.
+    Raises :class:`InputError` (E008, E015) for an unknown rule, or one that does not suit the output.
     """
     return _measure(FloatRun(network, execution), float_recorder(network, decide, counted), split, tick)
 
@@ -69,7 +69,7 @@ def measure_registers(
     tick: Tick | None = None,
     decide: str | None = None,
 ) -> tuple[Activity, Mapping[str, Clips]]:
-    """Return what :func:`measure_program` does, and how often the registers of each population were too narrow."""
+    """Return the result of :func:`measure_program`, and how often the registers of each population were too narrow."""
     run, clips = ProgramRun(program, execution), dict[str, Clips]()
 
     class Counting:
@@ -88,7 +88,7 @@ def measure_registers(
 
 
 def measure_reference(program: Program, split: Split, execution: Execution | None = None) -> Activity:
-    """Run a program over a split as its family's own simulator does, if that differs from the chip."""
+    """Run a program on a split like its family's own simulator, which may differ from the chip."""
     reference = emulated_target(program.target).reference(program, execution or Execution())
     return _measure(ProgramRun(program, execution, reference), program_recorder(program), split, None)
 
@@ -97,7 +97,7 @@ class Run(Protocol):
     """Runs batches of values."""
 
     def __call__(self, x: NDArray[Any]) -> Recording:
-        """Run values (T, B, *shape), and return what spikes, and the membranes of readouts."""
+        """Run values (T, B, *shape); return the spikes, and the membranes of readouts."""
 
     def together(self, steps: int) -> int:
         """Return how many samples of this many steps to run at once; raise :class:`InputError` (E019) if none fits."""
@@ -118,7 +118,7 @@ class FloatRun:
         return Recording({self._port.name: x, **spikes}, {name: sent[name] for name in sent if name in self._readouts})
 
     def sent(self, x: NDArray[Any]) -> Mapping[str, Tensor]:
-        """Return what each population sends when values (T, B, *shape) come in, on the execution's device."""
+        """Return the output of each population for values (T, B, *shape), on the execution's device."""
         with torch.no_grad():
             sent: Mapping[str, Tensor] = self._simulator({self._port.name: to_tensor(x, self._execution.device)})
         return sent
@@ -153,14 +153,14 @@ class ProgramRun:
 def float_recorder(
     network: Network, decide: str | None = None, counted: frozenset[str] = frozenset()
 ) -> ActivityRecorder:
-    """Return what keeps the activity of a float network; ``decide`` and ``counted`` as for :func:`measure_float`."""
+    """Return a recorder for a float network; ``decide`` and ``counted`` as for :func:`measure_float`."""
     counted = counted | {p.name for p in network.neurons if p.neuron.spikes == "integer"}
     fans, rule = fan_outs(network.synapses, network.shapes), network_rule(network, decide)
     return ActivityRecorder(fans, network.outputs[0], counted, rule)
 
 
 def program_recorder(program: Program, decide: str | None = None) -> ActivityRecorder:
-    """Return what keeps the activity of a program; ``decide`` as for :func:`measure_float`."""
+    """Return a recorder for a program; ``decide`` as for :func:`measure_float`."""
     rule = program_rule(program, decide)
     return ActivityRecorder(program.fan_outs, program.outputs[0], program.counted, rule)
 

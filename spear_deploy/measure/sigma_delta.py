@@ -16,7 +16,7 @@ from spear_deploy.targets.sigma_delta import LoweredSigmaDelta
 
 @dataclass(frozen=True)
 class Rounding:
-    """A population on all samples: messages in real numbers and in integers, None of a decoder, and what it held.
+    """A population on all samples: messages in real numbers and in integers (None for a decoder), and its sums.
 
     ``error`` is the largest difference between its sums in any step of any sample (the values of an encoder), and
     ``largest`` the largest of them in real numbers, in units of the input's integers.
@@ -40,7 +40,7 @@ class Rounding:
 
 
 def measure_rounding(lowered: LoweredSigmaDelta, split: Split, *, tick: Tick | None = None) -> Mapping[str, Rounding]:
-    """Run a split both ways; return what each population did, by name."""
+    """Run a split both ways; return the figures of each population by name."""
     program, found = lowered.program, dict[str, Rounding]()
     (port,) = program.inputs
     emulator, done = emulated_target(program.target).emulator(program, Execution()), 0

@@ -1,4 +1,4 @@
-"""Chains of linear operations as one convolution, where that is exact: the algebra behind :mod:`.synapses`.
+"""Composing chains of linear operations into one convolution, where that is exact: the algebra of :mod:`.synapses`.
 
 All arithmetic is float64.
 """
@@ -30,7 +30,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ConvShape:
-    """A convolution without its values: ``weight`` is the shape (Cout, Cin/groups, kH, kW) of its weights."""
+    """The shape of a convolution: ``weight`` is the shape (Cout, Cin/groups, kH, kW) of its weights."""
 
     weight: Shape
     stride: Pair = (1, 1)
@@ -45,7 +45,7 @@ class ConvShape:
 
 
 def shape_of_one_conv(ops: Sequence[LinearOp], shape: Shape) -> ConvShape | None:
-    """Return the shape of the one convolution that a chain is on an input of ``shape``; None where it is not one."""
+    """Return the shape of the convolution equal to a chain on an input of ``shape``, or None if there is none."""
     if len(shape) != 3:
         return None
     if len(ops) == 1 and isinstance(ops[0], Conv2d):
@@ -67,7 +67,7 @@ def shape_of_one_conv(ops: Sequence[LinearOp], shape: Shape) -> ConvShape | None
 def as_one_conv(ops: Sequence[LinearOp], shape: Shape) -> Conv2d | None:
     """Return the chain as one convolution, or None where that would not be exact.
 
-    A lone convolution keeps its own weights, without a copy.
+    A single convolution keeps its weights, without a copy.
     """
     if shape_of_one_conv(ops, shape) is None:
         return None
@@ -98,7 +98,7 @@ def _op_shape(op: LinearOp, shape: Shape) -> ConvShape | None:
 
 
 def _op_weight(op: LinearOp, shape: Shape) -> Array:
-    """Return the weights of an operation that is a convolution; dilation is written out as zeros."""
+    """Return the weights of a convolution, with dilation expanded to zeros."""
     match op:
         case Conv2d():
             return _write_out_dilation(op)
@@ -117,9 +117,9 @@ def pool_as_conv(op: SumPool2d | AvgPool2d, channels: int) -> Conv2d:
 
 
 def pooled_first(ops: Sequence[LinearOp]) -> int:
-    """Return how many operations at the beginning of a chain sum windows that share no cell, and no more than that.
+    """Return how many operations at the start of a chain only sum windows that do not overlap.
 
-    A source cell then has the synapses of its window; a factor of a whole channel in between changes nothing.
+    A source cell then has the synapses of its window; a factor per channel in between makes no difference.
     """
     pooled = 0
     for number, op in enumerate(ops, 1):
@@ -131,7 +131,7 @@ def pooled_first(ops: Sequence[LinearOp]) -> int:
 
 
 def is_disjoint(op: LinearOp) -> bool:
-    """Whether an operation is a pooling whose windows share no cell."""
+    """Whether an operation is a pooling with windows that do not overlap."""
     return isinstance(op, AvgPool2d | SumPool2d) and op.kernel[0] <= op.stride[0] and op.kernel[1] <= op.stride[1]
 
 
@@ -140,7 +140,7 @@ def _is_of_channels(op: Scale) -> bool:
 
 
 def _write_out_dilation(op: Conv2d) -> Array:
-    """Return the kernel with its dilation written out as zeros."""
+    """Return the kernel with its dilation expanded to zeros."""
     out_channels, in_channels, height, width = op.weight.shape
     (dy, dx) = op.dilation
     kernel = np.zeros((out_channels, in_channels, dy * (height - 1) + 1, dx * (width - 1) + 1))
@@ -151,7 +151,7 @@ def _write_out_dilation(op: Conv2d) -> Array:
 def _join(first: ConvShape, second: ConvShape, shape: Shape) -> ConvShape | None:
     """Return the convolution ``second after first`` on an input of ``shape``, or None if it is not one.
 
-    A zero that ``second`` pads with must stand for input cells that lie outside the input only.
+    The zeros with which ``second`` pads must correspond to cells outside the input only.
     """
     kernel, stride = first.weight[2:], first.stride
     for axis in (0, 1):

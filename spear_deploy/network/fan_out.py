@@ -1,8 +1,8 @@
 """Synaptic operations: one spike arriving at one existing synapse is one operation.
 
 The fan-out of a neuron is exact: borders, stride, dilation and groups are counted by a transposed
-convolution; pooling has been composed into the synapses behind it.  Two counts are kept apart: *all*
-synapses (structure) and *nonzero* synapses (what a sparse core executes; on integer weights a zero is no
+convolution; pooling has been composed into the synapses after it.  Two counts are kept apart: *all*
+synapses (structure) and *nonzero* synapses (what a sparse core executes; an integer weight of zero is not a
 synapse).  Biases and neuron updates are not synaptic operations.  A graded spike counts as one spike.
 """
 

@@ -18,7 +18,7 @@ _FIX = "give the weights of before training diverged (a lower learning rate, cli
 def finite_findings(network: Network) -> list[Finding]:
     """Return an E028 for each projection and population with parameters that are not finite.
 
-    The parameters of neurons that are arrays are looked at where a network is made; what is left is their floor.
+    Array parameters of neurons are checked when a network is made; only their floor is checked here.
     """
     found: list[Finding] = []
     for projection in network.projections:

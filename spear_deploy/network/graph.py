@@ -1,6 +1,6 @@
 """The float network: populations of neurons joined by projections of synapses.
 
-A :class:`Network` is frozen and identified by a content hash; every stage makes a new one.
+A :class:`Network` is frozen and identified by a content hash; every change makes a new one.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Resolution: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """An input, where spikes or values are fed in: ``shape`` is (C, H, W) or (N,).
+    """An input for spikes or values: ``shape`` is (C, H, W) or (N,).
 
-    ``resolution``: the integer steps per unit of value, (), that the network was trained with; None: not on integers.
+    ``resolution``: the integer steps per unit of value, (), with which the network was trained; None: not on integers.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Input:
 
     @property
     def size(self) -> int:
-        """Number of channels that are fed."""
+        """Number of channels."""
         return prod(self.shape)
 
 
@@ -51,8 +51,8 @@ class Input:
 class Population:
     """Neurons of one kind: ``shape`` is (C, H, W) or (N,), as is that of every parameter of ``neuron``.
 
-    ``resolution``: the integer steps per float unit, () or broadcasting to ``shape``, that the neurons and the synapses
-    into them were trained with; None: not trained on integers.
+    ``resolution``: the integer steps per float unit, () or broadcasting to ``shape``, with which the neurons and the
+    synapses into them were trained; None: not trained on integers.
     """
 
     name: str
@@ -73,9 +73,9 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from ``source`` to ``target``: a chain of linear operations without neurons between.
+    """Synapses from ``source`` to ``target``: a chain of linear operations.
 
-    A spike of step t arrives in step t + ``delay``; biases act from the first step on, whatever the delay.
+    A spike of step t arrives in step t + ``delay``; biases act from the first step on, independent of the delay.
     """
 
     name: str
@@ -89,15 +89,14 @@ class Projection:
 class Network:
     """A spiking network; it may be recurrent.
 
-    ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is what
-    the NIR file said beside the graph; it is not part of the content hash.
+    ``populations`` are inputs and neurons, in any order; ``outputs`` names those that are read.  ``metadata`` is that
+    of the NIR file; it is not part of the content hash.  Lists, tensors and arrays of other types are converted to
+    float32.
 
-    Arrays of another type, lists and tensors are taken as float32.
-
-    Raises :class:`InputError` (E004) if names of populations or projections clash, dangle or can be in no file (they
-    hold a slash, say; any script and length will do), a projection leads into an input, shapes do not fit, a
-    neuron's parameter is not finite (a threshold may be infinite) or a delay is negative, and
-    :class:`UnsupportedError` (E022) for a loop without delay.
+    Raises :class:`InputError` (E004) if names of populations or projections clash, are unknown or cannot be stored in
+    a file (because of a slash, for example), a projection leads into an input, shapes do not fit, a neuron's
+    parameter is not finite (a threshold may be infinite) or a delay is negative, and :class:`UnsupportedError` (E022)
+    for a loop without delay.
     """
 
     populations: tuple[Input | Population, ...]
@@ -134,7 +133,7 @@ class Network:
 
     @cached_property
     def synapses(self) -> tuple[Synapses, ...]:
-        """Synapses of every projection, in order: its operations composed, which is done once for each network.
+        """Synapses of every projection, in order: its composed operations, computed once per network.
 
         Raises :class:`UnsupportedError` (E037) as :func:`~spear_deploy.network.synapses.compose` does.
         """
@@ -142,7 +141,7 @@ class Network:
 
     @cached_property
     def outlines(self) -> tuple[Synapses, ...]:
-        """The :attr:`synapses` without their values, for what depends on shapes alone; raises as they do."""
+        """The shapes of the :attr:`synapses`, without values; raises as they do."""
         return outlines(((p.name, p.source, p.target, p.ops) for p in self.projections), self.shapes)
 
     @property
@@ -152,7 +151,7 @@ class Network:
 
     @cached_property
     def components(self) -> tuple[tuple[str, ...], ...]:
-        """Population names, sources before targets; those that feed each other in a loop together."""
+        """Population names in groups, sources before targets; the members of a loop form one group."""
         return components(tuple(self._by_name), self.links)
 
     @cached_property
@@ -172,7 +171,7 @@ class Network:
 
     @property
     def ends(self) -> tuple[Shape, int] | None:
-        """Shape of the input and number of outputs that are read; None where there are several of either."""
+        """Shape of the input and number of outputs; None for either if there are several."""
         if len(self.inputs) != 1 or len(self.outputs) != 1:
             return None
         return self.inputs[0].shape, self[self.outputs[0]].size
@@ -184,7 +183,7 @@ class Network:
         return tuple(population for population in ordered if isinstance(population, Population))
 
     def constant_input(self, target: str) -> NDArray[np.float64]:
-        """Return what the biases of all projections into ``target`` add to its input in every step."""
+        """Return the sum of the biases of all projections into ``target``, added in every step."""
         total = np.zeros(self[target].shape)
         for projection in self.into(target):
             constant = constant_output(projection.ops, self[projection.source].shape)
@@ -210,7 +209,7 @@ class Network:
 def _in_single_precision(
     network: Network,
 ) -> tuple[tuple[Input | Population, ...], tuple[Projection, ...], list[Finding]]:
-    """Return what a network is made of with all its arrays as float32, and what cannot be read so."""
+    """Return the parts of a network with all arrays as float32, and findings on what cannot be converted."""
     populations, projections, findings = list(network.populations), list(network.projections), list[Finding]()
 
     def read(where: str, value: Any) -> Any:
@@ -248,7 +247,7 @@ def _check(network: Network) -> Iterable[Finding]:
 
 
 def _check_kinds(population: Input | Population) -> Iterable[Finding]:
-    """Check words that are compared only: another one would be taken for the other of the two."""
+    """Check fields with fixed words: an invalid one would be taken for the other of the two."""
     if isinstance(population, Input):
         return
     for name, kinds in (("reset", ResetKind), ("compare", Comparison), ("spikes", SpikeKind)):
@@ -258,7 +257,7 @@ def _check_kinds(population: Input | Population) -> Iterable[Finding]:
 
 
 def resolution_problem(resolution: Resolution | None, shape: Shape) -> str:
-    """Return why this cannot be the resolution of a population of ``shape``; empty if it can."""
+    """Return why this cannot be the resolution of a population of ``shape``, or ""."""
     if resolution is None:
         return ""
     if not np.all(np.isfinite(resolution) & (resolution > 0)):

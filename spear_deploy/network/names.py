@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def name_problem(name: str) -> str:
-    """Return why no file can store this name of a population or projection; empty if files can."""
+    """Return why no file can store this name of a population or projection, or ""."""
     if not name:
         return "is empty"
     if "/" in name or "\0" in name:
@@ -19,6 +19,6 @@ def name_problem(name: str) -> str:
 
 
 def writable_name(name: str) -> str:
-    """Return a name as it is, or the nearest that files can hold."""
+    """Return the name, or the nearest one that files can store."""
     text = name.replace("/", "_").replace("\0", "_").encode(errors="backslashreplace").decode()
     return "_" if text in ("", ".") else text

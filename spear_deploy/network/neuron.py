@@ -7,7 +7,7 @@ All NIR neurons are cases of it (``x`` is the summed input of step ``t``, biases
     s[t] = v[t] > threshold        or  >=              no threshold: a readout, its output is v
     v[t] <- reset_value | v[t] - threshold             in the same step, or one step later
 
-``v`` starts at ``reset_value``, or at ``start_value`` where that is another one; ``i`` at 0.
+``v`` starts at ``start_value`` if given, else at ``reset_value``; ``i`` starts at 0.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ SpikeKind: TypeAlias = Literal["binary", "integer"]
 class Neuron:
     """Parameters of a population's neurons; every array has the population's full shape, float32.
 
-    ``threshold`` is None for a readout.  ``reset`` says what a spike does to the membrane: set it to
-    ``reset_value``, or subtract the threshold; ``reset_delay`` moves that to the following step (snnTorch's
-    ``reset_delay``).  ``floor`` is the lowest membrane value (sinabs' ``min_v_mem``) or None.
-    ``start_value`` is the membrane before the first step, or None: ``reset_value``.  That of a readout, which is never
-    reset, is its ``reset_value``.
+    ``threshold`` is None for a readout.  ``reset`` says what a spike does to the membrane: set it to ``reset_value``,
+    or subtract the threshold; ``reset_delay`` moves that to the following step (snnTorch's ``reset_delay``).  ``floor``
+    is the lowest membrane value (sinabs' ``min_v_mem``) or None.  ``start_value`` is the membrane before the first
+    step; None:  ``reset_value``, as always for a readout, which is never reset.
     """
 
     alpha: FloatArray
@@ -60,7 +59,7 @@ class Neuron:
 
     @property
     def has_current(self) -> bool:
-        """Whether there is a synaptic current that outlives a step."""
+        """Whether there is a synaptic current that lasts beyond a step."""
         return bool(np.any(self.alpha != 0))
 
     def arrays(self) -> dict[str, FloatArray]:
@@ -69,7 +68,7 @@ class Neuron:
         return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
 
     def is_alike(self, other: Neuron) -> bool:
-        """Whether the other computes the same: all parameters are equal, arrays in every element."""
+        """Whether all parameters equal those of another neuron, arrays in every element."""
         return all(np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
 
     def take(self, units: NDArray[np.intp]) -> Neuron:
@@ -79,6 +78,6 @@ class Neuron:
 
 
 def identity_readout(shape: tuple[int, ...]) -> Neuron:
-    """Return the neuron of a readout that passes its input on: no memory, no threshold."""
+    """Return the neuron of a readout without memory, which passes on its input."""
     zero, one = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     return Neuron(alpha=zero, beta=zero, gain=one, bias=zero, reset_value=zero, threshold=None)

@@ -1,14 +1,13 @@
-"""Fold the scaling and normalisation of inputs in training into the synapses behind the input.
+"""Folding the input scaling and normalisation of training into the synapses after the input.
 
-Chips are fed values of 0 and above, whole numbers best: pixels of 0..255 are payloads as they are, while pixels / 255
-are rounded to the payloads that there are.  A network that was trained on transformed values takes the raw ones where
-the operations behind the input are changed instead, without approximation::
+Chips are fed values >= 0, ideally integers: pixels 0..255 are payloads as they are, while pixels / 255 would have to be
+rounded.  A network trained on transformed values can take raw ones if the operations after the input are changed
+instead, without approximation::
 
     W ((x s - mean) / std) + b  =  (W s / std) x  +  b + c          c = W (-mean / std), zeros padded as W pads
 
-``c`` is a bias of the last weighted operation where that can express it.  Behind a padded convolution it is not: the
-border is padded with zeros of *normalised* values, so that ``c`` is another one there; it then goes to the bias that
-each neuron has of its own.
+``c`` becomes a bias of the last weighted operation if that can express it.  After a padded convolution it cannot: the
+border is padded with zeros of *normalised* values, so ``c`` differs there; it then goes to the bias of each neuron.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ from spear_deploy.network.synapses import apply
 Array: TypeAlias = NDArray[np.float64]
 
 _CONSTANT = 1e-6
-"""Relative to its size: a bias that varies by less over a map is one number a channel (single precision)."""
+"""Relative variation over a map below which a bias counts as one number per channel (single precision)."""
 _WHOLE = 1e-3
-"""Raw values that are whole numbers up to so much were whole numbers before they were scaled and normalised."""
+"""Raw values this close to integers were integers before they were scaled and normalised."""
 _FIX = "give MEAN,STD, or by channel M1,M2,M3/S1,S2,S3"
 
 
 @dataclass(frozen=True)
 class InputTransform:
-    """The transform of raw values x in training, ``(x * scale - mean) / std``; mean and std: one, or one a channel."""
+    """The transform of raw values x in training, ``(x * scale - mean) / std``; one mean and std, or one per channel."""
 
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
@@ -44,10 +43,10 @@ class InputTransform:
 
     @classmethod
     def of(cls, normalise: object = None, scale: str | float | None = None) -> InputTransform:
-        """Read what ``--normalise`` and ``--input-scale`` say, or keywords of the same names.
+        """Read ``--normalise`` and ``--input-scale``, or keywords of the same names.
 
         ``normalise`` is ``"MEAN,STD"``, ``"M1,M2,M3/S1,S2,S3"``, or a pair of numbers or of sequences; ``scale`` a
-        number or a fraction such as ``"1/255"``.  Raises :class:`InputError` (E016) with all that is neither.
+        number or a fraction such as ``"1/255"``.  Raises :class:`InputError` (E016) with everything invalid.
         """
         findings: list[Finding] = []
         mean, std = ((0.0,), (1.0,)) if normalise is None else _mean_and_std(normalise, findings)
@@ -73,7 +72,7 @@ class InputTransform:
         return " ".join(parts)
 
     def raw(self, x: NDArray[Any], axis: int) -> NDArray[np.float32]:
-        """Return the raw values of transformed ones, whose channels lie along ``axis``; almost whole ones are whole."""
+        """Return the raw values of transformed ones, with channels along ``axis``; near-integers are rounded."""
         shape = [1] * x.ndim
         shape[axis] = len(self.mean)
         raw = (x.astype(np.float64) * np.reshape(self.std, shape) + np.reshape(self.mean, shape)) / self.scale
@@ -111,7 +110,7 @@ def _mean_and_std(given: Any, findings: list[Finding]) -> tuple[tuple[float, ...
 
 
 def _halves(text: str) -> list[list[float]]:
-    """Return the numbers before and after the slash, or the two that a comma parts."""
+    """Return the numbers before and after the slash, or two separated by a comma."""
     parts = text.split("/") if "/" in text else text.split(",")
     if len(parts) != 2:
         raise ValueError(text)
@@ -132,10 +131,10 @@ def _scale_factor(given: str | float, findings: list[Finding]) -> float:
 
 
 def fold_transform(network: Network, transform: InputTransform) -> Network:
-    """Return the network that does with raw values what ``network`` does with transformed ones.
+    """Return the network that gives for raw values what ``network`` gives for transformed ones.
 
     Raises :class:`InputError` (E016) for another number of channels, and :class:`UnsupportedError` (E016) with every
-    projection that cannot take it.
+    projection into which it cannot be folded.
     """
     if transform.is_identity:
         return network
@@ -150,7 +149,7 @@ def fold_transform(network: Network, transform: InputTransform) -> Network:
 
 
 def _fold(network: Network, projection: Projection, factor: Array, shift: Array, findings: list[Finding]) -> Network:
-    """Fold ``x * factor + shift`` into one projection, or add to the findings why it cannot be."""
+    """Fold ``x * factor + shift`` into one projection, or add to the findings why that is impossible."""
     ops, rest = _add_bias(_scale(projection.ops, factor), projection.ops, shift)
     target = network[projection.target]
     assert isinstance(target, Population)
@@ -173,7 +172,7 @@ def _fold(network: Network, projection: Projection, factor: Array, shift: Array,
 
 
 def _scale(ops: tuple[LinearOp, ...], factor: Array) -> tuple[LinearOp, ...]:
-    """Return the chain with a factor of each input, the same all over a channel, moved into its first weights."""
+    """Return the chain with a factor per input channel moved into its first weights."""
     passed = factor
     for index, op in enumerate(ops):
         match op:
@@ -199,9 +198,9 @@ def _scale(ops: tuple[LinearOp, ...], factor: Array) -> tuple[LinearOp, ...]:
 def _add_bias(
     scaled: tuple[LinearOp, ...], ops: Sequence[LinearOp], shift: Array
 ) -> tuple[tuple[LinearOp, ...], Array | None]:
-    """Give the last weighted operation of ``scaled`` the bias that ``shift`` is in front of ``ops``.
+    """Give the last weighted operation of ``scaled`` the bias equivalent to ``shift`` before ``ops``.
 
-    Returns the chain, and what each neuron has to get instead where the chain cannot say it.
+    Returns the chain, and the biases of single neurons if the chain cannot express it.
     """
     if not np.any(shift):
         return scaled, None
@@ -218,7 +217,7 @@ def _add_bias(
 
 
 def _bias(op: Conv2d | Linear, constant: Array) -> NDArray[np.float32] | None:
-    """Return the operation's bias with a constant, (N,) or (C, H, W), added; None where a channel's is not the same."""
+    """Return the operation's bias plus a constant, (N,) or (C, H, W); None if it varies within a channel."""
     flat = constant.reshape(len(constant), -1)
     if np.ptp(flat, axis=1).max() > _CONSTANT * np.abs(flat).max():
         return None

@@ -1,4 +1,4 @@
-"""The linear operations that a projection is made of.
+"""The linear operations of a projection.
 
 Weights of a network are float32; composed ones (:mod:`spear_deploy.network.synapses`) float64.
 Shapes are without batch and time: (C, H, W) for maps, (N,) for vectors.  Conventions are PyTorch's:
@@ -99,7 +99,7 @@ class SumPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """Mean over windows; zero padding counts into the mean, as NIR and PyTorch's default have it."""
+    """Mean over windows; zero padding is included in the mean, as in NIR and by PyTorch's default."""
 
 
 @dataclass(frozen=True)

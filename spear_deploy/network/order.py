@@ -18,9 +18,9 @@ class Link(NamedTuple):
 def components(names: Sequence[str], links: Iterable[Link]) -> tuple[tuple[str, ...], ...]:
     """Return the strongly connected components of a graph, sources before targets.
 
-    A component of several names, or of one that is linked to itself, is a loop: its members have to be run step
-    by step together, in the order given, which puts sources before targets where the link has no lag.  Ties are
-    broken by the order of ``names``.  Raises :class:`graphlib.CycleError` for a loop in which no link lags.
+    A component of several names, or of one linked to itself, is a loop: its members are run together step by step, in
+    the order returned, in which sources come before targets of links without lag.  Ties are broken by the order of
+    ``names``.  Raises :class:`graphlib.CycleError` for a loop without any lag.
     """
     links = tuple(links)
     rank = {name: index for index, name in enumerate(names)}
@@ -59,7 +59,7 @@ def loops(groups: Iterable[tuple[str, ...]], links: Iterable[Link]) -> frozenset
 
 
 def _finishing_order(roots: Sequence[str], edges: Mapping[str, Sequence[str]], visited: set[str]) -> list[str]:
-    """Return what ``roots`` reach and was not ``visited``, in the order in which a depth-first search leaves it."""
+    """Return the unvisited nodes that ``roots`` reach, in the order in which a depth-first search leaves them."""
     left: list[str] = []
     for root in roots:
         if root in visited:

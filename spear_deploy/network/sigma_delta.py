@@ -1,7 +1,7 @@
-"""Networks of sigma-delta neurons: integers that send graded messages, and only where something changed.
+"""Networks of sigma-delta neurons: integers that send graded messages, and only on change.
 
-A :class:`~spear_deploy.network.Network` is float and its neurons fire; this is neither.  A message is a signed integer,
-the change of what a neuron holds, and what arrives is added up again.  With ``m`` the messages of the step before,
+Unlike a :class:`~spear_deploy.network.Network`, they are integer and do not spike.  A message is a signed integer, the
+change of a neuron's value, and receivers accumulate messages.  With ``m`` the messages of the step before,
 ``k = spike_exp + state_exp`` and ``W`` the integer weights, a neuron does in each step::
 
     delta         act'  = x << k                                 the encoder of the input's integers x
@@ -40,7 +40,7 @@ class SigmaDeltaPopulation:
     """Neurons of one kind: ``shape`` is (C, H, W) or (N,).
 
     ``threshold``, one for all, and ``bias``, () or of that shape, are in units of the input's integers; a decoder has
-    neither, an encoder no bias.  ``cumulative_error``: what was not sent is added up until it reaches the threshold.
+    neither, an encoder no bias.  ``cumulative_error``: unsent changes accumulate until they reach the threshold.
     """
 
     name: str
@@ -60,12 +60,12 @@ class SigmaDeltaPopulation:
 
     @property
     def is_readout(self) -> bool:
-        """Whether it sends no messages: its output is what it has added up."""
+        """Whether it sends no messages: its output is its accumulated sum."""
         return self.kind == "sigma"
 
     @property
     def shift(self) -> int:
-        """Binary places of the states: 1 of the input's integers is 1 << shift of a state."""
+        """Fractional bits of the states: 1 in the input's integers is 1 << shift in a state."""
         return self.spike_exp + self.state_exp
 
 
@@ -76,7 +76,7 @@ class SigmaDeltaNetwork:
     ``synapses`` have integer weights, and their sources and targets are neighbours, in order.  A first population of
     kind ``delta`` has none: it encodes what the input is fed in the same step.  Without it, the input is fed messages.
 
-    Raises :class:`ValueError` for a chain that is none.
+    Raises :class:`ValueError` if the populations do not form a chain.
     """
 
     input: Input
@@ -96,18 +96,18 @@ class SigmaDeltaNetwork:
 
     @property
     def encoder(self) -> SigmaDeltaPopulation | None:
-        """The delta encoder behind the input, if there is one."""
+        """The delta encoder after the input, if there is one."""
         first = self.populations[0]
         return first if first.kind == "delta" else None
 
     @property
     def senders(self) -> tuple[Input | SigmaDeltaPopulation, ...]:
-        """The populations that the chain of synapses joins, in order, after the input if that sends messages."""
+        """The populations joined by the chain of synapses, in order, with the input first if it sends messages."""
         return self.populations if self.populations[0].kind == "delta" else (self.input, *self.populations)
 
     @property
     def latency(self) -> int:
-        """Steps from a value at the input to what it first changes of the output: one for each projection."""
+        """Steps from a value at the input to its first effect on the output: one per projection."""
         return len(self.synapses)
 
     @cached_property

@@ -1,6 +1,6 @@
-"""Arrays of a network in single precision, whatever the numbers that a script gave: lists, other types, tensors.
+"""Converting arrays of a network (lists, tensors, other types) to single precision.
 
-Simulators, files and hashes know float32 alone.
+Simulators, files and hashes use float32 only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ARRAYS: dict[type, tuple[str, ...]] = {
     Scale: ("factor",),
     Neuron: ("alpha", "beta", "gain", "bias", "reset_value", "threshold", "start_value"),
 }
-"""Fields that hold arrays; None where they may be left out."""
+"""Fields that hold arrays, with None for optional ones."""
 
 
 def in_single_precision(value: Held) -> Held:

@@ -1,6 +1,6 @@
-"""Adam (Kingma and Ba 2015) with a cosine schedule down to zero: torch's function, without the class around it.
+"""Adam (Kingma and Ba 2015) with a cosine schedule down to zero, by torch's function instead of its class.
 
-That class imports torch's compiler, which takes 1.6 seconds of each process and compiles nothing here.
+The class imports torch's compiler, which costs every process 1.6 seconds and is not needed here.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch.optim.adam import adam
 
 
 def cosine_rate(rate: float, step: int, steps: int) -> float:
-    """Return the learning rate of a step: ``rate`` in the first, then along half a cosine down to zero."""
+    """Return the learning rate of a step: half a cosine from ``rate`` down to zero."""
     return rate * (1 + cos(pi * step / steps)) / 2
 
 
 class CosineAdam:
-    """Moves ``parameters`` along their gradients, at first by ``rate``, at the end of so many ``steps`` by nothing."""
+    """Optimises ``parameters`` in ``steps`` steps, with a learning rate from ``rate`` down to zero."""
 
     def __init__(self, parameters: Iterable[Tensor], rate: float, steps: int) -> None:
         self._parameters, self._rate, self._steps, self._done = list(parameters), rate, steps, 0
@@ -28,13 +28,13 @@ class CosineAdam:
         self._counts = [torch.tensor(0.0) for _ in self._parameters]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
         for parameter in self._parameters:
             parameter.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
-        """Move the parameters that have gradients."""
+        """Update the parameters that have gradients."""
         gradients = {index: each.grad for index, each in enumerate(self._parameters) if each.grad is not None}
         own, means, squares, counts = (
             [each[index] for index in gradients]

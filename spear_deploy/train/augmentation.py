@@ -1,7 +1,7 @@
-"""Augmentation: random changes of training samples that leave their class the same.
+"""Augmentation: random changes of training samples that keep their class.
 
 Whether a mirrored image is still of its class depends on the data (shoes are, digits are not), so nothing is augmented
-by default.  All time steps of a sample are changed alike, whether its values are held or it consists of events.
+by default.  All time steps of a sample are changed in the same way, for held values and for events.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from spear_deploy.registry import Registry
 Array: TypeAlias = NDArray[Any]
 
 _SHIFTED = 8
-"""An image is shifted by up to this part of its sides: 4 pixels of CIFAR-10's 32, as is usual there."""
+"""The largest shift of an image, as a fraction (1/8) of its sides: 4 of CIFAR-10's 32 pixels, as usual there."""
 
 
 class Augmentation(Protocol):
     """Changes one sample."""
 
     def __call__(self, sample: Array, rng: np.random.Generator) -> Array:
-        """Return the sample (T, C, H, W), changed by what ``rng`` draws; it may be a view of what was given."""
+        """Return the sample (T, C, H, W), changed at random by ``rng``; it may be a view of the given one."""
 
 
 AUGMENTATIONS: Registry[Augmentation] = Registry(
@@ -55,14 +55,14 @@ def shift(sample: Array, rng: np.random.Generator) -> Array:
 
 
 def _overlap(side: int, by: int) -> tuple[slice, slice]:
-    """Return where pixels lie along an axis after they moved by ``by``, and where they lay before."""
+    """Return the slices of an axis after and before a shift by ``by``."""
     return slice(max(0, by), side + min(0, by)), slice(max(0, -by), side + min(0, -by))
 
 
 def augmented(x: Array, names: Sequence[str], rng: np.random.Generator) -> Array:
-    """Return samples (T, B, C, H, W) changed in turn by the augmentations of these names.
+    """Return samples (T, B, C, H, W) changed by the named augmentations in turn.
 
-    What is held over time, by a stride of zero, stays so.
+    Values held over time by a stride of zero stay so.
     """
     is_held = x.strides[0] == 0
     distinct = x[:1] if is_held else x

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from spear_deploy.train.teacher import Teacher
 
 _ANY_NUMBER = 1e9
-"""Epochs of what is limited by its batches alone."""
+"""Epochs of a training that is limited by batches only."""
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
     """Fine-tuning options: Adam with a cosine schedule down to zero, over ``epochs`` or ``max_steps`` batches.
 
-    ``least_steps`` are batches that a split of few samples is gone through more often for.
-    ``decide`` names the decision rule that the loss follows (None: the output's usual one), and ``augment`` what
-    changes samples at random (:mod:`spear_deploy.train.augmentation`).
+    ``least_steps`` is the smallest number of batches: small splits get more epochs.  ``decide`` names the decision rule
+    of the loss (None: the output's usual one), and ``augment`` the augmentations
+    (:mod:`spear_deploy.train.augmentation`).
     """
 
     epochs: float = 2.0
@@ -38,13 +38,13 @@ class FinetuneConfig:
         return wanted if self.max_steps is None else min(wanted, self.max_steps)
 
     def scaled(self, share: float) -> FinetuneConfig:
-        """Return the same for ``share`` times as long."""
+        """Return the options for ``share`` times as long."""
         most = None if self.max_steps is None else round(self.max_steps * share)
         least = max(1, round(self.least_steps * share))
         return replace(self, epochs=self.epochs * share, max_steps=most, least_steps=least)
 
     def lasting(self, steps: int) -> FinetuneConfig:
-        """Return the same for that many batches, whatever the split."""
+        """Return the options for exactly that many batches."""
         return replace(self, epochs=_ANY_NUMBER, max_steps=steps)
 
 
@@ -52,9 +52,8 @@ class FinetuneConfig:
 class Aims:
     """The aims of fine-tuning besides the labels.
 
-    ``teacher`` is what it distils from; ``synops_target`` the mean SynOps a sample that it may spend, counted on what
-    the network does in training, and ``multiplier`` the weight of that constraint at first: what an earlier
-    fine-tuning towards the same budget ended with.
+    ``teacher`` is the network to distil from; ``synops_target`` the limit of mean SynOps per sample in training, and
+    ``multiplier`` the initial weight of that constraint, from an earlier fine-tuning towards the same budget.
     """
 
     teacher: Teacher | None = None

@@ -6,11 +6,11 @@ distillation from the unpruned network, plus the augmented Lagrangian of the con
 
     loss += lambda * g + rho / 2 * max(0, g)^2          lambda <- clip(lambda + eta * g, 0, 20) after each batch
 
-so that it presses while the network spends more than the target and lets go when it does not.  The upper bound keeps
-the multiplier from winding up where a target is out of reach.
+so that the pressure rises while SynOps exceed the target, and falls otherwise.  The upper bound keeps the multiplier
+from winding up if a target is out of reach.
 
-A batch that does not fit the execution's memory in one pass goes in parts, about equally large, whose gradients add up;
-``g`` is then each part's own, weighted like its loss.
+A batch that does not fit into memory is split into parts of about equal size, whose gradients are accumulated; ``g`` is
+then computed for each part and weighted like its loss.
 
 Training that runs away is stopped and restarted at a quarter of the learning rate: when gradients are no longer finite,
 or SynOps exceed four times both the target, if there is one, and those of the first batch.  If it runs away at a
@@ -45,19 +45,19 @@ from spear_deploy.train.teacher import Teacher
 
 _LARGEST_MULTIPLIER = 20.0
 _LOWER = (1.0, 0.25, 0.0625)
-"""What the learning rate is multiplied by, one after the other, where training runs away."""
+"""Factors of the learning rate, tried in turn when training runs away."""
 _RUN_AWAY = 4.0
-"""So many times what it may spend tells a training that runs away."""
+"""Multiple of the allowed SynOps at which a training counts as running away."""
 _FAN_OUT_LASTS = 16
-"""Batches after which the fan-out is counted anew: weights round to another number of zeros slowly."""
+"""Batches between counts of the fan-out: the number of weights that round to zero changes slowly."""
 
 
 @dataclass(frozen=True)
 class RunAway:
     """A training that ran away at a learning ``rate``, after this many ``batches``.
 
-    It ``spent`` that many SynOps a sample, where ``allowed`` are what it may; ``spent`` is None where gradients were no
-    numbers any more, and ``allowed`` where nothing bounds it.
+    ``spent`` are its SynOps per sample, None if gradients were no longer finite; ``allowed`` is their limit, None if
+    there is none.
     """
 
     rate: float
@@ -76,8 +76,8 @@ class RunAway:
 class Tuned:
     """A fine-tuned network, the multiplier its SynOps constraint ended with, and the simulator's parameters.
 
-    ``cut_at`` is the number of batches after which a deadline ended it; None: it was whole.  ``ran_away`` are the
-    trainings before it that ran away; after three the network is what it was.
+    ``cut_at`` is the number of batches after which a deadline ended it; None: it was complete.  ``ran_away`` are the
+    attempts that ran away; after three of them the network is unchanged.
     """
 
     network: Network
@@ -100,11 +100,11 @@ def finetune(
 ) -> Tuned:
     """Return the network fine-tuned on a split; ``seed`` shuffles it.
 
-    ``simulator`` says what the network is trained as: the forward of a chip's integers, say, so that what is trained is
-    what is deployed.  ``epochs`` may be a fraction: that share of the split is seen.  A teacher in ``aims`` is one of
-    the same split.  It ends early at the deadline of ``execution``, with the network as it is then.
+    ``simulator`` computes the forward pass, for example with a chip's integers, so that what is trained is what is
+    deployed.  A fraction of ``epochs`` covers that share of the split.  A teacher in ``aims`` must be of the same
+    split.  Training ends early at the deadline of ``execution``.
 
-    Raises :class:`InputError` (E019) where the execution's memory does not hold a pass of one sample.
+    Raises :class:`InputError` (E019) if memory does not even hold a pass of one sample.
     """
     execution = execution or Execution()
 
@@ -165,7 +165,7 @@ class _Training:
 
 
 class _Objective:
-    """The loss: gradients add up over the parts of a batch, and the multiplier is updated at its end."""
+    """The loss: accumulates gradients over the parts of a batch, and updates the multiplier at its end."""
 
     def __init__(self, student: NetworkSimulator, config: FinetuneConfig, aims: Aims) -> None:
         self._student, self._output = student, student.structure.outputs[0]
@@ -184,7 +184,7 @@ class _Objective:
         (part.share * loss).backward()
 
     def _loss(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor:
-        """Return the loss of what the student did on some samples."""
+        """Return the loss of the student's outputs on some samples."""
         scores = logits(self._rule, out[self._output])
         loss = functional.cross_entropy(scores, part.labels)
         if self._teacher is not None:
@@ -192,11 +192,11 @@ class _Objective:
         return loss
 
     def _taught(self, teacher: Teacher, part: Pass) -> Tensor:
-        """Return what a teacher says of what the student saw."""
+        """Return the teacher's logits on the student's input."""
         return teacher.logits_of(part.inputs) if self._config.augment else teacher.logits(part.positions)
 
     def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
-        """Return the terms of the SynOps constraint for what the student spent on some samples."""
+        """Return the penalty of the SynOps constraint on some samples."""
         if self._meter is None:
             return 0.0
         spent = self._meter(part.inputs, out)
@@ -210,7 +210,7 @@ class _Objective:
 
     @property
     def runs_away(self) -> bool:
-        """Whether a step along the gradients of this batch, or what it spent, would lead nowhere."""
+        """Whether training has run away at this batch, by its gradients or its SynOps."""
         if not self._is_finite:
             return True
         self._first = self._spent if self._first is None else self._first
@@ -231,13 +231,13 @@ class _Objective:
         return all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
 
     def end_batch(self) -> None:
-        """Move the multiplier by what the batch spent beyond the target."""
+        """Update the multiplier by the batch's excess over the target."""
         moved = self.multiplier + self._config.dual_step * self._excess
         self.multiplier, self._excess, self._spent = min(_LARGEST_MULTIPLIER, max(0.0, moved)), 0.0, 0.0
 
 
 def may_run_away(network: Network) -> bool:
-    """Whether neurons in loops fire several times a step: nothing else keeps those from firing ever more."""
+    """Whether neurons in loops fire several times per step: their firing can grow without bound."""
     looped = [network[name] for loop in network.loops for name in loop]
     return any(isinstance(each, Population) and each.neuron.spikes == "integer" for each in looped)
 
@@ -248,7 +248,7 @@ def _distance(scores: Tensor, target: Tensor) -> Tensor:
 
 
 class SynopsMeter:
-    """Differentiable mean SynOps a sample of what a network does in training: spikes times present fan-out."""
+    """Differentiable mean SynOps per sample in training: spikes times current fan-out."""
 
     def __init__(self, student: NetworkSimulator) -> None:
         self._student = student
@@ -256,7 +256,7 @@ class SynopsMeter:
         self._batches = 0
 
     def __call__(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor:
-        """Return the mean over a batch, (), of values ``inputs`` and what all populations sent, (T, B, *shape) each."""
+        """Return the mean SynOps of a batch, (), from ``inputs`` and the outputs of all populations, (T, B, *shape)."""
         if self._batches % _FAN_OUT_LASTS == 0:
             self._fans = self._student.fan_outs()
         self._batches += 1
@@ -266,7 +266,7 @@ class SynopsMeter:
         for fan in self._fans:
             events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
             fan_out = torch.from_numpy(fan.nonzero).to(events.device, torch.float64).view(events.shape[2:])
-            # Rows in the order of memory: so the gradient lies as that of the synapses, to which it is added.
+            # Rows in the order of memory: the gradient is added to that of the synapses in the same layout.
             spent = spent + as_rows(events).sum(dim=0).double() @ as_row(fan_out, events)
         return spent.mean()
 

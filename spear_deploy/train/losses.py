@@ -1,13 +1,13 @@
 """Decision rules in training: the evidence for each class, whose softmax enters the loss.
 
-One function for each rule of :data:`spear_deploy.decision.RULES`.  Sums, largest and last values are differentiable as
-they stand.  The time of the first spike is written with the spikes themselves (several in a step as one)::
+One function for each rule of :data:`spear_deploy.decision.RULES`.  Sums, largest and last values are differentiable
+themselves.  The time of the first spike is expressed by the spikes (several in a step count as one)::
 
     silent[t] = product over k <= t of (1 - s[k])        1 until the first spike, 0 from then on
     time      = sum over t of silent[t]                  the step of the first spike; T without one
 
-Its gradient at a step is by how much a spike there would bring the first one forward, or taking it away put it off,
-which the surrogate gradient of the spike carries to the membrane.
+Its gradient at a step is by how much a spike there would advance the first one, or its removal delay it; the surrogate
+gradient of the spike carries it to the membrane.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 _LARGEST_LOGIT = 16.0
-"""Evidence of all steps together, as a logit: of hundreds the softmax would have no gradient left."""
+"""The largest logit of evidence summed over steps: with hundreds, the softmax would have no gradient."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """Differentiable counterpart of a rule.
 
-    ``of`` turns what the output sent, (T, B, *shape), into evidence (B, n); ``grows`` says whether its size grows with
-    the number of steps.
+    ``of`` maps the output, (T, B, *shape), to evidence (B, n); ``grows``: its size grows with the number of steps.
     """
 
     of: Callable[[Tensor], Tensor]
@@ -60,7 +59,7 @@ EVIDENCE: Mapping[str, Evidence] = {
 
 
 def logits(rule: str, sent: Tensor) -> Tensor:
-    """Return the logits (B, n) of what the output sent, (T, B, *shape), under the rule of that name."""
+    """Return the logits (B, n) of the output, (T, B, *shape), under the named decision rule."""
     evidence = EVIDENCE[rule]
     scores = evidence.of(sent)
     return scores * min(1.0, _LARGEST_LOGIT / len(sent)) if evidence.grows else scores

@@ -19,14 +19,12 @@ from spear_deploy.train.augmentation import augmented
 from spear_deploy.train.config import FinetuneConfig
 
 _AUGMENTATION = 3
-"""Stream of a seed: samples are changed independently of all else that it draws."""
+"""Random stream of augmentation, independent of the seed's other uses."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """The samples at some ``positions`` of a split: ``inputs`` (T, B, *shape) by port, ``labels`` (B,), and the
-    ``share`` of the batch that they are.
-    """
+    """The samples of one pass: ``inputs`` (T, B, *shape) by port, ``labels`` (B,), and their ``share`` of the batch."""
 
     positions: NDArray[np.intp]
     share: float
@@ -35,10 +33,9 @@ class Pass:
 
 
 class Passes:
-    """Divides a split's batches for the training of a network of one input; ``seed`` draws how samples are changed.
+    """Divides a split's batches into passes for a network of one input; ``seed`` is that of augmentation.
 
-    Raises :class:`~spear_deploy.errors.InputError` (E019) where the execution's memory does not hold a pass of one
-    sample.
+    Raises :class:`~spear_deploy.errors.InputError` (E019) if memory does not even hold a pass of one sample.
     """
 
     def __init__(

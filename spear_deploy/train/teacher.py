@@ -1,6 +1,6 @@
 """The teacher of distillation: the logits of a float network, computed once per training sample.
 
-Of samples that are changed at random it is asked anew each time: teacher and student see the same input.
+For augmented samples they are computed each time: teacher and student see the same input.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ in a batch, and a resumed run, which asks in another order, has to see the same 
 
 
 class Teacher:
-    """Gives the logits of ``network`` on the samples of a split, read by the decision rule that ``decide`` names."""
+    """Gives the logits of ``network`` on the samples of a split; ``decide`` names the decision rule."""
 
     def __init__(
         self, network: Network, split: Split, *, decide: str | None = None, execution: Execution | None = None
@@ -51,7 +51,7 @@ class Teacher:
 
     def logits_of(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the logits, (B, n), of input (T, B, *shape) by port that is not the split's own."""
-        parts = inputs[self._port].split(self._together, dim=1)  # what a student takes in one pass may be too much here
+        parts = inputs[self._port].split(self._together, dim=1)  # the student's pass may be too large here
         return torch.cat([self._run(part) for part in parts])
 
     def _compute(self, block: int) -> None:
