@@ -30,7 +30,7 @@ class Port:
     is_flat: bool = False
 
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether values of that shape fit."""
+        """Say whether values of that shape fit."""
         return math.prod(shape) == math.prod(self.shape) if self.is_flat else shape == self.shape
 
 
