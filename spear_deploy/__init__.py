@@ -1,4 +1,4 @@
-"""Make a trained spiking network fit a neuromorphic chip's budgets, and prove on emulated hardware that it does."""
+"""Make a trained spiking network fit a neuromorphic chip's budgets, and prove it on emulated hardware."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, when it is: the command line needs none of it, and most of it needs torch."""
+    """Import a public name when it is first used: the command line needs none, and most need torch."""
     if name == "__version__":
         return _version()
     if name in _MODULES:
@@ -85,5 +85,5 @@ def _version() -> str:
 
 
 def __dir__() -> list[str]:
-    """List what is public."""
+    """List the public names."""
     return [*__all__, "__version__"]

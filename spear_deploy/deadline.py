@@ -9,7 +9,7 @@ from math import inf
 
 @dataclass(frozen=True)
 class Deadline:
-    """``at`` is of the clock that never jumps (:func:`time.monotonic`); by default it never comes."""
+    """``at`` is a time of :func:`time.monotonic`; by default it never comes."""
 
     at: float = inf
 
@@ -20,5 +20,5 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        """Whether no more work should be begun."""
+        """Whether no more work should be started."""
         return time.monotonic() >= self.at

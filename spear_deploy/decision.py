@@ -1,10 +1,10 @@
-"""How a class is read from the output population: a table of rules, shared by everything that judges decisions.
+"""Decision rules: how a class is read from the output population, in one table for everything that judges decisions.
 
-The float network, the emulator, a backend's recording and the scoring of the search all score what the output sent
-with :attr:`DecisionRule.score` and take the class of the highest score, the first (lowest index) of equal ones: outputs
-that fire first in the same step are equal, since the membrane of a neuron that fires is not sent.  Scores of a chip's
-integers have another unit than those of the float network; only their order counts.  Fine-tuning follows with a
-differentiable counterpart (:mod:`spear_deploy.train.losses`).
+The float network, the emulator, a backend's recording and the scoring of the search all score the output with
+:attr:`DecisionRule.score` and take the class of the highest score, the lowest index of equal ones: outputs that fire
+first in the same step tie, since a firing neuron does not send its membrane.  Scores of a chip's integers have another
+unit than those of the float network; only their order counts.  Fine-tuning uses differentiable counterparts
+(:mod:`spear_deploy.train.losses`).
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class DecisionRule:
     """One way to read a class.
 
     Attributes:
-        name: what ``--decide`` and ``decide=`` call it.
-        text: which output is taken, in words.
-        reads: what the output has to send: spikes, or the membrane of a readout.
-        score: from what the output sent, (T, B, *shape), to a score of each class, (B, *shape).
+        name: its name for ``--decide`` and ``decide=``.
+        text: a description of the winning output.
+        reads: the kind of output it needs: spikes, or the membrane of a readout.
+        score: maps the output, (T, B, *shape), to a score of each class, (B, *shape).
     """
 
     name: str
@@ -49,7 +49,7 @@ def _total(sent: NDArray[Any]) -> Scores:
 
 
 def _earliness(sent: NDArray[Any]) -> Scores:
-    """Score the first spike by its step, as a loss of time: -t, and -T of an output that never fires."""
+    """Score the first spike by its step t: -t, or -T if the output never fires."""
     fired = sent != 0
     scores: Scores = -np.where(fired.any(axis=0), fired.argmax(axis=0), len(sent)).astype(np.float64)
     return scores
@@ -80,10 +80,10 @@ RULES: Mapping[str, DecisionRule] = {
         DecisionRule("sum", "the readout with the highest membrane summed over the steps", "membrane", _total),
     )
 }
-"""Every rule by name."""
+"""All rules by name."""
 
 DEFAULTS: Mapping[Reads, str] = {"spikes": "count", "membrane": "sum"}
-"""The rule that holds where none is asked for."""
+"""The default rule by kind of output."""
 
 
 def network_rule(network: Network, name: str | None = None) -> DecisionRule:
@@ -101,7 +101,7 @@ def program_rule(program: Program, name: str | None = None) -> DecisionRule:
 def choose_rule(name: str | None, output: str, *, is_readout: bool) -> DecisionRule:
     """Return the rule of that name; if it is None, the default for this kind of output.
 
-    Raises :class:`InputError`: E008 for a name that there is not, E015 for a rule that the output does not suit.
+    Raises :class:`InputError`: E008 for an unknown name, E015 for a rule that does not suit the output.
     """
     reads: Reads = "membrane" if is_readout else "spikes"
     if name is None:

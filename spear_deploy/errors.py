@@ -8,7 +8,7 @@
     ├── MismatchError         exit 5   finished, but emulator and backend disagree
     └── BackendError          exit 6   a backend or its environment is missing or failed
 
-An error carries *findings*: all that is wrong, at once.  Each finding has a code that
+An error carries *findings*: everything that is wrong, at once.  Each finding has a code that
 :data:`~spear_deploy.catalogue.CATALOGUE` explains, the place (file, node, option), and the fix.
 """
 
@@ -25,11 +25,11 @@ Severity = Literal["error", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to tell the user.
+    """One message to the user.
 
-    ``code`` is a key of the catalogue; ``where`` names the file, node or option; ``message`` says what is wrong with
-    the values found; ``fix`` says what to do about it.  Where it is a matter of numbers, ``value`` is the one found and
-    ``limit`` the largest that is allowed, or the least (``at_least``).
+    ``code`` is a key of the catalogue; ``where`` names the file, node or option; ``message`` says what is wrong, with
+    the values found; ``fix`` says what to do about it.  For limits, ``value`` is the number found and ``limit`` the
+    largest allowed, or the smallest (``at_least``).
     """
 
     code: str
@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def slack(self) -> float | None:
-        """How much room is left: negative beyond the limit."""
+        """The room left to the limit; negative beyond it."""
         if self.value is None or self.limit is None:
             return None
         return self.value - self.limit if self.at_least else self.limit - self.value
@@ -67,7 +67,7 @@ class SpearError(Exception):
         super().__init__("\n".join(str(finding) for finding in self.findings))
 
     def __reduce__(self) -> tuple[type[SpearError], tuple[tuple[Finding, ...]]]:
-        """Errors of other processes come whole."""
+        """Pickle with all findings, for errors of other processes."""
         return type(self), (self.findings,)
 
     @classmethod
@@ -77,7 +77,7 @@ class SpearError(Exception):
 
 
 class InputError(SpearError):
-    """Usage, or an input that cannot be read."""
+    """Wrong usage, or an input that cannot be read."""
 
     exit_code = 2
 
@@ -107,7 +107,7 @@ class BackendError(SpearError):
 
 
 class PluginError(InputError):
-    """An entry that another distribution brings does not do what its protocol asks."""
+    """An entry of another distribution does not follow its protocol."""
 
 
 INTERRUPTED = 130

@@ -1,8 +1,8 @@
-"""How a run computes: threads, device, processes and seed, one frozen value that is passed down.
+"""How a run computes: threads, device, processes and seed, as one frozen value that is passed down.
 
-Sums of floats depend on how they are split among threads, so their number is part of a run's identity.  Small networks
-are fastest on one: waiting for the others costs more than they do.  What libraries keep in global variables (numbers of
-threads, random states) is set for the time of a block and put back: nothing is set for others.
+Sums of floats depend on how they are split among threads, so the number of threads is part of a run's identity.  Small
+networks are fastest on one thread: synchronising more costs more than they do.  Global state of libraries (numbers of
+threads, random states) is set for the time of a block and restored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spear_deploy.errors import InputError
 from spear_deploy.sizes import bytes_as_text
 
 _PROCESS_STATE = threading.RLock()
-"""Held while a library's global state is not its user's."""
+"""Held while a library's global state is changed."""
 
 _LIBRARIES = 1 << 30
 """Bytes for libraries (0.35 GiB), kernels being compiled (0.15 GiB) and the emulators' batches (0.25 GiB each way)."""
@@ -32,13 +32,17 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Execution:
-    """``threads`` compute at a time; ``device`` is torch's name; ``seed`` draws.
+    """How a run computes.
 
-    ``memory`` bounds what the process takes, in bytes, of which data and the like are ``held`` for the whole run:
-    batches go in as many parts as that asks for.  Sums of floats depend on the parts, so that the bound is a fixed one
-    rather than a share of what happens to be free.
-    ``jobs`` are processes that independent work is shared among; no result depends on them.
-    After the ``deadline`` no training is begun or gone on with: what there is then is what a run delivers.
+    Attributes:
+        threads: threads that compute at a time.
+        device: torch's name of the device.
+        seed: of everything random.
+        memory: bound of the process in bytes; batches are split to keep it.  Sums of floats depend on the parts, so the
+            bound is fixed instead of a share of the free memory.
+        held: bytes of it that data and the like take for the whole run.
+        jobs: processes that share independent work; results do not depend on them.
+        deadline: after it no training is started or continued.
     """
 
     threads: int = 1
@@ -51,7 +55,7 @@ class Execution:
 
     @property
     def identity(self) -> dict[str, str | int]:
-        """What results depend on, as JSON, without the deadline: results that it cuts short are never resumed from."""
+        """What results depend on, as JSON; without the deadline, since results that it cuts short are never resumed."""
         return {
             "threads": self.threads,
             "device": self.device,
@@ -61,7 +65,7 @@ class Execution:
 
     @property
     def room(self) -> int:
-        """Bytes that are left for the passes of networks."""
+        """Bytes left for the passes of networks."""
         return self.memory - _LIBRARIES - self.held
 
     def check_device(self) -> None:
@@ -85,9 +89,9 @@ class Execution:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Let torch and numba use this many threads while the block runs.
+        """Let torch and numba use this many threads in the block.
 
-        Blocks in other threads wait: the numbers of threads and the random states belong to the process.
+        Blocks in other threads wait: thread counts and random states belong to the process.
         """
         with _PROCESS_STATE:
             yield from self._apply()
@@ -96,7 +100,7 @@ class Execution:
         import numba
 
         most = numba.config.NUMBA_NUM_THREADS
-        before = numba.get_num_threads()  # starts numba's threads, which may change torch's number: first of all
+        before = numba.get_num_threads()  # first: it starts numba's threads, which may change torch's number
         numba.set_num_threads(min(self.threads, most))
         try:
             with torch_threads(self.threads), plain_arithmetic():
@@ -106,7 +110,7 @@ class Execution:
 
 
 def free_memory() -> int | None:
-    """Return the bytes that this process can still take, by Linux and its control group; None where neither tells."""
+    """Return the bytes that this process can still take, by Linux and its control group; None if unknown."""
     found = [_available(), _left_in_group()]
     return min((count for count in found if count is not None), default=None)
 
@@ -130,7 +134,7 @@ def _left_in_group() -> int | None:
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch use ``count`` threads while the block runs."""
+    """Let torch use ``count`` threads in the block."""
     import torch
 
     before = torch.get_num_threads()
@@ -143,7 +147,7 @@ def torch_threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """Let GPUs compute in true single precision and deterministically while the block runs."""
+    """Let GPUs compute in true single precision and deterministically in the block."""
     import torch
 
     convolutions = settings(torch.backends.cudnn, allow_tf32=False, deterministic=True, benchmark=False)
@@ -153,7 +157,7 @@ def plain_arithmetic() -> Iterator[None]:
 
 @contextmanager
 def fast_gradients() -> Iterator[None]:
-    """Let GPUs round the factors of convolutions to eleven bits (TF32) while the block runs: several times as fast."""
+    """Let GPUs round the factors of convolutions to eleven bits (TF32) in the block: several times as fast."""
     import torch
 
     with settings(torch.backends.cudnn, allow_tf32=True):
@@ -162,7 +166,7 @@ def fast_gradients() -> Iterator[None]:
 
 @contextmanager
 def settings(of: Any, **values: bool) -> Iterator[None]:
-    """Let settings have these values while the block runs."""
+    """Give settings these values in the block."""
     before = {name: getattr(of, name) for name in values}
     for name, value in values.items():
         setattr(of, name, value)
@@ -174,7 +178,7 @@ def settings(of: Any, **values: bool) -> Iterator[None]:
 
 
 class PrivateRandom:
-    """Random states of Python, numpy and torch for a library that draws from the global ones."""
+    """Private random states of Python, numpy and torch for a library that uses the global ones."""
 
     def __init__(self, seed: int) -> None:
         import numpy as np
@@ -190,7 +194,7 @@ class PrivateRandom:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Put the private states in place of the global ones while the block runs."""
+        """Use the private states as the global ones in the block."""
         with _PROCESS_STATE:
             before = _random_states()
             _set_random_states(self._own)
@@ -219,7 +223,7 @@ def _set_random_states(states: tuple[Any, Any, Any]) -> None:
 
 
 def split_evenly(count: int, most: int, threads: int) -> list[range]:
-    """Cut ``count`` items into ranges of at most ``most``, about equally long, and as many for each thread."""
+    """Split ``count`` items into ranges of at most ``most``, about equally long, and equally many per thread."""
     rounds = max(1, -(-count // (threads * max(1, most))))
     size = max(1, -(-count // (threads * rounds)))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]
@@ -228,7 +232,7 @@ def split_evenly(count: int, most: int, threads: int) -> list[range]:
 def map_threads(function: Callable[[Item], Result], items: Sequence[Item], threads: int) -> list[Result]:
     """Apply ``function`` to all items, each on one thread, up to ``threads`` at a time.
 
-    Splitting the work by item scales where splitting every small operation does not.
+    Splitting work by item scales better than splitting every small operation.
     """
     if min(threads, len(items)) < 2:
         return [function(item) for item in items]

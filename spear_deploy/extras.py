@@ -1,4 +1,4 @@
-"""Missing optional packages, and the command that installs them, wherever this tool was installed from."""
+"""Missing optional packages, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTRAS = {
     "distributed": "dask",
     "ray": "ray",
 }
-"""Packages by the name that they are imported by, and the extra that brings them."""
+"""Packages by import name, and the extra that installs them."""
 _NEEDED_BY = {
     "search": "training and emulation need",
     "methods": "this search method needs",
@@ -38,7 +38,7 @@ _NEEDED_BY = {
 
 
 def missing_package(error: ModuleNotFoundError) -> SpearError:
-    """Return the error (E064) for a package that is not installed; raise ``error`` again if it is none of ours."""
+    """Return the error (E064) for a missing package; re-raise ``error`` if it is this tool itself."""
     package = (error.name or "").partition(".")[0]
     if not package or package == "spear_deploy":
         raise error
@@ -50,7 +50,7 @@ def missing_package(error: ModuleNotFoundError) -> SpearError:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs all that an extra brings, by name: it needs no index that has this tool."""
+    """Return the command that installs the packages of an extra by name, for which no index needs to have this tool."""
     try:
         required = metadata.requires("spear-deploy") or []
     except metadata.PackageNotFoundError:  # run from a checkout

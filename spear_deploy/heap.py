@@ -1,8 +1,8 @@
 """Keep freed memory in the process, instead of returning it to the system and faulting it in again.
 
-Each step of training takes and frees the same arrays of megabytes.  glibc takes those from the kernel anew, page by
-page, which a fifth of the steps of a small network went for.  Kept are arrays of up to 128 MiB, and at most 256 MiB
-that nothing uses; larger ones go back at once, so that the most that a process holds stays what it was.
+Each training step allocates and frees the same arrays of megabytes.  glibc takes those from the kernel each time, page
+by page, which cost a fifth of the steps of a small network.  Arrays of up to 128 MiB, and at most 256 MiB of unused
+memory, are kept; larger ones are returned at once, so that the peak of a process does not grow.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import ctypes
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""What glibc calls them in malloc.h."""
+"""Names in glibc's malloc.h."""
 _KEPT, _LARGEST = 256 << 20, 128 << 20
 
 
 def keep_freed_memory() -> None:
-    """Let the allocator of this process keep what is freed; it is a setting of the process, so only of one's own.
+    """Let the allocator of this process keep freed memory; for processes of this tool only.
 
-    Elsewhere than with glibc nothing is done.
+    Without glibc nothing is done.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -1,4 +1,4 @@
-"""What tells a run from the one that a folder was written by, in the words that its user typed."""
+"""Differences between two runs, in terms of the options that their user typed."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _NAMED = {"network": "MODEL", "keep_to": "--net", "limits": "", "settings": "", "search": "--effort"}
-"""What parts of an identity are called; the others are options of their name, and of no part of theirs."""
+"""Options behind parts of an identity; other parts have the name of their option."""
 _OF_SEMANTICS = {"late": "--reset-delay"} | {
     name: f"--{name}" for name in ("dt", "reset", "compare", "spikes", "floor", "start")
 }
-"""Fields of semantics that have an option of their own, as they are stored."""
+"""Stored fields of semantics that have an option of their own."""
 _OF_SEARCH = {"method", "episodes", "candidates", "lowest_ratio", "decide", "augment"}
 _OF_FINISH = {"epochs", "max_steps", "least_steps"}
-"""Fields of the closing fine-tuning that ``--epochs`` sets."""
+"""Fields of the closing fine-tuning set by ``--epochs``."""
 _SET_BY_EFFORT = {"--episodes", "--candidates", "--epochs"}
 _LONGEST = 24
-"""Characters of a value that is told."""
+"""Longest value that is shown, in characters."""
 
 
 def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Say in which options two identities differ, with the values of the first and the second where they are short."""
+    """Return the options in which two identities differ, with both values if they are short."""
     told: dict[str, str] = {}
     for path, then, now in _leaves(_opened(found), _opened(wanted), ()):
         option = _option(path)
@@ -33,7 +33,7 @@ def differing(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _opened(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an identity whose semantics, stored as text, are a table."""
+    """Return an identity with its semantics, stored as text, as a table."""
     try:
         return {**identity, "semantics": json.loads(identity["semantics"])}
     except (KeyError, TypeError, ValueError):  # of a file that was changed by hand
@@ -41,7 +41,7 @@ def _opened(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leaves(found: Any, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Yield the path of every difference with both values, None for one that is not there."""
+    """Yield the path of every difference with both values, None for a missing one."""
     if isinstance(found, Mapping) and isinstance(wanted, Mapping):
         for name in sorted({*found, *wanted}):
             yield from _leaves(found.get(name), wanted.get(name), (*path, name))
@@ -50,7 +50,7 @@ def _leaves(found: Any, wanted: Any, path: tuple[str, ...]) -> Iterator[tuple[tu
 
 
 def _option(path: tuple[str, ...]) -> str:
-    """Return what sets the part of an identity."""
+    """Return the option that sets a part of an identity."""
     first, last = path[0], path[-1]
     if first == "versions":
         return f"the version of {last}"
@@ -70,7 +70,7 @@ def _as_option(name: str) -> str:
 
 
 def _values(then: Any, now: Any) -> str:
-    """Tell both values, unless one of them is long or a structure."""
+    """Return both values as text, unless one of them is long or a structure."""
     told = ["none" if value is None else str(value) for value in (then, now)]
     if any(isinstance(value, list | Mapping) for value in (then, now)) or max(map(len, told)) > _LONGEST:
         return ""

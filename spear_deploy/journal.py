@@ -1,8 +1,7 @@
 """The journal of a run: its evaluations as lines of JSON, from which the run can be resumed.
 
-A run is deterministic.  Resuming it runs the same algorithm again and takes every evaluation that the
-journal holds from there instead of computing it.  Each line has a check sum: a figure that was changed by hand would
-otherwise become a result.
+A run is deterministic.  Resuming it runs the same algorithm again and takes every evaluation in the journal from there
+instead of computing it.  Each line has a checksum: a figure changed by hand would otherwise become a result.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ Record = dict[str, Any]
 class Journal:
     """Evaluations by kind and key, kept in memory and appended to a file.
 
-    Raises :class:`InputError` (E012) when ``path`` exists and was written for another ``header``: other
-    inputs, options or versions; or holds a record that no run wrote so.  An incomplete line (an interrupted write) is
-    dropped.  E009 is raised for a file that cannot be written.
+    Raises :class:`InputError`: E012 if ``path`` was written for another ``header`` (inputs, options, versions) or was
+    modified, E009 if it cannot be written.  An incomplete last line (an interrupted write) is dropped.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any], *, resume: bool) -> None:
@@ -40,7 +38,7 @@ class Journal:
                 self._append({"kind": "header", **header})
 
     def once(self, kind: str, key: Any, compute: Callable[[], Record]) -> Record:
-        """Return the record of this kind and key; compute and append it if it is not there yet."""
+        """Return the record of this kind and key; compute and append it if it does not exist."""
         name = json.dumps([kind, key], sort_keys=True)
         if name not in self._records:
             self._records[name] = compute()
@@ -82,7 +80,7 @@ class Journal:
 
 
 def _parse(line: str) -> Any:
-    """Return the JSON of a line; None for one whose write was interrupted."""
+    """Return the JSON of a line; None if its write was interrupted."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The one way to show text that comes from files (names of nodes, populations, profiles), and lengths of time."""
+"""Making text from files (names of nodes, populations, profiles) safe to print; formatting durations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def plain_lines(text: object) -> str:
 
 
 def cells(*texts: object) -> tuple[Text, ...]:
-    """Return the cells of a table's row: what they hold is not markup, and no line obeys."""
+    """Return the cells of a table's row, with their text shown literally."""
     from rich.text import Text  # half of the time that --help takes
 
     return tuple(Text(plain_lines(text)) for text in texts)

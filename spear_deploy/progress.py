@@ -1,6 +1,6 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere; and the time each step took.
+"""Progress of long work: a bar on a terminal, plain lines elsewhere; and the time that each step took.
 
-Of several runs at a time each tells what it would show (:class:`RemoteProgress`), and a :class:`Board` shows them all.
+Several runs at a time send their progress (:class:`RemoteProgress`) to a :class:`Board`, which shows them all.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from rich.text import Text
 from spear_deploy.printable import duration, plain_lines
 
 Tick = Callable[[int, int], None]
-"""Called with work done and work in all."""
+"""Called with the work done and the total work."""
 
 _PLAIN_INTERVAL = 5.0
-"""Seconds between two plain lines of one step."""
+"""Shortest interval between two plain lines of one step, in seconds."""
 _SILENCE = 60.0
-"""Seconds after which a step says that it goes on, where nothing was done meanwhile."""
+"""Seconds without progress after which a step prints that it is still running."""
 _TOLD_INTERVAL = 0.2
-"""Seconds between two ticks of one step that are told to another process."""
+"""Shortest interval between two ticks of one step that are sent to another process, in seconds."""
 
 
 @dataclass
 class Progress:
-    """Shows the steps of a run on ``console``, and in a ``log`` when each began and ended; keeps their durations.
+    """Shows the steps of a run on ``console``, logs their start and end in ``log``, and keeps their durations.
 
-    What they decide is said on ``details``, if there are any, and in the log then.
+    What they decide is printed on ``details``, if given, and logged then.
     """
 
     console: Console
@@ -44,7 +44,7 @@ class Progress:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Tick]:
-        """Show a step while the block runs; the block may tick."""
+        """Show a step during the block, which may tick."""
         start = time.perf_counter()
         self._note(f"{name} ...")
         try:
@@ -60,7 +60,7 @@ class Progress:
         self._note(text)
 
     def explain(self, lines: Iterable[str]) -> None:
-        """Print what was decided, where somebody wants to know."""
+        """Print what was decided, with ``-v``."""
         if self.details is None:
             return
         for line in lines:
@@ -82,7 +82,7 @@ class Progress:
 
     @contextmanager
     def _lines(self, name: str) -> Iterator[Tick]:
-        """Print a line now and then: what is done, the time it took, and the time left at that pace."""
+        """Print a line at intervals: the work done, its time, and the estimated time left."""
         start = last = time.perf_counter()
         state, ended, speaking = "", threading.Event(), threading.Lock()
         self._show(f"{name} ...")
@@ -128,10 +128,10 @@ def _bars(console: Console, width: int) -> RichProgress:
 
 
 class RemoteProgress(Progress):
-    """Shows nothing: tells another process what there is to show, as (kind, text, done, total).
+    """Sends progress to another process as (kind, text, done, total), and shows nothing itself.
 
-    Kinds are ``say``, ``why`` (what was decided), ``line`` (what is shown where there is no terminal), ``note`` (of the
-    log) and ``tick``.
+    Kinds are ``say``, ``why`` (what was decided), ``line`` (shown without a terminal), ``note`` (for the log) and
+    ``tick``.
     """
 
     def __init__(self, tell: Callable[[Any], None]) -> None:
@@ -170,8 +170,8 @@ class RemoteProgress(Progress):
 
 
 class Board:
-    """Shows several runs at a time on what ``progress`` shows one on: a bar for each that runs on a terminal, lines
-    with its name in front elsewhere; and how many of ``names`` are done, with the time left at that pace.
+    """Shows several runs at a time on the console of ``progress``: a bar for each on a terminal, lines with its name
+    elsewhere; and how many of ``names`` are done, with the estimated time left.
     """
 
     def __init__(self, progress: Progress, names: Sequence[str], kind: str) -> None:
@@ -183,7 +183,7 @@ class Board:
 
     @contextmanager
     def shown(self) -> Iterator[Board]:
-        """Show bars while the block runs, where there is a terminal."""
+        """Show bars during the block, on a terminal."""
         if not self._progress.console.is_terminal:
             yield self
             return
@@ -206,7 +206,7 @@ class Board:
             self._progress._show(f"{name}: {text}")
 
     def done(self, name: str) -> None:
-        """Count a run as done, whatever became of it."""
+        """Count a run as done, successful or not."""
         self._done += 1
         left = (time.perf_counter() - self._began) / self._done * (self._all - self._done)
         state = f"{self._kind} {self._done}/{self._all}" + (f", about {duration(left)} left" if left else "")

@@ -1,4 +1,4 @@
-"""Recordings: what every population did in a run."""
+"""Recordings: the spikes and membranes of every population in a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Clips:
-    """How often a population's registers were too narrow, in bins: one neuron in one step of one sample.
+    """How often a population's registers were too narrow, in bins (one neuron in one step of one sample).
 
     Attributes:
         bins: all bins: steps x samples x neurons.
@@ -37,16 +37,16 @@ class Clips:
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What every population did on a batch: arrays (T, B, *shape) by name.
+    """Spikes and membranes of every population on a batch: arrays (T, B, *shape) by name.
 
     Attributes:
-        spikes: of all that spike, inputs (payloads or values) included.
+        spikes: of all spiking populations, inputs (payloads or values) included.
         membrane: at the end of each step, after a reset: of readouts, whose output it is, and of others where asked
             for.  Of a chip program they are integers.
         final: states after the last step by register and population, (B, neurons): what the target calls them.
         clips: how often the registers of each population with neurons were too narrow, where asked for, and the
             payloads of inputs that were coded from values.
-        seconds: what the run took where a backend tells it.
+        seconds: the duration of the run, if the backend reports it.
     """
 
     spikes: Mapping[str, Array]
@@ -56,12 +56,12 @@ class Recording:
     clips: Mapping[str, Clips] = field(default_factory=dict)
 
     def output(self, name: str) -> Array:
-        """Return what a population sends: its spikes, or a readout's membrane."""
+        """Return the output of a population: its spikes, or a readout's membrane."""
         return self.spikes[name] if name in self.spikes else self.membrane[name]
 
     @classmethod
     def concatenate(cls, parts: Sequence[Recording]) -> Recording:
-        """Return batches as one."""
+        """Join batches."""
 
         def join(arrays: Sequence[Mapping[str, Array]], axis: int) -> dict[str, Array]:
             if len(arrays) == 1:
@@ -75,7 +75,7 @@ class Recording:
 
 
 def as_inputs(ports: Mapping[str, tuple[int, ...]], x: Any) -> dict[str, Array]:
-    """Return what is fed into each of the ``ports``, (steps, samples, *shape): ``x`` alone, or several by name.
+    """Return the array for each of the ``ports``, (steps, samples, *shape), from ``x``: one array, or several by name.
 
     Raises :class:`InputError` (E005) with every input that is missing, of another shape or type, empty or not finite.
     """

@@ -1,7 +1,7 @@
-"""Tables of things of one kind by name: targets, methods, backends, budgets.
+"""Registries: tables of entries by name, such as targets, methods, backends and budgets.
 
-An entry is imported when it is asked for.  Another distribution adds entries through an entry-point group, a program
-through :meth:`Registry.add`; nothing else has to be edited for either.
+An entry is imported when it is first used.  Another distribution adds entries through an entry-point group, a program
+through :meth:`Registry.add`; nothing else has to be edited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Entries of one ``kind`` (a noun, for messages), in the order of ``built_in``: name to ``module:attribute``.
 
-    Of several entries of one name the built-in one counts, then the first that is installed.
+    Of several entries with the same name the built-in one is used, else the first one installed.
     """
 
     def __init__(self, kind: str, built_in: Mapping[str, str], *, group: str) -> None:
@@ -47,19 +47,19 @@ class Registry(Generic[T]):
         raise InputError.of("E008", name, f"there is no {self.kind} of this name", f"{meant}{', '.join(self.names())}")
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Yield every name with its entry, imported; what another distribution brings and cannot be is left out."""
+        """Yield every name with its imported entry, without entries of other distributions that fail to import."""
         for name in self.names():
             with suppress(PluginError):
                 yield name, self.get(name)
 
     def add(self, name: str, entry: T) -> None:
-        """Add an entry to this process's table; raise :class:`ValueError` if the name is taken."""
+        """Add an entry for this process; raise :class:`ValueError` if the name is taken."""
         if name in self.names():
             raise ValueError(f"there is a {self.kind} {name!r} already")
         self._added[name] = entry
 
     def remove(self, name: str) -> None:
-        """Take away an entry that :meth:`add` made."""
+        """Remove an entry that :meth:`add` made."""
         del self._added[name]
 
     def _import(self, location: str) -> T:
@@ -75,7 +75,7 @@ class Registry(Generic[T]):
         return entry
 
     def _load(self, point: EntryPoint) -> T:
-        """Load an entry of another distribution; whatever goes wrong there is reported as its fault."""
+        """Load an entry of another distribution; any exception there is reported as its fault."""
         brought_by = point.dist.name if point.dist is not None else point.value
         try:
             entry: T = point.load()

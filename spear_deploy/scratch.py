@@ -1,6 +1,6 @@
-"""Temporary folders: removed when their user is done, or by the next run if their user was killed.
+"""Temporary folders, removed by their process when it is done, or by the next run if it was killed.
 
-Whoever has one holds a lock on a file in it, which the kernel releases when the process ends, however it ends.
+The process holds a lock on a file in the folder, which the kernel releases when it ends, however it ends.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from spear_deploy.storage import writing
 
 _PREFIX, _LOCK = "spear-deploy-", ".in-use"
 _LONGEST = 60
-"""A socket's path may have 107 characters, of which what backends put into such a folder takes 45."""
+"""Longest path of the folder: a socket's path may have 107 characters, 45 of which are its name in the folder."""
 _MAKING = 60.0
-"""Seconds after which a folder that nobody holds is no longer one that is being made."""
+"""Age in seconds above which an unlocked folder is abandoned, and not just being made."""
 
 
 class Scratch:
-    """A new temporary folder at :attr:`path`, removed by :meth:`close` or when nobody has it any more.
+    """A new temporary folder at :attr:`path`, removed by :meth:`close` or when it is garbage-collected.
 
-    Those that killed processes have left are removed first.  Raises :class:`~spear_deploy.errors.InputError` (E009) if
+    Folders left by killed processes are removed first.  Raises :class:`~spear_deploy.errors.InputError` (E009) if
     it cannot be made.
     """
 
@@ -53,7 +53,7 @@ def scratch() -> Iterator[Path]:
 
 
 def _place() -> Path:
-    """Return where temporary folders go: the usual place, or /tmp where that has too long a name."""
+    """Return the parent of temporary folders: the usual place, or /tmp if its path is too long."""
     usual = tempfile.gettempdir()
     return Path("/tmp" if len(usual) > _LONGEST and os.access("/tmp", os.W_OK) else usual)
 
@@ -64,7 +64,7 @@ def _remove(folder: Path, lock: int) -> None:
 
 
 def _sweep(place: Path) -> None:
-    """Remove the folders whose lock nobody holds."""
+    """Remove the folders that no process locks."""
     for lock in place.glob(f"{_PREFIX}*/{_LOCK}"):
         try:
             if lock.is_symlink() or time.time() - lock.stat().st_mtime < _MAKING:

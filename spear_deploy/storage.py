@@ -1,4 +1,4 @@
-"""Files: outputs go to a temporary name first, then are renamed, so that nothing half-written is ever seen."""
+"""Files: outputs are written under a temporary name and then renamed, so that no half-written file is ever seen."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import h5py
 
 _FULL = frozenset({ENOSPC, EDQUOT, EFBIG})
-"""What the system says where there is no room for a file."""
+"""Error numbers of a full disk."""
 NOT_WRITTEN = _FULL | {EACCES, EIO, EROFS}
-"""What it says where a file cannot be written, for one reason or another."""
+"""Other error numbers of files that cannot be written."""
 
 
 def is_file(path: Path) -> bool:
-    """Whether a path leads to a file; False if the system does not allow the name, or to look."""
+    """Whether a path is a file; False if the system does not allow the name, or access."""
     try:
         return path.is_file()
     except OSError:
@@ -33,7 +33,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder, in the same way."""
+    """Whether a path is a folder, in the same way."""
     try:
         return path.is_dir()
     except OSError:
@@ -41,7 +41,7 @@ def is_folder(path: Path) -> bool:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is anything at a path, in the same way."""
+    """Whether a path exists, in the same way."""
     try:
         return path.exists()
     except OSError:
@@ -49,13 +49,13 @@ def exists(path: Path) -> bool:
 
 
 def real_path(path: Path) -> Path:
-    """Return a path without links; one that leads in a circle stays, where :meth:`Path.resolve` raises RuntimeError."""
+    """Return a path without links; circular links stay, for which :meth:`Path.resolve` raises RuntimeError."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Raise :class:`InputError` (E009) for whatever keeps the block from writing ``path``."""
+    """Raise :class:`InputError` (E009) if the block cannot write ``path``."""
     try:
         yield
     except OSError as error:
@@ -63,7 +63,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def unwritten(path: object, error: OSError) -> SpearError:
-    """Return the error (E009) for what the system says of a file that cannot be written."""
+    """Return the error (E009) for an error of the system in writing a file."""
     fix = "free some space there, or choose another folder" if error.errno in _FULL else "choose another folder"
     return InputError.of("E009", path, f"cannot be written: {error.strerror or error}", fix)
 
@@ -90,9 +90,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_hdf5(path: Path) -> Iterator[h5py.File]:
-    """Yield an HDF5 file that is built in memory; write its bytes to ``path`` if the block ends without error.
+    """Yield an HDF5 file in memory; write its bytes to ``path`` if the block ends without error.
 
-    Written to a disk that fills up, HDF5 ends the process when it closes the file (as of 1.14).  Equal content gives
+    On a full disk, HDF5 (as of 1.14) would end the process when it closes the file.  Equal content gives
     equal bytes.  Raises :class:`InputError` (E009) if the file cannot be written.
     """
     import h5py
@@ -106,7 +106,7 @@ def atomic_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def as_json(value: Any) -> Any:
-    """Return a value as JSON has it: mappings and sequences of texts, whole numbers, finite floats, truths and None."""
+    """Return a value as JSON types: mappings and sequences of str, int, finite float, bool and None."""
     if isinstance(value, Mapping):
         return {str(key): as_json(member) for key, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

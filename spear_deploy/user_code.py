@@ -1,7 +1,7 @@
 """A user's own Python code, in a process of its own with a time limit.
 
-The process has the rights of this one; it is kept apart so that what the code does to torch, to the random state or to
-memory, and that it never ends, does not concern this one.  It is no protection from code that means harm.
+The process has the same rights as this one; it is separate so that what the code does to torch, to random states or to
+memory, or its never ending, does not affect this one.  It is no protection from malicious code.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from spear_deploy.scratch import scratch
 from spear_deploy.storage import is_file
 
 _LINES = 3
-"""Last lines of what the process printed that an error quotes."""
+"""Number of last lines of the process's output that an error quotes."""
 
 
 def run_child(module: str, words: list[str], where: str, timeout: float, late: str) -> dict[str, Any]:
     """Run ``python -m module WORDS RESULT`` and return what it wrote to RESULT by :func:`write_told`.
 
-    What the process prints goes to standard error; what it started ends with it.
+    The process prints to standard error; its own child processes end with it.
     Raises :class:`InputError` (E048) if it fails, ends early, or takes more than ``timeout`` seconds, for which
     ``late`` is the fix; and whatever :class:`SpearError` the process wrote down.
     """
@@ -49,7 +49,7 @@ def run_child(module: str, words: list[str], where: str, timeout: float, late: s
 
 
 def write_told(result: Path, work: Callable[[], dict[str, Any]]) -> None:
-    """Do a child's ``work`` and write down what it returns, or the :class:`SpearError` it raises; others end it."""
+    """Do a child's ``work`` and write its result or :class:`SpearError`; other exceptions end the child."""
     try:
         told = work()
     except SpearError as error:
@@ -58,7 +58,7 @@ def write_told(result: Path, work: Callable[[], dict[str, Any]]) -> None:
 
 
 def named_in_file(file: Path, name: str) -> Any:
-    """Run a file as a module, from whose folder it may import others; return its member ``name``.
+    """Run a file as a module, which may import others from its folder; return its member ``name``.
 
     Raises :class:`InputError` (E048) for a name that it lacks.
     """
@@ -73,7 +73,7 @@ def named_in_file(file: Path, name: str) -> Any:
 
 
 def named_in_module(module: str, name: str) -> Any:
-    """Import a module, of this folder or installed, and return what it calls ``name``; raise as for a file."""
+    """Import a module, from this folder or installed, and return its member ``name``; raises as for a file."""
     try:
         loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:

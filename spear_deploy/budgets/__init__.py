@@ -1,4 +1,4 @@
-"""Budgets: what a deployed network may use, or has to reach.  A new one is a file and a line in this table."""
+"""Budgets: what a deployed network may use or must reach.  A new one is a file and a line in this table."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ RESOURCES: Registry[Resource] = Registry(
     },
     group="spear_deploy.budgets",
 )
-"""What can be budgeted, by the name of its keyword in Python; the command line has ``--synops-p95`` for synops_p95."""
+"""Resources that can be budgeted, by their keyword in Python; on the command line, synops_p95 is ``--synops-p95``."""
 
 
 def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
     """Read budgets by name; None means not asked for.
 
-    Raises :class:`InputError` with every finding: E007 for what cannot be meant, E008 for an unknown name.
+    Raises :class:`InputError` with all findings: E007 for invalid values, E008 for unknown names.
     """
     asked: list[Asked] = []
     findings: list[Finding] = []
@@ -49,7 +49,7 @@ def ask(given: Mapping[str, str | float | None]) -> tuple[Asked, ...]:
 
 
 def set_budgets(asked: Sequence[Asked], baseline: Baseline, chip: ChipProfile) -> tuple[Budget, ...]:
-    """Return the limits that hold for a network on a chip: those asked for, and those that the chip sets itself."""
+    """Return the budgets of a network on a chip: those asked for, and those set by the chip."""
     by_name = {each.resource.name: each for each in asked}
     budgets = []
     for name, resource in RESOURCES.items():

@@ -7,7 +7,7 @@ from spear_deploy.measure.measured import Performance
 
 
 def _drop(performance: Performance) -> float:
-    """Return by how many points the deployed network is less accurate than the float one as it came in."""
+    """Return the percentage points of accuracy lost against the given float network."""
     lost = int(performance.in_float.correct.sum()) - int(performance.activity.correct.sum())
     return 100 * lost / len(performance.activity.labels)  # of whole numbers: a share's rounding must not miss a limit
 

@@ -1,4 +1,4 @@
-"""What a budget consists of: a resource, and how it is asked for, measured and predicted."""
+"""Resources and budgets: how a resource is asked for, measured and predicted."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from spear_deploy.targets import ChipProfile
 Sense: TypeAlias = Literal["at most", "at least"]
 _NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(%?)\s*")
 _GROUPED = re.compile(r"\s*[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?\s*")
-"""A number as reports write it, thousands set apart."""
+"""A number as in reports, with thousands separated."""
 
 AMOUNT, PERCENTAGE = "amount", "percentage"
-"""What a resource is given in."""
+"""Ways to give a budget of a resource."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One thing that can be budgeted.
+    """A resource that can be budgeted.
 
     Attributes:
         name: the keyword in Python; the option of the command line has dashes for underscores.
@@ -34,22 +34,22 @@ class Resource:
         sense: whether the limit is a largest or a least value.
         takes: the ways to give it: ``amount`` (120000), ``percentage`` (50%).
         whole: whether it is a whole number.
-        largest: the largest value that can be meant; a percentage is divided by 100 before.
-        zero: whether 0 can be meant.
-        least: the least amount that can be meant.
+        largest: the largest valid value; a percentage is divided by 100 before.
+        zero: whether 0 is valid.
+        least: the smallest valid amount.
         digits: decimals that a report shows.
-        measured: its value for what a network did on the samples of a split.
-        of_activity: the same from an activity record alone, for what grows with synaptic operations: the search
-            predicts it, fine-tuning presses it, and a backend's own spikes give it again.
-        bound: what goes with it: the value that a split's samples leave it below on samples not seen, with a
-            confidence (0..1); with the complement of a confidence, the value that they leave it above.
-        of_placement: the same from a placement alone, for what is known without running: the search stays within it.
-        of_chip: the limit that the chip sets where none is asked for.
+        measured: its value for a network's performance on a split.
+        of_activity: its value from an activity alone, for resources that grow with synaptic operations: the search
+            predicts it, fine-tuning enforces it, and a backend's own spikes confirm it.
+        bound: with ``of_activity``, the upper bound on unseen samples, from a split's samples and a confidence (0..1);
+            with the complement of a confidence, the lower bound.
+        of_placement: its value from a placement alone, known without running: the search stays within it.
+        of_chip: the limit set by the chip if none is asked for.
         percentage_of: what a percentage is a share of; None: of 1.
-        judges_accuracy: whether it is a word on the loss of accuracy, so that no warning of one is needed.
+        judges_accuracy: whether it limits the loss of accuracy, so that no warning of one is needed.
 
-    One that has only ``measured`` is judged, and does not steer the search.  Raises :class:`ValueError` for a least
-    value with any of the ``of_`` functions, which steer by largest ones.
+    A resource with only ``measured`` is judged, but does not steer the search.  Raises :class:`ValueError` for a lower
+    limit with any of the ``of_`` functions, which steer by upper limits.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Resource:
     def ask(self, value: str | float) -> Asked:
         """Parse a number, or text such as ``120000``, ``120,000``, ``1.2e5`` and ``50%``.
 
-        Raises :class:`InputError` (E007) for anything that cannot be meant.
+        Raises :class:`InputError` (E007) for an invalid value.
         """
         text = str(value)
         match = _NUMBER.fullmatch(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
@@ -109,7 +109,7 @@ class Resource:
         return Asked(self, meant, relative)
 
     def allows(self, value: float, limit: float) -> bool:
-        """Whether a value keeps a limit."""
+        """Whether a value is within a limit."""
         return value <= limit if self.sense == "at most" else value >= limit
 
     def _cannot_mean(self, value: object, why: str) -> InputError:
@@ -123,7 +123,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Asked:
-    """A budget as it was asked for: an absolute ``value``, or a share of the unpruned network's."""
+    """A budget as asked for: an absolute ``value``, or a share of the unpruned network's use."""
 
     resource: Resource
     value: float
@@ -142,24 +142,24 @@ class Asked:
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit on one resource; ``share`` is what it is of the unpruned network's use, where it was given so."""
+    """A limit on one resource; ``share`` is its share of the unpruned network's use, if given as one."""
 
     resource: Resource
     limit: float
     share: float | None = field(default=None, compare=False)
 
     def measured(self, performance: Performance) -> float:
-        """Return what a network used on the samples of a split."""
+        """Return a network's use on the samples of a split."""
         return self.resource.measured(performance)
 
     def judged(self, performance: Performance, confidence: float) -> float:
-        """Return what is held against the limit: on samples not seen, no more than this with that confidence.
+        """Return the value compared with the limit: an upper bound on unseen samples with that confidence.
 
-        For what has no bound, what was measured.
+        Without a bound, the measured value.
         """
         bound = self.resource.bound
         return self.measured(performance) if bound is None else bound(performance.activity, confidence)
 
     def allows(self, value: float) -> bool:
-        """Whether a value keeps the limit."""
+        """Whether a value is within the limit."""
         return self.resource.allows(value, self.limit)

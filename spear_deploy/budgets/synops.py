@@ -1,6 +1,6 @@
-"""Synaptic operations a sample: their mean and their 95th percentile over the samples.
+"""Synaptic operations per sample: their mean and their 95th percentile over the samples.
 
-A percentage is a share of what the unpruned network should do (:attr:`~spear_deploy.measure.measured.Baseline.whole`).
+A percentage is a share of the work of the unpruned network (:attr:`~spear_deploy.measure.measured.Baseline.whole`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from spear_deploy.budgets.resource import AMOUNT, PERCENTAGE, Resource
 from spear_deploy.measure.activity import Activity
 
 _BUSY = 0.95
-"""The share of the samples that a budget of the 95th percentile is kept by."""
+"""The share of samples within a budget of the 95th percentile."""
 
 
 def _mean(activity: Activity) -> float:
@@ -19,7 +19,7 @@ def _mean(activity: Activity) -> float:
 
 
 def _mean_bound(activity: Activity, confidence: float) -> float:
-    """Return the one-sided bound of Student's t on the mean; of one sample, that sample."""
+    """Return the one-sided bound of Student's t on the mean; for a single sample, its value."""
     from scipy.stats import t
 
     count = len(activity.total)
@@ -34,10 +34,10 @@ def _p95(activity: Activity) -> float:
 
 
 def _p95_bound(activity: Activity, confidence: float) -> float:
-    """Return the order statistic that is beyond the percentile with that confidence, whatever the distribution.
+    """Return the order statistic beyond the percentile with that confidence, for any distribution.
 
-    Of n samples the number below the percentile is binomial (n, 0.95).  Where there are too few samples for an order
-    statistic to be sure (59 at a confidence of 0.95), the largest is taken.
+    The number of n samples below the percentile is binomial (n, 0.95).  With too few samples (fewer than 59 at a
+    confidence of 0.95), the largest is taken.
     """
     from scipy.stats import binom
 

@@ -1,4 +1,4 @@
-"""Chips as data: what a chip offers, read from ``hw_profiles/*.toml``, with the source of every number."""
+"""Chip profiles: the figures of chips, read from ``hw_profiles/*.toml``, with the source of every number."""
 
 from spear_deploy.chips.energy import EnergyRange, estimate
 from spear_deploy.chips.figures import Sourced

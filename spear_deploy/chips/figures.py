@@ -28,7 +28,7 @@ class AtLeast:
     minimum: int
 
     def allows(self, value: float) -> bool:
-        """Whether ``value`` keeps the limit."""
+        """Whether ``value`` is within the limit."""
         return value >= self.minimum
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Between:
     maximum: int
 
     def allows(self, value: float) -> bool:
-        """Whether ``value`` keeps the limits."""
+        """Whether ``value`` is within the limits."""
         return self.minimum <= value <= self.maximum
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Positive:
     """The limit of a physical quantity: finite and above zero."""
 
     def allows(self, value: float) -> bool:
-        """Whether ``value`` keeps the limit."""
+        """Whether ``value`` is within the limit."""
         return 0.0 < value < float("inf")
 
     def __str__(self) -> str:

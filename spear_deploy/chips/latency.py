@@ -1,7 +1,7 @@
-"""How long a time step takes, from cited times of operations: always a range, always an estimate.
+"""The duration of a time step, from cited times of operations: always a range, always an estimate.
 
-As the floorline model reasons (Yik et al. 2025, arXiv:2511.21549): cores work at the same time and wait for one another
-at the end of a step, so that the core with most to do sets its length.  It is bound by *memory* where reading synapses
+As in the floorline model (Yik et al. 2025, arXiv:2511.21549): cores work in parallel and wait for one another at the
+end of a step, so that the busiest core sets its length.  It is bound by *memory* where reading synapses
 takes longest, by *compute* where updating neurons does, and by *traffic* where messages do.
 """
 

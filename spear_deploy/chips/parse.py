@@ -1,4 +1,4 @@
-"""The check that a table holds exactly what the profile's schema asks for: all problems at once."""
+"""Parsing a profile's table against the schema of its dataclasses, with all problems at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def parse_profile(name: str, table: Table, where: str, schema: type[ChipProfile]
 
 
 class _Reader:
-    """Reads tables into dataclasses; what is wrong is gathered in ``findings`` and read as None."""
+    """Reads tables into dataclasses; invalid values are collected in ``findings`` and read as None."""
 
     def __init__(self, where: str) -> None:
         self._where = where

@@ -1,4 +1,4 @@
-"""What every chip profile holds; what a chip family adds is the schema of its target."""
+"""The schema common to all chip profiles; a chip family extends it in its target."""
 
 from __future__ import annotations
 

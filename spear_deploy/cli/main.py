@@ -102,7 +102,7 @@ def _terminated() -> Iterator[list[int]]:
     came: list[int] = []
 
     def interrupt(number: int, _: object) -> None:
-        if not came:  # a second one must not cut short what the first began to clean up
+        if not came:  # a second signal must not interrupt the cleaning up
             came.append(number)
             raise KeyboardInterrupt
 

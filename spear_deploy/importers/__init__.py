@@ -1,8 +1,8 @@
-"""Networks from live modules of the training frameworks, each checked against the module that it came from.
+"""Importing live modules of the training frameworks, each checked against the module itself.
 
-Every ``from_*`` function works on a copy of the module, has the framework's own NIR exporter write it, mends what
-that exporter is known to lose, reads how the neurons integrate, compare and reset from the live layers, and runs
-the result beside the module (:mod:`spear_deploy.importers.check`).
+Every ``from_*`` function works on a copy of the module, traces its ``forward`` (:mod:`spear_deploy.importers.trace`),
+reads from the live layers how the neurons integrate, compare and reset, and runs the resulting network beside the
+module (:mod:`spear_deploy.importers.check`).
 """
 
 from spear_deploy.importers.norse import from_norse

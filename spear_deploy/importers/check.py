@@ -1,8 +1,8 @@
-"""Whether an imported network does what the live module does, population by population.
+"""Checking that an imported network does what the live module does, population by population.
 
-Every population is given what the module's own layers sent, and its reset follows what the module's neurons fired:
-so the comparison needs no luck with rounding (a single flipped spike would lead two free runs apart for good), and
-the first difference names the population that is wrong.  By induction over populations and steps, a network that
+Every population is given the outputs of the module's own layers, and its reset follows the module's spikes: so rounding
+does not matter (a single flipped spike would make two free runs diverge for good), and the first difference names the
+faulty population.  By induction over populations and steps, a network that
 passes also gives the module's spikes when it runs alone.
 """
 
@@ -30,7 +30,7 @@ Float64: TypeAlias = NDArray[np.float64]
 
 BATCH = 2
 ROUNDING = 1e-5
-"""How near to the threshold, relative to the membranes' range, rounding may decide about a spike."""
+"""Distance to the threshold, relative to the membranes' range, within which rounding may decide a spike."""
 _ACTIVE, _DOUBLINGS = 0.02, 32
 _MAP_OF_ONE_DIMENSION = 4
 """Axes of what a layer of such maps emits: (T, B, C, L)."""
@@ -67,7 +67,7 @@ def check(network: Network, live: Live, seed: int, where: str) -> None:
 
 
 def _key(name: str) -> str:
-    """Return a name without what names of populations cannot hold."""
+    """Return a name without characters that population names cannot have."""
     return re.sub(r"\W", "_", name).strip("_")
 
 

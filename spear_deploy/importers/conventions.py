@@ -1,4 +1,4 @@
-"""What the neuron layers of a module must have in common, and what no threshold may be."""
+"""Conventions that all neuron layers of a module must share, and valid thresholds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from spear_deploy.frontends.semantics import Semantics
 
 
 def common_semantics(semantics: Mapping[str, Semantics], name: str) -> Semantics:
-    """Return the one semantics of all layers; raise :class:`UnsupportedError` (E021) where they differ.
+    """Return the semantics shared by all layers; raise :class:`UnsupportedError` (E021) if they differ.
 
-    A NIR file is read in one way: that is what the import must be stored with.
+    A NIR file has a single semantics, with which the import is stored.
     """
     if not semantics:
         raise UnsupportedError.of("E021", name, "the module has no layer of spiking neurons")

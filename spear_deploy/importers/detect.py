@@ -1,4 +1,4 @@
-"""Which framework a live module is written in."""
+"""Detecting the framework of a live module."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _IMPORTERS = ("snntorch", "spikingjelly", "norse", "sinabs")
-"""Frameworks that :mod:`spear_deploy.importers` has a ``from_*`` function for."""
+"""Frameworks with a ``from_*`` function in :mod:`spear_deploy.importers`."""
 
 
 def is_module(value: object) -> bool:
-    """Whether a value is a torch module: torch need not be imported to ask."""
+    """Whether a value is a torch module, without importing torch."""
     return any(
         kind.__module__.partition(".")[0] == "torch" and kind.__name__ == "Module" for kind in type(value).__mro__
     )

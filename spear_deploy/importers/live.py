@@ -1,4 +1,4 @@
-"""Live modules: a copy that may be changed, and what its layers emit over time."""
+"""Live modules: a copy that may be changed, and the outputs of its layers over time."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def misfit(reason: object, shape: Shape, where: str, step: Shape = ()) -> SpearE
 
 
 OWN_MISTAKES = (AttributeError, NameError, KeyError, ArithmeticError, OSError, ImportError)
-"""What no layer refuses a shape with: mistakes of a module's own code."""
+"""Exceptions that layers do not raise for a wrong shape: mistakes of a module's own code."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Modules whose forward computes all time steps, as tutorials write them: how they take their input."""
+"""Modules whose forward computes all time steps, as in tutorials: how they take their input."""
 
 from __future__ import annotations
 

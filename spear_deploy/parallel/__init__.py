@@ -1,8 +1,8 @@
 """Independent pieces of work, several at a time, each in a process of its own.
 
-What a piece returns does not depend on how many run beside it: each has a fresh process, nothing is shared, and results
-are given back in the order that was asked for.  A process that is killed loses one piece and no other; when this
-process ends, however it ends, so do the others.  Pieces may run elsewhere too, on a :class:`Crew` of another kind.
+Results do not depend on how many pieces run at a time: each has a fresh process, nothing is shared, and results are
+returned in the order of the items.  A killed process loses only its own piece; when this process ends, however it ends,
+so do the others.  Pieces may also run elsewhere, on another kind of :class:`Crew`.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def run_all(
 
     ``heard``, ``done`` and ``again`` are called as by :func:`carry_out`.  One piece, or one job, runs in this process.
 
-    A process that is killed, or out of memory, has its piece begun once more, then it is :class:`Lost` and the others
-    go on.  Any other exception of a piece ends all, and is raised here; so is whatever interrupts this process.
+    The piece of a process that is killed, or out of memory, is started once more; then it is :class:`Lost`, and the
+    others continue.  Any other exception of a piece ends all and is raised here, as is an interrupt of this process.
     """
     if min(jobs, len(items)) < 2:
         return {name: _here(work, name, item, heard, done) for name, item in items.items()}
@@ -44,9 +44,9 @@ def run_all(
 def run_apart(
     work: Work[Item, Result], item: Item, *, heard: Callable[[Any], None], wanted: Callable[[], bool]
 ) -> Result | Lost:
-    """Return what ``work(item, tell)`` returns in a process of its own, or how that was lost.
+    """Return what ``work(item, tell)`` returns in a process of its own, or :class:`Lost`.
 
-    Once the result is not ``wanted`` any more the process is ended, which is such a way.
+    The process is ended, and the piece lost, once the result is no longer ``wanted``.
     """
     crew = Processes(work, 1)
     piece = crew.begin("", item)

@@ -1,4 +1,4 @@
-"""The child's side of a piece of work: it cleans up when asked to end, and ends with its parent."""
+"""The child process of a piece of work: it cleans up when asked to end, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AGAIN = 0.5
-"""Seconds after which a process interrupts itself again: a signal just before a system call does not wake it."""
+"""Seconds after which a process interrupts itself again: a signal just before a system call is missed."""
 
 _pipe: list[connection.Connection] = []
-"""This process's end, once it has begun."""
+"""The end of this process, once requested."""
 _telling = threading.Lock()
 _at_work: list[bool] = []
-"""Not empty while the piece is carried out."""
+"""Not empty while the piece is running."""
 _interrupted: list[int] = []
 
 
 def start(pipe: connection.Connection) -> None:
-    """Ignore Ctrl-C of the terminal, which is for the parent, and clean up when asked to end."""
+    """Ignore Ctrl-C, which is for the parent, and clean up when asked to end."""
     os.setsid()
     keep_freed_memory()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -50,7 +50,7 @@ def _end_with_parent() -> None:
 def _interrupt(number: int, _: object) -> None:
     if not _at_work:  # there is nothing to clean up
         os._exit(128 + number)
-    if not _interrupted:  # a second one must not cut short what the first began to clean up
+    if not _interrupted:  # a second signal must not interrupt the cleaning up
         _interrupted.append(number)
         raise KeyboardInterrupt
 

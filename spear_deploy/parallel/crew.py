@@ -1,4 +1,4 @@
-"""Crews, which carry out pieces of work here or elsewhere, and the loop that starts pieces and hears from them."""
+"""Crews, which run pieces of work here or elsewhere, and the loop that starts pieces and receives their messages."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 Tell = Callable[[Any], None]
-"""What a piece of work calls with anything that can be pickled, for the process that waits for it."""
+"""Sends a message, anything that can be pickled, from a piece of work to the process that waits for it."""
 
 _ATTEMPTS = 2
-"""How often a piece is begun whose process ends before it returns."""
+"""How often a piece is started if its process dies."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """A piece of work whose process died twice before it returned; ``how`` it did the last time."""
+    """A piece of work whose process died twice; ``how`` it died the last time."""
 
     how: str
 
 
 class Piece(Protocol):
-    """A piece of work that was begun."""
+    """A piece of work that was started."""
 
     def messages(self) -> list[Any]:
         """Return its messages since the last call."""
@@ -35,20 +35,20 @@ class Piece(Protocol):
 
 
 class Crew(Protocol):
-    """Whatever carries out pieces of work, ``room`` of them at a time at most."""
+    """Runs pieces of work, at most ``room`` at a time."""
 
     @property
     def room(self) -> int:
-        """How many pieces may be begun and not ended."""
+        """How many pieces may run at a time."""
 
     def begin(self, name: str, item: Any) -> Piece:
-        """Begin a piece, once; return it."""
+        """Start a piece; return it."""
 
     def listen(self, running: Collection[Any]) -> None:
         """Wait a moment, or until one of these pieces has sent a message."""
 
     def end(self, running: Collection[Any]) -> None:
-        """End these pieces, and wait until each has cleaned up, or will."""
+        """End these pieces, and wait until they have cleaned up or are sure to."""
 
 
 def carry_out(
@@ -61,8 +61,8 @@ def carry_out(
 ) -> dict[str, Any]:
     """Return the results of all items by name, or :class:`Lost`, in the order of the items.
 
-    ``heard`` is called here with the name and each message that a piece tells, ``done`` with the name and the result,
-    as they come, ``again`` before a piece that was lost is begun once more.  An exception of a piece ends all.
+    ``heard`` is called with the name and each message of a piece, ``done`` with the name and the result, as they come,
+    and ``again`` before a lost piece is started once more.  An exception of a piece ends all.
     """
     waiting, begun = deque(items), Counter[str]()
     running: dict[str, Piece] = {}
@@ -75,7 +75,7 @@ def carry_out(
                 running[name] = crew.begin(name, items[name])
             crew.listen(running.values())
             for name, piece in list(running.items()):
-                ended = piece.ended()  # asked first: what it told before its end is heard before its result
+                ended = piece.ended()  # asked first, so that its messages are received before its result
                 for message in piece.messages():
                     heard(name, message)
                 if not ended:

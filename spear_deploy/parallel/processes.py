@@ -1,6 +1,6 @@
 """Local processes, one per piece of work: those of loky, which is part of joblib.
 
-They are started anew rather than forked, without running the caller's script again, and are given functions by value.
+They are spawned rather than forked, without running the caller's script again, and functions are pickled by value.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from spear_deploy.parallel.child import run_piece, start
 from spear_deploy.parallel.crew import Lost, Tell
 
 _TICK = 0.1
-"""Most seconds between two looks at the processes."""
+"""Longest interval between two checks of the processes, in seconds."""
 _GRACE = 30.0
-"""Seconds that a process is given to clean up after it was told to end: more than a backend is given by it."""
+"""Seconds for a process to clean up after it was asked to end: more than it gives its own backend."""
 
 
 class Processes:
-    """Processes of this machine, one a piece, ``room`` of them at a time: a :class:`Crew`."""
+    """Local processes, one per piece, at most ``room`` at a time: a :class:`Crew`."""
 
     def __init__(self, work: Callable[[Any, Tell], Any], room: int) -> None:
         self.room = room
@@ -39,7 +39,7 @@ class Processes:
             time.sleep(_TICK)
 
     def end(self, running: Collection[_Process]) -> None:
-        """End what still runs: ask first, and kill what does not end in time."""
+        """End running pieces: ask first, and kill those that do not end in time."""
         for process in running:
             process.pipe.close()
         wait([process.future for process in running], _GRACE)
@@ -56,7 +56,7 @@ def _how(error: Exception) -> str:
 class _Process:
     """A process with one piece of work, and its ``future``.
 
-    By the ``pipe`` it tells messages, and learns from its end that it shall end: closed, or because this process did.
+    It sends messages through the ``pipe``; when the other end closes, it ends.
     """
 
     def __init__(self, work: Callable[[Any, Tell], Any], item: Any) -> None:

@@ -16,11 +16,10 @@ from spear_deploy.placement.cuts import Cut, part_of_neurons, whole
 class PopulationPlacement:
     """The placement of a population: cores ``first_core .. first_core + cores - 1``, each with one tile.
 
-    ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their
-    shares of what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.
-    ``memory_bits`` is 0 on chips of which it is not known how synapses are stored.  ``cuts`` tell of each axis of its
-    shape which part a position lies in; the parts lie on its cores in C order.  () where it is whole, or where a target
-    tells nothing of it.
+    ``tile`` is (C, H, W) or (n,).  The ``_per_core`` figures are those of a full tile, ``utilisation`` their shares of
+    what a core has (keys: neurons, synapse_words, axons_in, axons_out), ``binding`` the largest share.  ``memory_bits``
+    is 0 on chips whose storage of synapses is not known.  ``cuts`` give, for each axis of its shape, the part of each
+    position; the parts are on its cores in C order.  () if it is not cut, or the target does not say.
     """
 
     name: str
@@ -37,21 +36,21 @@ class PopulationPlacement:
     cuts: tuple[Cut, ...] = ()
 
     def core_of_neurons(self, shape: tuple[int, ...]) -> NDArray[np.int64]:
-        """Return the core of each neuron of the population's ``shape``, in C order: (neurons,)."""
+        """Return the core of each neuron, in C order of the population's ``shape``: (neurons,)."""
         return self.first_core + part_of_neurons(self.cuts or whole(shape))
 
 
 CURABLE = frozenset({"E035", "E087", "E088"})
-"""Codes of findings that pruning may cure."""
+"""Codes of findings that pruning can cure."""
 
 
 @dataclass(frozen=True)
 class Placement:
     """Populations in the order of the network; several may share a core.
 
-    ``findings`` tell what does not fit: an E035 if the chip has fewer cores, and an E036 for each population of which
-    no core can hold even one unit (it is listed with one unit a core); what a target whose layers are not split has to
-    tell instead.  Those in ``CURABLE`` a narrower network may not have.
+    ``findings`` say what does not fit:  E035 if the chip has too few cores, E036 for each population of which no core
+    can hold even one unit (it is listed with one unit per core), or the target's own if its layers are not split.  A
+    narrower network may not have those in ``CURABLE``.
     """
 
     populations: tuple[PopulationPlacement, ...]

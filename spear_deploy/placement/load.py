@@ -62,12 +62,12 @@ class Load:
     steps: int
 
     def cost(self, placement: Placement) -> Cost:
-        """Return what a placement costs."""
+        """Return the cost of a placement."""
         loads = self.of(placement)
         return Cost(placement.cores, int(loads.synops.max(initial=0)), int(loads.received.sum()))
 
     def of(self, placement: Placement) -> CoreLoads:
-        """Return what each core of a placement did."""
+        """Return the load of each core of a placement."""
         size = 1 + max((each.first_core + each.cores - 1 for each in placement.populations), default=-1)
         cores = {each.name: each.core_of_neurons(self.shapes[each.name]) for each in placement.populations}
         neurons, synops, spikes, received, sent = np.zeros((5, size), np.int64)

@@ -1,4 +1,4 @@
-"""How populations are put on cores, by name: ``default`` is the target's own rule."""
+"""Placers, which put populations on cores, by name: ``default`` is the target's own rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Placer(Protocol):
     """Chooses a placement that needs no more cores than the one it is given."""
 
     def __call__(self, placement: Placement, load: Load, recut: Recut) -> Placement:
-        """Return a placement; ``load`` is what the network did on samples."""
+        """Return a placement; ``load`` is the activity of the network on samples."""
 
 
 PLACERS: Registry[Placer] = Registry(

@@ -1,15 +1,15 @@
-"""Reading files that are not trusted: bounded in time and memory, and nothing in them is unpickled or executed."""
+"""Reading untrusted files: bounded in time and memory, without unpickling or executing anything in them."""
 
 MAX_NEURONS = 1 << 22
-"""Neurons that a population is believed to have: a few bytes of shape make arrays of some 30 bytes each."""
+"""Largest population of an untrusted file: a few bytes of shape make arrays of about 30 bytes per neuron."""
 
 _BYTES, _BYTES_FOR_EACH = 1 << 30, 128
 
 
 def believed(size: int) -> int:
-    """Return how many bytes of arrays are allowed of files of ``size`` bytes.
+    """Return how many bytes of arrays are allowed for files of ``size`` bytes.
 
-    A GiB of any, and 128 for each byte: of a spike in 1,000 values an array is a hundredth.
+    A GiB for any file, and 128 per byte: an array with a spike in 1,000 values compresses to a hundredth.
     """
     return _BYTES + _BYTES_FOR_EACH * size
 

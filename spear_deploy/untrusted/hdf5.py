@@ -105,7 +105,7 @@ def read_columns(path: Path, names: Collection[str]) -> dict[str, Value | Lists]
 
 
 def _ask(path: Path, least: int, names: Collection[str], receive: Callable[[IO[bytes], int], _T]) -> _T:
-    """Return what ``receive`` makes of the child's answer: the whole file, or the data sets ``names``."""
+    """Return the child's answer as read by ``receive``: the whole file, or the data sets ``names``."""
     with path.open("rb") as file:
         limits = Limits.of(os.fstat(file.fileno()).st_size, least)
     search = "\n".join([*sys.path, str(_PACKAGES)])

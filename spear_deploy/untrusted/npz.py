@@ -25,7 +25,7 @@ _BLOCK = 1 << 20
 def read(path: Path, wanted: Collection[str] | None = None) -> dict[str, NDArray[Any]]:
     """Return the arrays by name: numbers only, together at most 1 GiB and 128 times the file's size.
 
-    Where names are ``wanted``, all else is left unread.
+    With ``wanted`` names, nothing else is read.
     Raises :class:`UnreadableError` naming every bad member; :class:`OSError` if there is no such file.
     """
     left = believed(path.stat().st_size)
