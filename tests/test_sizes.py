@@ -21,7 +21,7 @@ def test_sizes_are_read(text, count):
 )
 def test_what_is_no_size_is_refused(text):
     """No size, or none of at least a byte."""
-    with pytest.raises(ValueError, match="no size of memory"):
+    with pytest.raises(ValueError, match="not a size of memory"):
         bytes_of(text)
 
 

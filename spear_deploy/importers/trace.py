@@ -1,8 +1,8 @@
-"""What a module's forward sends where: it is run once, and followed from layer to layer as a NIR graph.
+"""Tracing a module's forward: it is run once, and followed from layer to layer as a NIR graph.
 
-The frameworks' exporters follow layers alone and lose what a forward does between them.  Here functions are followed
-too: sums of paths (skip connections), mean pools, flattening, products with a number.  Whatever else stands between two
-layers is a finding that names it; that nothing was misread is for :mod:`spear_deploy.importers.check` to show.
+The frameworks' exporters follow layers only, and lose what a forward does between them.  Here functions are traced
+too: sums of paths (skip connections), mean pools, flattening, products with a number.  Anything else between two
+layers is a finding that names it; :mod:`spear_deploy.importers.check` shows that nothing was misread.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def test_text_renamed_to_nir(refuse: Refuse, tmp_path: Path) -> None:
     """A text file with the suffix .nir: 2, and how such files are written."""
     path = tmp_path / "notes.nir"
     path.write_text("my network\n")
-    refuse(2, "E002", path, "no HDF5 file", "nir.write", model=path)
+    refuse(2, "E002", path, "not an HDF5 file", "nir.write", model=path)
 
 
 def test_truncated_nir(refuse: Refuse, tiny_nir: Path, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ ODD: dict[str, tuple[Any, str]] = {
     "strings in a data set": (pairs(lambda index: np.full((5, 3), "1")), "x holds <U1, no real numbers"),
     "complex numbers": ((SPIKES.astype(complex), LABELS), "x holds complex128, no real numbers"),
     "dates": ((SPIKES.astype("datetime64[s]"), LABELS), r"x holds datetime64\[s\], no real numbers"),
-    "objects": ((np.full((10, 5, 3), None), LABELS), "no array of numbers"),
+    "objects": ((np.full((10, 5, 3), None), LABELS), "not an array of numbers"),
     "masked": ((np.ma.masked_equal(np.arange(150.0).reshape(10, 5, 3), 7), LABELS), "is masked in 1 of 150 values"),
     "an empty data set": (Items([]), "holds no samples"),
 }

@@ -80,7 +80,7 @@ def test_what_the_input_layer_says_is_left_to_the_user(tmp_path: Path) -> None:
         ((decoder(ONE), dense(ONE[:, :1])), "E021", "layer 0 (dense)", "as the last layer"),
         ((dense(ONE, messageBits=8),), "E021", "layer 0 (dense)", "messageBits"),
         ((dense(ONE, leak=3),), "E026", "layer 0 (dense)", "'neuron/leak'"),
-        ((dense(ONE / 4),), "E013", "layer 0 (dense)", "no integers"),
+        ((dense(ONE / 4),), "E013", "layer 0 (dense)", "not integers"),
         ((dense(ONE * 100),), "E013", "layer 0 (dense)", "lie outside"),
         ((dense(ONE * 0),), "E013", "layer 0 (dense)", "all its weights are zero"),
         ((dense(ONE, vThMant=-1),), "E013", "layer 0 (dense)", "below 0"),

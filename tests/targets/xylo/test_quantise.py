@@ -95,7 +95,7 @@ def _as_map(size: int) -> dict[str, Any]:
 def test_events_are_numbers_up_to_fifteen() -> None:
     """Values between, and more events than a channel takes in a step, are refused."""
     assert refused(network(), spikes() * 16)["E033"].limit == 15
-    assert "no numbers" in refused(network(), spikes() * 0.5)["E033"].message
+    assert "not numbers" in refused(network(), spikes() * 0.5)["E033"].message
     compiler(spikes() * 15).lower(network())
 
 
