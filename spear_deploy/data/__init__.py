@@ -1,4 +1,4 @@
-"""Data sets and how their samples become input over time."""
+"""Data sets, and coding their samples as input over time."""
 
 from spear_deploy.data.arrays import from_arrays
 from spear_deploy.data.dataset import Dataset, Split, fit_to_network

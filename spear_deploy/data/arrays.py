@@ -30,7 +30,7 @@ _NUMBERS = (
 
 
 def load_npz(path: Path, options: DataOptions) -> Dataset:
-    """Load ``x_train, y_train, x_test, y_test`` (or ``x, y``) from a file; what else it holds is not read.
+    """Load ``x_train, y_train, x_test, y_test`` (or ``x, y``) from a file; nothing else in it is read.
 
     Raises :class:`InputError`: E001 (no such file), and what :func:`from_arrays` raises.
     """
@@ -43,7 +43,7 @@ def load_npz(path: Path, options: DataOptions) -> Dataset:
 
 
 def from_arrays(arrays: Mapping[str, Array], name: str, where: str, options: DataOptions) -> Dataset:
-    """Make a data set ``name`` of arrays by the names of a file; ``where`` names their place in findings.
+    """Make a data set from arrays with the names of a file; ``where`` names their place in findings.
 
     ``x`` is (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.  Without a
     split, a fifth of the samples is drawn for the test, stratified by label.
@@ -71,7 +71,7 @@ def from_arrays(arrays: Mapping[str, Array], name: str, where: str, options: Dat
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Samples and labels of one part; names and place are for findings."""
+    """Samples and labels of one part, with their names and place for findings."""
 
     x: Array
     y: Array
@@ -80,7 +80,7 @@ class _Part:
     y_name: str
 
     def findings(self, options: DataOptions) -> Iterator[Finding]:
-        """Yield what makes them unusable (E005, E006)."""
+        """Yield findings that make them unusable (E005, E006)."""
         x_where, y_where = (f"{self.where} {name}" for name in (self.x_name, self.y_name))
         misshapen = self.misshapen(options)
         if misshapen is not None:
@@ -93,7 +93,7 @@ class _Part:
 
     @property
     def _swapped(self) -> Finding | None:
-        """That the samples are along another axis than the first, unless y has as many labels along any of its own."""
+        """Return the finding that samples are along another axis than the first, unless y's axes show otherwise."""
         if not self.y.ndim or (self.x.ndim and len(self.x) in self.y.shape):
             return None
         return swapped_samples(self.x.shape, len(self.y), f"{self.where} {self.x_name}")
@@ -105,7 +105,7 @@ class _Part:
 
 
 def _for_network(parts: list[_Part], options: DataOptions, where: str) -> list[Finding]:
-    """Return what else is wrong for the network that unusable samples and labels are for, where it is known."""
+    """Return what else is wrong with unusable samples and labels for the network, if it is known."""
     if options.network is None or any(part.misshapen(options) for part in parts):
         return []
     shape = parts[0].x.shape[1:]
@@ -131,7 +131,7 @@ def _shape_problem(x: Array, where: str, *, with_time: bool) -> Finding | None:
 
 
 def _unlike(parts: list[_Part], where: str) -> Iterator[Finding]:
-    """Yield that training and test samples differ in shape (E005)."""
+    """Yield a finding (E005) if training and test samples differ in shape."""
     train, test = parts[0].x.shape, parts[-1].x.shape
     if train[1:] != test[1:]:
         message = f"training and test samples do not fit together: x_train has shape {train}, x_test {test}"
@@ -139,7 +139,7 @@ def _unlike(parts: list[_Part], where: str) -> Iterator[Finding]:
 
 
 def read_arrays(path: Path, wanted: Collection[str]) -> dict[str, Array]:
-    """Return those of the ``wanted`` arrays that a file holds; what else it holds is not read.
+    """Return those of the ``wanted`` arrays that are in a file; nothing else in it is read.
 
     Raises :class:`InputError`: E001 (no such file), E005 (unusable).
     """

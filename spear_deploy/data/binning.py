@@ -1,6 +1,6 @@
 """How events are binned into time steps: by time or by count; no event is dropped.
 
-As tonic's ``ToFrame`` without overlap and with ``include_incomplete``.
+The same as tonic's ``ToFrame`` without overlap and with ``include_incomplete``.
 """
 
 from __future__ import annotations
@@ -43,4 +43,4 @@ class ByCount:
 
 
 Binning: TypeAlias = ByTime | ByCount
-"""How a sample's events are binned."""
+"""A way to bin the events of a sample."""

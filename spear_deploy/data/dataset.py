@@ -1,6 +1,6 @@
 """A data set: samples with labels, in three splits.
 
-A :class:`Split` gives batches as the networks take them: time first, (T, B, *shape).
+A :class:`Split` gives batches in the layout of networks: time first, (T, B, *shape).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Split:
 
     @property
     def classes(self) -> NDArray[np.int64]:
-        """The labels that the split holds, each once, sorted."""
+        """The distinct labels of the split, sorted."""
         return np.unique(self.own_labels)
 
     def take(self, indices: Array) -> Split:
@@ -58,7 +58,7 @@ class Split:
     def some(self, count: int) -> Split:
         """Return ``count`` samples for estimates, drawn at random and always the same ones.
 
-        The first ones would not do: many data sets lie sorted by class, folders do.
+        The first ones would be biased: many data sets are sorted by class, as folders are.
         """
         drawn = np.random.default_rng(0).permutation(len(self))[:count]
         return self.take(np.sort(drawn))
@@ -89,8 +89,8 @@ class Split:
 class Dataset:
     """A data set: ``train`` for fine-tuning, ``val`` for the search's decisions, ``test`` for the verdict.
 
-    ``split`` says whether the test samples were given as such or drawn; ``transform`` is what a network that was
-    trained on transformed values has to take over to be fed these; ``notes`` are what is to be said of the data.
+    ``split`` says whether the test samples were given or drawn; ``transform`` is the transform of training that the
+    network has to absorb to take these raw values; ``notes`` are findings on the data.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Dataset:
 
     @property
     def where(self) -> str:
-        """What findings call it."""
+        """Its name in findings."""
         return place_of(self.name)
 
     @property
@@ -148,7 +148,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over all samples and labels, and over which are of which split: tells edited data from the same."""
+        """SHA-256 over all samples, labels and splits, to recognise data that were edited."""
         digest = hashlib.sha256()
         for samples in self._held:
             digest.update(samples.digest())
@@ -159,14 +159,14 @@ class Dataset:
 
 
 def parts_of(name: str, samples: Samples, labels: Array, parts: tuple[Array, Array, Array]) -> Dataset:
-    """Return a data set whose training, validation and test samples have the given ``parts`` of all indices."""
+    """Return a data set whose training, validation and test samples have the indices in ``parts``."""
     whole = labels.astype(np.int64)
     train, val, test = (Split(samples, whole, part) for part in parts)
     return Dataset(name, train, val, test)
 
 
 def with_validation(name: str, samples: Samples, labels: Array, train: Array, test: Array, seed: int) -> Dataset:
-    """Return a data set of which a fifth of the training samples (at most 1000) serves the search's decisions."""
+    """Return a data set with a fifth of the training samples (at most 1000) for validation."""
     shuffled = np.random.default_rng(seed).permutation(train)
     held = min(max(1, len(train) // 5), 1000)
     return parts_of(name, samples, labels, (np.sort(shuffled[held:]), np.sort(shuffled[:held]), test))
@@ -184,7 +184,7 @@ def of_raw_values(data: Dataset, transform: InputTransform) -> Dataset:
 
 
 def place_of(name: str) -> str:
-    """Return what findings call a data set of this name: the files of many are called data."""
+    """Return the name of a data set in findings; many files are just called data."""
     return name if name == "data" else f"data {name}"
 
 

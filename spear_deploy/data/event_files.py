@@ -17,7 +17,7 @@ Array = NDArray[Any]
 _BYTES = 5
 _OVERFLOW_Y, _OVERFLOW_US = 240, 1 << 13
 _LEAST = 1 << 20
-"""Events that are allowed of any AEDAT4 file, whose packets are compressed, beside one for each of its bytes."""
+"""Events allowed in any AEDAT4 file, plus one per byte: its packets are compressed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,4 +72,4 @@ def _read_aedat4(file: Path) -> Events:
 
 
 READERS: Mapping[str, Callable[[Path], Events]] = {".bin": _read_bin, ".aedat4": _read_aedat4}
-"""What reads a file, by its suffix; raises :class:`UnreadableFileError`."""
+"""Readers of files by suffix; they raise :class:`UnreadableFileError`."""

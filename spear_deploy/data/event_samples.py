@@ -1,4 +1,4 @@
-"""Samples from address events: binned as the options say, in as many steps as the longest recording needs."""
+"""Samples from address events, binned by the options into as many steps as the longest recording needs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Array = NDArray[Any]
 _DEFAULT_MS = 5.0
 _LONGEST_US = float(1 << 62)
 _MOST_STEPS = 100_000
-"""As many as ``--steps`` takes."""
+"""The most that ``--steps`` takes."""
 
 
 def binned(events: tuple[Array, Array, Array], shape: Shape, options: DataOptions, where: str) -> EventSamples:
     """Return samples of ``events``: times in microseconds, addresses below ``prod(shape)``, and offsets (N + 1,).
 
     Steps are 5 ms long unless ``options`` give their length or their count of events; there are as many as the longest
-    sample needs.  Raises :class:`InputError` (E005) where those that ``options`` give do not cover it.
+    sample needs.  Raises :class:`InputError` (E005) if the steps in ``options`` do not cover it.
     """
     t, address, offsets = events
     bins = _binning(options, where)

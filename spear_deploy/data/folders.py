@@ -1,4 +1,4 @@
-"""Folders with a folder for each class: ``CLASS/FILE``, or ``train/CLASS/FILE`` beside ``test/CLASS/FILE``."""
+"""Folders with one folder per class: ``CLASS/FILE``, or ``train/CLASS/FILE`` and ``test/CLASS/FILE``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spear_deploy.untrusted import believed
 
 _PARTS = ("train", "test")
 _SHOWN = 3
-"""Files that a finding names; it counts the rest."""
+"""Most files that a finding names; the rest are counted."""
 
 _T = TypeVar("_T")
 
@@ -56,14 +56,14 @@ class Tree:
         return np.array([self.classes.index(name) for _, name in self.parts[part]], np.int64)
 
     def notes(self, read: str) -> Iterator[Finding]:
-        """Yield how the folder was ``read`` (N006), and what is odd about it (N009)."""
+        """Yield notes on how the folder was ``read`` (N006), and what is unusual about it (N009)."""
         other = f"; {self.other} other files are not read" if self.other else ""
         yield Finding("N006", str(self.folder), f"{len(self.files)} {read}{other}", severity="note")
         yield from class_notes(self.classes, str(self.folder))
 
 
 def holds(folder: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether a folder holds files of these suffixes where :func:`scan` looks for them."""
+    """Whether a folder has files with these suffixes where :func:`scan` looks for them."""
     if not is_folder(folder):
         return False
     return any(_suffixed(path, suffixes) for path in _walk(folder, 3))
@@ -99,9 +99,10 @@ class UnreadableFileError(Exception):
 
 
 def read_each(tree: Tree, read: Callable[[Path], _T], failure: str, fix: str) -> tuple[dict[Path, _T], list[Finding]]:
-    """Return what ``read`` makes of each file, and a finding (E005) of those for which it raises.
+    """Return the results of ``read`` for all files, and a finding (E005) on those for which it raises.
 
-    That is :class:`UnreadableFileError` or :class:`OSError`; ``failure`` says what it means: "images are damaged".
+    It may raise :class:`UnreadableFileError` or :class:`OSError`; ``failure`` says what that means: "images are
+    damaged".
     """
     made: dict[Path, _T] = {}
     bad: dict[Path, str] = {}
@@ -117,13 +118,13 @@ def read_each(tree: Tree, read: Callable[[Path], _T], failure: str, fix: str) ->
 
 
 def beyond_belief(files: Iterable[Path], claimed: int) -> str:
-    """Return what is to be said where arrays of ``claimed`` bytes are more than files of their size can hold, or ""."""
+    """Return the message if arrays of ``claimed`` bytes are larger than files of their size can hold, or ""."""
     most = believed(sum(file.stat().st_size for file in files))
     return f"{claimed} bytes; {most} are allowed" if claimed > most else ""
 
 
 def told(files: list[Path], folder: Path, words: list[str] | None = None) -> str:
-    """Return the first of some files, below ``folder``, each with its own word, and how many more there are."""
+    """Return the first of some files, relative to ``folder``, each with its message, and the number of others."""
     shown = [str(file.relative_to(folder)) for file in files[:_SHOWN]]
     if words is not None:
         shown = [f"{file} ({word})" for file, word in zip(shown, words, strict=False)]

@@ -1,4 +1,4 @@
-"""Which arrays of a file or mapping are the samples and labels; and what to do where they have other names."""
+"""Finding the samples and labels among the arrays of a file or mapping, and fixes for other names."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PARTS = {
 
 
 def wanted_names(held: Collection[str]) -> tuple[str, ...]:
-    """Return the names of the arrays to take: :data:`SPLIT`, or :data:`WHOLE` where nothing of a split is held.
+    """Return the names of the arrays to use: :data:`SPLIT`, or :data:`WHOLE` without any array of a split.
 
-    None where neither is complete.
+    None if neither is complete.
     """
     if set(SPLIT) <= set(held):
         return SPLIT
@@ -29,7 +29,7 @@ def wanted_names(held: Collection[str]) -> tuple[str, ...]:
 
 
 def unread_arrays(held: Collection[str], where: str) -> list[Finding]:
-    """Return a note (N006) on arrays that look like samples or labels but are not taken."""
+    """Return a note (N006) on arrays that look like samples or labels but are not used."""
     taken = wanted_names(held)
     unread = [name for name in held if name not in taken and _meanings(name)]
     if not unread:
@@ -41,7 +41,7 @@ def unread_arrays(held: Collection[str], where: str) -> list[Finding]:
 
 
 def missing_arrays(held: Mapping[str, Shape], where: str) -> Finding:
-    """Return the finding (E005) for arrays (shapes by name) that are neither; the fix uses those that are meant."""
+    """Return the finding (E005) for arrays (shapes by name) that are neither; the fix names the likely ones."""
     listed = ", ".join(f"{name} {shape}" for name, shape in held.items()) or "nothing usable"
     message = f"it holds {listed} instead of {', '.join(SPLIT)} (or {', '.join(WHOLE)})"
     return Finding("E005", where, message, _fix(held))
@@ -63,7 +63,7 @@ def _fix(held: Mapping[str, Shape]) -> str:
 
 
 def _meant(held: Mapping[str, Shape]) -> dict[str, str]:
-    """Return which array each name may stand for: the only one whose own name says so."""
+    """Return, for each name, the only array whose own name suggests it."""
     meanings: dict[str, list[str]] = {}
     for name in held:
         for meaning in _meanings(name):
@@ -79,7 +79,7 @@ def _meant(held: Mapping[str, Shape]) -> dict[str, str]:
 
 
 def _meanings(name: str) -> list[str]:
-    """Return what a name says: ``Train_Images`` says x_train."""
+    """Return the standard name that a name suggests: ``Train_Images`` gives x_train."""
     bare = name.lower().replace("_", "").replace("-", "").replace(" ", "")
     return [
         f"{kind}_{part}" if part else kind

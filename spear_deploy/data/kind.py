@@ -1,4 +1,4 @@
-"""What a kind of data is: which names are of it, which options it takes, and how it is loaded."""
+"""Kinds of data: their names, their options, and how they are loaded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Kind:
     """One kind of data.
 
     Attributes:
-        form: how ``--data`` names it, for messages.
+        form: its form for ``--data``, in messages.
         takes: whether a name is of this kind.
-        options: those of the options' fields that say how data become input which have a meaning for a name.
+        options: the fields of the options that apply to a name.
         load: returns the data set of a name; raises :class:`InputError` with all findings.
     """
 
@@ -27,5 +27,5 @@ class Kind:
 
 
 def of_arrays(_: str, options: DataOptions) -> tuple[str, ...]:
-    """Return the options of arrays: values, which ``steps`` tells from spikes, have an encoding."""
+    """Return the options of arrays; ``encoding`` applies to values, which need ``steps``."""
     return ("steps", "encoding") if options.steps else ("steps",)

@@ -1,4 +1,4 @@
-"""Labels: integers, one for each sample; what else they came as, and what numpy makes integers of it."""
+"""Checking labels, which are one integer per sample, with numpy expressions that convert other forms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN_CLASSES = 20
 
 
 def label_finding(y: Array, count: int, where: str) -> Finding | None:
-    """Return what is wrong (E006) with the labels of ``count`` samples, which are integers (N,), or None."""
+    """Return what is wrong (E006) with the labels of ``count`` samples, or None; they must be integers (N,)."""
     if y.shape == (count,):
         return None if y.dtype.kind in "iu" else _type_finding(y, where)
     if y.ndim == 1:
@@ -73,7 +73,7 @@ def _listed(classes: NDArray[np.int64]) -> str:
 
 
 def class_notes(classes: Sequence[str], where: str) -> Iterator[Finding]:
-    """Yield which label each class has (N006), and that the order is not that of the numbers they are named by (N009).
+    """Yield notes on the label of each class (N006), and on classes named by numbers in another order (N009).
 
     ``classes`` are names, sorted as text: a label is the place of its class.
     """

@@ -1,4 +1,4 @@
-"""In what order the axes of samples came where it is not the documented one, and what numpy makes of it.
+"""Recognising samples with axes in another order, with numpy expressions that reorder them.
 
 Documented are (N, T, *shape) for spikes and (N, *shape) for values; shapes are a network's, (C, H, W) or (N,).
 """
@@ -13,11 +13,11 @@ from spear_deploy.network.ops import Shape
 
 _DOCUMENTED = "x is (N, T, *shape), or (N, *shape) with --steps"
 Reading = tuple[str, str]
-"""What was found, in words, and the expression that makes the documented order of it."""
+"""A description of the axes found, and the expression that gives the documented order."""
 
 
 def swapped_samples(shape: Shape, labels: int, where: str) -> Finding | None:
-    """Return what is wrong (E005) where another axis than the first has as many entries as there are labels."""
+    """Return the finding (E005) if another axis than the first has as many entries as there are labels."""
     fitting = [axis for axis, size in enumerate(shape) if size == labels]
     if 0 in fitting or len(fitting) != 1:
         return None
@@ -46,7 +46,7 @@ def shape_finding(found: Shape, wanted: Shape, where: str, *, time: int | None) 
 
 
 def _spike_readings(found: Shape, wanted: Shape) -> list[Reading]:
-    """Return how (N, *found), documented as (N, T, *wanted), can be meant: the first kind that fits."""
+    """Return the first interpretation of (N, *found) that fits the documented (N, T, *wanted)."""
     return _first(
         (
             _time_elsewhere(found, wanted),
@@ -59,7 +59,7 @@ def _spike_readings(found: Shape, wanted: Shape) -> list[Reading]:
 
 
 def _value_readings(found: Shape, wanted: Shape) -> list[Reading]:
-    """Return how (N, *found), documented as (N, *wanted), can be meant."""
+    """Return the interpretation of (N, *found) that fits the documented (N, *wanted)."""
     return _first(
         (
             _channels_last(found, wanted, before=1),
@@ -97,7 +97,7 @@ def _time_elsewhere_channels_last(found: Shape, wanted: Shape) -> Iterator[Readi
 
 
 def _same_values(found: Shape, wanted: Shape, *, before: int) -> Iterator[Reading]:
-    """Axes of size 1 left out or put in, a map as a vector, or a vector as a map: row by row."""
+    """Reshaping: axes of size 1 omitted or added, a map as a vector, or a vector as a map, row by row."""
     if prod(found) == prod(wanted) and (_bare(found) == _bare(wanted) or 1 in (len(found), len(wanted))):
         target = "".join(f", {size}" for size in wanted)
         kept = ", ".join(f"x.shape[{axis}]" for axis in range(before)) if before > 1 else "len(x)"

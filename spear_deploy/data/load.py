@@ -1,4 +1,4 @@
-"""Loading a data set by its name: the kind of data that takes the name loads it."""
+"""Loading a data set by its name, with the first kind of data that accepts it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _ACCEPTED = (
 
 
 def as_dataset(data: object, options: DataOptions) -> Dataset:
-    """Return a data set of what a user has.
+    """Return a data set from a user's object.
 
     Arrays are (N, T, *shape) spikes or counts, or (N, *shape) values where ``options`` give the steps.
     Raises :class:`InputError`: E001, E005, E006, E008, E016, E048 as :func:`load_data` does, E005 for anything else.
@@ -36,7 +36,7 @@ def as_dataset(data: object, options: DataOptions) -> Dataset:
 
 
 def arrays_of(data: object, where: str) -> dict[str, NDArray[Any]]:
-    """Return what a user has as arrays by the names of a file: of x, y, or of x_train, y_train, x_test, y_test.
+    """Return a user's object as arrays x, y, or x_train, y_train, x_test, y_test.
 
     ``where`` names its place in findings.  Raises :class:`InputError` (E005) for what is not arrays.
     """
@@ -62,7 +62,7 @@ def _arrays(data: object) -> dict[str, NDArray[Any]]:
 
 
 def is_collection(value: object) -> bool:
-    """Whether a value is a torch Dataset or DataLoader: torch need not be imported to ask."""
+    """Whether a value is a torch Dataset or DataLoader, without importing torch."""
     kinds = {(kind.__module__.partition(".")[0], kind.__name__) for kind in type(value).__mro__}
     return bool(kinds & {("torch", "Dataset"), ("torch", "DataLoader")})
 
@@ -70,7 +70,7 @@ def is_collection(value: object) -> bool:
 def _collect(source: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return all samples and labels of a torch Dataset or DataLoader, in its order."""
     is_loader = hasattr(source, "batch_sampler")
-    if is_loader and source.batch_sampler is None:  # it may give samples or batches: nothing tells which
+    if is_loader and source.batch_sampler is None:  # it may yield samples or batches; nothing says which
         raise InputError.of("E005", "data", "is a DataLoader with batch_size=None", "give it a batch_size")
     pairs = list(source) if is_loader or not hasattr(source, "__len__") else [source[i] for i in range(len(source))]
     if not pairs:

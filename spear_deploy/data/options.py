@@ -1,4 +1,4 @@
-"""How data are to be loaded."""
+"""Options of loading data."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from spear_deploy.network.normalisation import InputTransform
 from spear_deploy.network.ops import Shape
 
 CODING = ("steps", "encoding", "bin_ms", "bin_events", "sensor", "crop", "downsample")
-"""Options that say how data become input over time: each has a meaning for some kinds of data alone."""
+"""Options on how data become input over time; each applies to some kinds of data only."""
 
 
 @dataclass(frozen=True)
 class DataOptions:
     """How to load data: folder, time steps, coding of values, width of event bins (ms) or events per bin.
 
-    ``sensor`` is the width and height of a camera, ``crop`` the side of the square about its centre that is kept, and
-    ``downsample`` how many of its pixels become one, along each axis.
-    ``transform`` is what raw values became when the network was trained; ``seed`` draws the validation samples.
-    ``network``, where it is known, is the input shape and number of outputs that data shall fit: what is wrong for it
-    is then told with all else.  ``signed``: it takes values below 0.
+    ``sensor`` is the width and height of a camera, ``crop`` the side of the central square that is kept, and
+    ``downsample`` the number of pixels joined into one along each axis.  ``transform`` is that of raw values in
+    training; ``seed`` draws the validation samples.  ``network``, if known, is the input shape and number of outputs
+    that data must fit, so that misfits are reported with all other findings.  ``signed``: it takes values below 0.
     """
 
     folder: Path | None = None

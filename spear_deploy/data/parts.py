@@ -1,4 +1,4 @@
-"""Samples of any kind become a data set: its parts, given or drawn, and what is to be said of them."""
+"""Making a data set from samples of any kind: its parts, given or drawn, and notes on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spear_deploy.errors import Finding
 
 Array = NDArray[Any]
 _SPLIT_SEED = 0
-"""Draws the test samples of arrays without a split: the same ones whatever the seed of a run, so that runs compare."""
+"""Seed of the test samples of arrays without a split: independent of a run's seed, so that runs can be compared."""
 
 
 def in_parts(name: str, samples: Samples, labels: Array, given: int | None, seed: int, where: str) -> Dataset:

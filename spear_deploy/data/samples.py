@@ -1,4 +1,4 @@
-"""Samples that become input over time steps, batch by batch."""
+"""Samples that are turned into input over time steps, batch by batch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Samples(Protocol):
         """Bytes of memory that all samples take."""
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of all that decides what any batch holds."""
+        """Return the SHA-256 of everything that determines the batches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +177,10 @@ class EventSamples:
 
 
 def _digest(*arrays: Array, coded: object = None) -> bytes:
-    """Return the SHA-256 of arrays, their types and shapes, and what else there is to say of them."""
+    """Return the SHA-256 of arrays, their types and shapes, and further facts."""
     digest = hashlib.sha256(repr([coded, *((array.dtype.str, array.shape) for array in arrays)]).encode())
     for array in arrays:
         rows = max(1, _BLOCK // max(1, array[:1].nbytes))
-        for start in range(0, len(array), rows):  # one that lies elsewise in memory is never copied whole
+        for start in range(0, len(array), rows):  # an array in another layout is never copied as a whole
             digest.update(np.ascontiguousarray(array[start : start + rows]).data)
     return digest.digest()

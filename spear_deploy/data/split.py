@@ -1,4 +1,4 @@
-"""Seeded, stratified draws: each part of a data set holds every class in about its share."""
+"""Seeded, stratified draws: each part of a data set has every class in about its share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.intp]
 
 TEST, VALIDATION = 1, 2
-"""Streams of a seed: parts are drawn independently of each other, and of all else that the seed draws."""
+"""Random streams of a seed: parts are drawn independently of each other and of its other uses."""
 
 
 def draw(

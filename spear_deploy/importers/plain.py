@@ -1,7 +1,7 @@
-"""Layers of torch itself, which every framework's modules are built of: what NIR has for them, and what it has not.
+"""Torch's own layers, used by the modules of every framework: their NIR nodes, and what NIR cannot express.
 
-Written here for all frameworks: their exporters write some of them wrongly (no padding of a pool, no kernel that is not
-square).
+They are converted here for all frameworks, whose exporters write some of them wrongly (padded pools, kernels that are
+not square).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spear_deploy.frontends.nir.file import NirNode
 from spear_deploy.network.ops import Shape
 
 PLAIN = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
-"""Layers that are written; the frameworks' own are subclasses of them."""
+"""Supported layers; the frameworks' own are subclasses of them."""
 
 _AVERAGE = "use AvgPool2d or a strided convolution and retrain"
 _REPLACEMENTS = (
@@ -36,7 +36,7 @@ _REPLACEMENTS = (
 
 
 def plain_node(module: nn.Module, taken: Shape) -> NirNode | None:
-    """Return the NIR node of one of the :data:`PLAIN` layers, which takes such a shape; None for another layer."""
+    """Return the NIR node of one of the :data:`PLAIN` layers for an input shape; None for other layers."""
     match module:
         case nn.Linear() if module.bias is None:
             return NirNode("Linear", {"weight": _array(module.weight)})
@@ -62,23 +62,23 @@ def plain_node(module: nn.Module, taken: Shape) -> NirNode | None:
 
 
 def plain_findings(model: nn.Module) -> Iterator[Finding]:
-    """Yield a finding (E021) for every setting of a plain layer that NIR has no word for."""
+    """Yield a finding (E021) for every setting of a plain layer that NIR cannot express."""
     for name, layer in model.named_modules():
         for message, fix in plain_problems(layer):
             yield Finding("E021", f"layer {name!r}", f"{type(layer).__name__} {message}", fix)
 
 
 def replacement(module: nn.Module) -> str:
-    """Return what to use instead of a layer of torch that cannot be exported, or nothing where that is not known.
+    """Return what to use instead of an unsupported layer of torch, or "" if that is not known.
 
-    Frameworks derive layers of their own from torch's, of which the same holds.
+    The same applies to layers that frameworks derive from torch's.
     """
     names = [kind.__name__ for kind in type(module).__mro__ if kind.__module__.partition(".")[0] == "torch"]
     return next((fix for name in names for starts, fix in _REPLACEMENTS if name.startswith(starts)), "")
 
 
 def function_fix(name: str) -> str:
-    """Return what to use instead of a function of torch that cannot be followed."""
+    """Return what to use instead of a function of torch that cannot be traced."""
     plain = name.replace("_", "").lower()
     known = (fix for starts, fix in _REPLACEMENTS if plain.startswith(tuple(start.lower() for start in starts)))
     dropout = "give it training=self.training, or use nn.Dropout" if "dropout" in plain else ""
@@ -86,7 +86,7 @@ def function_fix(name: str) -> str:
 
 
 def plain_problems(layer: nn.Module, taken: Shape | None = None) -> Iterator[tuple[str, str]]:
-    """Yield what NIR has no word for in a plain layer, and a fix; of some it depends on the shape that they take."""
+    """Yield what NIR cannot express in a plain layer, and a fix; some depend on the input shape."""
     if isinstance(layer, nn.Conv1d | nn.Conv2d) and layer.padding_mode != "zeros":
         yield f"pads with padding_mode={layer.padding_mode!r}", "use padding_mode='zeros' and retrain"
     if getattr(layer, "ceil_mode", False):

@@ -1,4 +1,4 @@
-"""What a module must not hold when it is exported: unknown layers, batch normalisation, dropout."""
+"""Preparing a module for import: unknown layers are refused, batch normalisation is folded, dropout removed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def refuse_unknown(
     layers: tuple[type, ...] = (),
     equals: Mapping[type, str] = MappingProxyType({}),
 ) -> None:
-    """Raise :class:`UnsupportedError` (E021) with every layer that is none of ``neurons``, plain, nor simplified away.
+    """Raise :class:`UnsupportedError` (E021) with every layer that is neither in ``neurons``, nor plain, nor removed.
 
-    ``stateful`` are the framework's bases of all neurons, ``layers`` are further types of its own that are taken, and
-    ``equals`` say of some that are not how to write the same.
-    Torch's containers, and modules that hold a known layer, are named by the layers within; any other, such as a neuron
-    with its surrogate function, by itself.  Settings of plain layers that have no equal are findings too.
+    ``stateful`` are the framework's base classes of neurons, ``layers`` further supported types, and ``equals`` give
+    replacements for unsupported ones.  Containers, and modules with a known layer, are checked by the layers within;
+    any other module, such as a neuron with its surrogate function, by itself.  Unsupported settings of plain layers are
+    findings too.
     """
     expected = (*neurons, *PLAIN, *layers, *_PASSING, _BatchNorm)
     findings = list(plain_findings(model))
@@ -52,7 +52,7 @@ def _names(kinds: tuple[type, ...]) -> str:
 def _leaves(
     model: nn.Module, known: tuple[type, ...], stateful: tuple[type, ...], prefix: str = ""
 ) -> Iterator[tuple[str, nn.Module]]:
-    """Layers that compute something: known and stateful ones, whatever they hold, and what is not a container."""
+    """Layers that compute something: known and stateful ones with all they contain, and modules without children."""
     for name, layer in model.named_children():
         has_parts = any(True for _ in layer.children())
         opens = _package(type(layer)) == "torch" or any(isinstance(part, known) for part in [*layer.modules()][1:])
@@ -61,9 +61,9 @@ def _leaves(
 
 
 def _is_variant(layer: nn.Module, neurons: tuple[type, ...]) -> bool:
-    """Whether it is the framework's own subclass of a neuron: one that computes something else.
+    """Whether it is the framework's own subclass of a neuron, which computes something else.
 
-    A user's own may add nothing that matters; running it beside the network tells.
+    A user's subclass may add nothing that matters; the check beside the network shows it.
     """
     kind = type(layer)
     return isinstance(layer, neurons) and kind not in neurons and _package(kind) in map(_package, neurons)
@@ -74,11 +74,11 @@ def _package(kind: type) -> str:
 
 
 def simplify(model: nn.Module, sample: Tensor, passing: tuple[type, ...] = ()) -> None:
-    """Fold batch normalisation into the layer before it and take out dropout, in place.
+    """Fold batch normalisation into the layer before it and remove dropout, in place.
 
-    A layer that is taken out leaves a plain function behind, which no exporter's tracer sees.  ``sample`` is run
-    through the model once; ``passing`` are types of the framework's own that pass their input on in evaluation.
-    Raises :class:`UnsupportedError` (E021) where nothing can take the normalisation.
+    A removed layer is replaced by a plain function, which tracing passes over.  ``sample`` is run through the model
+    once; ``passing`` are types of the framework that return their input in evaluation.
+    Raises :class:`UnsupportedError` (E021) if no layer can absorb the normalisation.
     """
     for name, layer in list(model.named_modules()):
         if isinstance(layer, (*_PASSING, *passing)):
@@ -113,7 +113,7 @@ def _identity(x: Tensor) -> Tensor:
 
 
 def _sources(model: nn.Module, norms: Mapping[str, nn.Module], sample: Tensor) -> dict[str, nn.Module | None]:
-    """Which weighted layer gives each normalisation of a run, and nothing else, all of its input; None without one."""
+    """Return the weighted layer whose output is the whole input of each normalisation; None without one."""
     made: list[tuple[nn.Module, Tensor]] = []
     taken: dict[str, list[nn.Module | None]] = {name: [] for name in norms}
 

@@ -29,24 +29,24 @@ from spear_deploy.importers.plain import PLAIN, function_fix, plain_node, plain_
 from spear_deploy.network.ops import Shape
 
 NodeOf: TypeAlias = Callable[[nn.Module, Shape, str], NirNode]
-"""The node of a layer of neurons that emits such a shape; what to call it in findings."""
+"""Makes the node of a layer of neurons for an output shape, given its name in findings."""
 
 _SUMS = ("add", "add_", "__add__", "__iadd__", "__radd__")
 _PRODUCTS, _QUOTIENTS = ("mul", "__mul__", "__rmul__"), ("div", "true_divide", "__truediv__")
 _RESHAPES = ("flatten", "view", "reshape", "squeeze", "unsqueeze")
 _SAME = ("clone", "contiguous", "cpu", "detach", "float", "requires_grad_", "to")
 _STEPS = ("__getitem__", "chunk", "movedim", "permute", "select", "split", "transpose", "unbind")
-"""What picks steps, or orders the axes before a step's own."""
+"""Functions that pick steps, or reorder the axes before a step's own."""
 _AXES = (*_RESHAPES, "expand", "repeat", "unflatten")
-"""What joins, splits or adds axes of batch and time where it leaves a step's own as they are."""
+"""Functions that join, split or add axes of batch and time if they keep a step's own."""
 _OVER_STEPS = ("cat", "mean", "stack", "sum")
-"""What makes one tensor of what a layer sends in several steps, and quotients a mean."""
+"""Functions that combine a layer's outputs of several steps; with quotients, a mean."""
 _DROPOUTS = ("alpha_dropout", "dropout", "dropout1d", "dropout2d", "feature_alpha_dropout")
 
 
 @dataclass(frozen=True)
 class Made:
-    """The output of a node: its ``name``, and which ``call`` of it in the forward."""
+    """An output of a node: its ``name``, and the number of the ``call`` in the forward."""
 
     name: str
     call: int = 0
@@ -54,14 +54,14 @@ class Made:
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of a tensor: the outputs that it is the sum of, or a function that cannot be traced."""
+    """The origin of a tensor: the outputs of which it is the sum, or a function that cannot be traced."""
 
     parts: tuple[Made, ...]
     lost_in: str = ""
 
     @property
     def is_of_one_node(self) -> bool:
-        """Whether all it is made of was sent by one node, in one step or in several."""
+        """Whether all parts are outputs of one node, in one step or several."""
         return len({part.name for part in self.parts}) == 1
 
 
@@ -75,12 +75,11 @@ def trace(
 ) -> NirGraph:
     """Return the graph of a module whose layers are of ``kinds`` and of :data:`~spear_deploy.importers.plain.PLAIN`.
 
-    ``example`` is what the module takes in a call, in which it calls its layers for so many ``steps``; its last axes
-    are ``shape``, those before are of batch and time: best of other lengths than 1, which would tell nothing.
-    Nodes are called as layers are, those of functions as functions; one that is called twice in a step has two.
-    Raises :class:`UnsupportedError` (E021) with every place where the way from layer to layer is lost, and
-    :class:`InputError`: E048 with what the module's own code raises, E005 where a shape reaches a Linear that is none
-    of its vectors.
+    ``example`` is the module's argument for a call that computes ``steps`` steps; its last axes are ``shape``, those
+    before are batch and time, whose lengths should not be 1 so that they can be told apart.  Nodes have the names of
+    layers or functions; a layer called twice in a step gives two nodes.
+    Raises :class:`UnsupportedError` (E021) with every place where tracing is lost, and :class:`InputError`: E048 with
+    an exception of the module's own code, E005 if an input of the wrong shape reaches a Linear.
     """
     names = {layer: name for name, layer in model.named_modules() if isinstance(layer, kinds)}
     entry, end = (unique_name(port, names.values()) for port in ("input", "output"))
@@ -124,18 +123,18 @@ def to_network(graph: NirGraph, semantics: Semantics, name: str) -> Imported:
 
 @dataclass(frozen=True)
 class _Call:
-    """A call of a function between layers: of what, with what, and what it gave."""
+    """A call of a function between layers: the function, its arguments and its result."""
 
     name: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     result: Any
     known: list[Tensor]
-    """Those of its tensors whose origin is known, or was lost."""
+    """The arguments whose origin is known, or was lost."""
 
     @property
     def numbers(self) -> list[float]:
-        """What it was given that is a number."""
+        """The arguments that are numbers."""
         return [value for value in (*self.args, *self.kwargs.values()) if isinstance(value, int | float)]
 
     def option(self, name: str, position: int, default: Any) -> Any:
@@ -144,9 +143,9 @@ class _Call:
 
 
 class _Follower(TorchFunctionMode):
-    """Follows tensors through the functions of a forward, and through layers by hooks; what layers do within is theirs.
+    """Traces tensors through the functions of a forward, and through layers by hooks, but not inside layers.
 
-    ``shape`` is that of a step of the input.  Of every tensor it is known how many axes of batch and time it has.
+    ``shape`` is that of one step of the input.  The number of batch and time axes of every tensor is known.
     """
 
     def __init__(self, layers: Mapping[nn.Module, str], shape: Shape, neuron_node: NodeOf) -> None:
@@ -159,12 +158,12 @@ class _Follower(TorchFunctionMode):
         self.findings: list[Finding] = []
         self.calls: Counter[str] = Counter()
         self.neurons: set[str] = set()
-        self._held: list[Tensor] = []  # so that no tensor is given the identity of another
+        self._held: list[Tensor] = []  # keeps tensors alive, so that no id is reused
         self._within = 0
         self._input = Origin(())
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function, and follow it unless a layer calls it."""
+        """Call a function, and trace it unless a layer calls it."""
         result = func(*args, **(kwargs or {}))
         if not self._within:
             known = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor) and id(t) in self.origins]
@@ -180,13 +179,13 @@ class _Follower(TorchFunctionMode):
         return result
 
     def begin(self, x: Tensor, made: Made) -> None:
-        """Follow the module's input."""
+        """Trace the module's input."""
         self._input = Origin((made,))
         self._made(x, self._input, x.ndim - len(self._shape))
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch layers being called in the block."""
+        """Trace calls of layers in the block."""
         with ExitStack() as stack:
             for layer in self._layers:
                 stack.callback(layer.register_forward_pre_hook(self._enter).remove)
@@ -194,7 +193,7 @@ class _Follower(TorchFunctionMode):
             yield
 
     def reach(self, end: Made, where: str, x: Tensor) -> None:
-        """Lead a tensor into a node; note a finding where its origin is lost."""
+        """Connect a tensor to a node; note a finding if its origin is lost."""
         origin = self.origins.get(id(x))
         if origin is None:
             message = "takes what comes neither from a layer nor from the module's input"
@@ -257,7 +256,7 @@ class _Follower(TorchFunctionMode):
         return Origin(parts, lost or call.name) if found is None else found
 
     def _followed(self, call: _Call, origins: list[Origin], parts: tuple[Made, ...]) -> Origin | None:
-        """Return the origin of what a function makes of these ``parts``, or None where it cannot be followed."""
+        """Return the origin of a function's result from its ``parts``, or None if it cannot be traced."""
         distinct = len(parts) == sum(len(origin.parts) for origin in origins)
         match origins:
             case [_, _] if call.name in _SUMS and call.option("alpha", 2, 1) == 1 and distinct:
@@ -273,7 +272,7 @@ class _Follower(TorchFunctionMode):
         return self._add(name, f"{call.name}() in forward", node, call.known[0])
 
     def _passes_on(self, call: _Call) -> bool:
-        """Whether a function of one tensor gives what it was given, of all steps or of some."""
+        """Whether a function of one tensor returns its argument, for all steps or some."""
         (x,) = call.known
         if call.name in _DROPOUTS:
             return not call.option("training", 2, True)
@@ -288,7 +287,7 @@ class _Follower(TorchFunctionMode):
         return picks and all(_ends_in(y, own) for y in given)
 
     def _function_node(self, call: _Call, origins: list[Origin]) -> NirNode | None:
-        """Return the node that does what a function of one tensor does."""
+        """Return the node equivalent to a function of one tensor."""
         x, options = call.known[0], {name: value for name, value in call.kwargs.items() if name != "input"}
         layer: nn.Module | None = None
         match call.name, origins:
@@ -310,7 +309,7 @@ class _Follower(TorchFunctionMode):
 
 
 def _ends_in(y: Tensor, shape: Shape) -> bool:
-    """Whether a tensor has these axes behind one of batch or time, at least."""
+    """Whether a tensor has these axes after at least one of batch or time."""
     return y.ndim > len(shape) and tuple(y.shape[y.ndim - len(shape) :]) == shape
 
 
