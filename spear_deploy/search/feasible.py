@@ -1,4 +1,4 @@
-"""Feasibility of the budgets, checked before the first fine-tuning."""
+"""Whether a budget can be met at all, and what stands in the way: before the first fine-tuning."""
 
 from __future__ import annotations
 
@@ -13,51 +13,76 @@ from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
 from spear_deploy.search.methods import OF_SYNAPSES, Proposal
 from spear_deploy.search.space import Space
+from spear_deploy.search.thinning import costs_of
 from spear_deploy.targets.narrowing import besides_pruning, is_among
 
 _HOPELESS = 2.0
-"""A search is refused if even the smallest network is predicted to use this multiple of a budget."""
+"""A search is not begun if even the smallest network is predicted to use so many times a budget."""
 
 
 def check_feasible(evaluator: Evaluator, space: Space, goal: Goal) -> None:
-    """Raise :class:`BudgetNotMetError` (E041) with every budget that even the smallest network far exceeds.
+    """Raise :class:`BudgetNotMetError` (E041), with every budget that even the smallest network far exceeds.
 
     The message gives the floor: the cost of input spikes and of populations that cannot be pruned, which remains
-    whatever else is removed.
+    whatever else is removed; where single synapses are removed, one operation for each input spike.
     """
-    if not space.groups:
-        synapses_help = bool(goal.of_activity) and not evaluator.baseline.measured.lowered.target.counts_zeros
-        if synapses_help and evaluator.options.method in OF_SYNAPSES:
-            return  # how few synapses are enough is only known after removing them
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
-        message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
-        missed = [
-            each.resource for each in goal.budgets if not each.allows(goal.judged(each, evaluator.baseline.measured))
-        ]
-        fix = f"give a larger {' and '.join(resource.option for resource in missed)}"
-        if synapses_help:
-            fix += ", or --method synapses, which removes single ones"
-        raise BudgetNotMetError.of("E041", ", ".join(resource.name for resource in missed), message, fix)
-    smallest, least = space.smallest, dict.fromkeys(space.units, 1)
-    findings = []
+    cuts_synapses = not evaluator.baseline.measured.lowered.target.counts_zeros
+    by_synapses = cuts_synapses and evaluator.options.method in OF_SYNAPSES
+    if not space.groups and not (by_synapses and goal.of_activity):
+        raise BudgetNotMetError([_nothing_to_prune(evaluator, goal, cuts_synapses=cuts_synapses)])
+    spent = _too_active_by_synapses if by_synapses else _too_active
+    findings = list(spent(evaluator, space, goal))
+    if space.groups:
+        smallest, least = map(evaluator.expected_placement, (space.smallest, dict.fromkeys(space.units, 1)))
+        findings += _misplaced(smallest, least, space, goal)
+    if findings:
+        raise BudgetNotMetError(findings)
+
+
+def _nothing_to_prune(evaluator: Evaluator, goal: Goal, *, cuts_synapses: bool) -> Finding:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in evaluator.groups.frozen.items())
+    message = f"the network exceeds the budget and no unit may be pruned ({reasons})"
+    missed = [each.resource for each in goal.budgets if not each.allows(goal.judged(each, evaluator.baseline.measured))]
+    fix = f"give a larger {' and '.join(resource.option for resource in missed)}"
+    if cuts_synapses and goal.of_activity:
+        fix += ", or --method synapses, which removes single ones"
+    return Finding("E041", ", ".join(resource.name for resource in missed), message, fix)
+
+
+def _too_active(evaluator: Evaluator, space: Space, goal: Goal) -> Iterator[Finding]:
+    """Yield the budgets of activity that the smallest widths are far beyond."""
     for budget in goal.of_activity:
-        shares = (evaluator.outcome(Proposal(counts)).synops for counts in (smallest, least))
+        counts = space.smallest, dict.fromkeys(space.units, 1)
+        shares = (evaluator.outcome(Proposal(each)).synops for each in counts)
         needed, possible = (goal.predicted(budget, share) or 0.0 for share in shares)
         if needed > _HOPELESS * budget.limit:
             need = f"needs about {needed:,.0f}, the budget is {budget.limit:,.0f}"
             message = f"the smallest network that may be built {need}; {floor_of(evaluator.cost, space)}"
             helps = possible <= _HOPELESS * budget.limit
-            findings.append(Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=helps)))
-    placed = evaluator.expected_placement(smallest), evaluator.expected_placement(least)
-    findings += _misplaced(*placed, space, goal)
-    if findings:
-        raise BudgetNotMetError(findings)
+            yield Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=helps))
+
+
+def _too_active_by_synapses(evaluator: Evaluator, space: Space, goal: Goal) -> Iterator[Finding]:
+    """Yield the budgets of activity that one synapse for each operation is far beyond, spikes of inputs alone.
+
+    How few of the others would do, and what pruning makes of their spikes, is not known before they go.
+    """
+    network, data, execution = evaluator.baseline.network, evaluator.data, evaluator.execution
+    share = costs_of(network, data, execution).floor / evaluator.cost.total
+    for budget in goal.of_activity:
+        needed = goal.predicted(budget, share) or 0.0
+        if needed > _HOPELESS * budget.limit:
+            message = (
+                f"a single synapse of the first layer needs about {needed:,.0f}, the budget is {budget.limit:,.0f}: "
+                "no pruning lowers the spikes of the input; fewer or sparser input events would"
+            )
+            yield Finding("E041", budget.resource.name, message, _fix(budget, needed, space, helps=False))
 
 
 def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) -> Iterator[Finding]:
-    """Yield why the smallest network does not fit the chip, or else exceeds budgets of its placement.
+    """Yield what keeps the smallest network from the chip, else from the budgets of its placement.
 
-    ``least`` is the placement of the network with one unit per group, which a lower ratio would allow.
+    ``least`` is the placement of the network that has a unit of each group: a lower ratio may build it.
     """
     for obstacle in smallest.findings:
         message = f"the smallest network that may be built does not fit: {obstacle.message}"
@@ -66,7 +91,7 @@ def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) 
         yield Finding("E041", obstacle.where, message, fix)
     for budget in goal.budgets:
         of_placement = budget.resource.of_placement
-        if of_placement is None or smallest.findings:  # no budget can give more of a chip than it has
+        if of_placement is None or smallest.findings:  # more of a chip than it has no budget can give
             continue
         needed = of_placement(smallest)
         if not budget.allows(needed):
@@ -76,17 +101,18 @@ def _misplaced(smallest: Placement, least: Placement, space: Space, goal: Goal) 
 
 
 def _fix(budget: Budget, needed: float, space: Space, *, helps: bool) -> str:
-    """Return the fix: a larger budget, or a lower ratio where that ``helps``."""
-    return f"give a {budget.resource.option} of {ceil(needed)} or more" + f", or {_lower_ratio(space)}" * helps
+    """Say what would do: more of the budget, or a lower ratio where that ``helps``."""
+    fix = f"give a {budget.resource.option} of {ceil(needed)} or more"
+    return f"{fix}, or {_lower_ratio(space)}" if helps else fix
 
 
 def _lower_ratio(space: Space) -> str:
-    """Return the option with which a single unit per group may be left."""
+    """Return the option that lets a unit of each group be all that is left."""
     return f"a --lowest-ratio of {1 / max(space.units.values()):.3g}"
 
 
 def floor_of(cost: SynopsCost, space: Space) -> str:
-    """Say where most of the smallest network's SynOps come from."""
+    """Say where the SynOps of the smallest network come from, the largest part first."""
     parts = []
     for term in cost.terms:
         source = 1.0 if term.source is None else space.smallest[term.source] / space.units[term.source]

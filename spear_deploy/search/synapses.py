@@ -8,6 +8,7 @@ on the fan-out of the pruned network itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,6 +55,18 @@ class SynapseCosts:
     def synops(self) -> float:
         """SynOps per sample."""
         return self._synops(self.network)
+
+    @cached_property
+    def floor(self) -> float:
+        """SynOps a sample that the inputs' spikes cost if each operation has but the cheapest of its weights."""
+        inputs, weights, total = {port.name for port in self.network.inputs}, weights_of(self.network), 0.0
+        operations = Counter(index for index, _ in weights)
+        for (index, position), weight in weights.items():
+            projection = self.network.projections[index]
+            # Of several operations in a row the weights that are left may not meet: they may cost nothing.
+            if projection.source in inputs and operations[index] == 1 and weight.any():
+                total += float(self._costs(projection, position)[weight != 0].min())
+        return total
 
     def share(self, network: Network) -> float:
         """Return the SynOps of a network with fewer synapses as a share of this one's, at the same firing rates."""

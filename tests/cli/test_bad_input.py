@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -195,16 +196,16 @@ def test_lava_is_not_installed(refuse: Refuse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("budget", "ratio", "named", "amount"),
+    ("budget", "among", "named", "amount"),
     [
-        (("--synops", "12%"), 0.5, "synops", r"give a --synops of [\d,]+ or more, or a --lowest-ratio of 0.1$"),
-        (("--synops", "1%"), 0.5, "synops", r"give a --synops of [\d,]+ or more$"),  # the input alone takes more
-        (("--cores", "2"), 0.1, "cores", r"give a --cores of 3 or more$"),  # one for each population
+        ("12%", ("uniform", 0.5), "synops", r"give a --synops of [\d,]+ or more, or a --lowest-ratio of 0.1$"),
+        ("1%", ("uniform", 0.5), "synops", r"give a --synops of [\d,]+ or more$"),  # the input alone takes more
+        ("2", ("synapses", 0.1), "cores", r"give a --cores of 3 or more$"),  # one for each population
     ],
 )
 def test_budget_out_of_reach(
-    budget: tuple[str, str],
-    ratio: float,
+    budget: str,
+    among: tuple[str, float],
     named: str,
     amount: str,
     spear: Run,
@@ -214,8 +215,9 @@ def test_budget_out_of_reach(
 ) -> None:
     """A budget that even the smallest network exceeds: 4, with a fix that does away with it, bundle and report."""
     folder = tmp_path / "build"
-    given = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "--lowest-ratio", ratio, "-o", folder, "--seed", 0)
-    done = spear("compile", *given, *budget)
+    given = (tiny_nir, "--chip", "loihi2", "--data", tiny_npz, "-o", folder, "--seed", 0)
+    given += tuple(chain.from_iterable(zip(("--method", "--lowest-ratio"), among, strict=True)))
+    done = spear("compile", *given, f"--{named}", budget)
     assert done.code == 4
     assert f"E041 {named}: the smallest network that may be built" in done.err
     (fix,) = [line for line in done.err.splitlines() if "fix" in line]

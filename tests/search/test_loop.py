@@ -163,6 +163,28 @@ def test_synapses_go_where_no_unit_may(one_layer: Path, tiny_npz: Path, synops: 
     assert 0 < np.count_nonzero(weight) < weight.size
 
 
+def test_synapses_go_where_no_more_units_may(tiny_nir: Path, tiny_npz: Path) -> None:
+    """Half of all units is far beyond the budget, a part of their synapses within: nothing stands in the way."""
+    narrow = {"synops": "12%", "effort": "quick", "lowest_ratio": 0.5}
+    done = spear_deploy.deploy(tiny_nir, tiny_npz, "loihi2", **narrow)
+    assert done.error is None
+    assert done.work.search.candidate.option.of == "synapses"
+    assert all(ratio >= 0.5 for ratio in done.work.search.ratios)
+    refused = spear_deploy.deploy(tiny_nir, tiny_npz, "loihi2", **narrow, method="gradual")
+    assert [finding.code for finding in refused.error.findings] == ["E041"]
+
+
+def test_less_than_a_synapse_is_refused(one_layer: Path, tiny_npz: Path) -> None:
+    """The inputs' spikes through the cheapest one are more than the budget, whatever goes; the fix is one it meets."""
+    wanted = {"effort": "quick", "allow_loss": True}
+    (found,) = spear_deploy.deploy(one_layer, tiny_npz, "loihi2", synops="1%", **wanted).error.findings
+    assert found.code == "E041"
+    assert "a single synapse of the first layer needs about" in found.message
+    needed = found.fix.removeprefix("give a --synops of ").removesuffix(" or more")
+    done = spear_deploy.deploy(one_layer, tiny_npz, "loihi2", synops=int(needed), **wanted)
+    assert "E041" not in {each.code for each in ([] if done.error is None else done.error.findings)}
+
+
 def test_methods_of_units_say_what_could_go(one_layer: Path, tiny_npz: Path) -> None:
     done = spear_deploy.deploy(one_layer, tiny_npz, "loihi2", synops="50%", effort="quick", method="uniform")
     assert done.error is not None

@@ -32,6 +32,18 @@ def test_costs_add_up_to_measured_synops(kind: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@given(networks(timed=True), st.integers(0, 2**16))
+def test_nothing_goes_below_the_floor(network: Network, seed: int) -> None:
+    """Whatever single weight of each operation is left: no fewer spikes of the inputs pass."""
+    split = data_of(network).train.head(4)
+    synapses = SynapseCosts(network, mean_spikes(network, split))
+    rng = np.random.default_rng(seed)
+    scores = {place: rng.random(weight.shape) for place, weight in weights_of(network).items()}
+    left = masked(network, synapses.kept(scores, 0.0))
+    assert synapses.floor <= synapses.share(left) * synapses.synops + 1e-6
+
+
+@settings(max_examples=25, deadline=None)
 @given(networks(timed=True), st.floats(0.05, 1.0), st.integers(0, 2**16))
 def test_any_network_is_cut_to_the_aim(network: Network, aim: float, seed: int) -> None:
     """Chains of several operations too: within the aim, or nothing but the best weight of each operation is left."""
