@@ -162,10 +162,11 @@ NOTES: dict[str, tuple[str, str]] = {
         ),
     ),
     "N045": (
-        "accuracy at chance",
+        "accuracy not surely above chance",
         (
             "Within two standard errors, the deployed network decides no more test samples correctly than one that\n"
-            "always answers the most common class, or a random one: it may have learnt nothing, or lost it. If the\n"
+            "always answers the most common class, or a random one; and where it decides more, its answers do not\n"
+            "follow the classes surely: it may have learnt nothing, or lost it, or the samples are too few. If the\n"
             "imported network did better, pruning is the cause: allow a larger budget. Otherwise the semantics or\n"
             "the decision rule may differ from training, or the labels may be in another order."
         ),

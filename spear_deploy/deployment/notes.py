@@ -60,7 +60,9 @@ def noticed_on_test(work: Work) -> tuple[Finding, ...]:
 def at_chance(on_test: Performance) -> tuple[Finding, ...]:
     """Note that a network is no more accurate than guessing (N045).
 
-    Guessing means always the most common class, or all classes with equal probability, whichever is better.
+    Guessing means always the most common class, or all classes with equal probability, whichever is better.  A network
+    that does better and whose answers follow the classes is not noted: where one class has most samples, little is left
+    to gain.
     """
     activity = on_test.activity
     labels, classes = activity.labels, activity.scores.shape[1]
@@ -70,11 +72,13 @@ def at_chance(on_test: Performance) -> tuple[Finding, ...]:
     commonest = float(counts.max()) / len(labels)
     chance = max(commonest, 1 / classes)
     error = sqrt(chance * (1 - chance) / len(labels))
-    if activity.accuracy > chance + NOTABLE_ERRORS * error:
+    is_ahead = activity.accuracy > chance
+    if is_ahead and (activity.accuracy > chance + NOTABLE_ERRORS * error or activity.tells_apart > NOTABLE_ERRORS):
         return ()
+    verdict = "too few to tell this from guessing" if is_ahead else "guessing does as well"
     message = (
         f"{activity.accuracy:.2%} of {len(labels)} test samples are classified correctly; the most common class is "
-        f"{commonest:.2%} of them, and one of {classes} at random {1 / classes:.2%}: this is chance, within "
+        f"{commonest:.2%} of them, and one of {classes} at random {1 / classes:.2%}: {verdict}, within "
         f"{NOTABLE_ERRORS:g} standard errors of {error:.2%}; the given network: {on_test.in_float.accuracy:.2%}"
     )
     fix = "check --semantics, --decide and the labels; if the given network did better, give a larger budget"

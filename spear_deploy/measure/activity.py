@@ -55,6 +55,21 @@ class Activity:
         return sqrt(self.accuracy * (1 - self.accuracy) / len(self.labels))
 
     @property
+    def tells_apart(self) -> float:
+        """Standard deviations by which more answers are correct than if the same answers were permuted at random.
+
+        0 for a network that always answers alike, whatever its accuracy.  Of N permuted answers, a_c of class c with
+        l_c labels, sum(a_c l_c) / N are correct on average; the variance is that of a random permutation.
+        """
+        labels, answers = self.labels, self.scores.argmax(axis=1)
+        size, most = len(labels), max(int(labels.max()), self.scores.shape[1] - 1) + 1
+        counts = [np.bincount(each, minlength=most).astype(np.float64) for each in (answers, labels)]
+        both = counts[0] * counts[1]
+        spread = float(both @ ((size - counts[0]) * (size - counts[1])) + both.sum() ** 2 - both @ both)
+        expected, variance = float(both.sum()) / size, spread / (size**2 * max(1, size - 1))
+        return (float(self.correct.sum()) - expected) / sqrt(variance) if variance > 0 else 0.0
+
+    @property
     def total(self) -> NDArray[np.int64]:
         """SynOps of each sample over all projections, nonzero synapses: (N,)."""
         return _sum(self.synops)

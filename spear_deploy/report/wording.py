@@ -68,7 +68,7 @@ def spoken_semantics(fields: Mapping[str, Any]) -> str:
 def verdict(report: Report) -> Verdict:
     """Return the headline: a mismatch outweighs a budget, since nothing measured holds then.
 
-    Within budget, an accuracy at chance is a warning, and a drop of it that is no accident and nobody asked about.
+    Within budget, an accuracy that may be chance is a warning, and a drop of it that is no accident where nobody asked.
     """
     check = report["validation"]
     over = [budget for budget in report["budgets"] if not budget["within"]]
@@ -86,7 +86,9 @@ def verdict(report: Report) -> Verdict:
     uses = ", ".join(_use(budget) for budget in report["budgets"])
     accuracy = report["accuracy"]
     if chance := next((note for note in report["notes"] if note["code"] == "N045"), None):
-        return Verdict("warn", "within budget, accuracy at chance", f"{plain(chance['message'])}; {uses}; {proof}")
+        return Verdict(
+            "warn", "within budget, accuracy not surely above chance", f"{plain(chance['message'])}; {uses}; {proof}"
+        )
     is_asked = any(budget["judges_accuracy"] for budget in report["budgets"])
     if not is_asked and accuracy["drop"] > max(NOTABLE_ERRORS * accuracy["drop_error"], 0.0):
         lost = f"{accuracy['drop']:.2f} points of accuracy lost (standard error {accuracy['drop_error']:.2f})"

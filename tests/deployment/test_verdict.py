@@ -114,6 +114,8 @@ def test_chance_on_the_test_samples_is_told(deployed: Work) -> None:
         (90, [0, 0, 0, 1, 0], False),
         (10, [0, 1, 2], True),
         (0, [0], False),  # of one class there is nothing to be wrong about
+        (100, [0] * 49 + [1], False),  # 98 % are of one class: two of the other are found, and nothing else
+        (98, [0] * 48 + [1, 0], True),  # one of two is found, and another taken for it: no more than of one class
     ],
 )
 def test_accuracy_at_chance(right: int, labels: list[int], told: bool, deployed: Work) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,3 +46,14 @@ def test_first_of_equal_scores_decides():
     scores = np.array([[1.0, 3.0, 2.0], [2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
     activity = Activity({}, {}, {}, scores, np.array([1, 0, 1, 0]))
     assert activity.accuracy == pytest.approx(3 / 4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=2, max_size=5))
+def test_right_answers_beside_those_of_any_other_order(pairs: list[tuple[int, int]]) -> None:
+    """Mean and deviation of right answers over all orders are those that are computed."""
+    answers, labels = np.array(pairs).T
+    activity = Activity({}, {}, {}, np.eye(3)[answers], labels)
+    orders = [np.sum(np.array(order) == labels) for order in permutations(answers)]
+    wanted = (np.sum(answers == labels) - np.mean(orders)) / np.std(orders) if np.std(orders) > 0 else 0.0
+    assert activity.tells_apart == pytest.approx(wanted)
