@@ -61,8 +61,9 @@ class Integers:
 
     Thresholds of less than a step are rounded up to one, the least that a register holds.
 
-    ``one_less``: the register holds ``vth - 1``, which the chip's v > threshold needs to fire at v >= vth; the same
-    where v >> shift is all that v is.
+    ``moved``: what the register holds beyond ``vth``, of all neurons or of each.  With -1 the chip's v > threshold
+    fires at v >= vth, which is the same where v >> shift is all that v is; with +1 it does not fire at what a decay
+    leaves beyond vth.
     """
 
     scale: Scale
@@ -72,7 +73,7 @@ class Integers:
     vth: NDArray[np.int64]
     bias_mant: NDArray[np.int64]
     bias_exp: int
-    one_less: bool = False
+    moved: NDArray[np.int64] | int = 0
 
     def weights(self) -> list[Array]:
         """Return the weights that the mantissas stand for, in chip units."""
@@ -97,7 +98,7 @@ def round_layer(layer: Layer, scale: Scale, registers: Registers) -> Integers:
     is_whole = _is_whole(du, dv, bias_mant << bias_exp, registers)
     can_be_less = layer.neuron.compare == "ge" and not is_special(layer) and bool(vth.min() > 1)
     one_less = layer.theta is not None and can_be_less and is_whole
-    return Integers(scale, mantissas, du, dv, vth, bias_mant, bias_exp, one_less)
+    return Integers(scale, mantissas, du, dv, vth, bias_mant, bias_exp, -1 if one_less else 0)
 
 
 def rounded_up(layer: Layer, scale: Scale) -> NDArray[np.bool_]:
@@ -161,7 +162,7 @@ def to_population(layer: Layer, integers: Integers, depth: int, registers: Regis
         scale=_collapse(layer.of_units(integers.scale.per_unit)),
         du=_register(integers.du),
         dv=_register(integers.dv),
-        vth=_register(np.minimum(integers.vth - integers.one_less, registers.max_threshold)),
+        vth=_register(np.minimum(integers.vth + integers.moved, registers.max_threshold)),
         bias_mant=_register(integers.bias_mant),
         bias_exp=_register(np.full((), integers.bias_exp)),
         reset="value" if neuron.is_readout else neuron.reset,
@@ -177,7 +178,8 @@ def is_special(layer: Layer) -> bool:
 
 def fires_otherwise(layer: Layer, integers: Integers) -> bool:
     """Whether neurons should fire at their threshold, and the chip's do not."""
-    return layer.theta is not None and layer.neuron.compare == "ge" and not (is_special(layer) or integers.one_less)
+    fires_at_threshold = is_special(layer) or np.any(integers.moved)
+    return layer.theta is not None and layer.neuron.compare == "ge" and not fires_at_threshold
 
 
 def _is_whole(du: NDArray[np.int64], dv: NDArray[np.int64], bias: NDArray[np.int64], registers: Registers) -> bool:

@@ -22,6 +22,7 @@ from spear_deploy.targets.loihi.rounding import (
     Scale,
     fitting_exponents,
     grid_scale,
+    is_special,
     round_decays,
     round_layer,
     rounded_up,
@@ -98,10 +99,14 @@ def judge_first(layer: Layer, setting: Setting) -> Chosen:
 
 def choose(layer: Layer, setting: Setting) -> Chosen:
     """Choose the scale of a layer and round it."""
-    registers = setting.registers
     trained = layer.population.resolution
     if trained is not None:  # it was trained on these integers
         return _as_trained(layer, layer.by_unit(trained), setting)
+    return _off_threshold(layer, _least_loss(layer, setting), setting)
+
+
+def _least_loss(layer: Layer, setting: Setting) -> Chosen:
+    registers = setting.registers
     on_grid = grid_scale(layer, UNIT, registers)
     if on_grid is not None and _holds_all(layer, on_grid, setting):  # lava-dl trains on these, and netx runs them
         return setting.judge(layer, on_grid)
@@ -123,6 +128,24 @@ def _as_trained(layer: Layer, per_unit: Array, setting: Setting) -> Chosen:
     if not can_be_split(layer, registers) or is_exact(layer, one.integers):
         return one
     return setting.judge(layer, split(layer, per_unit, registers))
+
+
+def _off_threshold(layer: Layer, chosen: Chosen, setting: Setting) -> Chosen:
+    """Move thresholds by one, off the values that membranes are at, where that loses less.
+
+    There v > threshold is not what a source with v >= threshold does; and the fastest decay that a register holds
+    leaves a share of a membrane that is to keep nothing, and lifts one that comes to be at its threshold beyond it.
+    """
+    integers, loses = chosen.integers, chosen.trial.error > 0
+    if layer.theta is None or is_special(layer) or np.any(integers.moved) or not loses:
+        return chosen
+    moved = np.full((), -1) if layer.neuron.compare == "ge" else (layer.neuron.beta == 0).astype(np.int64)
+    vth = integers.vth + moved
+    is_held = vth.min() >= 1 and vth.max() <= setting.registers.max_threshold
+    if not (moved.any() and is_held) or not (chosen.trial.at_threshold or is_exact(layer, integers)):
+        return chosen
+    tried = setting.run(layer, replace(integers, moved=moved))
+    return tried if tried.trial.error < chosen.trial.error else chosen
 
 
 def _split_rows(layer: Layer, first: Chosen, setting: Setting) -> Chosen:

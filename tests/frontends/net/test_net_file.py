@@ -113,7 +113,16 @@ def encoded() -> list[dict[str, Any]]:
     ]
 
 
-FILES = {"maps": maps, "loops": loops, "late": late, "encoded": encoded}
+def forgetful() -> list[dict[str, Any]]:
+    """Neurons that keep nothing of their membrane, often at their thresholds, beside others that keep some."""
+    neuron = {"vDecay": np.array([4096, 4096, 4096, 4096, 300, 300, 300, 300]), "vThMant": 128}
+    return [
+        dense(64 * integers(8, 12, low=-2, high=2), neuron=neuron),
+        dense(64 * integers(4, 8, low=-1, high=2), neuron={"vDecay": 4096, "vThMant": 64}),
+    ]
+
+
+FILES = {"forgetful": forgetful, "maps": maps, "loops": loops, "late": late, "encoded": encoded}
 
 
 def quantised(network: Network, maximum: int, registers: Registers | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -128,12 +129,32 @@ def test_at_the_threshold_on_a_grid() -> None:
     assert not chip.notes
 
 
-def test_off_the_grid_it_is_counted() -> None:
-    """With a leak the note tells how often a membrane is at its threshold."""
-    leaky = replace(integrators(3, 2.0, compare="ge"), beta=np.full(3, 0.5, np.float32))
-    x = np.ones((5, 1, 4), np.uint8)
-    (note,) = [note for note in lower(network(np.full((3, 4), 0.5), leaky), x).notes if note.code == "N003"]
-    assert note.value == 9  # three neurons in every other step: 2, then 1 + 2, which is beyond
+@pytest.mark.parametrize("compare", ["gt", "ge"])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.75, 0.9])
+def test_at_the_threshold_with_a_leak(beta: float, compare: Literal["gt", "ge"]) -> None:
+    """Small whole weights bring membranes to their threshold again and again: it fires there, or does not, as in float.
+
+    A decay of all that there is leaves 1/4096 on the chip, which must not carry the next membrane beyond.
+    """
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-2, 4, (6, 4)).astype(float)
+    neuron = replace(integrators(6, 3.0, compare=compare), beta=np.full(6, beta, np.float32))
+    x = (rng.random((30, 32, 4)) < 0.4).astype(np.uint8)
+    chip = lower(network(weight, neuron), x)
+    with torch.no_grad():
+        wanted = FloatSimulator(network(weight, neuron))({"in": torch.from_numpy(x).float()})["n"].numpy()
+    assert np.count_nonzero(chip.emulate(x).spikes["n"] != wanted) <= 0.005 * wanted.sum()
+    assert not chip.notes
+
+
+def test_a_threshold_of_one_is_counted() -> None:
+    """It cannot be lowered: with a leak the note tells how often a membrane is at it."""
+    leaky = replace(integrators(3, 1 / 64, compare="ge"), beta=np.full(3, 0.5, np.float32))
+    x = np.zeros((5, 1, 4), np.uint8)
+    x[..., 0] = 1
+    chip = lower(network(np.full((3, 4), 1 / 64), leaky), x)
+    (note,) = [note for note in chip.notes if note.code == "N003"]
+    assert note.value == 9  # three neurons in every other step: 1, then 1/2 + 1, which is beyond
 
 
 def test_graded_input_with_an_outlier() -> None:
