@@ -107,7 +107,7 @@ def refuse_misfit(model: nn.Module, example: Tensor, sample: Tensor, where: str)
     try:
         with torch.no_grad():
             copy.deepcopy(model)(example)
-    except OWN_MISTAKES as error:
+    except (TypeError, *OWN_MISTAKES) as error:
         raise code_that_fails(model, error) from error
     except Exception as error:  # every layer has its own way of saying no
         raise misfit(error, tuple(sample.shape[1:]), where) from error
@@ -141,6 +141,11 @@ def code_that_fails(module: nn.Module, error: Exception) -> SpearError:
     """Return the error (E048) for what a module's own code raised."""
     message = f"its own code fails: {type(error).__name__}: {error}"
     fix = "let the module run over several steps, one a call"
+    if isinstance(error, TypeError):  # what is not given to it as it wants it, such as a state, or a layer's output
+        fix += (
+            ": a layer takes the output alone of the one before; of Norse, SequentialState sees to that, or "
+            "forward(x, state=None) that returns its output and its state"
+        )
     return InputError.of("E048", type(module).__name__, message, fix)
 
 

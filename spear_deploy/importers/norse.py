@@ -77,7 +77,11 @@ def _with_states(model: nn.Module) -> Callable[[Tensor], object]:
     states: list[Any] = [None]
 
     def call(x: Tensor) -> None:
-        _, states[0] = model(x, states[0])
+        match model(x, states[0]):
+            case (_, state):
+                states[0] = state
+            case _:
+                raise TypeError("forward returns its output without its state")
 
     return call
 

@@ -292,6 +292,40 @@ def test_samples_that_the_module_cannot_take(framework) -> None:
     assert len(told) == len(each) * (1 if framework == "norse" else 2)
 
 
+STATES = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.dense, self.lif = nn.Linear(8, 4), norse.LIFBoxCell()
+
+
+class Needed(Net):
+    def forward(self, x, state):
+        return self.lif(self.dense(x), state)
+
+
+class Kept(Net):
+    def forward(self, x, state=None):
+        return self.lif(self.dense(x), state)[0]
+
+
+for net in (nn.Sequential(nn.Linear(8, 4), norse.LIFBoxCell(), nn.Linear(4, 4), norse.LIFBoxCell()), Needed(), Kept()):
+    try:
+        spear_deploy.from_norse(net, torch.zeros(1, 8))
+    except spear_deploy.errors.InputError as error:
+        print(" ".join(str(error).split()))
+"""
+
+
+def test_states_that_are_not_passed_on() -> None:
+    """Norse's cells give a pair, and want a state: E048 says how, and nothing of shapes."""
+    code = f"import torch, spear_deploy\nimport norse.torch as norse\nfrom torch import nn\n{STATES}"
+    told = _run("norse", "-c", code).splitlines()
+    for line, name in zip(told, ("Sequential", "Needed", "Kept"), strict=True):
+        assert line.startswith(f"E048 {name}: its own code fails: TypeError: ")
+        assert "SequentialState sees to that, or forward(x, state=None) that returns its output and its state" in line
+
+
 UNKNOWN = {
     "spikingjelly": (
         "from spikingjelly.activation_based import layer, neuron",
