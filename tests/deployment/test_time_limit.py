@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from spear_deploy.deployment.work import Work
 from spear_deploy.search import closing, gradual
 from spear_deploy.search import loop as search_loop
 from spear_deploy.storage import sha256
-from tests.tiny_deployments import Deploy
+from tests.tiny_deployments import SEARCH, Deploy
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -48,6 +49,15 @@ def test_no_time_at_all(run_deploy: Deploy, deployed: Work, tmp_path: Path) -> N
     again = run_deploy(tmp_path / "build", resume=True)
     assert notes(again) == []
     assert hashes(tmp_path / "build") == hashes(deployed.options.output)
+
+
+@pytest.mark.parametrize("method", ["synapses", "gradual", "magnitude"])
+def test_no_time_leaves_the_budget_kept(method: str, run_deploy: Deploy, tmp_path: Path) -> None:
+    """Uniform widths are within it at once, whatever a method would have come to."""
+    work = run_deploy(tmp_path / "build", time_limit=1e-6, synops="40%", search=replace(SEARCH, method=method))
+    assert len(work.search.compared) == 1
+    assert work.search.candidate.option.of != "scratch"
+    assert work.goal.is_met(work.measured)
 
 
 @pytest.mark.parametrize("place", [(gradual, "remove"), (search_loop, "best_of"), (closing, "press")])
