@@ -57,14 +57,16 @@ def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     """Return the candidate for the closing fine-tuning: the most accurate of those that can still meet the budgets.
 
     After so brief a fine-tuning, accuracies within a standard error of each other say little.  Among such candidates
-    those ``of`` the method asked for take precedence; among these, the one with the fewest SynOps if that saves
-    noticeably, or else the one with the least loss.
+    untrained weights take precedence, which have learnt in a few batches what the others had a whole training for, then
+    those ``of`` the method asked for; among these, the one with the fewest SynOps if that saves noticeably, or else the
+    one with the least loss.
     """
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
     alike = _most_accurate(within)
-    alike = [each for each in alike if each.option.of == of] or alike
+    new = [each for each in alike if each.option.proposal.untrained]
+    alike = new or [each for each in alike if each.option.of == of] or alike
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     surest = min(alike, key=lambda each: calibrated_loss(each.measured.val))
     saves = leanest.measured.val.mean_synops <= _SAVING * surest.measured.val.mean_synops

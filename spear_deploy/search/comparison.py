@@ -102,7 +102,7 @@ class Comparison:
         The same counts where they leave no room, or where there is no time to train wider ones.
         """
         budget, option = self.goal.binding(candidate.measured), candidate.option
-        is_uniform = option.proposal.tunes and dict(option.proposal.counts) == dict(counts)
+        is_uniform = option.proposal.tunes and not option.steps and dict(option.proposal.counts) == dict(counts)
         late = self.evaluator.execution.deadline.passed
         if budget is None or not is_uniform or late:
             return counts

@@ -97,6 +97,13 @@ def test_what_is_clearly_more_accurate_is_delivered() -> None:
     assert delivered(candidate(many), candidate(near)) == 1
 
 
+def test_new_weights_that_are_alike_come_first() -> None:
+    """They learnt in a few batches what the others had a whole training for; behind by more they do not."""
+    alike, behind = (candidate(activity(right), of="scratch", untrained=True) for right in (89, 85))
+    assert taken(candidate(activity(90)), alike) == 1
+    assert taken(candidate(activity(90)), behind) == 0
+
+
 def test_what_misses_the_goal_least_is_delivered() -> None:
     """Before all accuracy; one that meets it is never given up."""
     assert delivered(candidate(activity(99), 0.1), candidate(activity(60))) == 1
