@@ -18,7 +18,8 @@ def regular_rate(values: NDArray[Any], steps: int) -> NDArray[np.uint8]:
     """
     x = np.asarray(values, np.float64)
     edges = np.arange(steps + 1, dtype=np.float64).reshape(-1, *([1] * x.ndim))
-    return (np.diff(np.floor(x * edges + 0.5), axis=0) > 0).astype(np.uint8)
+    reached = np.floor(x * edges + 0.5)
+    return (reached[1:] > reached[:-1]).astype(np.uint8)
 
 
 def constant(values: NDArray[Any], steps: int) -> NDArray[np.float32]:

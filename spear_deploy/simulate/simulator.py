@@ -64,20 +64,24 @@ class NetworkSimulator(nn.Module):
 
         ``membranes``, if given, receives every population's membrane at the end of each step, (T, B, *shape).
         """
-        known: dict[str, Tensor] = dict(inputs)
-        for component in self.structure.components:
-            name = component[0]
-            if component in self.structure.loops:
-                known |= self._run_loop(component, known, membranes)
-            elif name not in inputs and membranes is None:
-                known[name] = self.outputs(name, known)
-            elif name not in inputs and membranes is not None:
-                known[name], membranes[name] = self._cells[name].scan(self.arriving(name, known))
-        return {name: value for name, value in known.items() if name not in inputs}
+        return self.run(self.payloads(inputs), membranes)
 
     def payloads(self, inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Return the payloads that the inputs send for these values, (T, B, *shape)."""
         return inputs
+
+    def run(self, payloads: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Return what ``forward`` does for values that become these payloads, (T, B, *shape)."""
+        known: dict[str, Tensor] = dict(payloads)
+        for component in self.structure.components:
+            name = component[0]
+            if component in self.structure.loops:
+                known |= self._run_loop(component, known, membranes)
+            elif name not in payloads and membranes is None:
+                known[name] = self.outputs(name, known)
+            elif name not in payloads and membranes is not None:
+                known[name], membranes[name] = self._cells[name].scan(self.arriving(name, known))
+        return {name: value for name, value in known.items() if name not in payloads}
 
     def fan_outs(self) -> tuple[FanOut, ...]:
         """Return the fan-out of each projection: synaptic operations per spike of each neuron."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf, isfinite
 
 import numpy as np
 import torch
@@ -179,8 +180,9 @@ class _Objective:
 
     def add_gradients(self, part: Pass) -> None:
         """Add the gradients of a part of a batch."""
-        out = self._student(part.inputs)
-        loss = self._loss(part, out) + self._pressure(part, out)
+        payloads = self._student.payloads(part.inputs)
+        out = self._student.run(payloads)
+        loss = self._loss(part, out) + self._pressure(part, payloads, out)
         (part.share * loss).backward()
 
     def _loss(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor:
@@ -195,11 +197,11 @@ class _Objective:
         """Return the teacher's logits on the student's input."""
         return teacher.logits_of(part.inputs) if self._config.augment else teacher.logits(part.positions)
 
-    def _pressure(self, part: Pass, out: Mapping[str, Tensor]) -> Tensor | float:
+    def _pressure(self, part: Pass, payloads: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor | float:
         """Return the penalty of the SynOps constraint on some samples."""
         if self._meter is None:
             return 0.0
-        spent = self._meter(part.inputs, out)
+        spent = self._meter(payloads, out)
         self._spent += part.share * float(spent.detach())
         if self._target is None:
             return 0.0
@@ -228,7 +230,7 @@ class _Objective:
     @property
     def _is_finite(self) -> bool:
         gradients = [each.grad for each in self._student.parameters() if each.grad is not None]
-        return all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
+        return all(isfinite(torch.linalg.vector_norm(gradient, inf)) for gradient in gradients)
 
     def end_batch(self) -> None:
         """Update the multiplier by the batch's excess over the target."""
@@ -255,13 +257,12 @@ class SynopsMeter:
         self._fans: tuple[FanOut, ...] = ()
         self._batches = 0
 
-    def __call__(self, inputs: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor:
-        """Return the mean SynOps of a batch, (), from ``inputs`` and the outputs of all populations, (T, B, *shape)."""
+    def __call__(self, payloads: Mapping[str, Tensor], out: Mapping[str, Tensor]) -> Tensor:
+        """Return the mean SynOps of a batch, (), from the payloads of inputs and of all populations, (T, B, *shape)."""
         if self._batches % _FAN_OUT_LASTS == 0:
             self._fans = self._student.fan_outs()
         self._batches += 1
-        payloads = self._student.payloads(inputs)
-        first = next(iter(inputs.values()))
+        first = next(iter(payloads.values()))
         spent = torch.zeros(first.shape[1], dtype=torch.float64, device=first.device)
         for fan in self._fans:
             events = out[fan.source] if fan.source in out else self._arriving(fan.source, payloads[fan.source])
@@ -271,4 +272,4 @@ class SynopsMeter:
         return spent.mean()
 
     def _arriving(self, source: str, payload: Tensor) -> Tensor:
-        return payload.float() if source in self._student.counted else (payload != 0).float()
+        return payload.float() if source in self._student.counted else payload.sign().abs()

@@ -136,8 +136,8 @@ class Registers:
 
     def round_bias(self, value: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
         """Return mantissas and the least exponent that holds them all; with the largest one they may not fit."""
-        exponent = self.min_bias_exponent
-        while np.abs(np.rint(value / 2**exponent)).max() > self.max_bias_mantissa and exponent < self.max_bias_exponent:
+        exponent, peak = self.min_bias_exponent, np.abs(value).max()
+        while np.rint(peak / 2**exponent) > self.max_bias_mantissa and exponent < self.max_bias_exponent:
             exponent += 1
         mantissa = np.clip(np.rint(value / 2**exponent), -_BEYOND, _BEYOND)  # far beyond the register is enough
         return mantissa.astype(np.int64), exponent

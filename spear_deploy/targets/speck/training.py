@@ -45,17 +45,17 @@ class SpeckSimulator(NetworkSimulator):
         self.counted = frozenset(port.name for port in network.inputs)
         self._lower = lower
 
-    def forward(self, inputs: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    def run(self, payloads: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Run numbers of events (T, B, *shape); ``membranes`` receives those of all populations, in float units.
 
         Raises :class:`~spear_deploy.errors.InputError` (E039) for other values.
         """
         program = self._settle()
-        device = next(iter(inputs.values())).device
-        payloads = {port.name: port.encode(inputs[port.name].detach().cpu().numpy()) for port in program.inputs}
+        device = next(iter(payloads.values())).device
+        events = {port.name: port.encode(payloads[port.name].detach().cpu().numpy()) for port in program.inputs}
         emulator = EventEmulator(program, Execution(threads=torch.get_num_threads()))
-        run = emulator.run(payloads, membranes=membranes is not None)
-        rates = {name: x.mean(dim=0, dtype=torch.float32)[None] for name, x in inputs.items()}
+        run = emulator.run(events, membranes=membranes is not None)
+        rates = {name: x.mean(dim=0, dtype=torch.float32)[None] for name, x in payloads.items()}
         out: dict[str, Tensor] = {}
         for layer in program.populations:
             counted = torch.from_numpy(np.ascontiguousarray(run.spikes[layer.name], np.float32)).to(device)

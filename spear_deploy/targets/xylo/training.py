@@ -57,15 +57,15 @@ class XyloSimulator(NetworkSimulator):
         self._registers, self._program = registers, program
         self._layers = layers_of(structure, registers)
 
-    def forward(self, inputs: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+    def run(self, payloads: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
         """Run numbers of events (T, B, *shape); ``membranes`` receives those of all populations, in float units.
 
         Raises :class:`~spear_deploy.errors.InputError` (E039) for other values.
         """
         program = self._settle()
-        first = next(iter(inputs.values()))
+        first = next(iter(payloads.values()))
         ports = {port.name: port for port in program.inputs}
-        x = chip_input(program, {name: ports[name].encode(x.detach().cpu().numpy()) for name, x in inputs.items()})
+        x = chip_input(program, {name: ports[name].encode(x.detach().cpu().numpy()) for name, x in payloads.items()})
         core = Core.of(program)
         run = run_core(core, x, states=True, threads=torch.get_num_threads())
         loops = self._loops(core)

@@ -51,7 +51,7 @@ class IntegerCell(nn.Module):
         """Set the bias of every neuron, ``shape``; gradients of the sums go to ``constant``, ``shape``, if given."""
         self._neurons = self._neurons._replace(bias=np.ascontiguousarray(bias.reshape(-1)))
         buffers: Any = self
-        buffers.bias = torch.tensor(bias, dtype=torch.float64, device=self.device)
+        buffers.bias.copy_(torch.from_numpy(bias))
         self._constant = constant
 
     def forward(self, x: Tensor) -> Tensor:

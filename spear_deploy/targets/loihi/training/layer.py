@@ -47,42 +47,37 @@ class TrainedLayer:
         self._own_bias = (neuron.bias - leak * reset_value) / gain
         self._bias_is_set = False
         arithmetic = registers.arithmetic
+        largest = registers.max_bias_mantissa << registers.max_bias_exponent
+        self._largest_bias = np.ldexp(float(largest), -arithmetic.shift) / self._scale
         gathered = arithmetic.decay_unit / (float(lowered.du.min()) + 1)  # a constant input adds up in u
-        self._round_weights()
-        self._limit = torch.clamp(self._reach(), min=(arithmetic.current_bound - 1) / gathered)
+        self._limit = torch.clamp(self._together(self._round_weights()), min=(arithmetic.current_bound - 1) / gathered)
 
     def settle(self) -> None:
         """Round weights and biases of a pass, after moving those back that training moved out of range."""
-        self._round_weights()
-        reach = self._reach()
-        limit = self._limit.to(reach.device)
-        while bool((reach > limit).any()):
-            shares = torch.where(reach > limit, (limit / reach).clamp(max=_LEAST_CHANGE), 1.0)
+        reaches, limit = self._round_weights(), self._limit.to(self.cell.device)
+        while bool(((largest := self._together(reaches)) > limit).any()):
+            shares = torch.where(largest > limit, (limit / largest).clamp(max=_LEAST_CHANGE), 1.0)
             for synapses in self.incoming:
                 synapses.shrink(shares)
-            self._round_weights()
-            reach = self._reach()
+            reaches = self._round_weights()
         wrap = self.registers.arithmetic.wrap
-        needs_double = float(reach.amax()) >= _FLOAT32_EXACT
-        for synapses in self.incoming:
-            synapses.kind = torch.float64 if needs_double else torch.float32
-            synapses.wraps = synapses.is_conv and float(synapses.reach(self._units).amax()) >= wrap
+        kind = torch.float64 if float(largest.amax()) >= _FLOAT32_EXACT else torch.float32
+        for synapses, reach in zip(self.incoming, reaches, strict=True):
+            synapses.kind, synapses.wraps = kind, synapses.is_conv and float(reach.amax()) >= wrap
         if not self._bias_is_set or any(synapses.has_bias for synapses in self.incoming):
-            self._clamp_biases()
-            self._round_biases()
+            self._round_biases(self._clamped_bias())
             self._bias_is_set = True
 
-    def _round_weights(self) -> None:
+    def _round_weights(self) -> list[Tensor]:
+        """Round the weights in range; return each projection's largest sums into each unit: (2, units)."""
         least = [synapses.prepare() for synapses in self.incoming]
         for synapses, exponent in zip(self.incoming, least, strict=True):
             synapses.round(max(least) if self.registers.layered else exponent)
+        return [synapses.reach(self._units) for synapses in self.incoming]
 
-    def _reach(self) -> Tensor:
-        """Return the largest |sum| that one step can cause in each unit: (units,)."""
-        reach = torch.zeros(2, self._units, device=self.cell.device)
-        for synapses in self.incoming:
-            reach = reach + synapses.reach(self._units)
-        return reach.amax(dim=0)
+    def _together(self, reaches: Sequence[Tensor]) -> Tensor:
+        """Return the largest |sum| that one step can cause in each unit, of all projections: (units,)."""
+        return sum(reaches, torch.zeros(2, self._units, device=self.cell.device)).amax(dim=0)
 
     def _bias(self) -> Array:
         """Return the bias on the membrane of every neuron in float units, as lowering counts it."""
@@ -92,21 +87,22 @@ class TrainedLayer:
             constant = constant + (0.0 if added is None else added)
         return self._own_bias + self._share * constant / self._settles
 
-    def _clamp_biases(self) -> None:
-        largest = self.registers.max_bias_mantissa << self.registers.max_bias_exponent
-        bound = np.ldexp(float(largest), -self.registers.arithmetic.shift) / self._scale
+    def _clamped_bias(self) -> Array:
+        """Return the same after moving biases back into their register."""
+        bias, bound = self._bias(), self._largest_bias
         for synapses in self.incoming:
-            bias, own = self._bias(), synapses.constant()
-            if own is not None and np.any(np.abs(bias) > bound):
+            own = synapses.constant() if np.any(np.abs(bias) > bound) else None
+            if own is not None:
                 slack = self._settles / self._share
                 synapses.clamp_bias(own + (-bound - bias) * slack, own + (bound - bias) * slack)
+                bias = self._bias()
+        return bias
 
-    def _round_biases(self) -> None:
-        chip_units = np.ldexp(self._scale * self._bias(), self.registers.arithmetic.shift)
+    def _round_biases(self, bias: Array) -> None:
+        chip_units = np.ldexp(self._scale * bias, self.registers.arithmetic.shift)
         mantissa, exponent = self.registers.round_bias(chip_units)
         trained = [constant for s in self.incoming if (constant := s.trained_constant()) is not None]
-        total = None if not trained else torch.stack([c.expand(self._scale.shape) for c in trained]).sum(dim=0)
-        self.cell.set_bias(_whole(mantissa, exponent), total)
+        self.cell.set_bias(_whole(mantissa, exponent), sum(trained[1:], trained[0]) if trained else None)
 
 
 def _whole(mantissa: NDArray[np.int64], exponent: int) -> NDArray[np.int32]:

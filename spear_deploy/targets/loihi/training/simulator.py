@@ -49,15 +49,15 @@ class LoihiSimulator(NetworkSimulator):
             incoming = [chains[projection.name] for projection in structure.into(p.name)]
             self._layers.append(TrainedLayer(p, lowered[p.name], cells[p.name], incoming, registers))
 
-    def forward(self, inputs: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
-        """Run values (T, B, *shape), as the class says; ``membranes`` receives those of all populations."""
-        self._settle()
-        return super().forward(self.payloads(inputs), membranes)
-
     def payloads(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the integers that values become, (T, B, *shape), as floats."""
         coded = {name: self._ports[name].encode(x.detach().cpu().numpy()) for name, x in inputs.items()}
         return {name: to_tensor(payload, inputs[name].device) for name, payload in coded.items()}
+
+    def run(self, payloads: Mapping[str, Tensor], membranes: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
+        """Run payloads (T, B, *shape); ``membranes`` receives those of all populations."""
+        self._settle()
+        return super().run(payloads, membranes)
 
     def fan_outs(self) -> tuple[FanOut, ...]:
         """Return how many synaptic operations a spike of each neuron causes; what rounds to 0 is not a synapse."""

@@ -42,7 +42,7 @@ def test_decisions_and_synops_of_training_are_the_chips(bits: int, tiny_network:
     inputs = {"input": torch.from_numpy(np.array(x, np.float32))}
     with torch.no_grad():
         out = simulator(inputs)
-        synops = float(SynopsMeter(simulator)(inputs, out))
+        synops = float(SynopsMeter(simulator)(simulator.payloads(inputs), out))
     activity = measure_program(chip.lower(tuned).program, tiny_data.test)
     np.testing.assert_array_equal(out["output"].sum(0).argmax(1), activity.scores.argmax(1))
     assert synops == activity.mean_synops > 0
