@@ -172,26 +172,24 @@ def _keep_projection(projection: Projection, shape: Shape, source: Units | None,
     carried = source
     kept: list[LinearOp] = []
     for index, op in enumerate(ops):
+        if target is not None and mixing and index >= last:  # first: whole rows are copied faster than columns
+            op = _keep_outputs(op, target)  # noqa: PLW2901
         if carried is not None and index <= first:
             if isinstance(op, Flatten):
                 block = prod(shapes[index][1:])
                 carried = (carried[:, None] * block + np.arange(block)).reshape(-1)
             else:
                 op = _keep_inputs(op, carried)  # noqa: PLW2901
-        if target is not None and mixing and index >= last:
-            op = _keep_outputs(op, target)  # noqa: PLW2901
         kept.append(op)
     return replace(projection, ops=tuple(kept))
 
 
 def _keep_inputs(op: LinearOp, units: Units) -> LinearOp:
     match op:
-        case Linear():
-            return replace(op, weight=op.weight[:, units])
         case Conv2d() if _is_depthwise(op):
             return _keep_outputs(op, units)
-        case Conv2d():
-            return replace(op, weight=op.weight[:, units])
+        case Linear() | Conv2d():
+            return replace(op, weight=op.weight.take(units, axis=1))
         case Scale():
             return replace(op, factor=op.factor[units])
         case _:

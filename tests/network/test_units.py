@@ -50,6 +50,15 @@ def silenced(network: Network, removed: dict[str, np.ndarray]) -> Network:
     return replace(network, projections=tuple(cut(projection) for projection in network.projections))
 
 
+@settings(max_examples=20, deadline=None)
+@given(networks(readout=False, timed=True))
+def test_weights_that_are_left_lie_row_by_row(network: Network) -> None:
+    """As those of the whole do: columns of a large matrix take ten times as long as its rows."""
+    left = keep_units(network, {group.name: np.arange(0, group.units, 2) for group in unit_groups(network).groups})
+    weights_left = [op.weight for p in left.projections for op in p.ops if isinstance(op, Linear | Conv2d)]
+    assert all(weight.flags.c_contiguous for weight in weights_left)
+
+
 @settings(max_examples=40, deadline=None)
 @given(networks(readout=False, timed=True), st.data())
 def test_removing_units_equals_silencing_them(network, data):
