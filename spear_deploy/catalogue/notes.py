@@ -7,7 +7,10 @@ NOTES: dict[str, tuple[str, str]] = {
     "N002": ("bias at its steady state", "A bias that feeds a synaptic current was moved to the membrane."),
     "N003": (
         "comparison differs",
-        "The source's neuron fires at its threshold and the chip's above it, or the reverse.",
+        (
+            "The source's neuron fires at its threshold and the chip's above it. The note says how often a membrane was\n"
+            "at its threshold on samples; where that happens, the threshold is lowered by one if that loses less."
+        ),
     ),
     "N004": ("decay rounded", "A decay was rounded to the register's width with a noticeable relative error."),
     "N005": (
