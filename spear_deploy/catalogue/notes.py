@@ -8,8 +8,8 @@ NOTES: dict[str, tuple[str, str]] = {
     "N003": (
         "comparison differs",
         (
-            "The source's neuron fires at its threshold and the chip's above it. The note says how often a membrane was\n"
-            "at its threshold on samples; where that happens, the threshold is lowered by one if that loses less."
+            "The source's neuron fires at its threshold and the chip's above it. The note says how often a membrane\n"
+            "was at its threshold on samples; where that happens, the threshold is lowered by one if that loses less."
         ),
     ),
     "N004": ("decay rounded", "A decay was rounded to the register's width with a noticeable relative error."),
