@@ -1,4 +1,4 @@
-"""Backends run a chip program; each lives in an environment of its own, behind a process and two files.
+"""Backends, which run chip programs, each in an environment and a process of its own, through two files.
 
 A new one is a file and a line in this table.
 """
@@ -28,11 +28,11 @@ BACKENDS: Registry[Backend] = Registry(
     },
     group="spear_deploy.backends",
 )
-"""What runs programs, by name."""
+"""Backends by name."""
 
 
 def proving_backends() -> tuple[str, ...]:
-    """Return the backends that a result can be proven on: all that are not the emulator itself."""
+    """Return the backends that can confirm a result: all except the emulator itself."""
     return tuple(name for name in BACKENDS.names() if BACKENDS.get(name).is_independent)
 
 

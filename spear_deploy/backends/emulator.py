@@ -1,7 +1,7 @@
 """A target's own emulators as backends: they need no installation.
 
-``emulator`` is the one that measures, ``reference`` the one that other backends are held against; for most targets they
-are the same.
+``emulator`` is the one that measures, ``reference`` the one with which other backends are compared; for most targets
+they are the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spear_deploy.targets.protocol import Emulator, run_in_batches
 
 
 class EmulatorBackend:
-    """Runs programs of every target as the chip does, in this process: all measurements come from it."""
+    """Runs programs of every target like the chip, in this process: all measurements come from it."""
 
     name = "emulator"
     targets: frozenset[str] | None = None
@@ -62,7 +62,7 @@ class EmulatorBackend:
 
 
 class ReferenceBackend(EmulatorBackend):
-    """Runs programs of every target as its own simulator does, in this process: other backends are compared with it."""
+    """Runs programs of every target like its own simulator, in this process: the reference for other backends."""
 
     name = "reference"
 

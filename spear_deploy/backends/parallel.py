@@ -1,4 +1,4 @@
-"""A backend run in several processes at a time: each takes a part of the samples, and they are joined in order."""
+"""Running a backend in several processes, each with a part of the samples, and joining the results in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chip families: what each does with a network.  A new one is a folder and a line in this table."""
+"""Chip families (targets).  A new one is a folder and a line in this table."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def load_chip(name_or_path: str | PathLike[str]) -> ChipProfile:
 
 
 def emulated_target(name: str, chip: str = "") -> Target:
-    """Return a chip family that has programs and an emulator; ``chip`` is the one that is asked for.
+    """Return a chip family that has programs and an emulator; ``chip`` is the profile asked for.
 
     Raises :class:`InputError` (E008) for an unknown name, :class:`UnsupportedError` (E090) for a family that is checked
     only.
@@ -91,7 +91,7 @@ def compiler_for(chip: ChipProfile, inputs: Mapping[str, InputRange], options: L
     """Bind a chip to the range of each input and to options.
 
     Raises :class:`InputError`: E008 for a format to keep to that the target does not have, E007 for other options that
-    the chip does not, E005 for samples of several inputs that are not those of the same runs; and
+    the chip does not have, E005 for samples of several inputs that are not of the same runs; and
     :class:`UnsupportedError` (E090) for a chip that is checked, not emulated.
     """
     refuse_unlike({name: values.size for name, values in inputs.items() if values.size is not None})

@@ -1,4 +1,4 @@
-"""What the integers of a program mean, in the units of the float network that it was compiled from."""
+"""Grids: the meaning of a program's integers in the units of the float network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """The float values that integers stand for: ``offset + step * integer``.
+    """The float values that integers represent: ``offset + step * integer``.
 
     Attributes:
         step: broadcast to the integers' shape.

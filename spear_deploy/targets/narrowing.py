@@ -16,7 +16,7 @@ from spear_deploy.network.units import Group, keep_units, unit_groups, widest
 Placed: TypeAlias = Callable[[Network], Sequence[Finding]]
 """Places a network by its shapes, and returns the findings of what does not fit."""
 _BY_WIDTH = ("E035", "E036")
-"""Codes that a narrower network may be rid of."""
+"""Codes of findings that a narrower network may not have."""
 
 
 @dataclass(frozen=True)

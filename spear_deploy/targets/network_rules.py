@@ -1,4 +1,4 @@
-"""What the rules of a float network share, whatever the chip family: the network they look at, and how they name it."""
+"""What the rules of all chip families on a float network share: the subject, and the wording of findings."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class NetworkToLower:
 
 
 def where(population: Population) -> str:
-    """Return how a finding names a population."""
+    """Return the name of a population in findings."""
     return f"population {population.name!r}"
 
 
 def reset_in_words(neuron: Neuron) -> str:
-    """Return how a neuron resets, as a finding says it: ``by subtraction, one step late``."""
+    """Return a neuron's reset in words: ``by subtraction, one step late``."""
     how = "by subtraction" if neuron.reset == "subtract" else "to a value"
     return f"{how}{', one step late' if neuron.reset_delay else ''}"

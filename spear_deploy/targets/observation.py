@@ -1,6 +1,6 @@
-"""Observe the float network on samples of its input: the ranges that registers have to hold.
+"""Observing the float network on samples of its input: the ranges that registers have to hold.
 
-Where no samples are given, random spikes or values stand in for them, the same ones each time.
+Without samples, random spikes or values are used, the same ones each time.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from spear_deploy.targets.ports import InputRange
 Array = NDArray[Any]
 
 _NEURON_STEPS = 1 << 23
-"""Neurons times steps times samples that are looked at: some seconds of work at most."""
+"""Bound on neurons times steps times samples that are run: at most a few seconds of work."""
 _MAX_SAMPLES = 64
 _RANDOM_NEURON_STEPS = 1 << 18
 _RANDOM_STEPS, _RANDOM_SAMPLES, _RANDOM_RATE = 48, 4, 0.1
-"""Random input where none is given: long enough for membranes to settle, as sparse as event data are."""
+"""Size of random input: long enough for membranes to settle, and as sparse as event data."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
     """A float network on samples; arrays by name.
 
-    ``inputs`` are the values fed in and ``sent`` what every population sent, inputs included: spikes, or a readout's
-    membrane, (T, B, *shape).  ``currents`` and ``membranes`` are the largest magnitudes that each neuron's synaptic
-    current (without biases) and membrane (from its reset value, before a reset) reached: (*shape).  ``given``: the
-    samples are the user's, not random ones.
+    ``inputs`` are the values fed in and ``sent`` the outputs of every population, inputs included: spikes, or a
+    readout's membrane, (T, B, *shape).  ``currents`` and ``membranes`` are the largest magnitudes that each neuron's
+    synaptic current (without biases) and membrane (from its reset value, before a reset) reached:  (*shape).
+    ``given``: the samples are the user's, not random ones.
     """
 
     inputs: Mapping[str, Array]
@@ -56,7 +56,7 @@ class Observation:
 
 
 def observe(network: Network, ranges: Mapping[str, InputRange]) -> Observation:
-    """Run a float network on the samples of its ``ranges``, or on random ones where an input has none.
+    """Run a float network on the samples of its ``ranges``, or on random ones if an input has none.
 
     Raises :class:`InputError` (E005) for samples that are not finite numbers of the inputs' shapes.
     """
@@ -66,14 +66,14 @@ def observe(network: Network, ranges: Mapping[str, InputRange]) -> Observation:
 
 
 def clip_inputs(network: Network, seen: Observation, name: str, largest: float) -> Observation:
-    """Return an observation whose ranges are those under a clipped input; what is sent in float stays as it is."""
+    """Return the observation with ranges measured under a clipped input; float outputs stay unchanged."""
     clipped = {**seen.inputs, name: np.minimum(seen.inputs[name], largest)}
     _, currents, membranes = _run(network, clipped)
     return replace(seen, currents=currents, membranes=membranes)
 
 
 def _run(network: Network, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """Return what every population sent, and the extremes of its current and membrane."""
+    """Return the output of every population, and the extremes of its current and membrane."""
     import torch
 
     from spear_deploy.simulate.simulator import FloatSimulator
@@ -95,7 +95,7 @@ def _run(network: Network, inputs: Mapping[str, Array]) -> tuple[dict[str, Array
 def _extremes(population: Population, arriving: Array, sent: Array, constant: Array) -> tuple[Array, Array]:
     """Return the largest magnitudes of current, less that of biases, and of the membrane of each neuron.
 
-    ``arriving`` and the spikes ``sent`` are (T, B, *shape), ``constant`` is what biases add to what arrives.
+    ``arriving`` and the spikes ``sent`` are (T, B, *shape), ``constant`` is the part of the input due to biases.
     """
     neuron = population.neuron
     current = np.zeros(arriving.shape[1:], np.float32)

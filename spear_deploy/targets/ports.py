@@ -15,15 +15,15 @@ from spear_deploy.network.ops import Shape
 from spear_deploy.recording import as_inputs
 
 _KEPT = 64
-"""Samples that a range keeps."""
+"""Most samples that a range keeps."""
 
 
 @dataclass(frozen=True)
 class InputRange:
     """The values of an input: 0..``maximum``; ``integral`` if all are integers.
 
-    ``samples`` (T, N, *shape) are some of them, on which a compiler may measure what the network does; ``taken_of``
-    is how many samples they were spread over, None: they are all.
+    ``samples`` (T, N, *shape) are some of them, on which a compiler may measure the network; ``taken_of`` is the number
+    of samples over which they were spread; None: they are all.
     """
 
     maximum: float = 1.0

@@ -1,4 +1,4 @@
-"""What the readers of all families' program files share: one error for any damage, and checked access to the tree."""
+"""Reading the program files of all families: one error for any damage, and checked access to the tree."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DAMAGE = (OSError, UnreadableError, LookupError, ValueError, TypeError, Overflo
 
 @contextmanager
 def refusing_damage(path: Path) -> Iterator[None]:
-    """Raise :class:`InputError` (E010) for whatever goes wrong while the block reads a program file."""
+    """Raise :class:`InputError` (E010) for any exception in the block, which reads a program file."""
     try:
         yield
     except _DAMAGE as error:

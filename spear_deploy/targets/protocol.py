@@ -1,8 +1,8 @@
 """The interface of a chip family, called a target, to the rest of the tool.
 
-A *target* is a chip family; a *compiler* is bound to one chip of it, the options of a run and the range of its
-input.  It lowers a network to a *program*, integers that an *emulator* runs bit for bit as the family's own simulator
-does.  A *checked target* has neither: it holds a network against the limits of a chip, and that is all it can do.
+A *target* is a chip family; a *compiler* is bound to one chip of it, the options of a run and the range of its input.
+It lowers a network to a *program*, integers that an *emulator* runs bit for bit like the family's own simulator.  A
+*checked target* has neither: it only checks a network against the limits of a chip.
 """
 
 from __future__ import annotations
@@ -179,16 +179,16 @@ class Compiler(Protocol):
         """Place a network by its shapes alone, without quantising it."""
 
     def trainable(self, network: Network) -> NetworkSimulator:
-        """Return what trains the network as the chip computes: the float simulator, where a family has none of its own.
+        """Return the simulator for training with the chip's arithmetic, or the float simulator if there is none.
 
-        Its ``forward`` does what the lowered network does, to the last bit, on values that the inputs take; what its
-        ``to_network`` returns is lowered to the integers that it ran last.
+        Its ``forward`` equals the lowered network's, to the last bit, on values that the inputs take; the network from
+        its ``to_network`` lowers to the integers that it ran last.
 
-        Raises :class:`UnsupportedError` as :meth:`lower` does for what does not depend on cores.
+        Raises :class:`UnsupportedError` like :meth:`lower`, for findings that do not depend on cores.
         """
 
     def adapt(self, network: Network, semantics: Semantics) -> tuple[Network, Semantics]:
-        """Return the network with the chip's own neurons, and how to read it; what is so already stays the same."""
+        """Return the network with the chip's own neurons, and its semantics; neurons that fit already are unchanged."""
 
 
 @runtime_checkable
@@ -196,14 +196,14 @@ class Recutter(Protocol):
     """A compiler of a family whose populations may be cut differently from its own rule."""
 
     def recut(self, lowered: Lowered, cuts: Mapping[str, Sequence[Cut]]) -> Placement | None:
-        """Place what was lowered with populations, by name, cut so; None where a core cannot hold a part of it."""
+        """Place a lowered network with populations, by name, cut in this way; None if a part does not fit a core."""
 
 
 class Exporter(Protocol):
     """Writes programs in a format that a vendor's tool loads."""
 
     def findings(self, program: Any) -> Sequence[Finding]:
-        """Return what the format cannot hold of a program."""
+        """Return findings on what the format cannot hold of a program."""
 
     def write(self, path: Path, program: Any) -> None:
         """Write the file atomically; raise :class:`UnsupportedError` with the :meth:`findings`, if there are any."""
@@ -214,7 +214,7 @@ class Family(Protocol):
 
     @property
     def name(self) -> str:
-        """Name, as chip profiles give it."""
+        """Name in chip profiles."""
 
     @property
     def profile(self) -> type[ChipProfile]:
@@ -245,7 +245,7 @@ class CheckedTarget(Family, Protocol):
     """A chip family that is checked, not emulated: rules and a placement, and no program."""
 
     def check(self, chip: Any, network: Network) -> Checked:
-        """Hold a network against a chip's limits; raise :class:`UnsupportedError` (E037)."""
+        """Check a network against a chip's limits; raise :class:`UnsupportedError` (E037)."""
 
 
 class Target(Family, Protocol):
@@ -253,11 +253,11 @@ class Target(Family, Protocol):
 
     @property
     def emulated(self) -> str:
-        """What the emulator follows and how exactly: reports go on with it after "the emulator, which"."""
+        """What the emulator follows and how exactly; reports print it after "the emulator, which"."""
 
     @property
     def counts_zeros(self) -> bool:
-        """Whether a weight of zero costs a synaptic operation, as any other does: whole kernels are read."""
+        """Whether a weight of zero costs a synaptic operation like any other, because whole kernels are read."""
 
     @property
     def exporters(self) -> Mapping[str, Exporter]:
@@ -267,19 +267,19 @@ class Target(Family, Protocol):
         """Bind the family to a chip, the range of each input, and options; raise :class:`InputError` (E007)."""
 
     def emulator(self, program: Any, execution: Execution) -> Emulator:
-        """Return what measures a program, on ``execution.device``: all figures are its own."""
+        """Return the emulator of a program, on ``execution.device``, which gives all measured figures."""
 
     def reference(self, program: Any, execution: Execution) -> Emulator:
-        """Return what backends are compared with, spike by spike: it computes as the family's own simulator does.
+        """Return the emulator with which backends are compared spike by spike: it follows the family's own simulator.
 
-        Where a chip does otherwise than its simulator, :meth:`emulator` follows the chip and is another one.
+        If a chip differs from its simulator, :meth:`emulator` follows the chip and is a different one.
         """
 
     def write(self, path: Path, program: Any) -> None:
         """Write a program's file atomically; equal programs give equal bytes."""
 
     def read(self, path: Path) -> Program:
-        """Read what :meth:`write` wrote, a file that is not trusted; raise :class:`InputError` (E010)."""
+        """Read a file that :meth:`write` wrote, untrusted; raise :class:`InputError` (E010)."""
 
 
 @dataclass(frozen=True, eq=False)

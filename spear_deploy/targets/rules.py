@@ -1,4 +1,4 @@
-"""Rules of a chip as objects: the check, and the one text that states it everywhere.
+"""Rules of a chip: the check, and the one text that states it everywhere.
 
 A rule is a small function.  Its docstring, filled with the chip's figures, is what a finding quotes, what ``explain``
 prints and the row of the chip's page in the documentation, so that they cannot differ::
@@ -23,9 +23,9 @@ from spear_deploy.errors import Finding, Severity
 
 @dataclass(frozen=True)
 class Breach:
-    """Where a rule is broken: what was found there, with its value and the limit where they are numbers.
+    """A place where a rule is broken: what was found, and for numbers its value and the limit.
 
-    The limit is the largest allowed value, or the least (``at_least``).
+    The limit is the largest allowed value, or the smallest (``at_least``).
     """
 
     where: str
@@ -40,7 +40,7 @@ Check: TypeAlias = Callable[[Any, Any], Iterable[Breach]]
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that a chip asks of a network; ``text`` has places for the chip's figures."""
+    """One requirement of a chip on networks; ``text`` has placeholders for the chip's figures."""
 
     name: str
     code: str

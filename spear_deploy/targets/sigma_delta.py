@@ -19,7 +19,7 @@ class LoweredSigmaDelta(Lowered):
     network: SigmaDeltaNetwork = field(kw_only=True)
 
     def simulate(self, x: NDArray[Any]) -> Recording:
-        """Run the same in real numbers, of which no message loses anything.
+        """Run the network in real numbers, without rounding of messages.
 
         ``x`` (steps, samples, *shape) are the integers that :meth:`emulate` takes.  What is returned is in units of the
         encoder's integers: see :func:`spear_deploy.simulate.sigma_delta.simulate_sigma_delta`.
@@ -36,4 +36,4 @@ class SigmaDeltaTarget(Protocol):
     """A chip family that runs networks of sigma-delta neurons."""
 
     def lower_sigma_delta(self, chip: Any, network: SigmaDeltaNetwork) -> LoweredSigmaDelta:
-        """Put a network on a chip; raise :class:`UnsupportedError` (E034) for one whose spikes carry too few bits."""
+        """Place a network on a chip; raise :class:`UnsupportedError` (E034) if its spikes carry too few bits."""

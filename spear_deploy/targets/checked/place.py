@@ -1,4 +1,4 @@
-"""Neurons on cores that are filled up to their limits: a count of the cores that a network takes.
+"""Counting the cores that a network takes, with neurons filling cores up to their limits.
 
 A population is cut into equal tiles, each as large as a core holds.  One of a single tile may share a core with others;
 sources that two of them have in common are counted for both.  What limits a core and has no figure is left out.
@@ -23,7 +23,7 @@ Tile = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Load:
-    """What a core holds, or can hold; None: no figure."""
+    """Contents or limits of a core; None: no figure."""
 
     neurons: int | None
     sources: int | None

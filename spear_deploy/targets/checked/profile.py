@@ -1,7 +1,7 @@
-"""What a profile of a chip holds that is checked, not emulated.  Every figure is used: tests/targets/checked.
+"""The schema of profiles of checked chips.  Every figure is used: tests/targets/checked.
 
-A figure that is absent is not published: the check that needs it is not made, and that is told (N040).  Those of
-:class:`Restrictions` are other: where one is absent, the chip has no such restriction.
+An absent figure is not published: the check that needs it is not made, and that is noted (N040).  An absent figure of
+:class:`Restrictions` is different: the chip has no such restriction.
 """
 
 from __future__ import annotations

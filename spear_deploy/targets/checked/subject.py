@@ -1,4 +1,4 @@
-"""A network as the rules of checked chips see it: fan-in, destinations and weights of each neuron."""
+"""The subject of the rules of checked chips: fan-in, destinations and weights of each neuron."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class NetworkToCheck:
-    """What the rules look at."""
+    """The network as the rules see it."""
 
     network: Network
 
@@ -86,7 +86,7 @@ def fan_in(synapses: Synapses, shape: tuple[int, ...]) -> Counts:
 
 
 def kind_of(neuron: Neuron) -> NeuronKind:
-    """Return which kind of neuron it is; one that keeps more than all of its membrane leaks too, the other way."""
+    """Return the kind of a neuron; one whose membrane grows by itself counts as leaky."""
     if neuron.has_current:
         return "cuba"
     if np.all(neuron.beta == 0):
@@ -95,7 +95,7 @@ def kind_of(neuron: Neuron) -> NeuronKind:
 
 
 def reset_of(neuron: Neuron) -> ResetKind:
-    """Return what a spike does to the membrane."""
+    """Return the kind of reset."""
     if neuron.reset == "subtract":
         return "subtract"
     return "value" if np.any(neuron.reset_value) else "zero"
