@@ -73,7 +73,7 @@ def test_the_same_bytes(
     same(alone, tmp_path / "points")
     assert "70pct_seed_1: search done in" in told
     assert told.splitlines()[-1] == "points 2/2"
-    assert "begun once more" not in told
+    assert "started once more" not in told
     assert all(worker.poll() is None for worker in workers)
 
 

@@ -241,7 +241,7 @@ def test_sources_are_not_overwritten(tmp_path: Path) -> None:
     source.write_text("mine")
     refuse_sources_inside(tmp_path / "build", [source])
     refuse_sources_inside(circle(tmp_path), [source])
-    with pytest.raises(InputError, match="E009.*model.nir lies in it"):
+    with pytest.raises(InputError, match="E009.*model.nir is in it"):
         refuse_sources_inside(tmp_path, [source])
 
 

@@ -128,4 +128,4 @@ def test_accuracy_at_chance(right: int, labels: list[int], told: bool, deployed:
     found = at_chance(replace(deployed.on_test, activity=activity))
     assert [each.code for each in found] == ["N045"] * told
     if told:
-        assert f"of {len(wanted)} test samples are answered rightly" in found[0].message
+        assert f"of {len(wanted)} test samples are classified correctly" in found[0].message

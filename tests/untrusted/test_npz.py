@@ -89,7 +89,7 @@ def test_other_files(content: bytes, tmp_path: Path) -> None:
     """A file that is not an archive is said to be none."""
     path = tmp_path / "other.npz"
     path.write_bytes(content)
-    assert "no .npz file" in reason(path)
+    assert "not a .npz file" in reason(path)
 
 
 def test_flipped_and_missing_bytes(tmp_path: Path) -> None:
