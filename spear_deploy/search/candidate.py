@@ -120,7 +120,7 @@ def press(candidate: Candidate, evaluator: Evaluator, goal: Goal, config: Finetu
     """Fine-tune on, pressing the SynOps towards the budget that is used most; the multiplier is carried over.
 
     Where no budget is one of activity there is nothing to press towards.  One that decides more validation samples
-    rightly than the unpruned network, by more than a standard error, is no longer distilled from it.  After the
+    correctly than the unpruned network, by more than a standard error, is no longer distilled from it.  After the
     deadline nothing is done.
     """
     if evaluator.execution.deadline.passed:
