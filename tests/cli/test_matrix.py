@@ -21,7 +21,7 @@ READ = ("--semantics", DIGITS / "semantics.toml")
 
 def rows(out: str) -> dict[str, list[str]]:
     """Return the table's rows by chip."""
-    found = (line.split() for line in out.split("what stands in the way", maxsplit=1)[0].splitlines())
+    found = (line.split() for line in out.split("what is in the way", maxsplit=1)[0].splitlines())
     return {cells[0]: cells[1:] for cells in found if cells and cells[0] in chip_names()}
 
 
