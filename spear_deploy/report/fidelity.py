@@ -72,7 +72,7 @@ def _beside(beside: FloatAndChip | None) -> dict[str, Any] | None:
 
 def overview(fidelity: Mapping[str, Any]) -> str:
     """Return the figures of the whole network, from :func:`fidelity_data`."""
-    alike = f"{percent(fidelity['same_decisions'])} of {fidelity['samples']:,} samples decided equally"
+    alike = f"{percent(fidelity['same_decisions'])} of {fidelity['samples']:,} samples decided alike"
     accuracies = " -> ".join(
         f"{percent(fidelity[key], 2)} (+-{100 * fidelity[f'{key}_error']:.2f})"
         for key in ("accuracy_float", "accuracy_chip")

@@ -31,7 +31,7 @@ def test_inspect_finds_a_collapse(spear: Run, request_: tuple[object, ...]) -> N
     """The same findings as of a deployment, with its exit code, and the table in front of them."""
     done = spear("inspect", *request_)
     assert done.code == 3
-    assert "50.0% of 30 samples decided equally" in done.out
+    assert "50.0% of 30 samples decided alike" in done.out
     assert "E066 population 'hidden': falls silent" in done.err
     assert "--allow-loss" in done.err
 

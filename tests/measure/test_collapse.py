@@ -128,7 +128,7 @@ def test_the_cause_is_the_first_that_departs():
     of = fidelity(row("first", 9.5), row("second", 7.0), row("out", 2.0), elsewhere=50)
     ((where, message),) = found(of)
     assert where == "population 'second'"
-    assert message.endswith("the cause is in 'second': 7 spikes a sample, 10 in float")
+    assert message.endswith("the cause is 'second': 7 spikes a sample, 10 in float")
 
 
 def test_too_many_and_too_few_do_not_balance():

@@ -52,7 +52,7 @@ def test_data(data):
 def test_overview(data):
     """The whole network in a sentence."""
     assert overview(data) == (
-        "75.0% of 4 samples decided equally; accuracy 75.00% (+-21.65) -> 50.00% (+-25.00), 25.00 points lost, "
+        "75.0% of 4 samples decided alike; accuracy 75.00% (+-21.65) -> 50.00% (+-25.00), 25.00 points lost, "
         "standard error of the pairs 25.00; SynOps 1,000 -> 1,000"
     )
 
