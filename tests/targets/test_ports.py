@@ -34,7 +34,7 @@ def test_clipped_values_are_counted():
 
 def test_no_value_is_minus_zero():
     """What a message says of values is what they are called."""
-    with pytest.raises(InputError, match="values -1 to 0 are outside 0 to 1"):
+    with pytest.raises(InputError, match="values -1 to 0 lie outside 0 to 1"):
         InputPort("in", (2,), 1).encode(np.array([-1.0, -0.0]))
 
 
