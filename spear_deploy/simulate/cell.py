@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
+from spear_deploy.simulate.convolution_kernel import convolve_and_scan
 from spear_deploy.simulate.convolution_layout import Pair
-from spear_deploy.simulate.convolved_scan import ConvolvedScan
+from spear_deploy.simulate.convolved_scan import ConvolvedScan, Scan
 from spear_deploy.simulate.layout import as_rows, from_rows, in_order
 from spear_deploy.simulate.scan_kernel import MOST_SPIKES, FusedLoop, FusedScan, Parameters
 
@@ -51,7 +52,8 @@ class Cell(nn.Module):
 
     def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair]) -> Tensor:
         """Scan neurons fed by a convolution of ``x`` (T, B, C, H, W); ``geometry`` is its stride and padding."""
-        arguments = (x, weight, bias, geometry, self._scan_parameters, SURROGATE_SLOPE)
+        scan = Scan(convolve_and_scan, self._scan_parameters, self._scan_parameters)
+        arguments = (x, weight, bias, geometry, scan, SURROGATE_SLOPE)
         spikes: Tensor = ConvolvedScan.apply(*arguments)  # type: ignore[no-untyped-call]
         return spikes
 

@@ -6,15 +6,16 @@ library's convolution and a scan where few of the source's values are not zero, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.convolution_kernel import convolve_and_scan, go_back
+from spear_deploy.simulate.convolution_kernel import go_back
 from spear_deploy.simulate.convolution_layout import Layout, Pair, as_columns, as_runs, from_runs, layout_of
 from spear_deploy.simulate.event_products import LARGEST, fires_little
 from spear_deploy.simulate.layout import as_rows, has_channels_last, in_order, maps_with_channels_last
@@ -32,10 +33,21 @@ def suits_convolution(x: Tensor, weight: Tensor) -> bool:
     return fires_little(x[len(x) // 2])
 
 
+class Scan(NamedTuple):
+    """Neurons fed by a convolution: ``kernel`` scans them forward; gradients pass through the ``smooth`` ones backward.
+
+    The kernel has the arguments of :func:`~spear_deploy.simulate.convolution_kernel.convolve_and_scan`.
+    """
+
+    kernel: Callable[..., None]
+    neurons: Any
+    smooth: Parameters
+
+
 class ConvolvedScan(torch.autograd.Function):
     """Spikes (T, B, O, H', W') of neurons that a convolution (without groups or dilation) of (T, B, C, H, W) feeds.
 
-    ``parameters`` are in the order of (O, H', W').
+    The arrays of ``scan`` are in the order of (O, H', W').
     """
 
     @staticmethod
@@ -45,7 +57,7 @@ class ConvolvedScan(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor | None,
         geometry: tuple[Pair, Pair],
-        p: Parameters,
+        scan: Scan,
         slope: float,
     ) -> Tensor:
         """Keep the membranes for the backward pass."""
@@ -53,13 +65,13 @@ class ConvolvedScan(torch.autograd.Function):
         x = maps_with_channels_last(x) if last else x.contiguous()
         g = layout_of(tuple(x.shape[2:]), tuple(weight.shape), *geometry, last=last)
         maps = x.new_empty(*x.shape[:2], g.rows, g.columns, g.outputs).permute(0, 1, 4, 2, 3)
-        v, p = torch.empty(*x.shape[:2], g.size), in_order(p, maps)
+        v, neurons = torch.empty(*x.shape[:2], g.size), in_order(scan.neurons, maps)
         runs = torch.zeros(g.weights)
         as_runs(weight.detach().numpy(), g, runs.numpy())
         biases = np.zeros(g.outputs, np.float32) if bias is None else bias.detach().contiguous().numpy()
-        convolve_and_scan(p, g, _flat(runs), biases, _rows(x), v.numpy(), _rows(maps))
+        scan.kernel(neurons, g, _flat(runs), biases, _rows(x), v.numpy(), _rows(maps))
         ctx.save_for_backward(x, weight, v)
-        ctx.layout, ctx.parameters, ctx.slope = g, p, slope
+        ctx.layout, ctx.parameters, ctx.slope = g, in_order(scan.smooth, maps), slope
         return maps
 
     @staticmethod

@@ -43,8 +43,8 @@ class NetworkSimulator(nn.Module):
     with neurons its output (T, B, *shape): spikes, or the membrane for a readout.
 
     ``chains`` are the modules of the projections, ``cells`` those of the populations, by name; simulators differ only
-    in these.  A chain maps (T, B, *source) to (T, B, *target), and has ``to_ops()`` and, if its operations are a single
-    Linear, ``matrix()``; a cell has the methods of
+    in these.  A chain maps (T, B, *source) to (T, B, *target), and has ``to_ops()``; if its operations are a single
+    Linear, ``matrix()``; if it ``ends_in_convolution``, the parts of a :class:`Chain`.  A cell has the methods of
     :class:`~spear_deploy.simulate.cell.Cell`.  ``counted`` names the inputs whose payloads are numbers of spikes.
     """
 
@@ -103,8 +103,20 @@ class NetworkSimulator(nn.Module):
         return torch.zeros(shape, device=first.device) if total is None else total
 
     def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Return the output of a population outside loops, given ``known`` outputs: (T, B, *shape)."""
-        return self.sent(name, self.arriving(name, known))
+        """Return the output of a population outside loops, given ``known`` outputs: (T, B, *shape).
+
+        A convolution and its neurons run in one pass where that is faster.
+        """
+        projections = self.structure.into(name)
+        if len(projections) != 1 or not self._chains[projections[0].name].ends_in_convolution:
+            return self.sent(name, self.arriving(name, known))
+        (projection,), chain, cell = projections, self._chains[projections[0].name], self._cells[name]
+        x = chain.front(delayed(known[projection.source], projection.delay))
+        weight, bias, geometry = chain.convolution()
+        if cell.can_be_fused(x) and suits_convolution(x, weight):
+            spikes: Tensor = cell.convolved(x, weight, bias, geometry)
+            return spikes
+        return self.sent(name, chain.end(x))
 
     def sent(self, name: str, arriving: Tensor) -> Tensor:
         """Return the output of a population outside loops for its summed input: (T, B, *shape) both."""
@@ -174,19 +186,6 @@ class FloatSimulator(NetworkSimulator):
         chains = {projection.name: Chain(projection.ops) for projection in network.projections}
         cells = {population.name: Cell(population.neuron) for population in network.neurons}
         super().__init__(network, chains, cells)
-
-    def outputs(self, name: str, known: Mapping[str, Tensor]) -> Tensor:
-        """Return the output of a population; a convolution and its neurons run in one pass where that is faster."""
-        projections = self.structure.into(name)
-        if len(projections) != 1 or not self._chains[projections[0].name].ends_in_convolution:
-            return super().outputs(name, known)
-        (projection,), chain, cell = projections, self._chains[projections[0].name], self._cells[name]
-        x = chain.front(delayed(known[projection.source], projection.delay))
-        weight, bias, geometry = chain.convolution()
-        if isinstance(cell, Cell) and cell.can_be_fused(x) and suits_convolution(x, weight):
-            spikes: Tensor = cell.convolved(x, weight, bias, geometry)
-            return spikes
-        return self.sent(name, chain.end(x))
 
 
 class Chain(nn.Module):

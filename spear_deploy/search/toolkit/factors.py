@@ -20,6 +20,7 @@ from spear_deploy.network import Conv2d, Flatten, Linear, LinearOp, Network, Sca
 from spear_deploy.network.ops import Shape, chain_shapes
 from spear_deploy.network.units import UnitGroups, Units, keep_units, unit_groups
 from spear_deploy.simulate.cell import Cell, CellState
+from spear_deploy.simulate.convolution_layout import Pair
 from spear_deploy.simulate.simulator import FloatSimulator
 
 LEAST = 0.1
@@ -55,6 +56,9 @@ class _FactorCell:
 
     def can_be_fused(self, x: Tensor) -> bool:
         return self._cell.can_be_fused(x)
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, geometry: tuple[Pair, Pair]) -> Tensor:
+        return self._scaled(self._cell.convolved(x, weight, bias, geometry), 2)
 
     def feed_back(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         # What is fed back is weight @ (factor * s): columns are scaled, and the loop stays fused.

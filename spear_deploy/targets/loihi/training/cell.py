@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from spear_deploy.network import Neuron
 from spear_deploy.simulate.cell import SURROGATE_SLOPE, CellState, Spike
+from spear_deploy.simulate.convolution_layout import Pair
+from spear_deploy.simulate.convolved_scan import ConvolvedScan, Scan
 from spear_deploy.simulate.layout import as_row, as_rows, from_rows, in_order
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
 from spear_deploy.targets.loihi.training.exact import Exactly
-from spear_deploy.targets.loihi.training.kernel import IntegerLoop, IntegerNeurons, IntegerScan
+from spear_deploy.targets.loihi.training.kernel import IntegerLoop, IntegerNeurons, IntegerScan, convolve_and_scan
 
 
 class IntegerCell(nn.Module):
@@ -67,6 +69,15 @@ class IntegerCell(nn.Module):
     def can_be_fused(self, x: Tensor) -> bool:
         """Whether the fused loop covers these neurons, where ``x`` is."""
         return x.device.type == "cpu" and self._neurons.fires
+
+    def convolved(self, x: Tensor, weight: Tensor, _: None, geometry: tuple[Pair, Pair]) -> Tensor:
+        """Scan neurons that a convolution, of a stride and padding, of payloads (T, B, C, H, W) feeds."""
+        # The bias of a channel is in the bias of its neurons already: a 0 that has the gradient of any of them.
+        constant = self._constant
+        nothing = None if constant is None else (constant - constant.detach())[:, 0, 0]
+        scan = Scan(convolve_and_scan, self._neurons, self._smooth)
+        spikes: Tensor = ConvolvedScan.apply(x, weight, nothing, geometry, scan, SURROGATE_SLOPE)  # type: ignore[no-untyped-call]
+        return spikes
 
     def feed_back(self, x: Tensor, weight: Tensor, _: None) -> Tensor:
         """Scan neurons that feed back to themselves, a step later, through ``weight @ s``."""

@@ -13,7 +13,8 @@ from spear_deploy.network import Population
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.training.cell import IntegerCell
-from spear_deploy.targets.loihi.training.synapses import Array, ComposedSynapses, GridSynapses
+from spear_deploy.targets.loihi.training.grid import Array
+from spear_deploy.targets.loihi.training.synapses import ComposedSynapses, GridSynapses
 
 _FLOAT32_EXACT = float(1 << 24)
 """Integers below this are exact in single precision."""

@@ -18,8 +18,9 @@ from spear_deploy.targets.loihi.inputs import port_of
 from spear_deploy.targets.loihi.program import LoihiPopulation, LoihiProgram
 from spear_deploy.targets.loihi.registers import Arithmetic, Registers
 from spear_deploy.targets.loihi.training.cell import IntegerCell
+from spear_deploy.targets.loihi.training.grid import Grid
 from spear_deploy.targets.loihi.training.layer import TrainedLayer
-from spear_deploy.targets.loihi.training.synapses import Grid, synapses_of
+from spear_deploy.targets.loihi.training.synapses import synapses_of
 from spear_deploy.targets.ports import InputRange
 
 

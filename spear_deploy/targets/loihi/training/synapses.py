@@ -8,66 +8,29 @@ gradient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, Projection, SumPool2d
-from spear_deploy.network.ops import Shape
-from spear_deploy.network.synapses import ConvSynapses, Synapses, compose, constant_output
+from spear_deploy.network import AvgPool2d, Conv2d, Linear, LinearOp, SumPool2d
+from spear_deploy.network.synapses import ConvSynapses, Synapses, constant_output
+from spear_deploy.simulate.convolution_layout import Pair
 from spear_deploy.simulate.products import linear
 from spear_deploy.simulate.simulator import Chain, existing_weights, over_time
 from spear_deploy.targets.loihi.convolution import Geometry, conv2d
 from spear_deploy.targets.loihi.layer import is_on_grid
 from spear_deploy.targets.loihi.program import by_row
-from spear_deploy.targets.loihi.registers import Registers
 from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
+from spear_deploy.targets.loihi.training.grid import Array, Grid
 
-Array: TypeAlias = NDArray[np.float64]
 
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """The properties of a projection that the program fixes.
-
-    ``scale``: chip units per float unit of the target's input, of its full shape; ``payload_scale``: payload per float
-    unit of the source, ``payload`` the largest; ``raised`` as in
-    :class:`~spear_deploy.targets.loihi.program.LoihiProjection`.
-    """
-
-    projection: Projection
-    synapses: Synapses
-    source: Shape
-    scale: Array
-    payload_scale: float
-    payload: int
-    exponent: int
-    registers: Registers
-    raised: NDArray[np.int8] | None = None
-
-    @property
-    def target(self) -> Shape:
-        """Shape of the target."""
-        return self.scale.shape
-
-    def rows(self, weight: NDArray[Any]) -> Array:
-        """Return the scale of each row of weights (O, ...) into the target: (O, 1, ...)."""
-        return self.scale.reshape(len(weight), -1)[:, 0].reshape(-1, *(1,) * (weight.ndim - 1))
-
-    def composed(self, ops: tuple[LinearOp, ...]) -> Synapses:
-        """Return the synapses that operations of this projection's geometry are composed to."""
-        (synapses,) = compose([(*self._ends, ops)], {self.synapses.source: self.source})
-        return synapses
-
-    @property
-    def _ends(self) -> tuple[str, str, str]:
-        return self.synapses.name, self.synapses.source, self.synapses.target
+_ONE_PASS = 1 << 17
+"""Products of a frame from which one pass with the neurons is faster than a convolution and a scan."""
 
 
 class IntegerSynapses(nn.Module):
@@ -83,6 +46,11 @@ class IntegerSynapses(nn.Module):
         self.integers = torch.empty(0)
         self.is_conv = isinstance(grid.synapses, ConvSynapses)
         self.has_bias = any(getattr(op, "bias", None) is not None for op in grid.projection.ops)
+
+    @property
+    def ends_in_convolution(self) -> bool:
+        """Whether neurons can go with the last operation in one pass."""
+        return False
 
     def prepare(self) -> int:
         """Bring the present weights into the range of the mantissas; return the least exponent that holds them."""
@@ -186,10 +154,36 @@ class GridSynapses(IntegerSynapses):
         """Return the largest sums into each unit; a weight is as many synapses as its window has cells."""
         return super().reach(units) * float(prod(prod(op.kernel) for op in self._pools))
 
-    def _sums(self, x: Tensor) -> Tensor:
+    @property
+    def ends_in_convolution(self) -> bool:
+        """Whether neurons run faster in one pass with the last operation, a plain convolution whose sums are exact."""
+        op = self._op
+        is_plain = isinstance(op, Conv2d) and op.groups == 1 and op.dilation == (1, 1)
+        products = self.weight.numel() * prod(self.grid.target[1:])
+        return is_plain and self.kind == torch.float32 and not self.wraps and products >= _ONE_PASS
+
+    def convolution(self) -> tuple[Tensor, None, tuple[Pair, Pair]]:
+        """Return the integer weights, stride and padding of a convolution; biases are the neurons'."""
+        op = self._op
+        assert isinstance(op, Conv2d)
+        return self.integers, None, (op.stride, op.padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map payloads (T, B, *source) to sums (T, B, *target)."""
+        return self.end(self.front(x))
+
+    def front(self, x: Tensor) -> Tensor:
+        """Sum the windows of poolings."""
+        return over_time(self._pooled, x) if self._pools else x
+
+    def _pooled(self, x: Tensor) -> Tensor:
         for op in self._pools:
             x = functional.avg_pool2d(x.to(self.kind), op.kernel, op.stride, op.padding, divisor_override=1)
-        return super()._sums(x)
+        return x
+
+    def end(self, x: Tensor) -> Tensor:
+        """Map what comes through the poolings to sums."""
+        return over_time(self._sums, x)
 
     def _products(self, x: Tensor, weight: Tensor) -> Tensor:
         if isinstance(self._op, Linear):

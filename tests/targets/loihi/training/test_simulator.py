@@ -16,11 +16,14 @@ from spear_deploy.errors import UnsupportedError
 from spear_deploy.execution import Execution
 from spear_deploy.network import AvgPool2d, Conv2d, Flatten, Linear, Network, Scale, SumPool2d
 from spear_deploy.recording import Recording
+from spear_deploy.simulate import simulator as simulate
 from spear_deploy.simulate.simulator import FloatSimulator
 from spear_deploy.targets.loihi.emulator.emulator import LoihiEmulator
 from spear_deploy.targets.loihi.program import LoihiProgram
 from spear_deploy.targets.loihi.quantise import quantise, quantise_to_train
 from spear_deploy.targets.loihi.registers import Registers
+from spear_deploy.targets.loihi.training import synapses
+from spear_deploy.targets.loihi.training.cell import IntegerCell
 from spear_deploy.targets.loihi.training.simulator import LoihiSimulator
 from spear_deploy.targets.ports import InputRange
 from tests.strategies import REGISTERS, Builder, biases, linear, networks, weights
@@ -196,6 +199,31 @@ def test_chains_of_operations_run_the_program(chain, bits):
     assert [(fan.every.tolist(), fan.nonzero.tolist()) for fan in ours] == [
         (fan.every.tolist(), fan.nonzero.tolist()) for fan in theirs
     ]
+
+
+@pytest.mark.parametrize("values", RANGES, ids=["spikes", "counts", "values"])
+@pytest.mark.parametrize("chain", [name for name in CHAINS if name.endswith("convolution")])
+def test_a_convolution_and_its_neurons_go_in_one_pass(monkeypatch, chain, values):
+    """It runs the program to the last bit, and gives the gradients of the convolution and the scan apart."""
+    build = Builder(np.random.default_rng(0), (2, 8, 8))
+    build.add(CHAINS[chain](build))
+    network = build.network()
+    x = values_of(np.random.default_rng(1), network, values)
+
+    def trained(in_one_pass: bool) -> LoihiSimulator:
+        monkeypatch.setattr(simulate, "suits_convolution", lambda *_: in_one_pass)
+        monkeypatch.setattr(synapses, "_ONE_PASS", 1)  # whatever its size
+        simulator = simulator_of(network, REGISTERS, values)
+        out = simulator({"in": tensor(x)})
+        assert_runs_as(lower(simulator.to_network(), REGISTERS, values), simulator.structure, out, x)
+        (torch.arange(1.0, 1 + out["p1"][0].numel()) * out["p1"].flatten(1)).sum().backward()
+        return simulator
+
+    apart = dict(trained(in_one_pass=False).named_parameters())
+    monkeypatch.setattr(IntegerCell, "forward", None)
+    for name, parameter in trained(in_one_pass=True).named_parameters():
+        torch.testing.assert_close(parameter.grad, apart[name].grad, rtol=1e-3, atol=0)
+        assert parameter.grad.any()
 
 
 def test_gains_of_a_readout_are_of_its_biases_too():
