@@ -28,7 +28,6 @@ from spear_deploy.targets.loihi.program import by_row
 from spear_deploy.targets.loihi.training.exact import Exactly, Rounded
 from spear_deploy.targets.loihi.training.grid import Array, Grid
 
-
 _ONE_PASS = 1 << 17
 """Products of a frame from which one pass with the neurons is faster than a convolution and a scan."""
 
