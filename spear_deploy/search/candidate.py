@@ -56,16 +56,17 @@ class Candidate:
 def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     """Return the candidate for the closing fine-tuning: the most accurate of those that can still meet the budgets.
 
-    After so brief a fine-tuning, accuracies within a standard error of each other say little.  Among such candidates
-    untrained weights take precedence, which have learnt in a few batches what the others had a whole training for, then
-    those ``of`` the method asked for; among these, the one with the fewest SynOps if that saves noticeably, or else the
-    one with the least loss.
+    Untrained weights take precedence if they are within two standard errors of the most accurate: they have learnt in a
+    few batches what the others had a whole training for, and go on learning.  Otherwise accuracies within one standard
+    error of each other say little after so brief a fine-tuning.  Among such candidates those ``of`` the method asked
+    for take precedence; among these, the one with the fewest SynOps if that saves noticeably, or else the one with the
+    least loss.
     """
     candidates = [each for each in candidates if goal.fits(each.measured.lowered.placement)] or candidates
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
     alike = _most_accurate(within)
-    new = [each for each in alike if each.option.proposal.untrained]
+    new = [each for each in _most_accurate(within, _LEARNING) if each.option.proposal.untrained]
     alike = new or [each for each in alike if each.option.of == of] or alike
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     surest = min(alike, key=lambda each: calibrated_loss(each.measured.val))
@@ -88,12 +89,14 @@ def to_deliver(candidates: Sequence[Candidate], goal: Goal) -> Candidate:
     return min(alike, key=lambda each: calibrated_loss(each.measured.val))
 
 
-def _most_accurate(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the most accurate candidates: the best one, and those within a standard error of it."""
+def _most_accurate(candidates: Sequence[Candidate], errors: float = 1.0) -> list[Candidate]:
+    """Return the most accurate candidates: the best one, and those within so many standard ``errors`` of it."""
     best = max(candidates, key=lambda each: each.measured.val.accuracy)
-    return [each for each in candidates if gain(best.measured.val, each.measured.val) <= 1.0]
+    return [each for each in candidates if gain(best.measured.val, each.measured.val) <= errors]
 
 
+_LEARNING = 2.0
+"""Standard errors by which untrained weights may be behind, and still be what learns best."""
 _SAVING = 0.95
 """A network with less than this share of another's SynOps is preferred: fine-tuning changes less than that."""
 _REACHABLE = 0.25

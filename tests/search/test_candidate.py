@@ -97,9 +97,9 @@ def test_what_is_clearly_more_accurate_is_delivered() -> None:
     assert delivered(candidate(many), candidate(near)) == 1
 
 
-def test_new_weights_that_are_alike_come_first() -> None:
-    """They learnt in a few batches what the others had a whole training for; behind by more they do not."""
-    alike, behind = (candidate(activity(right), of="scratch", untrained=True) for right in (89, 85))
+def test_new_weights_that_are_nearly_alike_come_first() -> None:
+    """Two standard errors: of four samples that the other one alone decides rightly, five are more than two."""
+    alike, behind = (candidate(activity(right), of="scratch", untrained=True) for right in (86, 85))
     assert taken(candidate(activity(90)), alike) == 1
     assert taken(candidate(activity(90)), behind) == 0
 
