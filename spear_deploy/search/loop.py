@@ -54,11 +54,30 @@ class SearchResult:
     rising: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """What is known before the method is asked.
+
+    ``target`` is the share of the unpruned network's SynOps to prune to, ``rate`` the learning rate; ``uniform`` widths
+    and the gradual ``path`` meet the target.
+    """
+
+    space: Space
+    target: float
+    uniform: KeepCounts
+    rate: float
+    path: GradualPath
+
+
 def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult:
     """Search for the most accurate network that meets the goal.
 
     Raises :class:`BudgetNotMetError` (E041) if even the smallest network is far beyond a budget.
     """
+    return _Search(evaluator, goal, _start(evaluator, goal, progress)).run(progress)
+
+
+def _start(evaluator: Evaluator, goal: Goal, progress: Progress) -> _Start:
     options = evaluator.options
     with progress.step("importance"):
         space = Space(evaluator.prunable_groups(), options.lowest_ratio, partial(_beyond, evaluator, goal))
@@ -71,7 +90,7 @@ def search(evaluator: Evaluator, goal: Goal, progress: Progress) -> SearchResult
         progress.say(told)
     with progress.step("gradual") as tick:
         path = prune_gradually(evaluator, space, target, rate, tick)
-    return _Search(evaluator, space, goal, target, path, uniform, rate).run(progress)
+    return _Start(space, target, uniform, rate, path)
 
 
 def _beyond(evaluator: Evaluator, goal: Goal, counts: KeepCounts) -> float:
@@ -83,20 +102,11 @@ def _beyond(evaluator: Evaluator, goal: Goal, counts: KeepCounts) -> float:
 class _Search:
     """The state of one search: the proposals of the method, and the candidates chosen from them."""
 
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        space: Space,
-        goal: Goal,
-        target: float,
-        path: GradualPath,
-        uniform: KeepCounts,
-        rate: float,
-    ) -> None:
-        self.evaluator, self.space, self.goal = evaluator, space, goal
-        self.path, self.uniform, self.rate = path, uniform, rate
-        self.options, self.target = evaluator.options, target
-        self.pairs, self.chosen = list(path.pairs), list[Pair]()
+    def __init__(self, evaluator: Evaluator, goal: Goal, start: _Start) -> None:
+        self.evaluator, self.goal, self.options = evaluator, goal, evaluator.options
+        self.space, self.target, self.rate = start.space, start.target, start.rate
+        self.uniform, self.path = start.uniform, start.path
+        self.pairs, self.chosen = list(self.path.pairs), list[Pair]()
         self.lre = fit(self.pairs)
         self.judged: list[tuple[Proposal, Outcome]] = []
 
@@ -106,8 +116,8 @@ class _Search:
             self._explore(method, tick)
             chosen = self._choose(method)
         options = [*self._beside(chosen), *(self._option(*entry) for entry in chosen)]
-        if self.evaluator.execution.deadline.passed:  # one is measured, which had better be within the budgets
-            options.sort(key=lambda each: (each.of == "scratch", each.predicted > self.target))
+        if self.evaluator.execution.deadline.passed:  # only one is measured, which should be within the budgets
+            options.sort(key=lambda each: (each.proposal.untrained, each.predicted > self.target))
         with progress.step("compare") as tick:
             compared = tuple(self._comparison().candidates(options, tick))
         for candidate in compared:

@@ -53,11 +53,9 @@ class Proposal:
     @property
     def key(self) -> Any:
         """What identifies it in the journal."""
-        return (
-            {n: int(c) for n, c in self.counts.items()}
-            if self.network is None
-            else {"network": self.network.content_hash}
-        )
+        if self.network is not None:
+            return {"network": self.network.content_hash}
+        return {name: int(count) for name, count in self.counts.items()}
 
 
 @dataclass(frozen=True, eq=False)
