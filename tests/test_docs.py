@@ -74,16 +74,18 @@ NOT_RUN = {
     "python -m benchmarks.pruning --network braille --data-dir build/zero --seeds 0 --methods "
     "uniform+ scratch+": "as above",
     "python -m benchmarks.pruning --network fashion --data-dir DIR --budgets 50 15 5 --seeds 0 "
-    "--methods default uniform": "as above",
+    "--methods default uniform+ scratch+": "as above",
     "python -m benchmarks.pruning --network nmnist --data-dir DIR --budgets 15 --seeds 0 "
-    "--methods default scratch uniform gradual spear gradr": "as above",
+    "--methods default uniform+ scratch+ gradual spear gradr": "as above",
     "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 "
     "15 --seeds 0 --methods default": "as above",
-    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 30 "
-    "--seeds 0 --methods gradual uniform": "as above",
+    "python -m benchmarks.pruning --network cifar-vgg --data-dir build/cifar --budgets 50 15 "
+    "--seeds 0 --methods uniform+ scratch+": "as above",
     "python -m benchmarks.pruning --network cifar-resnet --data-dir build/cifar --budgets 50 "
-    "15 --seeds 0 --methods default": "as above",
+    "15 --seeds 0 --methods default uniform+ scratch+": "as above",
     "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --methods default": "as above",
+    "python -m benchmarks.pruning --network drawn-recurrent --data-dir build/drawn --methods default "
+    "scratch+": "as above",
     "python -m benchmarks.pruning --network drawn-dense --data-dir build/drawn --seeds 0 1 "
     "--methods uniform+ scratch+": "as above",
     "python -m benchmarks.device": "needs a GPU",

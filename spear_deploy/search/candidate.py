@@ -66,8 +66,10 @@ def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     nearest = min(goal.excess(each.measured) for each in candidates)
     within = [each for each in candidates if goal.excess(each.measured) <= max(_REACHABLE, nearest)]
     alike = _most_accurate(within)
-    new = [each for each in _most_accurate(within, _LEARNING) if each.option.proposal.untrained]
-    alike = new or [each for each in alike if each.option.of == of] or alike
+    if new := [each for each in _most_accurate(within, _LEARNING) if each.option.proposal.untrained]:
+        alike = _most_accurate(new)
+    else:
+        alike = [each for each in alike if each.option.of == of] or alike
     leanest = min(alike, key=lambda each: each.measured.val.mean_synops)
     surest = min(alike, key=lambda each: calibrated_loss(each.measured.val))
     saves = leanest.measured.val.mean_synops <= _SAVING * surest.measured.val.mean_synops

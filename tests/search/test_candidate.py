@@ -104,6 +104,12 @@ def test_new_weights_that_are_nearly_alike_come_first() -> None:
     assert taken(candidate(activity(90)), behind) == 0
 
 
+def test_new_weights_that_are_too_few_do_not_come_first() -> None:
+    """A narrower network saves SynOps, but is behind a wider one of new weights by more than a standard error."""
+    narrow, wide = (candidate(activity(right, synops), untrained=True) for right, synops in ((86, 50.0), (89, 100.0)))
+    assert taken(candidate(activity(90)), narrow, wide) == 2
+
+
 def test_what_misses_the_goal_least_is_delivered() -> None:
     """Before all accuracy; one that meets it is never given up."""
     assert delivered(candidate(activity(99), 0.1), candidate(activity(60))) == 1
