@@ -67,12 +67,13 @@ NOT_RUN = {
     "python -m benchmarks.cifar vgg --trained --given 30000 --data-dir DIR -o build/cifar": (
         "needs the data set; tests/benchmarks/test_cifar.py does its steps"
     ),
-    "python -m benchmarks.pruning --network digits --methods default": "an hour; what is checked in is not run again",
-    "python -m benchmarks.pruning --network digits --seeds 0 --methods uniform+ scratch+": "as above",
+    "python -m benchmarks.pruning --network digits --methods default uniform+": (
+        "an hour; what is checked in is not run again"
+    ),
+    "python -m benchmarks.pruning --network digits --seeds 0 --methods scratch+": "as above",
     "python -m benchmarks.pruning --network digits --budgets 50 15 5 --methods gradr spear gradual taylor": "as above",
-    "python -m benchmarks.pruning --network braille --data-dir build/zero --methods default": "as above",
-    "python -m benchmarks.pruning --network braille --data-dir build/zero --seeds 0 --methods "
-    "uniform+ scratch+": "as above",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --methods default uniform+": "as above",
+    "python -m benchmarks.pruning --network braille --data-dir build/zero --seeds 0 --methods scratch+": "as above",
     "python -m benchmarks.pruning --network fashion --data-dir DIR --budgets 50 15 5 --seeds 0 "
     "--methods default uniform+ scratch+": "as above",
     "python -m benchmarks.pruning --network nmnist --data-dir DIR --budgets 15 --seeds 0 "
