@@ -100,7 +100,7 @@ def beyond_on_test(work: Work) -> tuple[Finding, ...]:
 def ended_by_time(work: Work) -> tuple[Finding, ...]:
     """Note that the time limit ended the search (E067), and how far it got."""
     assert work.search is not None
-    steps = sum(config.steps(len(work.data.train)) for config in work.search.candidate.tunings)
+    steps = work.search.candidate.batches(len(work.data.train))
     message = (
         f"the search was ended after {work.options.time_limit:g} s: networks judged: {work.search.episodes}, measured: "
         f"{len(work.search.compared)}; batches that the best of them was fine-tuned for: {steps}"

@@ -39,9 +39,15 @@ class Activity:
     sent: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
+    def answers(self) -> NDArray[np.int64]:
+        """The output with the highest score (the first of equal ones) of each sample: (N,)."""
+        highest: NDArray[np.int64] = self.scores.argmax(axis=1)
+        return highest
+
+    @property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether the highest score of each sample (the first of equal ones) is the label: (N,)."""
-        right: NDArray[np.bool_] = self.scores.argmax(axis=1) == self.labels
+        """Whether the answer to each sample is its label: (N,)."""
+        right: NDArray[np.bool_] = self.answers == self.labels
         return right
 
     @property
@@ -61,7 +67,7 @@ class Activity:
         0 for a network that always answers alike, whatever its accuracy.  Of N permuted answers, a_c of class c with
         l_c labels, sum(a_c l_c) / N are correct on average; the variance is that of a random permutation.
         """
-        labels, answers = self.labels, self.scores.argmax(axis=1)
+        labels, answers = self.labels, self.answers
         size, most = len(labels), max(int(labels.max()), self.scores.shape[1] - 1) + 1
         counts = [np.bincount(each, minlength=most).astype(np.float64) for each in (answers, labels)]
         both = counts[0] * counts[1]

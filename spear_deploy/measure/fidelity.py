@@ -106,7 +106,7 @@ class Fidelity:
     @property
     def differing(self) -> int:
         """Number of samples that the two decide differently."""
-        return int(np.count_nonzero(self.in_float.scores.argmax(axis=1) != self.on_chip.scores.argmax(axis=1)))
+        return int(np.count_nonzero(self.in_float.answers != self.on_chip.answers))
 
     @property
     def agreement(self) -> float:

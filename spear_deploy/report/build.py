@@ -188,7 +188,7 @@ def _search(work: Work, search: SearchResult, seconds: Mapping[str, float]) -> d
         "method": work.options.search.method,
         "delivered": search.candidate.option.of,
         "rate": search.rate,
-        "steps": sum(config.steps(len(work.data.train)) for config in search.candidate.tunings),
+        "steps": search.candidate.batches(len(work.data.train)),
         "episodes": search.episodes,
         "candidates": [_compared(each) for each in search.compared],
         "seconds": round(seconds.get("search", 0.0), 3),

@@ -52,6 +52,10 @@ class Candidate:
         """The share of the unpruned network's SynOps that LRE expected."""
         return self.option.predicted
 
+    def batches(self, samples: int) -> int:
+        """Return the batches it was fine-tuned for, on a split of so many samples."""
+        return sum(config.steps(samples) for config in self.tunings)
+
 
 def best_of(candidates: Sequence[Candidate], goal: Goal, of: str) -> Candidate:
     """Return the candidate for the closing fine-tuning: the most accurate of those that can still meet the budgets.

@@ -15,7 +15,6 @@ from spear_deploy.progress import Tick
 from spear_deploy.search.candidate import Candidate, Option, best_of, gain, press, start
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.space import KeepCounts, Space, widest_uniform
 from spear_deploy.train.config import FinetuneConfig
 
@@ -89,8 +88,7 @@ class Comparison:
                 leader = best_of(found, self.goal, self.evaluator.options.method)
                 if dict(wider) == dict(counts) or (latest is not leader and not is_smaller(latest, leader)):
                     break
-                batches = sum(each.steps(len(self.evaluator.data.train)) for each in candidate.tunings)
-                config = self.config.lasting(batches)
+                config = self.config.lasting(candidate.batches(len(self.evaluator.data.train)))
                 latest = start(self.rebuild(latest.option, wider), self.evaluator, self.goal, config)
                 found.append(latest)
                 counts = wider
@@ -109,11 +107,8 @@ class Comparison:
         use = self.goal.use(budget, candidate.measured)
         if use >= _WELL_USED:
             return counts
-        share = self._share(counts) * self.evaluator.options.aim / use
-        return widest_uniform(self.space, lambda each: self._share(each) <= share)
-
-    def _share(self, counts: KeepCounts) -> float:
-        return self.evaluator.outcome(Proposal(counts)).synops
+        share = self.evaluator.predicted_share(counts) * self.evaluator.options.aim / use
+        return widest_uniform(self.space, lambda each: self.evaluator.predicted_share(each) <= share)
 
 
 def may_win(candidate: Candidate, started: Sequence[Candidate]) -> bool:

@@ -53,6 +53,11 @@ class SynopsCost:
         """Return the SynOps per sample of a network that keeps these units of each group."""
         return sum(_kept(term.sent, term.source, kept) * _kept(term.share, term.target, kept) for term in self.terms)
 
+    def share_of(self, kept: Mapping[str, Units]) -> float:
+        """Return the SynOps of the kept units as a share of all; 0 where nothing is spent."""
+        total = self.total
+        return self.of(kept) / total if total else 0.0
+
     def saved(self, kept: Mapping[str, Units]) -> dict[str, Array]:
         """Return the SynOps saved by removing each unit alone from the kept ones, (units,) per group."""
         saved = {name: np.zeros(count) for name, count in self.units.items()}

@@ -145,6 +145,10 @@ class Evaluator:
             return proposal.network
         return self._recalibrated(_key(proposal.counts))
 
+    def predicted_share(self, counts: KeepCounts) -> float:
+        """Return the share of the SynOps that a network of these widths spends at the unpruned network's rates."""
+        return self.cost.share_of(self.kept_units(counts))
+
     def outcome(self, proposal: Proposal) -> Outcome:
         """Score a proposal before fine-tuning.
 
@@ -153,7 +157,7 @@ class Evaluator:
         """
         if proposal.network is None:
             kept = self.kept_units(proposal.counts)
-            return Outcome(kept_importance(self.importance, kept), self.cost.of(kept) / self.cost.total)
+            return Outcome(kept_importance(self.importance, kept), self.cost.share_of(kept))
         split = self.data.val.some(_SAMPLES)
         activity = measure_float(proposal.network, split, self.execution, decide=self.options.decide)
         return Outcome(activity.accuracy, activity.mean_synops / self.cost.total)

@@ -11,7 +11,7 @@ from spear_deploy.placement import Placement
 from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.evaluator import Evaluator
 from spear_deploy.search.goal import Goal
-from spear_deploy.search.methods import OF_SYNAPSES, Proposal
+from spear_deploy.search.methods import OF_SYNAPSES
 from spear_deploy.search.space import Space
 from spear_deploy.search.thinning import costs_of
 from spear_deploy.targets.narrowing import besides_pruning, is_among
@@ -53,7 +53,7 @@ def _too_active(evaluator: Evaluator, space: Space, goal: Goal) -> Iterator[Find
     """Yield the budgets of activity that the smallest widths are far beyond."""
     for budget in goal.of_activity:
         counts = space.smallest, dict.fromkeys(space.units, 1)
-        shares = (evaluator.outcome(Proposal(each)).synops for each in counts)
+        shares = map(evaluator.predicted_share, counts)
         needed, possible = (goal.predicted(budget, share) or 0.0 for share in shares)
         if needed > _HOPELESS * budget.limit:
             need = f"needs about {needed:,.0f}, the budget is {budget.limit:,.0f}"

@@ -83,7 +83,7 @@ def _start(evaluator: Evaluator, goal: Goal, progress: Progress) -> _Start:
         space = Space(evaluator.prunable_groups(), options.lowest_ratio, partial(_beyond, evaluator, goal))
         check_feasible(evaluator, space, goal)
     target = goal.target(options.aim)
-    uniform = widest_uniform(space, lambda counts: evaluator.outcome(Proposal(counts)).synops <= target)
+    uniform = widest_uniform(space, lambda counts: evaluator.predicted_share(counts) <= target)
     with progress.step("rate") as tick:
         rate = find_rate(evaluator, evaluator.network_of(Proposal(uniform)), tick)
     if told := outlook(options, evaluator.pace, target, len(evaluator.data.train)):

@@ -45,7 +45,7 @@ def fine_tuned_reference(
     ``on_test`` is the candidate's activity on the test samples.
     """
     options, samples = evaluator.options, len(evaluator.data.train)
-    steps = min(sum(config.steps(samples) for config in candidate.tunings), options.reference.steps(samples))
+    steps = min(candidate.batches(samples), options.reference.steps(samples))
     if steps == 0 or evaluator.execution.deadline.passed:
         return None
     config = replace(candidate.tunings[-1], epochs=options.reference.epochs, max_steps=steps)

@@ -148,7 +148,21 @@ def _without_filling(line, g, out):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def biases_with_margins(bias, g):  # type: ignore[no-untyped-def]
+def working_arrays(bias, g, size):  # type: ignore[no-untyped-def]
+    """Return what :func:`convolve` works in, in the order of its arguments, of biases (O,) and for neurons (size,)."""
+    places, factors = _row_lists(g)
+    return _biases_with_margins(bias, g), aligned(g.rows * g.pitch + g.run), places, factors, aligned(size)
+
+
+@njit(inline="always")
+def _row_lists(g):  # type: ignore[no-untyped-def]
+    """Return room to list where a row of the source is not zero, and its values there."""
+    places = np.empty(g.width * g.channels + LENGTH, np.int32)
+    return places, np.empty(len(places), np.float32)
+
+
+@njit(inline="always")
+def _biases_with_margins(bias, g):  # type: ignore[no-untyped-def]
     """Return a frame with margins of biases (O,)."""
     edged = aligned(g.rows * g.pitch + g.run)
     for place in range(0, g.rows * g.pitch, g.outputs):
@@ -163,9 +177,7 @@ def convolve_and_scan(p, g, runs, bias, x, v_out, s_out):  # type: ignore[no-unt
     (steps, batch, _), size = x.shape, v_out.shape[2]
     for b in prange(batch):
         current, v, sent = np.zeros(size, np.float32), p.start.copy(), np.zeros(size, np.float32)
-        biases, sums, arriving = biases_with_margins(bias, g), aligned(g.rows * g.pitch + g.run), aligned(size)
-        places = np.empty(g.width * g.channels + LENGTH, np.int32)
-        factors = np.empty(len(places), np.float32)
+        biases, sums, places, factors, arriving = working_arrays(bias, g, size)
         for t in range(steps):
             convolve(x[t, b], x[min(t + 1, steps - 1), b], g, runs, biases, sums, places, factors, arriving)
             forward_row(arriving, current, v, sent, p, v_out[t, b], s_out[t, b])
@@ -181,8 +193,7 @@ def go_back(slope, p, g, columns, x, v, grad, of_runs, of_bias, of_x):  # type: 
     (steps, batch, _), size, parts = x.shape, v.shape[2], len(of_runs)
     surrogates = surrogates_of(p, slope)
     for part in prange(parts):
-        places = np.empty(g.width * g.channels + LENGTH, np.int32)
-        factors = np.empty(len(places), np.float32)
+        places, factors = _row_lists(g)
         edged, line = aligned(g.rows * g.pitch + g.run), aligned(g.width * g.depth)
         total, arrived, before = np.zeros(g.columns * g.outputs, np.float32), aligned(size)[:size], aligned(size)[:size]
         for b in range(part, batch, parts):

@@ -95,7 +95,7 @@ def _confusion(before: Activity, after: Activity) -> dict[str, Any] | None:
 def _matrix(activity: Activity, classes: int) -> list[list[int]]:
     counts = np.zeros((classes, classes), np.int64)
     known = activity.labels < classes
-    np.add.at(counts, (activity.labels[known], activity.scores.argmax(axis=1)[known]), 1)
+    np.add.at(counts, (activity.labels[known], activity.answers[known]), 1)
     rows: list[list[int]] = counts.tolist()
     return rows
 

@@ -28,7 +28,7 @@ from spear_deploy.search.cost import SynopsCost
 from spear_deploy.search.protocol import Proposal, Task
 from spear_deploy.search.space import counts_of
 from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.toolkit.selection import select_units, share
+from spear_deploy.search.toolkit.selection import select_units
 from spear_deploy.search.toolkit.single_proposal import SingleProposal
 from spear_deploy.search.toolkit.training import GradientAccumulator, batches, steps_of
 
@@ -60,9 +60,9 @@ class Gates(SingleProposal):
             expected = expected_share(task.cost, {name: probability(a).cpu() for name, a in gates.items()})
         self._figures = {
             "open": counts_of(open_share),
-            "share_open": share(task.cost, open_share),
+            "share_open": task.cost.share_of(open_share),
             "share_expected": float(expected),
-            "share": share(task.cost, kept),
+            "share": task.cost.share_of(kept),
         }
         factors = {name: settled(a).detach().double().cpu().numpy() for name, a in gates.items()}
         return Proposal(counts_of(kept), pruned_and_folded(trained, kept, factors), kept)

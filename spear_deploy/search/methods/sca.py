@@ -30,7 +30,7 @@ from spear_deploy.network.units import UnitGroups, Units, unit_groups
 from spear_deploy.search.protocol import Proposal, Task
 from spear_deploy.search.space import counts_of
 from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.toolkit.selection import best_units, fill_up, select_units, share
+from spear_deploy.search.toolkit.selection import best_units, fill_up, select_units
 from spear_deploy.search.toolkit.single_proposal import SingleProposal
 from spear_deploy.search.toolkit.training import GradientAccumulator, batches
 
@@ -92,7 +92,7 @@ class SCA(SingleProposal):
         self._rounds.append(
             {
                 "aim": aim,
-                "share": share(task.cost, after),
+                "share": task.cost.share_of(after),
                 "removed": sum(len(np.setdiff1d(before[name], after[name])) for name in before),
                 "regrown": sum(len(np.setdiff1d(after[name], before[name])) for name in before),
             }

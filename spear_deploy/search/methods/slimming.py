@@ -23,7 +23,7 @@ from spear_deploy.network.units import unit_groups
 from spear_deploy.search.protocol import Proposal
 from spear_deploy.search.space import counts_of
 from spear_deploy.search.toolkit.factors import FactorSimulator, pruned_and_folded
-from spear_deploy.search.toolkit.selection import select_units, share
+from spear_deploy.search.toolkit.selection import select_units
 from spear_deploy.search.toolkit.single_proposal import SingleProposal
 from spear_deploy.search.toolkit.training import GradientAccumulator, batches, steps_of
 
@@ -65,7 +65,7 @@ class Slimming(SingleProposal):
             # With a deviation of 0 the scales would rank nothing.
             "scale_sd": float(every.std()) if len(every) else 0.0,
             "threshold": min(least, default=0.0),
-            "share": share(task.cost, kept),
+            "share": task.cost.share_of(kept),
         }
         return Proposal(counts_of(kept), pruned_and_folded(simulator.to_network(), kept, values), kept)
 

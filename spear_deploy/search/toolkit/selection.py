@@ -20,14 +20,9 @@ Merit = Mapping[str, NDArray[np.float64]]
 _HALVINGS = 12
 
 
-def share(cost: SynopsCost, kept: Mapping[str, Units]) -> float:
-    """Return the SynOps of the kept units as a share of all, at the firing rates of the unpruned network."""
-    return cost.of(kept) / cost.total if cost.total else 0.0
-
-
 def predicted_share(task: Task, kept: Mapping[str, Units]) -> float:
     """Return the share of SynOps expected of the kept units after fine-tuning."""
-    return task.predict(Proposal(counts_of(kept)), Outcome(0.0, share(task.cost, kept)))
+    return task.predict(Proposal(counts_of(kept)), Outcome(0.0, task.cost.share_of(kept)))
 
 
 def best_units(merit: Merit, counts: KeepCounts) -> dict[str, Units]:
@@ -47,7 +42,7 @@ def fill_up(cost: SynopsCost, kept: Mapping[str, Units], merit: Merit, aim: floa
         if chosen[name][unit] or value == -np.inf:
             continue
         chosen[name][unit] = True
-        if share(cost, _indices(chosen)) > aim:
+        if cost.share_of(_indices(chosen)) > aim:
             chosen[name][unit] = False
     return _indices(chosen)
 
@@ -90,7 +85,7 @@ def select_uniform(task: Task, aim: float | None = None) -> dict[str, Units]:
 
     def is_within(counts: KeepCounts) -> bool:
         kept = best_units(task.importance, counts)
-        return predicted_share(task, kept) <= task.target if aim is None else share(task.cost, kept) <= aim
+        return predicted_share(task, kept) <= task.target if aim is None else task.cost.share_of(kept) <= aim
 
     return best_units(task.importance, widest_uniform(task.space, is_within))
 

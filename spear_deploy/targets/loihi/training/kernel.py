@@ -16,11 +16,10 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spear_deploy.simulate.convolution_kernel import biases_with_margins, convolve
+from spear_deploy.simulate.convolution_kernel import convolve, working_arrays
 from spear_deploy.simulate.products import weight_gradient
 from spear_deploy.simulate.row_product import ROWS, add_products, nonzero_columns, padded, padded_rows
 from spear_deploy.simulate.scan_kernel import Parameters, joined, loop_backward, scan_backward, tiled, to_overwrite
-from spear_deploy.simulate.vectors import LENGTH, aligned
 from spear_deploy.targets.loihi.emulator.lif_kernel import _clip, _decay, _wrap
 from spear_deploy.targets.loihi.program import LoihiPopulation
 from spear_deploy.targets.loihi.registers import Arithmetic
@@ -135,9 +134,7 @@ def convolve_and_scan(p, g, runs, bias, x, v_out, s_out):  # type: ignore[no-unt
     (steps, batch, _), size = x.shape, v_out.shape[2]
     for b in prange(batch):
         u, v, sent = np.zeros(size, _INT), np.zeros(size, _INT), np.zeros(size, np.float32)
-        biases, sums, arriving = biases_with_margins(bias, g), aligned(g.rows * g.pitch + g.run), aligned(size)
-        places = np.empty(g.width * g.channels + LENGTH, np.int32)
-        factors = np.empty(len(places), np.float32)
+        biases, sums, places, factors, arriving = working_arrays(bias, g, size)
         for t in range(steps):
             convolve(x[t, b], x[min(t + 1, steps - 1), b], g, runs, biases, sums, places, factors, arriving)
             _advance_row(arriving, u, v, sent, p, v_out[t, b], s_out[t, b])
